@@ -1,0 +1,80 @@
+/** The registry as the host's tools see it: what its YAML says, with every layout question settled. */
+
+/** How an attribute's value stands in a record; see docs/format.md. */
+export type FieldType = "u8" | "u16" | "u32" | "enum" | "token" | "text";
+
+/** Where an attribute's value comes from when it is not a field of the record. */
+export type DerivedFrom = "event_name" | "time" | "sequence" | "schema_version";
+
+export interface EnumMember {
+  /** The value that decoded events carry. */
+  readonly value: string;
+  /** 0 <= code < 2^widthBits */
+  readonly code: number;
+  readonly id: string;
+  readonly brief: string;
+}
+
+export interface Attribute {
+  readonly key: string;
+  /** JSON type of a decoded value; an enum's values are strings. */
+  readonly type: "int" | "string" | "enum";
+  readonly brief: string;
+  readonly note: string;
+  readonly examples: readonly (string | number)[];
+  /** Members of an enum, in the registry's order; empty for other types. */
+  readonly members: readonly EnumMember[];
+  /** Set when the value is not a field of the record. */
+  readonly from: DerivedFrom | undefined;
+  /** Most bytes of UTF-8 of a text; undefined for other types. */
+  readonly maxBytes: number | undefined;
+  /** The rule "this enum is empty exactly when attribute `key` has `value`". */
+  readonly emptyExactlyWhen: { readonly key: string; readonly value: string } | undefined;
+  readonly otelName: string;
+  readonly otelNote: string;
+}
+
+export interface EventAttribute {
+  readonly key: string;
+  readonly required: boolean;
+}
+
+export interface EventModel {
+  readonly name: string;
+  readonly brief: string;
+  /** In the registry's order, which is the order of a decoded event's keys. */
+  readonly attributes: readonly EventAttribute[];
+}
+
+export interface Field {
+  readonly key: string;
+  readonly type: FieldType;
+  /** From the record's first bit. */
+  readonly offsetBits: number;
+  /** A text: the bits of all its tail slots. */
+  readonly widthBits: number;
+  /** Most bytes of UTF-8 of a text, 0 for other types. */
+  readonly maxBytes: number;
+}
+
+export interface RecordType {
+  /** 1 to 239; 240 and above are the format's own. */
+  readonly id: number;
+  readonly event: string;
+  /** Head and tail slots, 16 bytes each. */
+  readonly slots: number;
+  /** By offset. */
+  readonly fields: readonly Field[];
+  /** The optional attribute that this record type adds to the event, if any. */
+  readonly optional: string | undefined;
+}
+
+export interface RegistryModel {
+  readonly schemaVersion: string;
+  /** 32 lower-case hex digits: the CTF trace UUID, a hash over the wire layout. */
+  readonly fingerprint: string;
+  readonly attributes: readonly Attribute[];
+  readonly events: readonly EventModel[];
+  /** By id. */
+  readonly recordTypes: readonly RecordType[];
+}

@@ -1,0 +1,43 @@
+/** Wire format 1: where things stand in a packet, and the format's own record types. docs/format.md is normative. */
+
+export const WIRE_FORMAT = 1;
+export const SLOT_BYTES = 16;
+
+/** CTF 1.8 § 5.1: the first word of every packet, as a signed 32-bit integer. */
+export const PACKET_MAGIC = 0xc1fc1fc1 | 0;
+export const PACKET_HEADER_BYTES = 96;
+export const MAX_PACKET_BYTES = 65_536;
+/** Smallest buffer a reader accepts: it holds any one record, and three token names. */
+export const MIN_PACKET_BUFFER_BYTES = 256;
+
+export const STREAM_DATA = 0;
+export const STREAM_TOKENS = 1;
+
+// Byte offsets in the packet header and context.
+export const AT_MAGIC = 0;
+export const AT_UUID = 4;
+export const AT_STREAM_ID = 20;
+export const AT_TIMESTAMP_BEGIN = 24;
+export const AT_TIMESTAMP_END = 32;
+export const AT_CONTENT_SIZE = 40;
+export const AT_PACKET_SIZE = 44;
+export const AT_EVENTS_DISCARDED = 48;
+export const AT_PACKET_SEQ_NUM = 56;
+export const AT_BOOT_ID = 64;
+export const AT_FIRST_EVENT_SEQ = 72;
+export const AT_READER = 80;
+export const AT_WIRE_FORMAT = 84;
+export const AT_RING_PENDING_SLOTS = 88;
+export const AT_RING_CAPACITY_SLOTS = 92;
+
+/** Record types from here on are the format's own, not the registry's. */
+export const FIRST_INTERNAL_RECORD_TYPE = 240;
+export const RECORD_LOST = 240;
+export const RECORD_TIME_JUMP = 241;
+
+/** Most bytes of UTF-8 in a token's name. */
+export const MAX_TOKEN_BYTES = 64;
+/** Token and length, before the name. */
+export const TOKEN_ENTRY_HEADER_BYTES = 4;
+/** All tokens are sent again with every so manieth data packet of a reader. */
+export const TOKEN_REPEAT_PACKETS = 64;

@@ -39,7 +39,15 @@ await build({
 const outputs = files.map((file) => file.replace(/^test/, OUT).replace(/\.ts$/, ".mjs"));
 const mocha = spawnSync(
   process.execPath,
-  ["--enable-source-maps", "node_modules/mocha/bin/mocha.js", "--timeout", "120000", "--forbid-only", "--forbid-pending", ...outputs],
+  [
+    "--enable-source-maps",
+    "node_modules/mocha/bin/mocha.js",
+    "--timeout",
+    "120000",
+    "--forbid-only",
+    "--forbid-pending",
+    ...outputs,
+  ],
   { stdio: "inherit" },
 );
 process.exit(mocha.status ?? 1);

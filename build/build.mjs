@@ -1,0 +1,36 @@
+// `npm run build`: everything that is shipped, into dist/.
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { bundleDevice } from "./device.mjs";
+
+await bundleDevice("moddable", "dist/moddable/xs-telemetry.js");
+await bundleDevice("default", "dist/default/xs-telemetry.js");
+
+await build({
+  entryPoints: ["host/index.ts", "host/cli.ts"],
+  outdir: "dist/host",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  logLevel: "warning",
+});
+chmodSync("dist/host/cli.js", 0o755);
+
+const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "build/tsconfig.types.json"], {
+  stdio: "inherit",
+});
+if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+for (const file of readdirSync("dist/types", { recursive: true })) {
+  const path = join("dist/types", file);
+  if (!path.endsWith(".d.ts") || !existsSync(path)) continue;
+  // The declarations stand beside no .ts file where they are installed.
+  writeFileSync(path, readFileSync(path, "utf8").replace(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
+}
+
+for (const file of ["dist/moddable/xs-telemetry.js", "dist/default/xs-telemetry.js", "dist/host/cli.js"])
+  console.error(`${file}: ${statSync(file).size} bytes`);

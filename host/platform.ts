@@ -1,0 +1,16 @@
+import { randomInt } from "node:crypto";
+import type { Encoder } from "../src/text.ts";
+
+/** Milliseconds since the process started, from Node's monotonic clock. */
+export function platformClock(): number {
+  return performance.now() | 0;
+}
+
+export function createEncoder(): Encoder {
+  return new TextEncoder();
+}
+
+/** 48 random bits. */
+export function randomBootId(): number {
+  return randomInt(2 ** 48 - 1);
+}

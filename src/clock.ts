@@ -1,0 +1,21 @@
+/**
+ * Milliseconds since boot as a 32-bit integer, wrap allowed: only its low 32 bits count.
+ * The emitter extends it to 64 bits, exactly, if it is read at least once in 24 days (draining reads it).
+ * Going back is taken as standing still.
+ */
+export interface Clock {
+  now(): number;
+}
+
+/** A clock of the user's as a function that never throws: where it does, or gives no number, time stands still. */
+export function guardClock(clock: Clock, first: number): () => number {
+  let last = first;
+  return () => {
+    try {
+      last = clock.now() | 0;
+    } catch {
+      // The emission path never throws; the last reading stands.
+    }
+    return last;
+  };
+}

@@ -1,0 +1,113 @@
+import { IP_MAX_BYTES, MAX_TEXT_TAIL_BYTES, PAYLOAD_SUMMARY_MAX_BYTES } from "./generated/layout.ts";
+
+/** What TextEncoder's encodeInto returns. */
+export interface Encoder {
+  encodeInto(text: string, into: Uint8Array): { read: number; written: number };
+}
+
+/**
+ * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of `buffer`.
+ * The destinations share the buffer and differ in how much they take.
+ */
+export interface Text {
+  readonly buffer: ArrayBuffer;
+  readonly payload: Uint8Array;
+  readonly ip: Uint8Array;
+  /**
+   * Puts a string into a destination. Returns its bytes. Lone surrogates and U+0000 become U+FFFD before the cut.
+   * Allocates encodeInto's result, nothing else.
+   */
+  fromString(value: string, into: Uint8Array): number;
+  /**
+   * Puts bytes into a destination: each maximal invalid subsequence (WHATWG Encoding), and U+0000, becomes U+FFFD.
+   * Returns the bytes written. Allocates nothing.
+   */
+  fromBytes(value: Uint8Array, into: Uint8Array): number;
+}
+
+/** Continuation bytes after a lead byte; 0 if it leads nothing. */
+function followOf(lead: number): number {
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  return lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+}
+
+/** Whether a second byte makes the sequence overlong, a surrogate or more than U+10FFFF. */
+function forbids(lead: number, second: number, surrogates: boolean): boolean {
+  if (lead === 0xe0) return second < 0xa0;
+  if (lead === 0xed) return second > 0x9f && !surrogates;
+  if (lead === 0xf0) return second < 0x90;
+  return lead === 0xf4 && second > 0x8f;
+}
+
+export function createText(encoder: Encoder): Text {
+  const buffer = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
+  const all = new Uint8Array(buffer);
+  const raw = new Uint8Array(MAX_TEXT_TAIL_BYTES);
+
+  /**
+   * Copies UTF-8 of unknown quality from source[0..count) into the buffer, at most `most` bytes; returns the bytes written.
+   * `surrogates`: XS holds a lone surrogate as three bytes, which are one character; in a byte array they are three errors.
+   */
+  function copy(source: Uint8Array, count: number, most: number, surrogates: boolean): number {
+    let written = 0;
+    let at = 0;
+    while (at < count) {
+      const lead = source[at];
+      if (lead === undefined) break; // the source's end: asking for its length could run code of the caller's
+      if (lead > 0 && lead < 0x80) {
+        if (written === most) break;
+        all[written++] = lead;
+        at++;
+        continue;
+      }
+      const follow = followOf(lead);
+      let valid = 0;
+      while (valid < follow && at + valid + 1 < count) {
+        const next = source[at + valid + 1];
+        if (next === undefined || next < 0x80 || next > 0xbf) break;
+        if (valid === 0 && forbids(lead, next, surrogates)) break;
+        valid++;
+      }
+      if (follow > 0 && valid === follow && !(lead === 0xed && source[at + 1]! > 0x9f)) {
+        if (written + follow >= most) break;
+        for (let index = 0; index <= follow; index++) all[written++] = source[at + index]!;
+      } else {
+        if (written + 3 > most) break;
+        all[written++] = 0xef;
+        all[written++] = 0xbf;
+        all[written++] = 0xbd;
+      }
+      at += 1 + valid;
+    }
+    return written;
+  }
+
+  return {
+    buffer,
+    payload: new Uint8Array(buffer, 0, PAYLOAD_SUMMARY_MAX_BYTES),
+    ip: new Uint8Array(buffer, 0, IP_MAX_BYTES),
+    fromString(value, into) {
+      const result = encoder.encodeInto(value, into);
+      let written = result.written;
+      all.fill(0, written);
+      // As many bytes as characters: all ASCII. The first zero behind them: no U+0000 among them.
+      if (written !== result.read || all.indexOf(0) !== written) {
+        raw.set(all);
+        written = copy(raw, written, into.length, true);
+        all.fill(0, written);
+      }
+      return written;
+    },
+    fromBytes(value, into) {
+      let written = 0;
+      try {
+        // No source byte gives less than a byte: so many suffice, and a sequence begun by the last of them.
+        written = copy(value, into.length + 3, into.length, false);
+      } catch {
+        // A detached buffer throws on some engines: it holds nothing.
+      }
+      all.fill(0, written);
+      return written;
+    },
+  };
+}

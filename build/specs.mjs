@@ -1,30 +1,27 @@
 // Bundles the specs with esbuild and runs them under mocha: `node build/specs.mjs [name…]`, all without a name.
 // Packages stay outside the bundle, xs-telemetry itself too: specs run against what is shipped.
-import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { build } from "esbuild";
+import Mocha from "mocha";
 
-const OUT = "dist/test";
-
-function specFiles() {
-  const inFolder = (folder) =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith(".spec.ts"))
-      .map((name) => join(folder, name));
-  return [...inFolder("test"), ...inFolder("test/xs")].sort();
-}
-
-const wanted = process.argv.slice(2);
-const files = specFiles().filter((file) => wanted.length === 0 || wanted.includes(basename(file, ".spec.ts")));
+const wanted = process.argv.slice(2).sort();
+const files = ["test", "test/xs"]
+  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+  .filter((file) => file.endsWith(".spec.ts"))
+  .filter((file) => wanted.length === 0 || wanted.includes(basename(file, ".spec.ts")))
+  .sort();
 if (files.length === 0) {
   console.error(`no spec named ${wanted.join(" or ")} in test/ or test/xs/`);
   process.exit(2);
 }
-rmSync(OUT, { recursive: true, force: true });
+
+// A folder of its own for each choice, so that two runs do not disturb each other.
+const folder = `dist/test/${wanted.join("+") || "all"}`;
+rmSync(folder, { recursive: true, force: true });
 await build({
   entryPoints: files,
-  outdir: OUT,
+  outdir: folder,
   outbase: "test",
   bundle: true,
   splitting: true,
@@ -36,18 +33,13 @@ await build({
   outExtension: { ".js": ".mjs" },
   logLevel: "warning",
 });
-const outputs = files.map((file) => file.replace(/^test/, OUT).replace(/\.ts$/, ".mjs"));
-const mocha = spawnSync(
-  process.execPath,
-  [
-    "--enable-source-maps",
-    "node_modules/mocha/bin/mocha.js",
-    "--timeout",
-    "120000",
-    "--forbid-only",
-    "--forbid-pending",
-    ...outputs,
-  ],
-  { stdio: "inherit" },
-);
-process.exit(mocha.status ?? 1);
+
+process.setSourceMapsEnabled(true);
+const mocha = new Mocha({ timeout: 120_000, forbidOnly: true, forbidPending: true });
+for (const file of files) mocha.addFile(resolve(file.replace(/^test/, folder).replace(/\.ts$/, ".mjs")));
+await mocha.loadFilesAsync();
+const runner = mocha.run((failures) => {
+  const { passes } = runner.stats;
+  console.log(`${passes} passed, ${failures} failed`);
+  process.exit(failures > 0 || passes === 0 ? 1 : 0);
+});

@@ -12,7 +12,8 @@ export function guardClock(clock: Clock, first: number): () => number {
   let last = first;
   return () => {
     try {
-      last = clock.now() | 0;
+      const now = clock.now();
+      if (typeof now === "number" && now - now === 0) last = now | 0; // finite
     } catch {
       // The emission path never throws; the last reading stands.
     }

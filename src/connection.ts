@@ -108,7 +108,8 @@ function encodePayload(emitter: Emitter, payload: unknown): boolean {
       return true;
     }
     if (payload instanceof ArrayBuffer) {
-      text.fromBytes(new Uint8Array(payload), text.payload);
+      // A pretender's byteLength throws.
+      text.fromBytes(new Uint8Array(payload, 0, payload.byteLength), text.payload);
       return true;
     }
   } catch {

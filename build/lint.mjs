@@ -1,0 +1,7 @@
+// `npm run lint`: format and lint rules, types of device and host, generated files.
+import { step } from "./run.mjs";
+
+step("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", ".");
+step("node_modules/typescript/bin/tsc", "-p", "src/tsconfig.json");
+step("node_modules/typescript/bin/tsc", "-p", "tsconfig.json");
+step("build/generate.mjs", "--check");

@@ -1,0 +1,26 @@
+// Adds vectors for scripts that have none. Those that stand are never changed: they are what devices in the field write.
+import { readFileSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
+
+const FILE = "test/vectors/wire-format-1.json";
+const outfile = "dist/build/vectors.mjs";
+const contents = 'export { scripts } from "./test/vectors/scripts.ts"; export { play } from "./test/support/script.ts";';
+await build({
+  stdin: { contents, resolveDir: process.cwd(), loader: "ts" },
+  outfile,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  packages: "external",
+  logLevel: "warning",
+});
+const { scripts, play } = await import(`${process.cwd()}/${outfile}`);
+const vectors = JSON.parse(readFileSync(FILE, "utf8"));
+let added = 0;
+for (const [name, script] of Object.entries(scripts)) {
+  if (name in vectors) continue;
+  vectors[name] = { packets: play(script) };
+  added++;
+}
+writeFileSync(FILE, `${JSON.stringify(vectors, null, 2)}\n`);
+console.error(`${FILE}: ${added} added, ${Object.keys(vectors).length} in all`);

@@ -1,0 +1,137 @@
+import { type Reader, Telemetry } from "xs-telemetry";
+import { deepEqual, equal, throws } from "../support/assert.ts";
+import { type PlainPacket, readPacket } from "../support/bytes.ts";
+
+function setUp(capacityBytes = 4096, policy: "overwrite" | "discard" = "overwrite") {
+  const clock = { ms: 0, now: () => clock.ms };
+  return new Telemetry({ capacityBytes, policy, bootId: 3, clock });
+}
+
+function drain(reader: Reader, bytes = 256): PlainPacket[] {
+  const buffer = new Uint8Array(bytes);
+  const packets: PlainPacket[] = [];
+  for (let length = reader.next(buffer); length > 0; length = reader.next(buffer)) packets.push(readPacket(buffer.slice(0, length)));
+  return packets;
+}
+
+const ids = (packets: PlainPacket[]) => packets.flatMap(({ records }) => records.map(({ clientId }) => clientId));
+
+describe("readers", () => {
+  it("begin at the oldest record in the ring and do not disturb each other", () => {
+    const telemetry = setUp(256);
+    for (let id = 0; id < 20; id++) telemetry.connect(id);
+    const first = telemetry.reader();
+    const second = telemetry.reader();
+    deepEqual(ids(drain(first)), ids(drain(second)), "events");
+    deepEqual(first.counters(), { emitted: 20, drained: 16, overwritten: 4, discarded: 0, pending: 0 }, "first");
+    deepEqual(telemetry.counters().drained, 16, "counters() is the first reader's");
+    first.close();
+    const third = telemetry.reader();
+    telemetry.connect(20);
+    deepEqual(second.counters().pending, 1, "second");
+    deepEqual(telemetry.counters().pending, 1, "counters() is the next oldest's");
+    second.close();
+    second.close();
+    deepEqual(telemetry.counters().pending, 16, "counters() is the third's");
+    third.close();
+    deepEqual(telemetry.counters(), { emitted: 21, drained: 0, overwritten: 5, discarded: 0, pending: 16, suppressed: 0, invalidArguments: 0, unlistedTypes: 0 }, "without a reader");
+    equal(first.next(new Uint8Array(256)), 0, "next() of a closed reader");
+  });
+
+  it("number their packets from 1, data and tokens apart, and carry their own number", () => {
+    const telemetry = setUp();
+    const readers = [telemetry.reader(), telemetry.reader()];
+    telemetry.connect(1).received(telemetry.messageType("a"));
+    for (const [index, reader] of readers.entries()) {
+      const first = drain(reader);
+      telemetry.connect(2).received(telemetry.messageType(`b${index}`));
+      deepEqual(
+        [...first, ...drain(reader)].map(({ stream, number, reader: from }) => [stream, number, from]),
+        [[1, 1, index], [0, 1, index], [1, 2, index], [0, 2, index]],
+        "stream, number, reader",
+      );
+    }
+  });
+
+  it("return 0 and send no tokens while nothing waits", () => {
+    const telemetry = setUp();
+    const reader = telemetry.reader();
+    telemetry.messageType("a");
+    deepEqual(drain(reader), [], "packets");
+  });
+
+  it("send all tokens again with every 64th data packet", () => {
+    const telemetry = setUp();
+    const reader = telemetry.reader();
+    const token = telemetry.messageType("a");
+    const streams: number[] = [];
+    for (let count = 0; count < 140; count++) {
+      telemetry.connect(1).sent(token);
+      for (const { stream } of drain(reader)) streams.push(stream);
+    }
+    const at = (stream: number) => streams.flatMap((each, index) => (each === stream ? [index] : []));
+    deepEqual(at(1), [0, 65, 130], "places of token packets");
+    equal(at(0).length, 140, "data packets");
+  });
+
+  it("spread many tokens over packets of the buffer's size", () => {
+    const telemetry = setUp(4096);
+    const reader = telemetry.reader();
+    const names: string[] = [];
+    for (let count = 0; count < 64; count++) names.push(`${count}`.padEnd(64, "x"));
+    for (const name of names) telemetry.messageType(name);
+    telemetry.connect(1);
+    const packets = drain(reader, 256);
+    const tokens = packets.filter(({ stream }) => stream === 1).flatMap((packet) => packet.tokens);
+    deepEqual(tokens.map(({ name }) => name), names, "names");
+    deepEqual(tokens.map(({ token }) => token), names.map((_, index) => index + 1), "tokens");
+  });
+
+  it("fill a packet up to the buffer's size, 65,536 bytes at most, and leave the rest of the buffer alone", () => {
+    for (const [bytes, records] of [[256, 10], [271, 10], [272, 11], [70_000, 4090]] as const) {
+      const telemetry = setUp(160_000);
+      const reader = telemetry.reader();
+      for (let id = 0; id < 9000; id++) telemetry.connect(id);
+      const buffer = new Uint8Array(bytes).fill(0xaa);
+      const length = reader.next(buffer);
+      equal(readPacket(buffer.slice(0, length)).records.length, records, `records in ${bytes} bytes`);
+      equal(buffer.slice(length).every((byte) => byte === 0xaa), true, "the rest is left alone");
+    }
+  });
+
+  it("write into a view anywhere in its buffer", () => {
+    const telemetry = setUp();
+    const reader = telemetry.reader();
+    telemetry.connect(7, "a");
+    const memory = new Uint8Array(1000).fill(0xaa);
+    const length = reader.next(memory.subarray(13, 413));
+    equal(readPacket(memory.slice(13, 13 + length)).records[0]!.clientId, 7, "clientId");
+    equal(memory.filter((byte) => byte === 0xaa).length >= 1000 - length, true, "bytes outside");
+    deepEqual([memory[12], memory[13 + length]], [0xaa, 0xaa], "neighbours");
+  });
+
+  it("refuse a buffer that is none or too small", () => {
+    const reader = setUp().reader();
+    throws(() => reader.next(undefined as unknown as Uint8Array), "TypeError", "buffer", "Uint8Array");
+    throws(() => reader.next([] as unknown as Uint8Array), "TypeError", "buffer");
+    throws(() => reader.next(new Uint8Array(255)), "RangeError", "buffer", "256", "255");
+  });
+
+  it("under discard hold back what they have not read, the slowest of them decides", () => {
+    const telemetry = setUp(256, "discard");
+    for (let id = 0; id < 17; id++) telemetry.connect(id);
+    equal(telemetry.counters().discarded, 1, "without a reader nothing is given up");
+    const slow = telemetry.reader();
+    const fast = telemetry.reader();
+    drain(fast);
+    telemetry.connect(17);
+    equal(telemetry.counters().discarded, 2, "the slow reader holds");
+    slow.close();
+    telemetry.connect(18);
+    equal(telemetry.counters().discarded, 2, "it is closed");
+    deepEqual(fast.counters(), { emitted: 19, drained: 16, overwritten: 0, discarded: 2, pending: 1 }, "fast");
+    const late = telemetry.reader();
+    deepEqual(late.counters(), { emitted: 19, drained: 0, overwritten: 2, discarded: 2, pending: 15 }, "late");
+    deepEqual(drain(late, 4096).flatMap(({ records, firstSeq }) => [firstSeq, records.length]), [2, 14, 16, 2], "what late reads");
+  });
+});

@@ -1,0 +1,20 @@
+import { deepEqual, equal, ok } from "../support/assert.ts";
+import { play } from "../support/script.ts";
+import { scripts } from "../vectors/scripts.ts";
+import vectors from "../vectors/wire-format-1.json";
+
+const kept = vectors as Record<string, { packets: string[] }>;
+
+describe("vectors of wire format 1", () => {
+  it("exist for every script", () => {
+    ok(Object.keys(kept).length >= 6, `${Object.keys(kept).length} vectors found`);
+    deepEqual(Object.keys(kept), Object.keys(scripts), "names");
+  });
+  for (const [name, script] of Object.entries(scripts)) {
+    it(`are what the emitter writes: ${name}`, () => {
+      const packets = play(script);
+      equal(packets.length, kept[name]!.packets.length, "packets");
+      packets.forEach((packet, index) => equal(packet, kept[name]!.packets[index], `packet ${index}`));
+    });
+  }
+});

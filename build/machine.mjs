@@ -13,8 +13,12 @@ export function ensureCommands(...commands) {
   const line = `apt-get update && apt-get install -y ${missing.map((command) => PACKAGES[command]).join(" ")}`;
   if (process.getuid?.() === 0 && works("apt-get", "--version")) {
     console.error(`installing ${missing.join(", ")}: ${line}`);
-    spawnSync("sh", ["-c", `(${line}) >&2`], { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+    spawnSync("sh", ["-c", `(${line}) >&2`], {
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
   }
   const left = missing.filter((command) => !works(command, "--version"));
-  if (left.length > 0) throw new Error(`${left.join(" and ")} not found. Type this and try again: sudo sh -c '${line}'`);
+  if (left.length > 0)
+    throw new Error(`${left.join(" and ")} not found. Type this and try again: sudo sh -c '${line}'`);
 }

@@ -4,7 +4,8 @@ import { build } from "esbuild";
 
 const FILE = "test/vectors/wire-format-1.json";
 const outfile = "dist/build/vectors.mjs";
-const contents = 'export { scripts } from "./test/vectors/scripts.ts"; export { play } from "./test/support/script.ts";';
+const contents =
+  'export { scripts } from "./test/vectors/scripts.ts"; export { play } from "./test/support/script.ts";';
 await build({
   stdin: { contents, resolveDir: process.cwd(), loader: "ts" },
   outfile,

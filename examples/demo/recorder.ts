@@ -4,7 +4,9 @@ import { toHex } from "../../test/support/assert.ts";
 import type { Call, Script, ScriptPayload } from "../../test/support/script.ts";
 
 const payloadOf = (payload: Payload | undefined): { payload?: ScriptPayload } =>
-  payload === undefined ? {} : { payload: typeof payload === "string" ? payload : { hex: toHex(new Uint8Array(payload)) } };
+  payload === undefined
+    ? {}
+    : { payload: typeof payload === "string" ? payload : { hex: toHex(new Uint8Array(payload)) } };
 
 /** A connection by the names of what the demo's server reports; message types are strings. */
 export interface RecordedConnection {

@@ -1,6 +1,6 @@
 // Runs inside XS only: what calls take from the engine's heaps, by the engine's own counters.
 import { type Connection, type Policy, Reason, Telemetry } from "xs-telemetry";
-import { deepEqual, equal, ok } from "../support/assert.ts";
+import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 
 declare const heap: {
   slots(): number;
@@ -8,8 +8,11 @@ declare const heap: {
   collections(): number;
   readonly slotBytes: number;
 };
+declare const gc: () => void;
 
 const CALLS = 10_000;
+/** Of calls that do allocate: few enough to need no collection. */
+const FEW_CALLS = 1_000;
 
 interface Allocation {
   /** Bytes on the slot heap and on the chunk heap for each call, and collections in all. */
@@ -18,18 +21,19 @@ interface Allocation {
   collections: number;
 }
 
-/** What CALLS calls of `call` allocate; the first call, which may set something up, is made before. */
-function allocationOf(call: () => void): Allocation {
+/** What so many calls allocate; the first call, which may set something up, is made before. */
+function allocationOf(call: () => void, calls = CALLS): Allocation {
   call();
+  gc();
   const collections = heap.collections();
   const slots = heap.slots();
   const chunkBytes = heap.chunkBytes();
-  for (let count = 0; count < CALLS; count++) call();
+  for (let count = 0; count < calls; count++) call();
   const chunkBytesAfter = heap.chunkBytes();
   const slotsAfter = heap.slots();
   return {
-    slotBytes: ((slotsAfter - slots) * heap.slotBytes) / CALLS,
-    chunkBytes: (chunkBytesAfter - chunkBytes) / CALLS,
+    slotBytes: ((slotsAfter - slots) * heap.slotBytes) / calls,
+    chunkBytes: (chunkBytesAfter - chunkBytes) / calls,
     collections: heap.collections() - collections,
   };
 }
@@ -52,8 +56,14 @@ describe("allocation", () => {
     deepEqual(found, NOTHING, "a call that allocates nothing");
     const one = allocationOf(() => {
       held = {};
-    });
+    }, FEW_CALLS);
     equal(one.slotBytes / heap.slotBytes, 1, "slots of an empty object");
+    throws(
+      () => deepEqual(one, NOTHING, "a call that allocates one slot"),
+      "Error",
+      "slotBytes",
+      String(heap.slotBytes),
+    );
     ok(held, "held");
   });
 
@@ -67,15 +77,24 @@ describe("allocation", () => {
         sent: () => connection.sent(token),
         disconnected: () => connection.disconnected(),
       };
-      for (const [name, call] of Object.entries(calls)) it(`${name}: 0 bytes, no collection`, () => deepEqual(allocationOf(call), NOTHING, name));
+      for (const [name, call] of Object.entries(calls))
+        it(`${name}: 0 bytes, no collection`, () => deepEqual(allocationOf(call), NOTHING, name));
     });
   }
 
   it("of a message type that is known, or refused by a full table: 0 bytes", () => {
     const telemetry = new Telemetry({ capacityBytes: 1024, messageTypes: 1 });
     telemetry.messageType("a");
-    deepEqual(allocationOf(() => telemetry.messageType("a")), NOTHING, "known");
-    deepEqual(allocationOf(() => telemetry.messageType("b")), NOTHING, "refused");
+    deepEqual(
+      allocationOf(() => telemetry.messageType("a")),
+      NOTHING,
+      "known",
+    );
+    deepEqual(
+      allocationOf(() => telemetry.messageType("b")),
+      NOTHING,
+      "refused",
+    );
   });
 
   it("of draining an empty ring: 0 bytes", () => {
@@ -83,7 +102,11 @@ describe("allocation", () => {
     const reader = telemetry.reader();
     const buffer = new Uint8Array(1024);
     while (reader.next(buffer) > 0);
-    deepEqual(allocationOf(() => reader.next(buffer)), NOTHING, "next");
+    deepEqual(
+      allocationOf(() => reader.next(buffer)),
+      NOTHING,
+      "next",
+    );
   });
 
   it("of a packet: one view", () => {
@@ -94,28 +117,48 @@ describe("allocation", () => {
     const found = allocationOf(() => {
       connection.received(token);
       reader.next(buffer);
-    });
+    }, FEW_CALLS);
     const view = allocationOf(() => {
       held = buffer.subarray(1, 2);
-    });
+    }, FEW_CALLS);
     // Every 64th packet is followed by one of tokens.
-    ok(found.slotBytes >= view.slotBytes && found.slotBytes < view.slotBytes * 1.1, `slot bytes ${found.slotBytes}, a view's ${view.slotBytes}`);
+    ok(
+      found.slotBytes >= view.slotBytes && found.slotBytes < view.slotBytes * 1.1,
+      `slot bytes ${found.slotBytes}, a view's ${view.slotBytes}`,
+    );
     equal(found.collections, 0, "collections");
   });
 
   // The floor from TypeScript: the object that encodeInto returns, three slots. docs/design.md states these figures.
-  const texts: Record<string, string> = { "20 characters": "x".repeat(20), "100 characters": "x".repeat(100), "100 with é": "é".repeat(100), "20 with NUL": "a\0".repeat(10) };
+  const texts: Record<string, string> = {
+    "20 characters": "x".repeat(20),
+    "100 characters": "x".repeat(100),
+    "100 with é": "é".repeat(100),
+    "20 with NUL": "a\0".repeat(10),
+  };
   for (const [name, text] of Object.entries(texts)) {
     it(`of a payload of ${name}: 3 slots`, () => {
       const { connection, token } = setUp("overwrite");
-      deepEqual(allocationOf(() => connection.received(token, text)), { ...NOTHING, slotBytes: 3 * heap.slotBytes }, "received");
-      deepEqual(allocationOf(() => connection.sent(token, text)), { ...NOTHING, slotBytes: 3 * heap.slotBytes }, "sent");
+      deepEqual(
+        allocationOf(() => connection.received(token, text), FEW_CALLS),
+        { ...NOTHING, slotBytes: 3 * heap.slotBytes },
+        "received",
+      );
+      deepEqual(
+        allocationOf(() => connection.sent(token, text), FEW_CALLS),
+        { ...NOTHING, slotBytes: 3 * heap.slotBytes },
+        "sent",
+      );
     });
   }
 
   it("of a payload of bytes: 0 bytes", () => {
     const { connection, token } = setUp("overwrite");
     const bytes = new Uint8Array(100).fill(0x61);
-    deepEqual(allocationOf(() => connection.received(token, bytes)), NOTHING, "received");
+    deepEqual(
+      allocationOf(() => connection.received(token, bytes)),
+      NOTHING,
+      "received",
+    );
   });
 });

@@ -14,7 +14,8 @@ export function ok(condition: unknown, message: string): asserts condition {
 }
 
 export function equal(actual: unknown, expected: unknown, what = "value"): void {
-  if (!Object.is(actual, expected)) throw new AssertionFailed(`${what} is ${shown(actual)}, should be ${shown(expected)}`);
+  if (!Object.is(actual, expected))
+    throw new AssertionFailed(`${what} is ${shown(actual)}, should be ${shown(expected)}`);
 }
 
 export function deepEqual(actual: unknown, expected: unknown, what = "value"): void {
@@ -37,7 +38,8 @@ export function throws(action: () => unknown, name: string, ...parts: string[]):
   }
   ok(thrown instanceof Error, `should throw ${name}, threw ${thrown === undefined ? "nothing" : shown(thrown)}`);
   equal(thrown.name, name, "error");
-  for (const part of parts) ok(thrown.message.includes(part), `message ${shown(thrown.message)} should say ${shown(part)}`);
+  for (const part of parts)
+    ok(thrown.message.includes(part), `message ${shown(thrown.message)} should say ${shown(part)}`);
 }
 
 export function toHex(bytes: Uint8Array): string {
@@ -48,7 +50,8 @@ export function toHex(bytes: Uint8Array): string {
 
 export function fromHex(hex: string): Uint8Array {
   const bytes = new Uint8Array(hex.length / 2);
-  for (let index = 0; index < bytes.length; index++) bytes[index] = Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16);
+  for (let index = 0; index < bytes.length; index++)
+    bytes[index] = Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16);
   return bytes;
 }
 

@@ -59,7 +59,8 @@ export function readPacket(bytes: Uint8Array): PlainPacket {
     records: [],
     tokens: [],
   };
-  if (packet.packetBits !== bytes.length * 8) throw new Error(`packet of ${bytes.length} bytes says ${packet.packetBits} bits`);
+  if (packet.packetBits !== bytes.length * 8)
+    throw new Error(`packet of ${bytes.length} bytes says ${packet.packetBits} bits`);
   const end = packet.contentBits / 8;
   for (let at = 96; at < end; ) {
     if (packet.stream === 1) {
@@ -84,7 +85,8 @@ export function readPacket(bytes: Uint8Array): PlainPacket {
       u64: u64(at + 8),
       text: slots === 1 ? undefined : tail.slice(0, zero < 0 ? tail.length : zero),
     });
-    if (zero >= 0 && slots > 1 && tail.slice(zero).some((byte) => byte !== 0)) throw new Error(`stale bytes in the tail at ${at}`);
+    if (zero >= 0 && slots > 1 && tail.slice(zero).some((byte) => byte !== 0))
+      throw new Error(`stale bytes in the tail at ${at}`);
     at += slots * 16;
   }
   return packet;

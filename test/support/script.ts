@@ -1,5 +1,13 @@
 // A script of calls on the emitter with the clock's readings, to be played in any engine: the packets must be the same.
-import { type Connection, type Payload, type Policy, type Reader, type Reason, setEnabled, Telemetry } from "xs-telemetry";
+import {
+  type Connection,
+  type Payload,
+  type Policy,
+  type Reader,
+  type Reason,
+  setEnabled,
+  Telemetry,
+} from "xs-telemetry";
 import { fromHex, toHex } from "./assert.ts";
 
 export interface Script {

@@ -4,7 +4,10 @@ import { mkdirSync } from "node:fs";
 import { build } from "esbuild";
 
 /** Bundles a TypeScript module for XS; xs-telemetry itself stays the file that is shipped. */
-export async function bundleForXs(input: string | { contents: string; resolveDir: string }, outfile: string): Promise<string> {
+export async function bundleForXs(
+  input: string | { contents: string; resolveDir: string },
+  outfile: string,
+): Promise<string> {
   mkdirSync("dist/xs", { recursive: true });
   await build({
     ...(typeof input === "string" ? { entryPoints: [input] } : { stdin: { ...input, loader: "ts" as const } }),

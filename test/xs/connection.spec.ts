@@ -9,7 +9,8 @@ function setUp(options: Partial<ConstructorParameters<typeof Telemetry>[0]> = {}
   const drain = (): PlainPacket[] => {
     const packets: PlainPacket[] = [];
     const buffer = new Uint8Array(1024);
-    for (let length = reader.next(buffer); length > 0; length = reader.next(buffer)) packets.push(readPacket(buffer.slice(0, length)));
+    for (let length = reader.next(buffer); length > 0; length = reader.next(buffer))
+      packets.push(readPacket(buffer.slice(0, length)));
     return packets;
   };
   const records = () => drain().flatMap((packet) => packet.records);
@@ -68,8 +69,12 @@ describe("Telemetry and Connection", () => {
     const tokens = reader.next(buffer);
     equal(
       toHex(buffer.slice(96, tokens)),
-      "0100" + "0600" + "756e75736564" + // token 1, 6 bytes, "unused"
-        "0200" + "0400" + "70696e67" + // token 2, 4 bytes, "ping"
+      "0100" +
+        "0600" +
+        "756e75736564" + // token 1, 6 bytes, "unused"
+        "0200" +
+        "0400" +
+        "70696e67" + // token 2, 4 bytes, "ping"
         "0000000000000000000000000000", // zeros to a multiple of 16
       "token packet",
     );
@@ -91,9 +96,20 @@ describe("Telemetry and Connection", () => {
         "01000000" + // wire_format
         "00000000" + // ring_pending_slots
         "10000000" + // ring_capacity_slots: 16
-        "e8030000" + "01" + "00" + "0000" + "04030201" + "00000000" + // ws.connect
-        "e8030000" + "06" + "21" + "0200" + "04030201" + "00000000" + // msg.recv, rejected (1), size_limit (2), token 2
-        "68c3a9" + "00".repeat(109), // text, zero-filled
+        "e8030000" +
+        "01" +
+        "00" +
+        "0000" +
+        "04030201" +
+        "00000000" + // ws.connect
+        "e8030000" +
+        "06" +
+        "21" +
+        "0200" +
+        "04030201" +
+        "00000000" + // msg.recv, rejected (1), size_limit (2), token 2
+        "68c3a9" +
+        "00".repeat(109), // text, zero-filled
       "data packet",
     );
     equal(buffer[length], 0xee, "the byte behind the packet");
@@ -102,7 +118,11 @@ describe("Telemetry and Connection", () => {
   it("counts connection epochs from 0, one more for each connection", () => {
     const { telemetry, records } = setUp();
     for (let count = 0; count < 3; count++) telemetry.connect(5).disconnected();
-    deepEqual(records().map(({ connEpoch }) => connEpoch), [0, 0, 1, 1, 2, 2], "epochs");
+    deepEqual(
+      records().map(({ connEpoch }) => connEpoch),
+      [0, 0, 1, 1, 2, 2],
+      "epochs",
+    );
   });
 
   it("gives the same message type the same token, and bounds the table", () => {
@@ -140,7 +160,14 @@ describe("Telemetry and Connection", () => {
     telemetry.connect(3);
     const { emitted, suppressed, invalidArguments } = telemetry.counters();
     deepEqual([emitted, suppressed, invalidArguments], [2, 7, 0], "emitted, suppressed, invalidArguments");
-    deepEqual(records().map(({ clientId, connEpoch }) => [clientId, connEpoch]), [[1, 0], [3, 2]], "records");
+    deepEqual(
+      records().map(({ clientId, connEpoch }) => [clientId, connEpoch]),
+      [
+        [1, 0],
+        [3, 2],
+      ],
+      "records",
+    );
   });
 
   it("emits nothing for a reason that is none of the four", () => {
@@ -149,7 +176,11 @@ describe("Telemetry and Connection", () => {
     const bad: unknown[] = [0, 5, 1.5, -1, Number.NaN, "rate_limit", undefined, null, {}, Symbol("x"), true];
     for (const reason of bad) connection.rejected(reason as Reason, 0);
     const { emitted, suppressed, invalidArguments } = telemetry.counters();
-    deepEqual([emitted, suppressed, invalidArguments], [1, bad.length, bad.length], "emitted, suppressed, invalidArguments");
+    deepEqual(
+      [emitted, suppressed, invalidArguments],
+      [1, bad.length, bad.length],
+      "emitted, suppressed, invalidArguments",
+    );
     equal(records().length, 1, "records");
   });
 
@@ -165,7 +196,22 @@ describe("Telemetry and Connection", () => {
         throw new Error("length");
       },
     };
-    const values: unknown[] = [null, true, -1, 1.5, Number.NaN, Infinity, 2 ** 40, 10n, Symbol("s"), "text", {}, [], () => 0, hostile];
+    const values: unknown[] = [
+      null,
+      true,
+      -1,
+      1.5,
+      Number.NaN,
+      Infinity,
+      2 ** 40,
+      10n,
+      Symbol("s"),
+      "text",
+      {},
+      [],
+      () => 0,
+      hostile,
+    ];
     const { telemetry, drain, records } = setUp({ capacityBytes: 65536 });
     const connection = telemetry.connect(1);
     let invalid = 0;
@@ -207,7 +253,11 @@ describe("Telemetry and Connection", () => {
     telemetry.messageType("a");
     connection.received(1);
     connection.received(2);
-    deepEqual(records().map(({ token }) => token), [0, 1, 0], "tokens");
+    deepEqual(
+      records().map(({ token }) => token),
+      [0, 1, 0],
+      "tokens",
+    );
     equal(telemetry.counters().invalidArguments, 1, "invalidArguments");
   });
 
@@ -221,11 +271,14 @@ describe("Telemetry and Connection", () => {
       throws(make({ capacityBytes: value }), "RangeError", "capacityBytes", String(value), "256", "268435456");
     throws(make({ capacityBytes: 256, policy: "drop" }), "TypeError", "policy", '"drop"', '"overwrite"', '"discard"');
     throws(make({ capacityBytes: 256, capacity: 1 }), "TypeError", '"capacity"', "capacityBytes", "messageTypes");
-    for (const value of [null, 5, {}, { now: 5 }, () => 0]) throws(make({ capacityBytes: 256, clock: value }), "TypeError", "clock", "now()");
+    for (const value of [null, 5, {}, { now: 5 }, () => 0])
+      throws(make({ capacityBytes: 256, clock: value }), "TypeError", "clock", "now()");
     throws(make({ capacityBytes: 256, clock: { now: () => "late" } }), "TypeError", "clock.now()", '"late"');
     throws(make({ capacityBytes: 256, bootId: "a" }), "TypeError", "bootId", '"a"');
-    for (const value of [-1, 1.5, 2 ** 53, Number.NaN]) throws(make({ capacityBytes: 256, bootId: value }), "RangeError", "bootId", String(value));
-    for (const value of [-1, 65536, 0.5]) throws(make({ capacityBytes: 256, messageTypes: value }), "RangeError", "messageTypes", String(value));
+    for (const value of [-1, 1.5, 2 ** 53, Number.NaN])
+      throws(make({ capacityBytes: 256, bootId: value }), "RangeError", "bootId", String(value));
+    for (const value of [-1, 65536, 0.5])
+      throws(make({ capacityBytes: 256, messageTypes: value }), "RangeError", "messageTypes", String(value));
   });
 
   it("uses whole slots of the capacity", () => {
@@ -260,6 +313,10 @@ describe("Telemetry and Connection", () => {
     const { telemetry, records } = setUp({ clock: { now: () => answers[Math.min(index++, answers.length - 1)]!() } });
     const connection = telemetry.connect(1);
     for (let count = 0; count < 4; count++) connection.connected();
-    deepEqual(records().map(({ time }) => time), [60, 60, 60, 60, 70], "times");
+    deepEqual(
+      records().map(({ time }) => time),
+      [60, 60, 60, 60, 70],
+      "times",
+    );
   });
 });

@@ -97,7 +97,10 @@ class Model {
   }
 
   countersOf(reader: Reader | undefined) {
-    const { drained, overwritten } = (reader && this.readers.get(reader)) ?? { drained: 0, overwritten: this.evictedEvents };
+    const { drained, overwritten } = (reader && this.readers.get(reader)) ?? {
+      drained: 0,
+      overwritten: this.evictedEvents,
+    };
     const { emitted, discarded } = this;
     return { emitted, drained, overwritten, discarded, pending: emitted - drained - overwritten - discarded };
   }
@@ -171,7 +174,12 @@ function run(slots: number, policy: Policy, seed: number, operations: number): v
       if (length === 0) equal(waiting, 0, "records that wait though next() returned 0");
       else {
         const packet = readPacket(buffer.subarray(0, length));
-        if (packet.stream === 1) deepEqual(packet.tokens.map(({ token }) => token), types, "tokens");
+        if (packet.stream === 1)
+          deepEqual(
+            packet.tokens.map(({ token }) => token),
+            types,
+            "tokens",
+          );
         else model.read(reader, packet.records, packet.firstSeq, packet.discarded);
       }
     } else if (what === 97 && readers.length < 3) {
@@ -188,7 +196,11 @@ function run(slots: number, policy: Policy, seed: number, operations: number): v
     const { drained, overwritten, discarded, pending, suppressed, invalidArguments, unlistedTypes } = counters;
     equal(drained + overwritten + discarded + pending, counters.emitted, "identity of counters()");
     deepEqual([suppressed, invalidArguments, unlistedTypes], [0, 0, 0], "suppressed, invalidArguments, unlistedTypes");
-    deepEqual({ emitted: counters.emitted, drained, overwritten, discarded, pending }, model.countersOf(readers[0]), "counters()");
+    deepEqual(
+      { emitted: counters.emitted, drained, overwritten, discarded, pending },
+      model.countersOf(readers[0]),
+      "counters()",
+    );
     for (const reader of readers) deepEqual(reader.counters(), model.countersOf(reader), "reader.counters()");
   }
 }
@@ -203,7 +215,9 @@ describe("the emitter against a plain model of it", () => {
         try {
           run(slots, policy, seed, each);
         } catch (error) {
-          throw new AssertionFailed(`seed ${seed}: ${error instanceof Error ? `${error.message}\n${error.stack}` : error}`);
+          throw new AssertionFailed(
+            `seed ${seed}: ${error instanceof Error ? `${error.message}\n${error.stack}` : error}`,
+          );
         }
       });
     }

@@ -10,7 +10,8 @@ function setUp(capacityBytes = 4096, policy: "overwrite" | "discard" = "overwrit
 function drain(reader: Reader, bytes = 256): PlainPacket[] {
   const buffer = new Uint8Array(bytes);
   const packets: PlainPacket[] = [];
-  for (let length = reader.next(buffer); length > 0; length = reader.next(buffer)) packets.push(readPacket(buffer.slice(0, length)));
+  for (let length = reader.next(buffer); length > 0; length = reader.next(buffer))
+    packets.push(readPacket(buffer.slice(0, length)));
   return packets;
 }
 
@@ -34,7 +35,20 @@ describe("readers", () => {
     second.close();
     deepEqual(telemetry.counters().pending, 16, "counters() is the third's");
     third.close();
-    deepEqual(telemetry.counters(), { emitted: 21, drained: 0, overwritten: 5, discarded: 0, pending: 16, suppressed: 0, invalidArguments: 0, unlistedTypes: 0 }, "without a reader");
+    deepEqual(
+      telemetry.counters(),
+      {
+        emitted: 21,
+        drained: 0,
+        overwritten: 5,
+        discarded: 0,
+        pending: 16,
+        suppressed: 0,
+        invalidArguments: 0,
+        unlistedTypes: 0,
+      },
+      "without a reader",
+    );
     equal(first.next(new Uint8Array(256)), 0, "next() of a closed reader");
   });
 
@@ -47,7 +61,12 @@ describe("readers", () => {
       telemetry.connect(2).received(telemetry.messageType(`b${index}`));
       deepEqual(
         [...first, ...drain(reader)].map(({ stream, number, reader: from }) => [stream, number, from]),
-        [[1, 1, index], [0, 1, index], [1, 2, index], [0, 2, index]],
+        [
+          [1, 1, index],
+          [0, 1, index],
+          [1, 2, index],
+          [0, 2, index],
+        ],
         "stream, number, reader",
       );
     }
@@ -83,19 +102,36 @@ describe("readers", () => {
     telemetry.connect(1);
     const packets = drain(reader, 256);
     const tokens = packets.filter(({ stream }) => stream === 1).flatMap((packet) => packet.tokens);
-    deepEqual(tokens.map(({ name }) => name), names, "names");
-    deepEqual(tokens.map(({ token }) => token), names.map((_, index) => index + 1), "tokens");
+    deepEqual(
+      tokens.map(({ name }) => name),
+      names,
+      "names",
+    );
+    deepEqual(
+      tokens.map(({ token }) => token),
+      names.map((_, index) => index + 1),
+      "tokens",
+    );
   });
 
   it("fill a packet up to the buffer's size, 65,536 bytes at most, and leave the rest of the buffer alone", () => {
-    for (const [bytes, records] of [[256, 10], [271, 10], [272, 11], [70_000, 4090]] as const) {
+    for (const [bytes, records] of [
+      [256, 10],
+      [271, 10],
+      [272, 11],
+      [70_000, 4090],
+    ] as const) {
       const telemetry = setUp(160_000);
       const reader = telemetry.reader();
       for (let id = 0; id < 9000; id++) telemetry.connect(id);
       const buffer = new Uint8Array(bytes).fill(0xaa);
       const length = reader.next(buffer);
       equal(readPacket(buffer.slice(0, length)).records.length, records, `records in ${bytes} bytes`);
-      equal(buffer.slice(length).every((byte) => byte === 0xaa), true, "the rest is left alone");
+      equal(
+        buffer.slice(length).every((byte) => byte === 0xaa),
+        true,
+        "the rest is left alone",
+      );
     }
   });
 
@@ -132,6 +168,10 @@ describe("readers", () => {
     deepEqual(fast.counters(), { emitted: 19, drained: 16, overwritten: 0, discarded: 2, pending: 1 }, "fast");
     const late = telemetry.reader();
     deepEqual(late.counters(), { emitted: 19, drained: 0, overwritten: 2, discarded: 2, pending: 15 }, "late");
-    deepEqual(drain(late, 4096).flatMap(({ records, firstSeq }) => [firstSeq, records.length]), [2, 14, 16, 2], "what late reads");
+    deepEqual(
+      drain(late, 4096).flatMap(({ records, firstSeq }) => [firstSeq, records.length]),
+      [2, 14, 16, 2],
+      "what late reads",
+    );
   });
 });

@@ -30,12 +30,20 @@ function setUp({ slots = 64, discard = false, eventSeq = 0, uptimeMs = 0 } = {})
     const drain = () => {
       const packets: PlainPacket[] = [];
       const buffer = new Uint8Array(bufferBytes);
-      for (let length = reader.next(buffer); length > 0; length = reader.next(buffer)) packets.push(readPacket(buffer.slice(0, length)));
+      for (let length = reader.next(buffer); length > 0; length = reader.next(buffer))
+        packets.push(readPacket(buffer.slice(0, length)));
       return packets;
     };
     return { reader, drain, records: () => drain().flatMap((packet) => packet.records) };
   };
-  return { clock, ring, writers, newReader, emit: (id = 1) => writers.wsConnected(id, 0), emitLong: () => writers.msgSendPayloadSummary(0, 1, 0) };
+  return {
+    clock,
+    ring,
+    writers,
+    newReader,
+    emit: (id = 1) => writers.wsConnected(id, 0),
+    emitLong: () => writers.msgSendPayloadSummary(0, 1, 0),
+  };
 }
 
 describe("time", () => {
@@ -50,8 +58,13 @@ describe("time", () => {
         clock.ms++;
       }
       const packets = reader.drain();
-      deepEqual(packets.flatMap(({ records }) => records).map(({ time }) => time), times, "times");
-      for (const { begin, end, records } of packets) deepEqual([records[0]!.time, records.at(-1)!.time], [begin, end], "begin and end");
+      deepEqual(
+        packets.flatMap(({ records }) => records).map(({ time }) => time),
+        times,
+        "times",
+      );
+      for (const { begin, end, records } of packets)
+        deepEqual([records[0]!.time, records.at(-1)!.time], [begin, end], "begin and end");
       equal(packets.length, start === TWO_31 - 2 ? 1 : 2, "packets");
     });
   }
@@ -93,7 +106,11 @@ describe("time", () => {
     }
     const late = newReader();
     const events = late.records().filter(({ type }) => type !== TIME_JUMP);
-    deepEqual(events.map(({ time }) => time), times, "times");
+    deepEqual(
+      events.map(({ time }) => time),
+      times,
+      "times",
+    );
   });
 
   it("is exact for a reader that was overtaken around a change of the upper half", () => {
@@ -118,7 +135,11 @@ describe("time", () => {
       clock.ms = ms;
       emit();
     }
-    deepEqual(reader.records().map(({ time }) => time), [500, 500, 500, 500, 501], "times");
+    deepEqual(
+      reader.records().map(({ time }) => time),
+      [500, 500, 500, 500, 501],
+      "times",
+    );
   });
 });
 
@@ -129,7 +150,11 @@ describe("event numbers", () => {
       const reader = newReader();
       for (let count = 0; count < 6; count++) emit();
       const [packet] = reader.drain();
-      deepEqual([packet!.firstSeq, packet!.records.length, packet!.discarded], [start, 6, start], "first number, events, lost before");
+      deepEqual(
+        [packet!.firstSeq, packet!.records.length, packet!.discarded],
+        [start, 6, start],
+        "first number, events, lost before",
+      );
     }
   });
 });
@@ -139,10 +164,25 @@ describe("a full ring", () => {
     const { emit, newReader } = setUp({ slots: 16 });
     const reader = newReader();
     for (let count = 0; count < 20; count++) emit(count);
-    deepEqual(reader.reader.counters(), { emitted: 20, drained: 0, overwritten: 4, discarded: 0, pending: 16 }, "counters");
+    deepEqual(
+      reader.reader.counters(),
+      { emitted: 20, drained: 0, overwritten: 4, discarded: 0, pending: 16 },
+      "counters",
+    );
     const packets = reader.drain();
-    deepEqual(packets.map(({ firstSeq, discarded }) => [firstSeq, discarded]), [[4, 4], [16, 4]], "packets, cut at the ring's end");
-    deepEqual(packets.flatMap(({ records }) => records).map(({ clientId }) => clientId), [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19], "events");
+    deepEqual(
+      packets.map(({ firstSeq, discarded }) => [firstSeq, discarded]),
+      [
+        [4, 4],
+        [16, 4],
+      ],
+      "packets, cut at the ring's end",
+    );
+    deepEqual(
+      packets.flatMap(({ records }) => records).map(({ clientId }) => clientId),
+      [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19],
+      "events",
+    );
   });
 
   it("refuses events under discard, and says at their place how many", () => {
@@ -165,8 +205,19 @@ describe("a full ring", () => {
     const rest = next(65536);
     deepEqual([rest.firstSeq, rest.records.length, rest.discarded], [10, 6, 0], "up to the ring's end");
     const last = next(65536);
-    deepEqual(last.records.map(({ type, time }) => [type, time]), [[LOST, 10], [3, 10]], "the loss and the event behind it");
-    deepEqual([last.firstSeq, last.discarded, last.records[0]!.u64, last.records[1]!.clientId], [16, 5, 5, 21], "numbers");
+    deepEqual(
+      last.records.map(({ type, time }) => [type, time]),
+      [
+        [LOST, 10],
+        [3, 10],
+      ],
+      "the loss and the event behind it",
+    );
+    deepEqual(
+      [last.firstSeq, last.discarded, last.records[0]!.u64, last.records[1]!.clientId],
+      [16, 5, 5, 21],
+      "numbers",
+    );
     deepEqual(reader.counters(), { emitted: 22, drained: 17, overwritten: 0, discarded: 5, pending: 0 }, "counters");
   });
 
@@ -176,7 +227,11 @@ describe("a full ring", () => {
     for (let count = 0; count < 19; count++) emit(count);
     const [stored, loss, ...more] = reader.drain();
     deepEqual([stored!.firstSeq, stored!.discarded, stored!.records.length], [0, 0, 16], "what was stored");
-    deepEqual([loss!.firstSeq, loss!.discarded, loss!.records.length, loss!.records[0]!.type, loss!.records[0]!.u64], [16, 3, 1, LOST, 3], "the loss");
+    deepEqual(
+      [loss!.firstSeq, loss!.discarded, loss!.records.length, loss!.records[0]!.type, loss!.records[0]!.u64],
+      [16, 3, 1, LOST, 3],
+      "the loss",
+    );
     equal(more.length, 0, "further packets");
     emit();
     equal(reader.drain()[0]!.firstSeq, 19, "the next event's number");
@@ -191,7 +246,11 @@ describe("a full ring", () => {
       emitLong();
       emit(77);
       const records = reader.records();
-      deepEqual(records.map(({ type }) => type), [8, 3], `types after ${shift} slots`);
+      deepEqual(
+        records.map(({ type }) => type),
+        [8, 3],
+        `types after ${shift} slots`,
+      );
       equal(records[1]!.clientId, 77, "the record behind it");
     }
   });

@@ -55,13 +55,14 @@ describe("text", () => {
     for (let length = 95; length <= 105; length++) {
       const a = "a".repeat(length);
       equal(record(a), "61".repeat(Math.min(length, 100)), `${length} letters`);
-      const cut = (tail: string, bytes: string) => "61".repeat(Math.min(length, 100)) + (length + bytes.length / 2 <= 100 ? bytes : "");
-      equal(record(`${a}é`), cut("é", "c3a9"), `two bytes behind ${length}`);
-      equal(record(`${a}€`), cut("€", "e282ac"), `three bytes behind ${length}`);
-      equal(record(`${a}😀`), cut("😀", "f09f9880"), `four bytes behind ${length}`);
-      equal(record(`${a}${units(0xd83d, 0xde00)}z`.slice(0, -1)), cut("😀", "f09f9880"), `a pair behind ${length}`);
-      equal(record(`${a}\0`), cut("\0", FFFD), `NUL behind ${length}`);
-      equal(record(`${a}${units(0xd800)}`), cut("?", FFFD), `a lone surrogate behind ${length}`);
+      const cut = (bytes: string) =>
+        "61".repeat(Math.min(length, 100)) + (length + bytes.length / 2 <= 100 ? bytes : "");
+      equal(record(`${a}é`), cut("c3a9"), `two bytes behind ${length}`);
+      equal(record(`${a}€`), cut("e282ac"), `three bytes behind ${length}`);
+      equal(record(`${a}😀`), cut("f09f9880"), `four bytes behind ${length}`);
+      equal(record(`${a}${units(0xd83d, 0xde00)}z`.slice(0, -1)), cut("f09f9880"), `a pair behind ${length}`);
+      equal(record(`${a}\0`), cut(FFFD), `NUL behind ${length}`);
+      equal(record(`${a}${units(0xd800)}`), cut(FFFD), `a lone surrogate behind ${length}`);
     }
     equal(record("\0".repeat(100)), FFFD.repeat(33), "100 NULs");
     equal(record("a".repeat(1_000_000)), "61".repeat(100), "a megabyte");
@@ -97,7 +98,9 @@ describe("text", () => {
       ["e2c3a9", `${FFFD}c3a9`],
     ];
     for (const [source, expected] of cases) {
-      const bytes = new Uint8Array(source.length / 2).map((_, index) => Number.parseInt(source.slice(index * 2, index * 2 + 2), 16));
+      const bytes = new Uint8Array(source.length / 2).map((_, index) =>
+        Number.parseInt(source.slice(index * 2, index * 2 + 2), 16),
+      );
       equal(record(bytes), expected, `text of bytes ${source}`);
       equal(record(bytes.buffer), expected, `text of a buffer ${source}`);
       const inside = new Uint8Array(bytes.length + 5).fill(0x7a);
@@ -108,7 +111,11 @@ describe("text", () => {
     for (let length = 95; length <= 101; length++) {
       const source = new Uint8Array(length + 4).fill(0x61);
       source.set([0xf0, 0x9f, 0x98, 0x80], length);
-      equal(record(source), "61".repeat(Math.min(length, 100)) + (length <= 96 ? "f09f9880" : ""), `four bytes behind ${length}`);
+      equal(
+        record(source),
+        "61".repeat(Math.min(length, 100)) + (length <= 96 ? "f09f9880" : ""),
+        `four bytes behind ${length}`,
+      );
     }
   });
 
@@ -117,7 +124,20 @@ describe("text", () => {
     const seed = 77_001;
     const dice = random(seed);
     const samples = ["a", "\0", "é", "€", "😀", "~", "\u07ff", "\u0800", "\uffff", "\u{10ffff}", "\x7f", "\x80"];
-    const encoded = ["61", "00", "c3a9", "e282ac", "f09f9880", "7e", "dfbf", "e0a080", "efbfbf", "f48fbfbf", "7f", "c280"];
+    const encoded = [
+      "61",
+      "00",
+      "c3a9",
+      "e282ac",
+      "f09f9880",
+      "7e",
+      "dfbf",
+      "e0a080",
+      "efbfbf",
+      "f48fbfbf",
+      "7f",
+      "c280",
+    ];
     for (let round = 0; round < 300; round++) {
       let text = "";
       let hex = "";
@@ -126,7 +146,9 @@ describe("text", () => {
         text += samples[index];
         hex += encoded[index];
       }
-      const bytes = new Uint8Array(hex.length / 2).map((_, index) => Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16));
+      const bytes = new Uint8Array(hex.length / 2).map((_, index) =>
+        Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16),
+      );
       equal(record(text), record(bytes), `seed ${seed}, round ${round}: text`);
     }
   });
@@ -141,7 +163,11 @@ describe("text", () => {
 
   it("of an address has at most 45 bytes", () => {
     const { ip } = recorder();
-    equal(ip("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"), ascii("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"), "the longest address");
+    equal(
+      ip("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"),
+      ascii("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"),
+      "the longest address",
+    );
     equal(ip("x".repeat(46)), "78".repeat(45), "46 bytes");
     equal(ip(`${"x".repeat(44)}é`), "78".repeat(44), "a character across the cut");
     equal(ip("\0"), FFFD, "NUL");

@@ -14,7 +14,7 @@ describe("vectors of wire format 1", () => {
     it(`are what the emitter writes: ${name}`, () => {
       const packets = play(script);
       equal(packets.length, kept[name]!.packets.length, "packets");
-      packets.forEach((packet, index) => equal(packet, kept[name]!.packets[index], `packet ${index}`));
+      for (const [index, packet] of packets.entries()) equal(packet, kept[name]!.packets[index], `packet ${index}`);
     });
   }
 });

@@ -5,6 +5,8 @@ export interface Encoder {
   encodeInto(text: string, into: Uint8Array): { read: number; written: number };
 }
 
+const NUL = "\0";
+
 /**
  * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of `buffer`.
  * The destinations share the buffer and differ in how much they take.
@@ -15,7 +17,7 @@ export interface Text {
   readonly ip: Uint8Array;
   /**
    * Puts a string into a destination. Returns its bytes. Lone surrogates and U+0000 become U+FFFD before the cut.
-   * Allocates encodeInto's result, nothing else.
+   * Costs encodeInto of what fits, and a search of the whole string for U+0000. Allocates encodeInto's result, nothing else.
    */
   fromString(value: string, into: Uint8Array): number;
   /**
@@ -43,6 +45,8 @@ export function createText(encoder: Encoder): Text {
   const buffer = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
   const all = new Uint8Array(buffer);
   const raw = new Uint8Array(MAX_TEXT_TAIL_BYTES);
+  // As an object: XS would box the bare method, and the string if asked for a method of its own, at each call.
+  const includes: typeof String.prototype.includes = Object(String.prototype.includes);
 
   /**
    * Copies UTF-8 of unknown quality from source[0..count) into the buffer, at most `most` bytes; returns the bytes written.
@@ -90,8 +94,8 @@ export function createText(encoder: Encoder): Text {
       const result = encoder.encodeInto(value, into);
       let written = result.written;
       all.fill(0, written);
-      // As many bytes as characters: all ASCII. The first zero behind them: no U+0000 among them.
-      if (written !== result.read || all.indexOf(0) !== written) {
+      // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
+      if (written !== result.read || includes.call(value, NUL)) {
         raw.set(all);
         written = copy(raw, written, into.length, true);
         all.fill(0, written);

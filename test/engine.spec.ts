@@ -19,7 +19,10 @@ for (const bits of [32, 64] as const) {
   describe(`inside XS, ${bits} bits`, () => {
     it("runs every case to the end", () => {
       ok(specs.length >= 6, `${specs.length} spec files found`);
-      ok(status === 0 && ending === `{"cases":${lines.length}}`, `exit ${status} after ${lines.length} cases: ${ending}\n${stderr}`);
+      ok(
+        status === 0 && ending === `{"cases":${lines.length}}`,
+        `exit ${status} after ${lines.length} cases: ${ending}\n${stderr}`,
+      );
     });
     for (const line of lines) {
       const { title, error } = JSON.parse(line) as { title: string; error: string };

@@ -1,5 +1,6 @@
 // The emitter with every call and every reading of its clock noted, so that another engine can play them again.
 import { type Connection, type Payload, type Reader, type Reason, Telemetry } from "xs-telemetry";
+import { AT_STREAM_ID, PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/packet-layout.ts";
 import { toHex } from "../../test/support/assert.ts";
 import type { Call, Script, ScriptPayload } from "../../test/support/script.ts";
 
@@ -22,6 +23,8 @@ export class Recorder {
   readonly script: Script;
   /** Every packet drained, in hex. */
   readonly packets: string[] = [];
+  /** Bytes of the records in them. */
+  recordBytes = 0;
   readonly #reader: Reader;
   readonly #buffer = new Uint8Array(1400);
   #connections = 0;
@@ -81,6 +84,7 @@ export class Recorder {
       if (length === 0) return;
       const packet = this.#buffer.slice(0, length);
       this.packets.push(toHex(packet));
+      if (packet[AT_STREAM_ID] === STREAM_DATA) this.recordBytes += length - PACKET_HEADER_BYTES;
       yield packet;
     }
   }

@@ -59,8 +59,9 @@ export function writersSource(model: RegistryModel, source: string): string {
  * A record that the ring refuses is counted there. Nothing here throws or allocates.
  */`);
   out.push("export function createWriters(ring: Ring, text: ArrayBuffer) {");
-  out.push("  const { reserve, words, bytes } = ring;");
-  for (const tail of tails) out.push(`  const text${tail} = new Uint8Array(text, 0, ${tail});`);
+  out.push("  const { reserve, words } = ring;");
+  out.push("  // Words, not bytes: XS copies a typed array element by element.");
+  for (const tail of tails) out.push(`  const text${tail} = new Int32Array(text, 0, ${tail / 4});`);
   out.push("  return {");
   for (const type of model.recordTypes) {
     const heads = type.fields.filter((field) => field.type !== "text");
@@ -72,7 +73,7 @@ export function writersSource(model: RegistryModel, source: string): string {
     out.push("      if (at < 0) return;");
     for (const word of [1, 2, 3])
       out.push(`      words[at + ${word}] = ${wordExpression(heads, word, word === 1 ? type.id : 0)};`);
-    if (type.slots > 1) out.push(`      bytes.set(text${(type.slots - 1) * 16}, (at << 2) + 16);`);
+    if (type.slots > 1) out.push(`      words.set(text${(type.slots - 1) * 16}, at + 4);`);
     out.push("    },");
   }
   out.push("  };\n}\n\nexport type Writers = ReturnType<typeof createWriters>;");

@@ -25,11 +25,11 @@ export interface Attribute {
   /** Members of an enum, in the registry's order; empty for other types. */
   readonly members: readonly EnumMember[];
   /** Set when the value is not a field of the record. */
-  readonly from: DerivedFrom | undefined;
+  readonly from?: DerivedFrom | undefined;
   /** Most bytes of UTF-8 of a text; undefined for other types. */
-  readonly maxBytes: number | undefined;
+  readonly maxBytes?: number | undefined;
   /** The rule "this enum is empty exactly when attribute `key` has `value`". */
-  readonly emptyExactlyWhen: { readonly key: string; readonly value: string } | undefined;
+  readonly emptyExactlyWhen?: { readonly key: string; readonly value: string } | undefined;
   readonly otelName: string;
   readonly otelNote: string;
 }
@@ -66,7 +66,7 @@ export interface RecordType {
   /** By offset. */
   readonly fields: readonly Field[];
   /** The optional attribute that this record type adds to the event, if any. */
-  readonly optional: string | undefined;
+  readonly optional?: string | undefined;
 }
 
 export interface RegistryModel {

@@ -8,9 +8,10 @@ import type { Ring } from "../ring.ts";
  * A record that the ring refuses is counted there. Nothing here throws or allocates.
  */
 export function createWriters(ring: Ring, text: ArrayBuffer) {
-  const { reserve, words, bytes } = ring;
-  const text48 = new Uint8Array(text, 0, 48);
-  const text112 = new Uint8Array(text, 0, 112);
+  const { reserve, words } = ring;
+  // Words, not bytes: XS copies a typed array element by element.
+  const text48 = new Int32Array(text, 0, 12);
+  const text112 = new Int32Array(text, 0, 28);
   return {
     /** ws.connect: record type 1, 16 bytes. clientId: 32 bits. connEpoch: 32 bits. */
     wsConnect(clientId: number, connEpoch: number): void {
@@ -27,7 +28,7 @@ export function createWriters(ring: Ring, text: ArrayBuffer) {
       words[at + 1] = 2;
       words[at + 2] = clientId;
       words[at + 3] = connEpoch;
-      bytes.set(text48, (at << 2) + 16);
+      words.set(text48, at + 4);
     },
     /** ws.connected: record type 3, 16 bytes. clientId: 32 bits. connEpoch: 32 bits. */
     wsConnected(clientId: number, connEpoch: number): void {
@@ -60,7 +61,7 @@ export function createWriters(ring: Ring, text: ArrayBuffer) {
       words[at + 1] = 6 | (result << 8) | (reason << 12) | (msgType << 16);
       words[at + 2] = clientId;
       words[at + 3] = connEpoch;
-      bytes.set(text112, (at << 2) + 16);
+      words.set(text112, at + 4);
     },
     /** msg.send: record type 7, 16 bytes. msgType: 16 bits. clientId: 32 bits. connEpoch: 32 bits. */
     msgSend(msgType: number, clientId: number, connEpoch: number): void {
@@ -77,7 +78,7 @@ export function createWriters(ring: Ring, text: ArrayBuffer) {
       words[at + 1] = 8 | (msgType << 16);
       words[at + 2] = clientId;
       words[at + 3] = connEpoch;
-      bytes.set(text112, (at << 2) + 16);
+      words.set(text112, at + 4);
     },
   };
 }

@@ -1,0 +1,200 @@
+/* The globals that look inside the machine: heap, gc, timers, native. Those that do not are in natives.c. */
+#include "xsAll.h"
+#include "host.h"
+
+/* HEAP COUNTERS */
+
+static int collections = 0;
+
+/* XS counts its collections only when built for instruments. A live object with a marker sees each of them once. */
+static void countCollection(txMachine* the, void* data, txMarkRoot markRoot)
+{
+	(void)the; (void)data; (void)markRoot;
+	collections++;
+}
+
+static const txHostHooks collectionHooks = { NULL, countCollection, NULL };
+
+static void heapSlots(txMachine* the)
+{
+	mxResult->value.integer = the->currentHeapCount;
+	mxResult->kind = XS_INTEGER_KIND;
+}
+
+static void heapChunkBytes(txMachine* the)
+{
+	mxResult->value.integer = the->currentChunksSize;
+	mxResult->kind = XS_INTEGER_KIND;
+}
+
+static void heapCollections(txMachine* the)
+{
+	mxResult->value.integer = collections;
+	mxResult->kind = XS_INTEGER_KIND;
+}
+
+static void collect(txMachine* the)
+{
+	fxCollectGarbage(the);
+}
+
+/* TIMERS */
+
+typedef struct Timer {
+	struct Timer* next; /* by due time, then by age */
+	txSlot callback;
+	txInteger id;
+	txNumber dueMs;
+} Timer;
+
+static Timer* timers = NULL;
+static txInteger lastTimerID = 0;
+
+static txNumber nowMs(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000.0 + now.tv_nsec / 1e6;
+}
+
+static void forgetTimer(txMachine* the, Timer* timer)
+{
+	fxForget(the, &timer->callback);
+	free(timer);
+}
+
+static void setTimer(txMachine* the)
+{
+	txNumber delayMs = mxArgc > 1 ? fxToNumber(the, mxArgv(1)) : 0;
+	Timer** at = &timers;
+	Timer* timer;
+	if (mxArgc < 1 || !fxIsCallable(the, mxArgv(0)))
+		mxTypeError("setTimeout: the callback is no function");
+	timer = calloc(1, sizeof(Timer));
+	if (!timer)
+		fxAbort(the, XS_NOT_ENOUGH_MEMORY_EXIT);
+	timer->id = ++lastTimerID;
+	timer->dueMs = nowMs() + (delayMs > 0 ? delayMs : 0);
+	timer->callback.kind = mxArgv(0)->kind;
+	timer->callback.value = mxArgv(0)->value;
+	fxRemember(the, &timer->callback);
+	while (*at && (*at)->dueMs <= timer->dueMs)
+		at = &(*at)->next;
+	timer->next = *at;
+	*at = timer;
+	mxResult->value.integer = timer->id;
+	mxResult->kind = XS_INTEGER_KIND;
+}
+
+static void clearTimer(txMachine* the)
+{
+	txInteger id = mxArgc > 0 && mxArgv(0)->kind == XS_INTEGER_KIND ? mxArgv(0)->value.integer : 0;
+	for (Timer** at = &timers; *at; at = &(*at)->next) {
+		if ((*at)->id == id) {
+			Timer* timer = *at;
+			*at = timer->next;
+			forgetTimer(the, timer);
+			return;
+		}
+	}
+}
+
+int hostRunFirstTimer(txMachine* the)
+{
+	Timer* timer = timers;
+	txNumber waitMs;
+	if (!timer)
+		return 0;
+	fflush(stdout);
+	while ((waitMs = timer->dueMs - nowMs()) > 0) {
+		struct timespec wait = { (time_t)(waitMs / 1000), (long)(fmod(waitMs, 1000) * 1e6) };
+		nanosleep(&wait, NULL);
+	}
+	timers = timer->next;
+	mxPushUndefined();
+	mxPushSlot(&timer->callback);
+	mxCall();
+	forgetTimer(the, timer);
+	mxRunCount(0);
+	mxPop();
+	return 1;
+}
+
+/* GLOBALS */
+
+void xs_host_print(txMachine* the);
+void xs_host_readFile(txMachine* the);
+void xs_host_writeFile(txMachine* the);
+
+static void native(txMachine* the)
+{
+	txString name = fxToString(the, mxArgc > 0 ? mxArgv(0) : mxResult);
+	txCallback callback = hostFindNative(name);
+	if (!callback)
+		mxReferenceError("no C function %s in this host", name);
+	mxResult->value.hostFunction.builder = hostNewBuilder(the, callback, 0, XS_NO_ID);
+	mxResult->value.hostFunction.profileID = fxGenerateProfileID(the);
+	mxResult->kind = XS_HOST_FUNCTION_KIND;
+}
+
+/* Gives the object on top of the stack a property, whose value is on top of that, and drops the value. */
+static void addProperty(txMachine* the, txString name)
+{
+	txSlot* value = the->stack;
+	txSlot* object = value + 1;
+	mxPushSlot(value);
+	mxPushSlot(object);
+	fxSetID(the, fxID(the, name));
+	mxPop();
+	mxPop();
+}
+
+static void addFunction(txMachine* the, txString name, txCallback callback, txInteger length)
+{
+	fxNewHostFunction(the, callback, length, fxID(the, name), XS_NO_ID);
+	addProperty(the, name);
+}
+
+void hostAddGlobals(txMachine* the, char** arguments)
+{
+	static txSlot counter; /* a root of its own: the script may drop `heap` */
+	txInteger index = 0;
+
+	fxNewHostObject(the, NULL);
+	fxSetHostHooks(the, the->stack, &collectionHooks);
+	fxSetHostData(the, the->stack, &counter); /* XS leaves out a marker without data */
+	mxPullSlot(&counter);
+	fxRemember(the, &counter);
+
+	mxPush(mxGlobal);
+	addFunction(the, "print", xs_host_print, 1);
+	addFunction(the, "readFile", xs_host_readFile, 1);
+	addFunction(the, "writeFile", xs_host_writeFile, 2);
+	addFunction(the, "setTimeout", setTimer, 2);
+	addFunction(the, "clearTimeout", clearTimer, 1);
+	addFunction(the, "native", native, 1);
+	addFunction(the, "gc", collect, 0);
+
+	fxNewObject(the);
+	addFunction(the, "slots", heapSlots, 0);
+	addFunction(the, "chunkBytes", heapChunkBytes, 0);
+	addFunction(the, "collections", heapCollections, 0);
+	mxPushInteger((txInteger)sizeof(txSlot));
+	addProperty(the, "slotBytes");
+	addProperty(the, "heap");
+
+	fxNewArray(the, 0);
+	for (; *arguments; arguments++, index++) {
+		txSlot* array = the->stack;
+		mxPushStringC(*arguments);
+		mxPushSlot(array);
+		fxSetIndex(the, (txIndex)index);
+		mxPop();
+	}
+	addProperty(the, "args");
+	mxPop();
+
+	/* The names encodeInto gives its result: made now, as a linker would, so that its first call costs no more. */
+	fxID(the, "read");
+	fxID(the, "written");
+}

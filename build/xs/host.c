@@ -1,0 +1,320 @@
+/*
+ * xs-host: runs one ES module in the XS engine, on Linux, with the settings of an ESP32.
+ *
+ * This file has the machine: its memory, its loop, its end.
+ */
+#include <sys/mman.h>
+
+#include "xsAll.h"
+#include "host.h"
+
+/* What is wrong, where, the way out: the messages of exit code 2. */
+static const char usage[] =
+	"usage: xs-host [--module NAME=PATH]... [--slots N] [--chunks BYTES] [--limit BYTES]"
+#if mxStress
+	" [--stress]"
+#endif
+	" MAIN.js [ARG]...\n";
+
+/* Room for tens of thousands of calls that allocate, before the first collection. */
+static txSize initialSlots = 512 * 1024;
+static txSize initialChunkBytes = 32 * 1024 * 1024;
+
+/* Both heaps grow up to this. Memory that ends must end a test, not the machine it runs on. */
+static size_t limitBytes = 512 * 1024 * 1024;
+static size_t allocatedBytes = 0;
+
+#if mxStress
+extern int gxStress; /* of XS: if 1, it collects before each allocation */
+static int isStressed = 0;
+#endif
+
+static int hasSettled = 0;
+
+void hostFail(void)
+{
+	fflush(stdout);
+	fflush(stderr);
+	_exit(1); /* not exit: the machine may be in any state */
+}
+
+/* MEMORY */
+
+static int takeFromLimit(size_t bytes)
+{
+	if (bytes > limitBytes - allocatedBytes)
+		return 0;
+	allocatedBytes += bytes;
+	return 1;
+}
+
+/*
+ * XS tests whether a chunk fits by adding its size to an address. With 32 bits that wraps for a big chunk at a
+ * high address, where Linux would put it: hence the low address, which the kernel takes as a wish.
+ */
+void* fxAllocateChunks(txMachine* the, txSize size)
+{
+	static char* wish = (char*)0x20000000;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = ((size_t)size + page - 1) / page * page;
+	void* chunks;
+	(void)the;
+	if (!takeFromLimit(bytes))
+		return NULL;
+	chunks = mmap(wish, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (chunks == MAP_FAILED)
+		return NULL;
+	wish = (char*)chunks + bytes;
+	return chunks;
+}
+
+void fxFreeChunks(txMachine* the, void* chunks)
+{
+	(void)the;
+	munmap(chunks, (size_t)(((txBlock*)chunks)->limit - (txByte*)chunks));
+}
+
+txSlot* fxAllocateSlots(txMachine* the, txSize count)
+{
+	size_t bytes = (size_t)count * sizeof(txSlot);
+	(void)the;
+	return takeFromLimit(bytes) ? malloc(bytes) : NULL;
+}
+
+void fxFreeSlots(txMachine* the, void* slots)
+{
+	(void)the;
+	free(slots);
+}
+
+void fxCreateMachinePlatform(txMachine* the)
+{
+	(void)the;
+}
+
+void fxDeleteMachinePlatform(txMachine* the)
+{
+	(void)the;
+}
+
+#ifdef __SANITIZE_ADDRESS__
+size_t __sanitizer_get_current_allocated_bytes(void);
+
+/* In that build each chunk is a c_malloc of XS, which asks none of the functions above. */
+void* hostMalloc(size_t bytes)
+{
+	allocatedBytes = __sanitizer_get_current_allocated_bytes();
+	if (bytes > limitBytes || allocatedBytes > limitBytes - bytes)
+		fxAbort(NULL, XS_NOT_ENOUGH_MEMORY_EXIT);
+	return malloc(bytes);
+}
+#endif
+
+/* THE END */
+
+/* Says on stderr what was thrown: its stack, which begins with its name and message, or else its value. */
+static void reportException(txMachine* the, const char* what)
+{
+	txSlot* top;
+	mxPush(mxException);
+	top = the->stack;
+	fflush(stdout);
+	fprintf(stderr, "%s: ", what);
+	{
+		mxTry(the) {
+			mxPushSlot(top);
+			if (mxIsReference(top)) {
+				mxGetID(mxID(_stack));
+				if (mxIsUndefined(the->stack))
+					mxPushSlot(top);
+			}
+			hostWriteString(stderr, fxToString(the, the->stack));
+		}
+		mxCatch(the) {
+			fprintf(stderr, "a value that cannot be made a string");
+		}
+	}
+	fprintf(stderr, "\n");
+	the->stack = top + 1;
+}
+
+/* XS calls this when it cannot go on. */
+void fxAbort(txMachine* the, int status)
+{
+	fflush(stdout);
+	switch (status) {
+	case XS_STACK_OVERFLOW_EXIT:
+		fprintf(stderr, "xs-host: stack overflow: the stack has %d slots\n", (int)(the->stackTop - the->stackBottom));
+		break;
+	case XS_NOT_ENOUGH_MEMORY_EXIT:
+		fprintf(stderr, "xs-host: memory full: %zu bytes in use, the limit is %zu: see --limit\n", allocatedBytes, limitBytes);
+		break;
+	case XS_NO_MORE_KEYS_EXIT:
+		fprintf(stderr, "xs-host: too many different property names\n");
+		break;
+	case XS_UNHANDLED_EXCEPTION_EXIT:
+		reportException(the, "uncaught exception");
+		break;
+	case XS_UNHANDLED_REJECTION_EXIT:
+		reportException(the, "unhandled rejection");
+		break;
+	default:
+		fprintf(stderr, "xs-host: XS gave up, status %d\n", status);
+		break;
+	}
+	hostFail();
+}
+
+/* RUN */
+
+void fxQueuePromiseJobs(txMachine* the)
+{
+	the->hasPromiseJobs = 1;
+}
+
+static void mainFulfilled(txMachine* the)
+{
+	(void)the;
+	hasSettled = 1;
+}
+
+static void mainRejected(txMachine* the)
+{
+	mxException.kind = mxArgv(0)->kind;
+	mxException.value = mxArgv(0)->value;
+	fxAbort(the, XS_UNHANDLED_EXCEPTION_EXIT);
+}
+
+static void importMain(txMachine* the, txString path)
+{
+	mxPushStringC(path);
+	fxRunImport(the, mxModuleInstanceInternal(mxProgram.value.reference)->value.module.realm, XS_NO_ID);
+	mxDub();
+	fxGetID(the, mxID(_then));
+	mxCall();
+	fxNewHostFunction(the, mainFulfilled, 1, XS_NO_ID, XS_NO_ID);
+	fxNewHostFunction(the, mainRejected, 1, XS_NO_ID, XS_NO_ID);
+	mxRunCount(2);
+	mxPop();
+}
+
+static void runJobs(txMachine* the)
+{
+	for (;;) {
+		while (the->hasPromiseJobs) {
+			the->hasPromiseJobs = 0;
+			fxRunPromiseJobs(the);
+		}
+		fxEndJob(the);
+		if (the->hasPromiseJobs)
+			continue;
+		if (!hostRunFirstTimer(the))
+			break;
+	}
+	fxCheckUnhandledRejections(the, 1);
+}
+
+static void run(txMachine* the, char* path, char** arguments)
+{
+	fxBeginHost(the);
+	{
+		mxTry(the) {
+			hostAddGlobals(the, arguments);
+#if mxStress
+			gxStress = isStressed;
+#endif
+			importMain(the, path);
+			runJobs(the);
+		}
+		mxCatch(the) {
+			fxAbort(the, XS_UNHANDLED_EXCEPTION_EXIT);
+		}
+	}
+	fxEndHost(the);
+	if (!hasSettled) {
+		fprintf(stderr, "xs-host: %s: a top-level await never came to an end\n", path);
+		hostFail();
+	}
+}
+
+static void runMachine(char* path, char** arguments)
+{
+	txCreation creation = {
+		.initialChunkSize = initialChunkBytes,
+		.incrementalChunkSize = 8 * 1024 * 1024,
+		.initialHeapCount = initialSlots,
+		.incrementalHeapCount = 128 * 1024,
+		.stackCount = 32 * 1024,
+		.initialKeyCount = 4 * 1024,
+		.incrementalKeyCount = 1024,
+		.nameModulo = 1993,
+		.symbolModulo = 127,
+		.parserBufferSize = 256 * 1024, /* the longest string literal */
+		.parserTableModulo = 1993,
+	};
+	txMachine* the = fxCreateMachine(&creation, "xs-host", NULL, XS_NO_ID);
+	if (!the) {
+		fprintf(stderr, "xs-host: no memory for a heap of %d slots and %d bytes of chunks: see --slots, --chunks, --limit\n",
+			(int)initialSlots, (int)initialChunkBytes);
+		hostFail();
+	}
+	run(the, path, arguments);
+	fxDeleteMachine(the);
+}
+
+static int fail(const char* format, const char* what)
+{
+	fprintf(stderr, "xs-host: ");
+	fprintf(stderr, format, what);
+	fprintf(stderr, "\n%s", usage);
+	return 2;
+}
+
+static int takeNumber(const char* text, size_t most, size_t* number)
+{
+	char* end;
+	unsigned long long value = strtoull(text, &end, 10);
+	*number = (size_t)value;
+	return *text >= '0' && *text <= '9' && !*end && value > 0 && value <= most;
+}
+
+int main(int argc, char** argv)
+{
+	char path[C_PATH_MAX];
+	int i;
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		char* option = argv[i];
+		size_t number;
+#if mxStress
+		if (!strcmp(option, "--stress")) {
+			isStressed = 1;
+			continue;
+		}
+#endif
+		if (++i == argc)
+			return fail("%s: unknown, or without its value", option);
+		if (!strcmp(option, "--module")) {
+			char* equals = strchr(argv[i], '=');
+			if (!equals || equals == argv[i])
+				return fail("--module %s: not of the form NAME=PATH", argv[i]);
+			*equals = 0;
+			if (!hostMapModule(argv[i], equals + 1))
+				return fail("--module: there is no file %s", equals + 1);
+		}
+		else if (!strcmp(option, "--slots") && takeNumber(argv[i], INT32_MAX / sizeof(txSlot), &number))
+			initialSlots = (txSize)number;
+		else if (!strcmp(option, "--chunks") && takeNumber(argv[i], INT32_MAX / 2, &number))
+			initialChunkBytes = (txSize)number;
+		else if (!strcmp(option, "--limit") && takeNumber(argv[i], SIZE_MAX / 2, &number))
+			limitBytes = number;
+		else
+			return fail("%s: unknown, or its value is out of range", option);
+	}
+	if (i == argc)
+		return fail("%s is missing: which module is to be run?", "MAIN.js");
+	if (!hostFindFile(argv[i], path))
+		return fail("there is no file %s", argv[i]);
+	runMachine(path, argv + i + 1);
+	hostFreeModules();
+	return 0;
+}

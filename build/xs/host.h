@@ -1,0 +1,42 @@
+/* What the files of the host share. Include it after xsAll.h or xsmc.h: both name the machine and the slot. */
+#ifndef XS_HOST_H
+#define XS_HOST_H
+
+#ifdef __XSALL__
+/* modules.c */
+
+/** Puts the full path of a file into fullPath, C_PATH_MAX bytes. Returns 0, and sets errno, if there is no such file. */
+int hostFindFile(const char* path, char* fullPath);
+
+/** Ties the bare specifier `name` to a file. Returns 0 if there is no such file. Keeps both strings. */
+int hostMapModule(const char* name, const char* path);
+
+/** Frees what the modules loaded so far have kept outside the heap. Call it after the machine is gone. */
+void hostFreeModules(void);
+
+/** Returns a record of a native for XS to keep, like the one in the flash of a device. Never NULL. */
+const txHostFunctionBuilder* hostNewBuilder(txMachine* the, txCallback callback, txInteger length, txID id);
+
+/** Returns the C function `name` of this executable, NULL if there is none. */
+txCallback hostFindNative(const char* name);
+
+/* globals.c */
+
+/** Gives the script its globals. `arguments` ends with NULL. */
+void hostAddGlobals(txMachine* the, char** arguments);
+
+/** Waits until the next timer is due and runs it. Returns 0 if there is none. What it throws goes on to the caller. */
+int hostRunFirstTimer(txMachine* the);
+
+/* host.c */
+
+/** Flushes both streams and ends the process at once with exit code 1. */
+void hostFail(void) __attribute__((noreturn));
+#endif
+
+/* natives.c */
+
+/** Writes a string of XS as well-formed UTF-8: U+0000 as one byte, surrogates paired, a lone one as U+FFFD. */
+void hostWriteString(FILE* file, const char* string);
+
+#endif

@@ -1,0 +1,432 @@
+/*
+ * Finds, parses and links modules, so that they run here as they do from a device's flash.
+ *
+ * Moddable's linker leaves three marks on the engine that a plain machine lacks and that change what a
+ * program allocates; this file makes them:
+ *   - string literals and function bodies are used where they lie (rewriteCode);
+ *   - a built-in method is a value, and an instance of it is made each time one is needed (fxNextHostFunctionProperty);
+ *   - functions have neither length nor name (gxDefaults).
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include "xsAll.h"
+#include "xsScript.h"
+#include "host.h"
+
+/* The sources of the modules that are always there. `@` is XS's spelling for a method written in C. */
+static const struct {
+	const char* name;
+	const char* source;
+} builtIns[] = {
+	{ "time",
+		"export default class { static get ticks() @ \"xs_host_ticks\"; }" },
+	{ "text/encoder",
+		"export default class { encode(value) @ \"xs_host_encode\"; encodeInto(value, bytes) @ \"xs_host_encodeInto\"; }" },
+};
+enum { builtInCount = sizeof(builtIns) / sizeof(builtIns[0]) };
+
+typedef struct Mapping {
+	struct Mapping* next;
+	const char* name;
+	char path[C_PATH_MAX];
+} Mapping;
+
+/* A linked module: what would be in flash. Lives as long as the machine, because slots point into it. */
+typedef struct Linked {
+	struct Linked* next;
+	txByte* code;
+	txHostFunctionBuilder* builders;
+	txInteger builderCount;
+} Linked;
+
+typedef struct Builder {
+	struct Builder* next;
+	txHostFunctionBuilder it;
+} Builder;
+
+static Mapping* mappings = NULL;
+static Linked* linkedModules = NULL;
+static Builder* builders = NULL;
+
+static void* allocate(txMachine* the, size_t bytes)
+{
+	void* result = calloc(1, bytes ? bytes : 1);
+	if (!result)
+		fxAbort(the, XS_NOT_ENOUGH_MEMORY_EXIT);
+	return result;
+}
+
+void hostFreeModules(void)
+{
+	while (mappings) {
+		Mapping* next = mappings->next;
+		free(mappings);
+		mappings = next;
+	}
+	while (linkedModules) {
+		Linked* next = linkedModules->next;
+		free(linkedModules->code);
+		free(linkedModules->builders);
+		free(linkedModules);
+		linkedModules = next;
+	}
+	while (builders) {
+		Builder* next = builders->next;
+		free(builders);
+		builders = next;
+	}
+}
+
+/* XS cuts the messages of its own throws at 127 bytes, too few for two paths. */
+static void throwReferenceError(txMachine* the, const char* format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+
+static void throwReferenceError(txMachine* the, const char* format, ...)
+{
+	char message[4 * C_PATH_MAX];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	mxPush(mxReferenceErrorConstructor);
+	mxNew();
+	mxPushStringC(message);
+	mxRunCount(1);
+	mxPull(mxException);
+	fxJump(the);
+}
+
+/* THE LINKER'S MARKS */
+
+/* XS's own table (xsDefaults.c) but for length and name, which the linker always leaves out. */
+const txDefaults gxDefaults = {
+	.newAsyncInstance = fxNewAsyncInstance,
+	.runAsync = fxRunAsync,
+	.newGeneratorInstance = fxNewGeneratorInstance,
+	.newGeneratorFunctionInstance = fxNewGeneratorFunctionInstance,
+	.newAsyncGeneratorInstance = fxNewAsyncGeneratorInstance,
+	.newAsyncGeneratorFunctionInstance = fxNewAsyncGeneratorFunctionInstance,
+	.runForAwaitOf = fxRunForAwaitOf,
+	.newArgumentsSloppyInstance = fxNewArgumentsSloppyInstance,
+	.newArgumentsStrictInstance = fxNewArgumentsStrictInstance,
+	.runEval = fxRunEval,
+	.runEvalEnvironment = fxRunEvalEnvironment,
+	.runProgramEnvironment = fxRunProgramEnvironment,
+	.initializeSharedCluster = fxInitializeSharedCluster,
+	.terminateSharedCluster = fxTerminateSharedCluster,
+	.newFunctionLength = NULL,
+	.newFunctionName = NULL,
+	.runImport = fxRunImport,
+	.definePrivateProperty = fxDefinePrivateProperty,
+	.getPrivateProperty = fxGetPrivateProperty,
+	.setPrivateProperty = fxSetPrivateProperty,
+	.cleanupFinalizationRegistries = fxCleanupFinalizationRegistries,
+	.captureErrorStack = fxCaptureErrorStack,
+};
+
+const txHostFunctionBuilder* hostNewBuilder(txMachine* the, txCallback callback, txInteger length, txID id)
+{
+	Builder* builder = allocate(the, sizeof(Builder));
+	builder->it.callback = callback;
+	builder->it.length = length;
+	builder->it.id = id;
+	builder->next = builders;
+	builders = builder;
+	return &builder->it;
+}
+
+/* XS asks for every built-in method through this; xsProperty.c's own version, which makes an instance, is left out. */
+txSlot* fxNextHostFunctionProperty(txMachine* the, txSlot* property, txCallback call, txInteger length, txID id, txFlag flag)
+{
+	txSlot* slot = fxNewSlot(the);
+	slot->kind = XS_HOST_FUNCTION_KIND;
+	slot->flag = flag;
+	slot->ID = id;
+	slot->value.hostFunction.builder = hostNewBuilder(the, call, length, id);
+	slot->value.hostFunction.profileID = fxGenerateProfileID(the);
+	property->next = slot;
+	return slot;
+}
+
+static txSlot* newAccessorFunction(txMachine* the, txSlot* home, txCallback callback, txInteger length)
+{
+	txSlot* function;
+	if (!callback)
+		return NULL;
+	/* It stays on the stack, where a collection sees it, until fxNextHostAccessorProperty has linked it. */
+	function = fxNewHostFunction(the, callback, length, XS_NO_ID, XS_NO_ID);
+	mxFunctionInstanceHome(function)->value.home.object = home;
+	return function;
+}
+
+/* A built-in getter or setter is an instance on the device too. Left out of xsProperty.c together with the above. */
+txSlot* fxNextHostAccessorProperty(txMachine* the, txSlot* property, txCallback get, txCallback set, txID id, txFlag flag)
+{
+	txSlot* top = the->stack;
+	txSlot* home = top->value.reference;
+	txSlot* getter = newAccessorFunction(the, home, get, 0);
+	txSlot* setter = newAccessorFunction(the, home, set, 1);
+	txSlot* slot = fxNewSlot(the);
+	slot->kind = XS_ACCESSOR_KIND;
+	slot->flag = flag;
+	slot->ID = id;
+	slot->value.accessor.getter = getter;
+	slot->value.accessor.setter = setter;
+	property->next = slot;
+	the->stack = top;
+	return slot;
+}
+
+/*
+ * Turns compiled code into linked code, in place: names of the script become names of the machine, and strings
+ * and function bodies are no longer copied to the heap when they are reached, but used where they lie.
+ */
+static void rewriteCode(txByte* code, txSize size, const txID* ids)
+{
+	txByte* at = code;
+	txByte* end = code + size;
+	while (at < end) {
+		txU1 opcode = *(txU1*)at;
+		txS1 length = gxCodeSizes[opcode];
+		txU4 bytes = 0;
+		switch (opcode) {
+		case XS_CODE_STRING_1: *at = (txByte)XS_CODE_STRING_ARCHIVE_1; break;
+		case XS_CODE_STRING_2: *at = (txByte)XS_CODE_STRING_ARCHIVE_2; break;
+		case XS_CODE_STRING_4: *at = (txByte)XS_CODE_STRING_ARCHIVE_4; break;
+		case XS_CODE_CODE_1: *at = (txByte)XS_CODE_CODE_ARCHIVE_1; break;
+		case XS_CODE_CODE_2: *at = (txByte)XS_CODE_CODE_ARCHIVE_2; break;
+		case XS_CODE_CODE_4: *at = (txByte)XS_CODE_CODE_ARCHIVE_4; break;
+		}
+		at++;
+		if (length > 0) /* the size of the whole instruction: a body that follows is walked through, too */
+			at += length - 1;
+		else if (length == 0) { /* the operand is a name */
+			txID id;
+			memcpy(&id, at, sizeof(id));
+			id = ids[id];
+			memcpy(at, &id, sizeof(id));
+			at += sizeof(id);
+		}
+		else { /* -1, -2, -4: that many bytes say how many follow */
+			memcpy(&bytes, at, (size_t)-length);
+			at += -length + bytes;
+		}
+	}
+}
+
+txCallback hostFindNative(const char* name)
+{
+	/* The executable is linked with -rdynamic: its own C functions are found by name. */
+	return (txCallback)dlsym(RTLD_DEFAULT, name);
+}
+
+/* XS calls this, with the module that is being linked, for the functions its `@` refer to. */
+static void buildHosts(txMachine* the)
+{
+	fxBuildHosts(the, linkedModules->builderCount, linkedModules->builders);
+	mxPullSlot(mxResult);
+}
+
+static void linkHosts(txMachine* the, Linked* linked, txScript* script, const txID* ids, txID moduleID)
+{
+	txByte* at = script->hostsBuffer;
+	txID count;
+	mxDecodeID(at, count);
+	linked->builders = allocate(the, count * sizeof(txHostFunctionBuilder));
+	linked->builderCount = count;
+	for (txID i = 0; i < count; i++) {
+		txHostFunctionBuilder* builder = &linked->builders[i];
+		txID id;
+		builder->length = *at++;
+		mxDecodeID(at, id);
+		builder->id = ids[id];
+		builder->callback = hostFindNative((char*)at);
+		if (!builder->callback)
+			throwReferenceError(the, "%s: no C function %s in this host: build it with the file that has it",
+				fxGetKeyName(the, moduleID), (char*)at);
+		at += strlen((char*)at) + 1;
+	}
+}
+
+static void linkModule(txMachine* the, txSlot* module, txID moduleID, txScript* script)
+{
+	Linked* linked = allocate(the, sizeof(Linked));
+	txScript run;
+	txID* ids;
+	txID count;
+	txByte* at = script->symbolsBuffer;
+
+	linked->next = linkedModules;
+	linkedModules = linked;
+
+	mxDecodeID(at, count);
+	ids = allocate(the, count * sizeof(txID));
+	ids[0] = XS_NO_ID;
+	for (txID i = 1; i < count; i++) {
+		ids[i] = fxNewNameC(the, (txString)at);
+		at += strlen((char*)at) + 1;
+	}
+
+	linked->code = script->codeBuffer;
+	script->codeBuffer = NULL;
+	rewriteCode(linked->code, script->codeSize, ids);
+
+	memset(&run, 0, sizeof(run)); /* without symbols XS takes the code as linked, and leaves the script alone */
+	run.codeBuffer = linked->code;
+	run.codeSize = script->codeSize;
+	{
+		mxTry(the) {
+			if (script->hostsBuffer) {
+				linkHosts(the, linked, script, ids, moduleID);
+				run.callback = buildHosts;
+			}
+		}
+		mxCatch(the) {
+			free(ids);
+			fxDeleteScript(script);
+			fxJump(the);
+		}
+	}
+	free(ids);
+	fxDeleteScript(script);
+	fxResolveModule(the, module, moduleID, &run, NULL, NULL);
+}
+
+/* PARSER */
+
+typedef struct {
+	const char* text;
+	FILE* file;
+} Source;
+
+static int nextCharacter(void* it)
+{
+	Source* source = it;
+	if (source->file)
+		return fgetc(source->file);
+	return *source->text ? *(const txU1*)source->text++ : C_EOF;
+}
+
+/* The parser has room for one message and no place; where it failed is put in front of it. */
+static char parseError[C_PATH_MAX + 256];
+
+static void reportError(void* console, txString path, txInteger line, txString format, c_va_list arguments)
+{
+	(void)console;
+	if (!parseError[0]) {
+		int length = snprintf(parseError, sizeof(parseError), "%s:%d: ", path ? path : "?", (int)line);
+		vsnprintf(parseError + length, sizeof(parseError) - length, format, arguments);
+	}
+}
+
+static void reportWarning(void* console, txString path, txInteger line, txString format, c_va_list arguments)
+{
+	(void)console; (void)path; (void)line; (void)format; (void)arguments;
+}
+
+/* A source with an error becomes a script that throws it, so NULL says only that memory is out. */
+static txScript* parse(txMachine* the, const char* path, Source* source)
+{
+	txParser parser;
+	txParserJump jump;
+	txScript* volatile script = NULL;
+	txUnsigned flags = mxCFlag;
+#ifdef mxDebug
+	flags |= mxDebugFlag; /* file and line numbers, for stack traces */
+#endif
+	parseError[0] = 0;
+	fxInitializeParser(&parser, the, the->parserBufferSize, the->parserTableModulo);
+	parser.reportError = reportError;
+	parser.reportWarning = reportWarning;
+	parser.firstJump = &jump;
+	if (c_setjmp(jump.jmp_buf) == 0) {
+		parser.path = fxNewParserSymbol(&parser, (txString)path);
+#ifdef mxDebug
+		parser.source = parser.path;
+#endif
+		fxParserTree(&parser, source, nextCharacter, flags, NULL);
+		fxParserHoist(&parser);
+		fxParserBind(&parser);
+		if (parser.errorCount)
+			parser.errorMessage = fxNewParserString(&parser, parseError, (txSize)strlen(parseError));
+		script = fxParserCode(&parser);
+	}
+	fxTerminateParser(&parser);
+	return script;
+}
+
+/* WHAT XS ASKS FOR */
+
+int hostFindFile(const char* path, char* fullPath)
+{
+	struct stat status;
+	if (!realpath(path, fullPath) || stat(fullPath, &status))
+		return 0;
+	errno = S_ISDIR(status.st_mode) ? EISDIR : 0;
+	return errno == 0;
+}
+
+int hostMapModule(const char* name, const char* path)
+{
+	Mapping* mapping = calloc(1, sizeof(Mapping));
+	if (!mapping || !hostFindFile(path, mapping->path)) {
+		free(mapping);
+		return 0;
+	}
+	mapping->name = name;
+	mapping->next = mappings;
+	mappings = mapping;
+	return 1;
+}
+
+/* Turns a specifier into the name of a module: the full path of its file, or the name of a built-in module. */
+txID fxFindModule(txMachine* the, txSlot* realm, txID importerID, txSlot* slot)
+{
+	char specifier[C_PATH_MAX];
+	char joined[2 * C_PATH_MAX];
+	char path[C_PATH_MAX];
+	const char* importer = importerID == XS_NO_ID ? "the command line" : fxGetKeyName(the, importerID);
+	(void)realm;
+	fxToStringBuffer(the, slot, specifier, sizeof(specifier));
+	if (specifier[0] == '/' || !strncmp(specifier, "./", 2) || !strncmp(specifier, "../", 3)) {
+		const char* slash = specifier[0] == '/' ? NULL : strrchr(importer, '/');
+		snprintf(joined, sizeof(joined), "%.*s%s", slash ? (int)(slash + 1 - importer) : 0, importer, specifier);
+		if (!hostFindFile(joined, path))
+			throwReferenceError(the, "import \"%s\" in %s: %s: %s", specifier, importer, joined, strerror(errno));
+		return fxNewNameC(the, path);
+	}
+	for (Mapping* mapping = mappings; mapping; mapping = mapping->next) {
+		if (!strcmp(mapping->name, specifier))
+			return fxNewNameC(the, mapping->path);
+	}
+	for (int i = 0; i < builtInCount; i++) {
+		if (!strcmp(builtIns[i].name, specifier))
+			return fxNewNameC(the, specifier);
+	}
+	throwReferenceError(the, "import \"%s\" in %s: neither built in (time, text/encoder) nor given: use --module %s=PATH",
+		specifier, importer, specifier);
+}
+
+void fxLoadModule(txMachine* the, txSlot* module, txID moduleID)
+{
+	char path[C_PATH_MAX];
+	Source source = { NULL, NULL };
+	txScript* script;
+	snprintf(path, sizeof(path), "%s", fxGetKeyName(the, moduleID));
+	for (int i = 0; i < builtInCount; i++) {
+		if (!strcmp(builtIns[i].name, path))
+			source.text = builtIns[i].source;
+	}
+	if (!source.text) {
+		source.file = fopen(path, "r");
+		if (!source.file)
+			throwReferenceError(the, "module %s: %s", path, strerror(errno));
+	}
+	script = parse(the, path, &source);
+	if (source.file)
+		fclose(source.file);
+	if (!script)
+		fxAbort(the, XS_NOT_ENOUGH_MEMORY_EXIT);
+	linkModule(the, module, moduleID, script);
+}

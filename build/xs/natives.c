@@ -1,0 +1,223 @@
+/*
+ * The functions in C that a script sees, written against XS's C interface only, like those of a device:
+ * print, files, and the natives of the modules `time` and `text/encoder`.
+ */
+#include <errno.h>
+
+#include "xsmc.h"
+#include "host.h"
+
+#define BYTE(POINTER) (*(const uint8_t*)(POINTER))
+
+/*
+ * XS keeps U+0000 as C0 80, so that a string ends at its first zero byte, and each half of a surrogate pair as
+ * three bytes: ED A0..AF xx the high one, ED B0..BF xx the low one.
+ */
+static int isNul(const char* at)
+{
+	return BYTE(at) == 0xC0 && BYTE(at + 1) == 0x80;
+}
+
+static int isSurrogate(const char* at, uint8_t kind)
+{
+	return BYTE(at) == 0xED && (BYTE(at + 1) & 0xF0) == kind;
+}
+
+/* The second half is looked at only if the first is there, so this never reads past the zero byte. */
+static int isPair(const char* at)
+{
+	return isSurrogate(at, 0xA0) && BYTE(at + 2) && isSurrogate(at + 3, 0xB0);
+}
+
+static int characterBytes(const char* at)
+{
+	uint8_t first = BYTE(at);
+	return first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+/* Writes the four bytes of the character whose two halves are at `at`. */
+static void joinPair(const char* at, uint8_t* to)
+{
+	uint32_t high = (BYTE(at + 1) & 0x0F) << 6 | (BYTE(at + 2) & 0x3F);
+	uint32_t low = (BYTE(at + 4) & 0x0F) << 6 | (BYTE(at + 5) & 0x3F);
+	uint32_t character = 0x10000 + (high << 10 | low);
+	to[0] = (uint8_t)(0xF0 | character >> 18);
+	to[1] = (uint8_t)(0x80 | (character >> 12 & 0x3F));
+	to[2] = (uint8_t)(0x80 | (character >> 6 & 0x3F));
+	to[3] = (uint8_t)(0x80 | (character & 0x3F));
+}
+
+/** What encodeOne took and gave. */
+typedef struct {
+	int from; /* bytes of the string */
+	int units; /* what they count in its length */
+	int to; /* bytes of UTF-8 */
+} Step;
+
+/* Says what the character at `at` is, without writing it. At the end of the string all is 0. */
+static Step measure(const char* at)
+{
+	if (!BYTE(at))
+		return (Step){ 0, 0, 0 };
+	if (isNul(at))
+		return (Step){ 2, 1, 1 };
+	if (isPair(at))
+		return (Step){ 6, 2, 4 };
+	return (Step){ characterBytes(at), 1, characterBytes(at) };
+}
+
+static void encode(const char* at, Step step, uint8_t* to)
+{
+	if (step.from == 6)
+		joinPair(at, to);
+	else if (step.from != step.to)
+		*to = 0;
+	else
+		memcpy(to, at, (size_t)step.to);
+}
+
+/* TEXT/ENCODER: like the module of that name in Moddable's SDK, which is written in C as well. */
+
+/* Converts the argument the way the SDK does, by a call of the global String: the cost is part of the likeness. */
+static void argumentToString(xsMachine* the)
+{
+	if (xsmcArgc < 1)
+		xsTypeError("no string");
+	xsArg(0) = xsCall1(xsGlobal, xsID("String"), xsArg(0));
+}
+
+void xs_host_encode(xsMachine* the)
+{
+	const char* from;
+	uint8_t* to;
+	int length = 0;
+	Step step;
+	argumentToString(the);
+	for (from = xsmcToString(xsArg(0)); (step = measure(from)).from; from += step.from)
+		length += step.to;
+	xsmcSetArrayBuffer(xsResult, NULL, length);
+	to = xsmcToArrayBuffer(xsResult);
+	/* Asked for again: making the buffer may have moved the string. */
+	for (from = xsmcToString(xsArg(0)); (step = measure(from)).from; from += step.from) {
+		encode(from, step, to);
+		to += step.to;
+	}
+	xsResult = xsNew1(xsGlobal, xsID("Uint8Array"), xsResult);
+}
+
+void xs_host_encodeInto(xsMachine* the)
+{
+	const char* from;
+	void* bytes;
+	xsUnsignedValue capacity;
+	xsUnsignedValue written = 0;
+	xsIntegerValue read = 0;
+	Step step;
+	if (xsmcArgc < 2 || !xsmcIsInstanceOf(xsArg(1), xsTypedArrayPrototype))
+		xsUnknownError("encodeInto: the second argument is no Uint8Array");
+	argumentToString(the);
+	xsmcGetBufferWritable(xsArg(1), &bytes, &capacity);
+	for (from = xsmcToString(xsArg(0)); (step = measure(from)).from; from += step.from) {
+		if (step.to > (int)(capacity - written))
+			break;
+		encode(from, step, (uint8_t*)bytes + written);
+		written += (xsUnsignedValue)step.to;
+		read += step.units;
+	}
+	xsmcVars(1);
+	xsmcSetNewObject(xsResult);
+	xsmcSetInteger(xsVar(0), read);
+	xsmcSet(xsResult, xsID("read"), xsVar(0));
+	xsmcSetInteger(xsVar(0), (xsIntegerValue)written);
+	xsmcSet(xsResult, xsID("written"), xsVar(0));
+}
+
+/* TIME */
+
+void xs_host_ticks(xsMachine* the)
+{
+	struct timespec now;
+	uint64_t ms;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	/* On an ESP32 the count is signed and wraps, so it is and does here. */
+	xsmcSetInteger(xsResult, (int32_t)(uint32_t)ms);
+}
+
+/* PRINT AND FILES */
+
+void hostWriteString(FILE* file, const char* string)
+{
+	static const uint8_t replacement[] = { 0xEF, 0xBF, 0xBD };
+	Step step;
+	for (; (step = measure(string)).from; string += step.from) {
+		uint8_t buffer[4];
+		encode(string, step, buffer);
+		if (step.from == 3 && (isSurrogate(string, 0xA0) || isSurrogate(string, 0xB0)))
+			fwrite(replacement, 1, sizeof(replacement), file);
+		else
+			fwrite(buffer, 1, (size_t)step.to, file);
+	}
+}
+
+void xs_host_print(xsMachine* the)
+{
+	int count = xsmcArgc;
+	for (int i = 0; i < count; i++) {
+		if (i > 0)
+			fputc(' ', stdout);
+		xsResult = xsCall1(xsGlobal, xsID("String"), xsArg(i));
+		hostWriteString(stdout, xsmcToString(xsResult));
+	}
+	fputc('\n', stdout);
+	xsmcSetUndefined(xsResult);
+}
+
+/* A path of the script, kept in C: what a string of XS points to moves at a collection. */
+static void takePath(xsMachine* the, char* path, xsIntegerValue size)
+{
+	if (xsmcArgc < 1)
+		xsTypeError("no path");
+	xsmcToStringBuffer(xsArg(0), path, size);
+}
+
+void xs_host_readFile(xsMachine* the)
+{
+	char path[C_PATH_MAX];
+	struct stat status;
+	FILE* file;
+	size_t size, got;
+	takePath(the, path, sizeof(path));
+	file = fopen(path, "rb");
+	if (!file || fstat(fileno(file), &status) || !S_ISREG(status.st_mode)) {
+		int error = file && S_ISDIR(status.st_mode) ? EISDIR : errno;
+		if (file)
+			fclose(file);
+		xsUnknownError("readFile: %s: %s", path, strerror(error));
+	}
+	size = (size_t)status.st_size;
+	xsmcSetArrayBuffer(xsResult, NULL, (xsIntegerValue)size);
+	got = fread(xsmcToArrayBuffer(xsResult), 1, size, file);
+	fclose(file);
+	if (got != size)
+		xsUnknownError("readFile: %s: %zu of %zu bytes read", path, got, size);
+}
+
+void xs_host_writeFile(xsMachine* the)
+{
+	char path[C_PATH_MAX];
+	void* bytes;
+	xsUnsignedValue size;
+	FILE* file;
+	int failed;
+	takePath(the, path, sizeof(path));
+	if (xsmcArgc < 2)
+		xsTypeError("writeFile: no bytes");
+	xsmcGetBufferReadable(xsArg(1), &bytes, &size);
+	file = fopen(path, "wb");
+	if (!file)
+		xsUnknownError("writeFile: %s: %s", path, strerror(errno));
+	failed = fwrite(bytes, 1, size, file) != size;
+	if (fclose(file) || failed)
+		xsUnknownError("writeFile: %s: %s", path, strerror(errno));
+}

@@ -1,0 +1,127 @@
+// `npm run demo`: a real WebSocket server and real clients, telemetry drained to a capture folder, decoded, validated, and the
+// same calls played again inside XS, where every byte must be the same.
+import { createWriteStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import { parseArgs } from "node:util";
+import { CaptureWriter, decodePath, registry, type TelemetryEvent, Validator } from "xs-telemetry/host";
+import { bundleForXs, engine, runInXs } from "../../test/support/xs.ts";
+import { runClients } from "./clients.ts";
+import { Recorder } from "./recorder.ts";
+import { startServer } from "./server.ts";
+import { Tally, table } from "./summary.ts";
+import { measureThroughput } from "./throughput.ts";
+
+const CAPACITY_BYTES = 16_384;
+const DRAIN_EVERY_MS = 25;
+
+function fail(message: string): never {
+  console.error(`demo: ${message}`);
+  process.exit(1);
+}
+
+const { values } = parseArgs({ options: { out: { type: "string", default: "dist/demo" } } });
+const out = values.out;
+const captureFolder = join(out, "capture");
+const traceFile = join(out, "trace.jsonl");
+mkdirSync(out, { recursive: true });
+rmSync(captureFolder, { recursive: true, force: true });
+
+// 1. Real traffic.
+console.log("clients talk to a WebSocket server on loopback …");
+const recorder = new Recorder(CAPACITY_BYTES);
+const capture = new CaptureWriter(captureFolder, {
+  registry,
+  onProblem: (problem) => fail(`${problem.code}: ${problem.message}`),
+});
+const drain = () => {
+  for (const packet of recorder.drain()) capture.write(packet);
+};
+const timer = setInterval(drain, DRAIN_EVERY_MS);
+const server = await startServer(recorder);
+await runClients(server.port);
+await server.close();
+clearInterval(timer);
+drain();
+capture.close();
+const counters = recorder.telemetry.counters();
+
+// 2. Decode and validate.
+const tally = new Tally();
+const validator = new Validator({ registries: [registry], strict: true });
+const trace = createWriteStream(traceFile);
+let lost = 0;
+for await (const item of decodePath(captureFolder, { registry })) {
+  if (item.kind === "problem") fail(`the capture does not decode: ${item.problem.code}: ${item.problem.message}`);
+  if (item.kind === "summary")
+    lost = item.summary.lostOnDevice + item.summary.lostInTransit + item.summary.beforeFirstPacket;
+  if (item.kind !== "events") continue;
+  for (const event of item.events) {
+    const line = `${JSON.stringify(event)}\n`;
+    tally.add(event as unknown as TelemetryEvent, Buffer.byteLength(line));
+    validator.checkEvent(event, tally.events);
+    trace.write(line);
+  }
+}
+trace.end();
+await finished(trace);
+const [issue] = validator.takeIssues();
+if (issue) fail(`${validator.errorCount} issues in ${traceFile}; line ${issue.line}: ${issue.code}: ${issue.message}`);
+if (counters.emitted !== tally.events + lost || counters.pending !== 0)
+  fail(`${counters.emitted} events emitted, but ${tally.events} decoded, ${lost} lost, ${counters.pending} pending`);
+
+// 3. The same calls inside XS.
+const scriptFile = join(out, "calls.json");
+const ascii = JSON.stringify(recorder.script).replace(
+  /[\u0080-\uffff]/g,
+  (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+);
+writeFileSync(scriptFile, ascii);
+const host = await engine(64);
+const { status, stdout, stderr } = runInXs(
+  host,
+  await bundleForXs("examples/demo/replay.ts", "dist/xs/replay.js"),
+  scriptFile,
+);
+if (status !== 0) fail(`XS ended with exit code ${status}: ${stderr}`);
+const replayed = stdout.trim().split("\n");
+const differing = recorder.packets.findIndex((packet, index) => packet !== replayed[index]);
+if (differing >= 0 || replayed.length !== recorder.packets.length)
+  fail(
+    `XS wrote ${replayed.length} packets, Node ${recorder.packets.length}; packet ${differing} differs:\n${recorder.packets[differing]}\n${replayed[differing]}`,
+  );
+
+// 4. What it comes to.
+const packetBytes = recorder.packets.reduce((sum, packet) => sum + packet.length / 2, 0);
+const recordBytes = recorder.recordBytes;
+const perEvent = (bytes: number) => (bytes / tally.events).toFixed(1);
+const { emitNs, drainNs, decodedEventsPerSecond } = await measureThroughput();
+
+console.log(`
+events by kind
+${table([...tally.byKind].sort())}
+
+connections ${tally.connections.size} of ${tally.clients.size} clients; events ${tally.events}; lost ${lost}
+counters ${counters.emitted} emitted = ${counters.drained} drained + ${counters.overwritten} overwritten + ${counters.discarded} discarded + ${counters.pending} pending
+
+bytes an event
+${table([
+  ["records in the ring", perEvent(recordBytes)],
+  ["packets, headers and token names included", perEvent(packetBytes)],
+  ["the same events as JSON lines", perEvent(tally.jsonBytes)],
+])}
+
+throughput of Node on this machine, msg.recv without payload
+${table([
+  ["emit, ns an event", emitNs.toFixed(0)],
+  ["drain, ns an event", drainNs.toFixed(0)],
+  ["decode to JSON lines, events a second", Math.round(decodedEventsPerSecond).toLocaleString("en")],
+])}
+
+valid: every event follows registry ${registry.schemaVersion}
+identical: ${replayed.length} packets, ${packetBytes} bytes, the same from Node and from XS for the same calls and clock readings
+
+${captureFolder}  the capture: babeltrace2 ${captureFolder}
+${traceFile}  its events as JSON lines
+${scriptFile}  the calls and clock readings
+`);

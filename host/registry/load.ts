@@ -39,7 +39,11 @@ export function loadRegistry(text: string, file: string): RegistryModel {
       range = node?.range;
     }
     const { line, col } = lines.linePos(range?.[0] ?? 0);
-    throw new TelemetryError("E_REGISTRY_FILE", `${file}:${line}:${col}: ${path.join(".")}: ${message}`, 1);
+    throw new TelemetryError(
+      "E_REGISTRY_FILE",
+      `${file}:${line}:${col}: ${path.length > 0 ? `${path.join(".")}: ` : ""}${message}`,
+      1,
+    );
   }
 
   const syntaxError = document.errors[0];
@@ -71,7 +75,13 @@ export function loadRegistry(text: string, file: string): RegistryModel {
     return annotations[name] === undefined ? {} : fieldsAt(annotations[name], [...path, "annotations", name]);
   }
 
-  const root = fieldsAt(document.toJS({ maxAliasCount: 0 }), []);
+  let parsed: unknown;
+  try {
+    parsed = document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    fail([], `not usable YAML: ${(error as Error).message}; write values out instead of aliases`);
+  }
+  const root = fieldsAt(parsed, []);
   if (root.file_format !== "definition/2")
     fail(["file_format"], `must be definition/2, is ${JSON.stringify(root.file_format)}`);
 

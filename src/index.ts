@@ -1,6 +1,6 @@
 export type { Clock } from "./clock.ts";
 export type { Connection, Payload } from "./connection.ts";
-export type { Reader, ReaderCounters } from "./reader.ts";
+export type { Counters, Reader } from "./reader.ts";
 export { Reason } from "./reason.ts";
 export { enabled, setEnabled } from "./switch.ts";
-export { type Counters, type Policy, Telemetry, type TelemetryOptions } from "./telemetry.ts";
+export { type Policy, Telemetry, type TelemetryOptions } from "./telemetry.ts";

@@ -32,9 +32,9 @@ import { type Ring, readU64, slotsOf, writeU64 } from "./ring.ts";
 import type { Text } from "./text.ts";
 import type { TokenTable } from "./tokens.ts";
 
-/** What one reader has seen of the ring: `emitted = drained + overwritten + discarded + pending`. */
-export interface ReaderCounters {
-  /** Events since boot, refused ones too. */
+/** What was counted since boot, as one reader sees the ring: `emitted = drained + overwritten + discarded + pending`. */
+export interface Counters {
+  /** Events, refused ones too. */
   readonly emitted: number;
   /** Events put into packets for this reader. */
   readonly drained: number;
@@ -44,6 +44,24 @@ export interface ReaderCounters {
   readonly discarded: number;
   /** Events in the ring that this reader has yet to read. */
   readonly pending: number;
+  /** Calls that emitted nothing: made while telemetry was off, or rejected() with an unknown reason. */
+  readonly suppressed: number;
+  /** Arguments of a wrong type or out of range. */
+  readonly invalidArguments: number;
+  /** messageType() calls whose type is not in the table, because it is full or the type has more than 64 bytes. */
+  readonly unlistedTypes: number;
+}
+
+/** What the emitter counts whoever reads. */
+export type CallCounters = Pick<Counters, "suppressed" | "invalidArguments" | "unlistedTypes">;
+
+/** The counters for who has drained and missed so many events. */
+export function countersOf(ring: Ring, calls: CallCounters, drained: number, overwritten: number): Counters {
+  const emitted = ring.eventSeq();
+  const discarded = ring.discarded();
+  const { suppressed, invalidArguments, unlistedTypes } = calls;
+  const pending = emitted - drained - overwritten - discarded;
+  return { emitted, drained, overwritten, discarded, pending, suppressed, invalidArguments, unlistedTypes };
 }
 
 /** A place in the ring from which packets are made. Readers do not disturb each other. */
@@ -54,7 +72,7 @@ export interface Reader {
    * Allocates one view a packet, nothing if nothing waits.
    */
   next(buffer: Uint8Array): number;
-  counters(): ReaderCounters;
+  counters(): Counters;
   /** Releases the reader: it holds nothing back any more, and next() returns 0. Closing twice does nothing. */
   close(): void;
 }
@@ -63,6 +81,7 @@ export class RingReader implements Reader {
   readonly #ring: Ring;
   readonly #tokens: TokenTable;
   readonly #text: Text;
+  readonly #calls: CallCounters;
   readonly #moved: (reader: RingReader, closed: boolean) => void;
   readonly #header = new Int32Array(PACKET_HEADER_BYTES / 4);
   readonly #headerBytes = new Uint8Array(this.#header.buffer);
@@ -83,6 +102,7 @@ export class RingReader implements Reader {
     ring: Ring,
     tokens: TokenTable,
     text: Text,
+    calls: CallCounters,
     bootId: number,
     number: number,
     moved: (reader: RingReader, closed: boolean) => void,
@@ -90,6 +110,7 @@ export class RingReader implements Reader {
     this.#ring = ring;
     this.#tokens = tokens;
     this.#text = text;
+    this.#calls = calls;
     this.#moved = moved;
     this.#position = ring.tail();
     this.#eventSeq = ring.tailEventSeq();
@@ -124,17 +145,9 @@ export class RingReader implements Reader {
       : this.#dataPacket(buffer, sizeLimit);
   }
 
-  counters(): ReaderCounters {
+  counters(): Counters {
     if (!this.#closed) this.#catchUp();
-    const emitted = this.#ring.eventSeq();
-    const discarded = this.#ring.discarded();
-    return {
-      emitted,
-      drained: this.#drained,
-      overwritten: this.#overwritten,
-      discarded,
-      pending: emitted - this.#drained - this.#overwritten - discarded,
-    };
+    return countersOf(this.#ring, this.#calls, this.#drained, this.#overwritten);
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import { type Clock, guardClock } from "./clock.ts";
 import { Connection, type Emitter } from "./connection.ts";
 import { createWriters } from "./generated/writers.ts";
 import { SLOT_BYTES } from "./packet-layout.ts";
-import { type Reader, type ReaderCounters, RingReader } from "./reader.ts";
+import { type Counters, countersOf, type Reader, RingReader } from "./reader.ts";
 import { createRing, type Ring } from "./ring.ts";
 import { enabled } from "./switch.ts";
 import { createText, type Text } from "./text.ts";
@@ -23,15 +23,6 @@ export interface TelemetryOptions {
   readonly bootId?: number;
   /** Most message types to remember, 0 to 65,535. Default 64. */
   readonly messageTypes?: number;
-}
-
-export interface Counters extends ReaderCounters {
-  /** Calls that emitted nothing: made while telemetry was off, or rejected() with an unknown reason. */
-  readonly suppressed: number;
-  /** Arguments of a wrong type or out of range. */
-  readonly invalidArguments: number;
-  /** messageType() calls whose type is not in the table, because it is full or the type has more than 64 bytes. */
-  readonly unlistedTypes: number;
 }
 
 const OPTIONS = ["capacityBytes", "policy", "clock", "bootId", "messageTypes"];
@@ -115,6 +106,7 @@ export class Telemetry {
       this.#ring,
       this.#tokens,
       this.#text,
+      this.#emitter,
       this.#bootId,
       this.#readersMade++,
       (moved, closed) => {
@@ -129,17 +121,9 @@ export class Telemetry {
 
   /** The counters as the first open reader sees them; without one nothing is drained. */
   counters(): Counters {
-    const { suppressed, invalidArguments, unlistedTypes } = this.#emitter;
-    const first = this.#readers[0];
-    return { ...(first ? first.counters() : this.#unreadCounters()), suppressed, invalidArguments, unlistedTypes };
-  }
-
-  #unreadCounters(): ReaderCounters {
     const ring = this.#ring;
-    const emitted = ring.eventSeq();
-    const discarded = ring.discarded();
-    const overwritten = ring.tailEventSeq() - ring.evictedRefused();
-    return { emitted, drained: 0, overwritten, discarded, pending: emitted - overwritten - discarded };
+    const first = this.#readers[0];
+    return first ? first.counters() : countersOf(ring, this.#emitter, 0, ring.tailEventSeq() - ring.evictedRefused());
   }
 
   /** Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */

@@ -95,3 +95,11 @@ export function readPacket(bytes: Uint8Array): PlainPacket {
 function ascii(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }
+
+/** The counters of the identity: [emitted, drained, overwritten, discarded, pending]. */
+export function ringCounters(
+  counters: Record<"emitted" | "drained" | "overwritten" | "discarded" | "pending", number>,
+): number[] {
+  const { emitted, drained, overwritten, discarded, pending } = counters;
+  return [emitted, drained, overwritten, discarded, pending];
+}

@@ -2,7 +2,8 @@
 // and `node build/vectors.mjs` adds their packets.
 import type { Call, Script } from "../support/script.ts";
 
-const drainAll = (count: number, bytes = 1024, on = 0): Call[] => Array.from({ length: count }, () => ({ do: "next", on, bytes }));
+const drainAll = (count: number, bytes = 1024, on = 0): Call[] =>
+  Array.from({ length: count }, () => ({ do: "next", on, bytes }));
 const base = { capacityBytes: 4096, policy: "overwrite", bootId: 0x1234_5678_9abc } as const;
 
 export const scripts: Record<string, Script> = {
@@ -72,7 +73,10 @@ export const scripts: Record<string, Script> = {
   },
   "time across 2^31 and 2^32, and a jump": {
     ...base,
-    clock: [2_147_483_646, 2_147_483_646, 2_147_483_648, 4_294_967_294, 4_294_967_295, 4_294_967_296, 6_000_000_000, 8_000_000_000, 8_000_000_001],
+    clock: [
+      2_147_483_646, 2_147_483_646, 2_147_483_648, 4_294_967_294, 4_294_967_295, 4_294_967_296, 6_000_000_000,
+      8_000_000_000, 8_000_000_001,
+    ],
     calls: [
       { do: "connect", id: 9 },
       { do: "connected", on: 0 },

@@ -319,4 +319,19 @@ describe("Telemetry and Connection", () => {
       "times",
     );
   });
+
+  it("does not take a reading that is no number for a wrap of the clock", () => {
+    const { clock, telemetry, records } = setUp();
+    const connection = telemetry.connect(1);
+    const late = 2 ** 31 + 5;
+    for (const ms of [2 ** 30, 2 ** 31, late, Number.NaN, Number.POSITIVE_INFINITY, late]) {
+      clock.ms = ms;
+      connection.connected();
+    }
+    deepEqual(
+      records().map(({ time }) => time),
+      [1000, 2 ** 30, 2 ** 31, late, late, late, late],
+      "times",
+    );
+  });
 });

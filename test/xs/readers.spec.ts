@@ -1,6 +1,6 @@
 import { type Reader, Telemetry } from "xs-telemetry";
 import { deepEqual, equal, throws } from "../support/assert.ts";
-import { type PlainPacket, readPacket } from "../support/bytes.ts";
+import { type PlainPacket, readPacket, ringCounters } from "../support/bytes.ts";
 
 function setUp(capacityBytes = 4096, policy: "overwrite" | "discard" = "overwrite") {
   const clock = { ms: 0, now: () => clock.ms };
@@ -24,7 +24,7 @@ describe("readers", () => {
     const first = telemetry.reader();
     const second = telemetry.reader();
     deepEqual(ids(drain(first)), ids(drain(second)), "events");
-    deepEqual(first.counters(), { emitted: 20, drained: 16, overwritten: 4, discarded: 0, pending: 0 }, "first");
+    deepEqual(ringCounters(first.counters()), [20, 16, 4, 0, 0], "first");
     deepEqual(telemetry.counters().drained, 16, "counters() is the first reader's");
     first.close();
     const third = telemetry.reader();
@@ -165,9 +165,9 @@ describe("readers", () => {
     slow.close();
     telemetry.connect(18);
     equal(telemetry.counters().discarded, 2, "it is closed");
-    deepEqual(fast.counters(), { emitted: 19, drained: 16, overwritten: 0, discarded: 2, pending: 1 }, "fast");
+    deepEqual(ringCounters(fast.counters()), [19, 16, 0, 2, 1], "fast");
     const late = telemetry.reader();
-    deepEqual(late.counters(), { emitted: 19, drained: 0, overwritten: 2, discarded: 2, pending: 15 }, "late");
+    deepEqual(ringCounters(late.counters()), [19, 0, 2, 2, 15], "late");
     deepEqual(
       drain(late, 4096).flatMap(({ records, firstSeq }) => [firstSeq, records.length]),
       [2, 14, 16, 2],

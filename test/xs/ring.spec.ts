@@ -4,7 +4,7 @@ import { createRing } from "../../src/ring.ts";
 import { createText } from "../../src/text.ts";
 import { TokenTable } from "../../src/tokens.ts";
 import { deepEqual, equal } from "../support/assert.ts";
-import { type PlainPacket, readPacket } from "../support/bytes.ts";
+import { type PlainPacket, readPacket, ringCounters } from "../support/bytes.ts";
 
 const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
@@ -21,10 +21,18 @@ function setUp({ slots = 64, discard = false, eventSeq = 0, uptimeMs = 0 } = {})
   const open = new Set<RingReader>();
   const protect = () => ring.protect(Math.min(...[...open].map(({ position }) => position)));
   const newReader = (bufferBytes = 65536) => {
-    const reader = new RingReader(ring, new TokenTable(text, 0), text, 1, made++, (moved, closed) => {
-      if (closed) open.delete(moved);
-      protect();
-    });
+    const reader = new RingReader(
+      ring,
+      new TokenTable(text, 0),
+      text,
+      { suppressed: 0, invalidArguments: 0, unlistedTypes: 0 },
+      1,
+      made++,
+      (moved, closed) => {
+        if (closed) open.delete(moved);
+        protect();
+      },
+    );
     open.add(reader);
     protect();
     const drain = () => {
@@ -113,6 +121,23 @@ describe("time", () => {
     );
   });
 
+  it("marks a jump of 2^31 ms, and none that is shorter", () => {
+    for (const [elapsed, types] of [
+      [TWO_31 - 1, [3, 3]],
+      [TWO_31, [3, TIME_JUMP, 3]],
+    ] as const) {
+      const { clock, emit, newReader } = setUp();
+      const reader = newReader();
+      emit();
+      clock.ms = 1000;
+      reader.reader.next(new Uint8Array(256)); // reads the clock, and the first record
+      clock.ms = elapsed;
+      emit();
+      const rest = reader.records().map(({ type }) => type);
+      deepEqual([3, ...rest], types, `types after ${elapsed} ms`);
+    }
+  });
+
   it("is exact for a reader that was overtaken around a change of the upper half", () => {
     for (let before = 0; before < 40; before++) {
       const { clock, emit, newReader } = setUp({ slots: 16, uptimeMs: TWO_32 - 20 });
@@ -164,11 +189,7 @@ describe("a full ring", () => {
     const { emit, newReader } = setUp({ slots: 16 });
     const reader = newReader();
     for (let count = 0; count < 20; count++) emit(count);
-    deepEqual(
-      reader.reader.counters(),
-      { emitted: 20, drained: 0, overwritten: 4, discarded: 0, pending: 16 },
-      "counters",
-    );
+    deepEqual(ringCounters(reader.reader.counters()), [20, 0, 4, 0, 16], "counters");
     const packets = reader.drain();
     deepEqual(
       packets.map(({ firstSeq, discarded }) => [firstSeq, discarded]),
@@ -194,7 +215,7 @@ describe("a full ring", () => {
       return readPacket(buffer.slice(0, reader.next(buffer)));
     };
     for (let count = 0; count < 20; count++) emit(count);
-    deepEqual(reader.counters(), { emitted: 20, drained: 0, overwritten: 0, discarded: 4, pending: 16 }, "counters");
+    deepEqual(ringCounters(reader.counters()), [20, 0, 0, 4, 16], "counters");
     const first = next(256);
     deepEqual([first.firstSeq, first.records.length, first.discarded], [0, 10, 0], "what was stored");
     emit(20);
@@ -218,7 +239,7 @@ describe("a full ring", () => {
       [16, 5, 5, 21],
       "numbers",
     );
-    deepEqual(reader.counters(), { emitted: 22, drained: 17, overwritten: 0, discarded: 5, pending: 0 }, "counters");
+    deepEqual(ringCounters(reader.counters()), [22, 17, 0, 5, 0], "counters");
   });
 
   it("tells a loss at the end of all when it is drained, without a further event", () => {

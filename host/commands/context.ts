@@ -1,0 +1,56 @@
+/** What a run of the command line shares: where it writes, and what it comes to. */
+import { type Problem, TelemetryError } from "../errors.ts";
+import { registry } from "../generated/registry.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { formatProblem, nameOf, Output, Progress } from "./io.ts";
+
+export type ExitCode = 0 | 1 | 2;
+
+/** The schema versions known, the newest last. */
+export const REGISTRIES: readonly RegistryModel[] = [registry];
+
+export class Context {
+  readonly output = new Output(process.stdout);
+  #exitCode: ExitCode = 0;
+
+  /** 0 good, 1 the data is bad, 2 usage or I/O: the worst so far. */
+  get exitCode(): ExitCode {
+    return this.#exitCode;
+  }
+
+  worsen(exitCode: ExitCode): void {
+    if (exitCode > this.#exitCode) this.#exitCode = exitCode;
+  }
+
+  /** A line for people, on stderr. */
+  say(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** Something wrong in the data; the work goes on. */
+  sayProblem(problem: Problem, path: string): void {
+    this.say(formatProblem(problem, path));
+  }
+
+  /** What ends a command, or its work on one file. */
+  fail(error: unknown): void {
+    if (error instanceof TelemetryError) {
+      this.say(`xs-telemetry: ${error.code}: ${error.message}`);
+      this.worsen(error.exitCode);
+    } else {
+      const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.say(`xs-telemetry: E_INTERNAL: this is a fault of xs-telemetry itself, please report it: ${said}`);
+      this.worsen(2);
+    }
+  }
+
+  /** `writesAsItReads`: the results show the progress themselves where they go to the same terminal. */
+  progress(command: string, path: string, writesAsItReads: boolean): Progress {
+    return new Progress(`${command} ${nameOf(path)}`, !(writesAsItReads && process.stdout.isTTY));
+  }
+
+  /** On a terminal, and nobody objects. */
+  get hasColor(): boolean {
+    return process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+  }
+}

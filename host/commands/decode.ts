@@ -1,0 +1,91 @@
+import type { Command } from "commander";
+import { type DecodeItem, type DecodeSummary, decode, decodePath } from "../decode.ts";
+import { TelemetryError } from "../errors.ts";
+import { quote } from "../lines.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { counted } from "../report.ts";
+import { type Context, REGISTRIES } from "./context.ts";
+import { nameOf, openInput } from "./io.ts";
+
+const HELP = `
+The capture is a capture folder, one boot's folder in it, or a file of packets as the device wrote them.
+Losses and damage are named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: packets are
+damaged, or there are none; the good ones are decoded. 2: the capture could not be read, or an option is wrong.
+
+Examples:
+  $ xs-telemetry decode capture/ > trace.jsonl
+  $ cat packets.bin | xs-telemetry decode -
+  $ xs-telemetry decode capture/ | xs-telemetry validate -`;
+
+interface Options {
+  readonly schemaVersion: string;
+}
+
+export function addDecode(program: Command, context: Context): void {
+  const newest = REGISTRIES[REGISTRIES.length - 1].schemaVersion;
+  program
+    .command("decode")
+    .summary("a capture as JSON lines")
+    .description("Prints the events of a capture as JSON lines, attributes in the registry's order.")
+    .argument("<capture>", "a capture folder, or a file of packets; - is standard input")
+    .option("--schema-version <version>", "the schema version to write", newest)
+    .addHelpText("after", HELP)
+    .action((capture: string, options: Options) => runDecode(capture, options, context));
+}
+
+async function runDecode(capture: string, options: Options, context: Context): Promise<void> {
+  const registry = registryOf(options.schemaVersion);
+  const progress = context.progress("decode", capture, true);
+  let events = 0;
+  try {
+    for await (const item of await itemsOf(capture, registry)) {
+      if (item.kind === "lines") {
+        events += item.count;
+        progress.update(() => counted(events, "event"));
+        context.output.write(item.lines);
+        if (context.output.isFull) await context.output.flush();
+      } else if (item.kind === "problem") {
+        progress.clear();
+        if (item.problem.code.startsWith("E_")) context.worsen(1);
+        context.sayProblem(item.problem, capture);
+      } else if (item.kind === "summary") {
+        progress.clear();
+        saySummary(item.summary, events, capture, context);
+      }
+    }
+  } finally {
+    progress.clear();
+  }
+}
+
+async function itemsOf(capture: string, registry: RegistryModel): Promise<AsyncIterable<DecodeItem>> {
+  if (capture !== "-") return decodePath(capture, { registry, output: "lines" });
+  const input = await openInput(capture);
+  return decode(input.bytes, { registry, output: "lines", file: "standard input" });
+}
+
+function registryOf(schemaVersion: string): RegistryModel {
+  const found = REGISTRIES.find((registry) => registry.schemaVersion === schemaVersion);
+  if (found !== undefined) return found;
+  const known = REGISTRIES.map((registry) => quote(registry.schemaVersion)).join(", ");
+  throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is not known; known: ${known}`, 2);
+}
+
+function saySummary(summary: DecodeSummary, events: number, capture: string, context: Context): void {
+  const { packets, boots } = summary;
+  context.say(
+    `${nameOf(capture)}: ${counted(events, "event")}, ${counted(packets, "packet")}, ${counted(boots, "boot")}`,
+  );
+  const lines: [count: number, said: string][] = [
+    [summary.lostOnDevice, `${counted(summary.lostOnDevice, "event")} lost on the device: overwritten or refused`],
+    [summary.lostInTransit, `${counted(summary.lostInTransit, "event")} lost on the way, or in damaged packets`],
+    [summary.missingPackets, `${counted(summary.missingPackets, "packet")} missing or damaged`],
+    [summary.beforeFirstPacket, `${counted(summary.beforeFirstPacket, "event")} sent before the first packet here`],
+    [summary.repeated, `${counted(summary.repeated, "packet")} passed over: came again, or too late`],
+    [summary.refused, `${counted(summary.refused, "packet")} refused: of another registry or wire format`],
+    [summary.damaged, `${counted(summary.damaged, "damage")} named above`],
+    [summary.unnamedTokens, `${counted(summary.unnamedTokens, "message type")} without a name: "" stands for it`],
+    [summary.timeJumps, `${counted(summary.timeJumps, "time jump")} of 2^31 ms or more`],
+  ];
+  for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
+}

@@ -1,0 +1,186 @@
+/** What the commands read from and write to: files or standard input, standard output with backpressure, messages. */
+import { open } from "node:fs/promises";
+import type { Writable } from "node:stream";
+import { type Problem, TelemetryError } from "../errors.ts";
+import { visible } from "../lines.ts";
+
+/** Read at once. Bounds the issues that lines can bring before somebody takes them: a line of 3 bytes may have two. */
+const CHUNK_BYTES = 64 * 1024;
+const OUTPUT_BYTES = 64 * 1024;
+
+export interface Input {
+  /** The path as it was given; "-" for standard input. */
+  readonly path: string;
+  /** Undefined for what has no size: pipes, devices. */
+  readonly sizeBytes: number | undefined;
+  /** So far. */
+  readonly readBytes: number;
+  /** Once. Fails with a TelemetryError that names the path. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Opens a file, or standard input for "-". `onRead` is called after each read. Throws TelemetryError, exit code 2:
+ * E_NOT_FOUND, E_IS_DIRECTORY, E_READ.
+ */
+export async function openInput(path: string, onRead?: (input: Input) => void): Promise<Input> {
+  const input = { path, sizeBytes: undefined as number | undefined, readBytes: 0, bytes: read() };
+  let chunks: AsyncIterable<Uint8Array> = process.stdin;
+  if (path !== "-") {
+    try {
+      const handle = await open(path);
+      const stat = await handle.stat();
+      if (stat.isDirectory()) {
+        await handle.close();
+        throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
+      }
+      if (stat.isFile()) input.sizeBytes = stat.size;
+      chunks = handle.createReadStream({ highWaterMark: CHUNK_BYTES });
+    } catch (error) {
+      throw ioError(path, error);
+    }
+  }
+
+  async function* read(): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      for await (const chunk of chunks) {
+        input.readBytes += chunk.length;
+        onRead?.(input);
+        yield chunk;
+      }
+    } catch (error) {
+      throw ioError(path, error, input.readBytes);
+    }
+  }
+  return input;
+}
+
+/** The path, as people should see it. */
+export function nameOf(path: string): string {
+  return path === "-" ? "standard input" : visible(path);
+}
+
+const WAYS_OUT: Record<string, readonly [code: string, message: string]> = {
+  ENOENT: ["E_NOT_FOUND", "no such file; check the path, or use - for standard input"],
+  ENOTDIR: ["E_NOT_FOUND", "no such file; a folder on its path is a file"],
+  EACCES: ["E_READ", "not readable; ask for permission (chmod +r) or read it as its owner"],
+  EPERM: ["E_READ", "not readable; ask for permission (chmod +r) or read it as its owner"],
+  EISDIR: ["E_IS_DIRECTORY", "is a directory; name a file in it"],
+};
+
+/** A failure of the system as a TelemetryError with the path and a way out. */
+export function ioError(path: string, error: unknown, readBytes = 0): TelemetryError {
+  if (error instanceof TelemetryError) return error;
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const [stable, said] = WAYS_OUT[code] ?? ["E_READ", `cannot be read: ${visible(message)}`];
+  const place = readBytes > 0 ? `, after ${readBytes} bytes` : "";
+  return new TelemetryError(stable, `${nameOf(path)}${place}: ${said}`, 2);
+}
+
+/** `serial.log: E_JSON at line 27, byte 2079: no JSON: …` */
+export function formatProblem(problem: Problem, path: string): string {
+  const place = placeOf(problem);
+  const { code, message, file = path } = problem;
+  return `${nameOf(file)}: ${code}${place === "" ? "" : ` at ${place}`}: ${visible(message)}`;
+}
+
+/** `line 27, byte 2079`: what is known of the place within the file; "" if nothing. */
+export function placeOf({ line, packet, offsetBytes, attribute }: Problem): string {
+  const places: string[] = [];
+  if (line !== undefined) places.push(`line ${line}`);
+  if (packet !== undefined) places.push(`packet ${packet}`);
+  if (offsetBytes !== undefined) places.push(`byte ${offsetBytes}`);
+  if (attribute !== undefined) places.push(attribute);
+  return places.join(", ");
+}
+
+/**
+ * Gathers what is written and passes it on in large pieces. `write` never waits: whoever writes much awaits `flush` when
+ * `isFull`, so that a slow reader slows the writer. What is left goes out when there is time: a live stream is seen live.
+ */
+export class Output {
+  readonly #stream: Writable;
+  #pieces: Uint8Array[] = [];
+  /** Comes behind the pieces. */
+  #text = "";
+  #size = 0;
+  #isScheduled = false;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+  }
+
+  get isFull(): boolean {
+    return this.#size >= OUTPUT_BYTES;
+  }
+
+  /** Text, or UTF-8, which the caller leaves as it is from now on. */
+  write(data: string | Uint8Array): void {
+    this.#size += data.length;
+    if (typeof data === "string") this.#text += data;
+    else {
+      this.#sealText();
+      this.#pieces.push(data);
+    }
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      // Who awaits a flush is told of a failure; the stream's "error" event tells it to all.
+      this.flush().catch(() => {});
+    });
+  }
+
+  /** Resolves when the stream has taken everything. Rejects with the stream's error. */
+  async flush(): Promise<void> {
+    if (this.#size === 0) return;
+    this.#sealText();
+    const bytes = Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#size = 0;
+    await new Promise<void>((resolve, reject) =>
+      this.#stream.write(bytes, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  #sealText(): void {
+    if (this.#text !== "") this.#pieces.push(Buffer.from(this.#text));
+    this.#text = "";
+  }
+}
+
+const PROGRESS_AFTER_MS = 1000;
+const PROGRESS_EVERY_MS = 200;
+
+/** One line on a terminal, rewritten: nothing for short work, nothing where stderr is no terminal. */
+export class Progress {
+  readonly #label: string;
+  readonly #isShown: boolean;
+  #nextMs = performance.now() + PROGRESS_AFTER_MS;
+  #isDrawn = false;
+
+  constructor(label: string, isShown: boolean) {
+    this.#label = label;
+    this.#isShown = isShown && process.stderr.isTTY === true;
+  }
+
+  /** `done` says how far it is; it is asked only when it is shown. */
+  update(done: () => string): void {
+    if (!this.#isShown || performance.now() < this.#nextMs) return;
+    this.#nextMs = performance.now() + PROGRESS_EVERY_MS;
+    this.#isDrawn = true;
+    process.stderr.write(`\r\x1b[K${this.#label}: ${done()}`);
+  }
+
+  clear(): void {
+    if (this.#isDrawn) process.stderr.write("\r\x1b[K");
+    this.#isDrawn = false;
+  }
+}
+
+/** "12.3 MB of 40.0 MB, 30 %", for Progress. */
+export function bytesDone({ readBytes, sizeBytes }: Input): string {
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  if (!sizeBytes) return megabytes(readBytes);
+  return `${megabytes(readBytes)} of ${megabytes(sizeBytes)}, ${Math.floor((100 * readBytes) / sizeBytes)} %`;
+}

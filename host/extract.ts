@@ -1,0 +1,112 @@
+/**
+ * Telemetry out of a raw serial log. A log line is telemetry when its text from the first `{`, colours and carriage
+ * returns removed, has a key `event`, registered or not: judging events is validate's work.
+ *
+ * Only the first `{` counts. A later one may open a payload, and a payload comes from the network: a line that is cut
+ * after it would pass for an event that never happened.
+ */
+import type { Problem } from "./errors.ts";
+import { type FaultyLine, LineSplitter, MAX_LINE_BYTES, visible } from "./lines.ts";
+
+export type Extracted =
+  /** A telemetry line that is a JSON object; `text` as in the log, colours and carriage returns removed. */
+  | { readonly kind: "event"; readonly text: string; readonly line: number; readonly offsetBytes: number }
+  /** A telemetry line that is none: `E_JSON`, `E_UTF8`, `E_LINE_LENGTH`. `offsetBytes` is that of its first `{`. */
+  | { readonly kind: "broken"; readonly problem: Problem }
+  /** A line too long to read whole, with no sign of telemetry in its first MiB: `W_LINE_LENGTH`. */
+  | { readonly kind: "skipped"; readonly problem: Problem };
+
+/** Colours, and the erase-line that tools write beside them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
+const COLOURS_AND_RETURNS = /\x1b\[[0-9;:]*[mK]|\r/g;
+const EVENT_KEY = /"event"[ \t]*:/;
+const OPENING_BRACE = 0x7b;
+const EXCERPT_BEFORE = 30;
+const EXCERPT_CHARS = 80;
+
+/**
+ * The telemetry lines of a log, in its order. Fails only as the source fails. Memory: one line and what one chunk gives.
+ *
+ *     for await (const found of extract(createReadStream("serial.log"))) if (found.kind === "event") use(found.text);
+ */
+export async function* extract(log: AsyncIterable<Uint8Array>): AsyncGenerator<Extracted, void, void> {
+  let found: Extracted[] = [];
+  const add = (extracted: Extracted | undefined) => {
+    if (extracted !== undefined) found.push(extracted);
+  };
+  const splitter = new LineSplitter({
+    line: (text, number, offsetBytes) => add(extractLine(text, number, offsetBytes)),
+    fault: (line) => add(extractFaultyLine(line)),
+  });
+  for await (const chunk of log) {
+    splitter.push(chunk);
+    if (found.length === 0) continue;
+    yield* found;
+    found = [];
+  }
+  splitter.end();
+  yield* found;
+}
+
+function extractLine(logged: string, line: number, offsetBytes: number): Extracted | undefined {
+  const start = logged.indexOf("{");
+  if (start < 0) return undefined;
+  const text = logged.slice(start).replace(COLOURS_AND_RETURNS, "");
+  if (!mayHaveEventKey(text)) return undefined;
+  const at = () => offsetBytes + Buffer.byteLength(logged.slice(0, start));
+  try {
+    const value: unknown = JSON.parse(text);
+    // Text that begins with a brace is an object when it is JSON.
+    return Object.hasOwn(value as object, "event") ? { kind: "event", text, line, offsetBytes: at() } : undefined;
+  } catch (error) {
+    if (!EVENT_KEY.test(text)) return undefined;
+    const said = (error as Error).message;
+    return broken("E_JSON", `no JSON: ${visible(said)}: ${excerpt(text, positionIn(said))}`, line, at());
+  }
+}
+
+function extractFaultyLine({ fault, number, offsetBytes, lengthBytes, bytes }: FaultyLine): Extracted | undefined {
+  const start = bytes.indexOf(OPENING_BRACE);
+  if (fault === "not-utf-8") {
+    if (start < 0) return undefined;
+    // What stands before the brace may be a boot loader's garbage: only the rest must be text.
+    const rest = bytes.subarray(start);
+    try {
+      return extractLine(new TextDecoder("utf-8", { fatal: true }).decode(rest), number, offsetBytes + start);
+    } catch {
+      const text = latin1(rest);
+      if (!EVENT_KEY.test(text)) return undefined;
+      return broken("E_UTF8", `not UTF-8: ${excerpt(text, text.search(/[\x80-\xff]/))}`, number, offsetBytes + start);
+    }
+  }
+  const text = start < 0 ? "" : latin1(bytes.subarray(start));
+  const message = `${lengthBytes} bytes long, at most ${MAX_LINE_BYTES} are read: ${excerpt(text || latin1(bytes), 0)}`;
+  if (EVENT_KEY.test(text)) return broken("E_LINE_LENGTH", message, number, offsetBytes + start);
+  return { kind: "skipped", problem: { code: "W_LINE_LENGTH", message, line: number, offsetBytes } };
+}
+
+/** Cheap and never wrong when it says no: spares JSON.parse most of a log. */
+function mayHaveEventKey(text: string): boolean {
+  return text.includes("event") || text.includes("\\u");
+}
+
+function broken(code: string, message: string, line: number, offsetBytes: number): Extracted {
+  return { kind: "broken", problem: { code, message, line, offsetBytes } };
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString("latin1")
+    .replace(COLOURS_AND_RETURNS, "");
+}
+
+/** Where JSON.parse says that it failed; 0 when it does not say. */
+function positionIn(message: string): number {
+  return Number(/at position (\d+)/.exec(message)?.[1] ?? 0);
+}
+
+function excerpt(text: string, position: number): string {
+  const start = Math.max(0, Math.min(position - EXCERPT_BEFORE, text.length - EXCERPT_CHARS));
+  const end = start + EXCERPT_CHARS;
+  return `${start > 0 ? "…" : ""}${visible(text.slice(start, end))}${end < text.length ? "…" : ""}`;
+}

@@ -1,0 +1,48 @@
+/**
+ * The host library, `xs-telemetry/host`: all that the command line does, as functions. Nothing here writes to the
+ * terminal or ends the process; what is wrong in data comes as a value, what cannot go on as a TelemetryError.
+ */
+export { type BootFolder, CaptureWriter, type CaptureWriterOptions, listBoots } from "./capture.ts";
+export {
+  type DecodeItem,
+  type DecodeOptions,
+  type DecodeSummary,
+  decode,
+  decodePath,
+  type PacketPlace,
+  StreamDecoder,
+} from "./decode.ts";
+export { type Problem, TelemetryError } from "./errors.ts";
+export { type Extracted, extract } from "./extract.ts";
+export type * from "./generated/events.ts";
+export { registry } from "./generated/registry.ts";
+export {
+  type FaultyLine,
+  type Line,
+  type LineOptions,
+  type LineSink,
+  LineSplitter,
+  MAX_LINE_BYTES,
+  readLines,
+  type TextLine,
+} from "./lines.ts";
+export type { DecodedEvent } from "./records.ts";
+export type * from "./registry/model.ts";
+export {
+  createReporter,
+  type FileResult,
+  REPORT_FORMATS,
+  type Reporter,
+  type ReportFormat,
+  type ReportOptions,
+} from "./report.ts";
+export {
+  CHECKS,
+  type Check,
+  ISSUE_CODES,
+  type Issue,
+  type IssueCode,
+  type Severity,
+  type ValidateOptions,
+  Validator,
+} from "./validate.ts";

@@ -65,9 +65,10 @@ export class Connection {
       return;
     }
     const token = validToken(emitter, messageType);
-    if (payload !== undefined && encodePayload(emitter, payload))
-      emitter.writers.msgSendPayloadSummary(token, this.#clientId, this.#connEpoch);
-    else emitter.writers.msgSend(token, this.#clientId, this.#connEpoch);
+    const length = payload === undefined ? -1 : encodePayload(emitter, payload);
+    if (length > 0) emitter.writers.msgSendPayloadSummary(token, this.#clientId, this.#connEpoch);
+    else if (length < 0) emitter.writers.msgSend(token, this.#clientId, this.#connEpoch);
+    else emitter.writers.msgSendEmptyPayloadSummary(token, this.#clientId, this.#connEpoch);
   }
 
   /** ws.disconnect. */
@@ -83,9 +84,10 @@ export class Connection {
       return;
     }
     const token = validToken(emitter, messageType);
-    if (payload !== undefined && encodePayload(emitter, payload))
-      emitter.writers.msgRecvPayloadSummary(result, reason, token, this.#clientId, this.#connEpoch);
-    else emitter.writers.msgRecv(result, reason, token, this.#clientId, this.#connEpoch);
+    const length = payload === undefined ? -1 : encodePayload(emitter, payload);
+    if (length > 0) emitter.writers.msgRecvPayloadSummary(result, reason, token, this.#clientId, this.#connEpoch);
+    else if (length < 0) emitter.writers.msgRecv(result, reason, token, this.#clientId, this.#connEpoch);
+    else emitter.writers.msgRecvEmptyPayloadSummary(result, reason, token, this.#clientId, this.#connEpoch);
   }
 }
 
@@ -95,26 +97,17 @@ function validToken(emitter: Emitter, token: number): number {
   return 0;
 }
 
-/** Puts a payload into the emitter's text; false, and counted, if it is neither text nor bytes. */
-function encodePayload(emitter: Emitter, payload: unknown): boolean {
+/** Puts a payload into the emitter's text. Returns its bytes; -1, and counted, if it is neither text nor bytes. */
+function encodePayload(emitter: Emitter, payload: unknown): number {
   const text = emitter.text;
-  if (typeof payload === "string") {
-    text.fromString(payload, text.payload);
-    return true;
-  }
+  if (typeof payload === "string") return text.fromString(payload, text.payload);
   try {
-    if (payload instanceof Uint8Array && ArrayBuffer.isView(payload)) {
-      text.fromBytes(payload, text.payload);
-      return true;
-    }
-    if (payload instanceof ArrayBuffer) {
-      // A pretender's byteLength throws.
-      text.fromBytes(new Uint8Array(payload, 0, payload.byteLength), text.payload);
-      return true;
-    }
+    if (payload instanceof Uint8Array && ArrayBuffer.isView(payload)) return text.fromBytes(payload, text.payload);
+    // A pretender's byteLength throws.
+    if (payload instanceof ArrayBuffer) return text.fromBytes(new Uint8Array(payload, 0, payload.byteLength), text.payload);
   } catch {
     // A detached buffer, or an object that pretends to be one.
   }
   emitter.invalidArguments++;
-  return false;
+  return -1;
 }

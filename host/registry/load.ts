@@ -188,12 +188,18 @@ export function loadRegistry(text: string, file: string): RegistryModel {
     const typesPath = [...path, "annotations", "wire", "record_types"];
     listAt(annotationsAt(holder, path, "wire").record_types, typesPath).forEach((entry, position) => {
       const type = fieldsAt(entry, [...typesPath, position]);
-      const optional = type.with === undefined ? undefined : textAt(type.with, [...typesPath, position, "with"]);
+      const how = type.with_empty === undefined ? "with" : "with_empty";
+      const optional = type[how] === undefined ? undefined : textAt(type[how], [...typesPath, position, how]);
       if (optional !== undefined && !refs.some(({ key, required }) => key === optional && !required))
-        fail([...typesPath, position, "with"], `${JSON.stringify(optional)} is not an optional attribute of ${name}`);
+        fail([...typesPath, position, how], `${JSON.stringify(optional)} is not an optional attribute of ${name}`);
       const fields = refs
         .filter(({ key, required }) => (required || key === optional) && wires.has(key))
-        .map(({ key }): Field => ({ key, ...wires.get(key)! }))
+        .map(({ key }): Field => {
+          const wire = wires.get(key)!;
+          if (how === "with" || key !== optional) return { key, ...wire };
+          if (wire.type !== "text") fail([...typesPath, position, how], `${JSON.stringify(key)} is no text`);
+          return { key, ...wire, widthBits: 0, maxBytes: 0 };
+        })
         .sort((a, b) => a.offsetBits - b.offsetBits);
       let endBits = FIRST_FIELD_BIT;
       for (const field of fields) {

@@ -51,9 +51,9 @@ export interface Field {
   readonly type: FieldType;
   /** From the record's first bit. */
   readonly offsetBits: number;
-  /** A text: the bits of all its tail slots. */
+  /** A text: the bits of all its tail slots, 0 if the record type says that the text is empty. */
   readonly widthBits: number;
-  /** Most bytes of UTF-8 of a text, 0 for other types. */
+  /** Most bytes of UTF-8 of a text, 0 for other types and for an empty text. */
   readonly maxBytes: number;
 }
 

@@ -3,7 +3,7 @@
 export const SCHEMA_VERSION = "1.0.0";
 
 /** Registry fingerprint, the 16 bytes of the packet's uuid as four little-endian words. */
-export const FINGERPRINT_WORDS = Object.freeze([1499226425, 1736761419, -361944672, 1923185695]);
+export const FINGERPRINT_WORDS = Object.freeze([-1504155573, -1416760417, 70167472, -116820483]);
 
 export const RECORD_WS_CONNECT = 1;
 export const RECORD_WS_CONNECT_IP = 2;
@@ -13,6 +13,9 @@ export const RECORD_MSG_RECV = 5;
 export const RECORD_MSG_RECV_PAYLOAD_SUMMARY = 6;
 export const RECORD_MSG_SEND = 7;
 export const RECORD_MSG_SEND_PAYLOAD_SUMMARY = 8;
+export const RECORD_WS_CONNECT_EMPTY_IP = 9;
+export const RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY = 10;
+export const RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY = 11;
 
 /** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */
 export const RECORD_SLOTS: readonly number[] = Object.freeze([1, 1, 4, 1, 1, 1, 8, 1, 8]);

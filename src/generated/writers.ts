@@ -80,6 +80,30 @@ export function createWriters(ring: Ring, text: ArrayBuffer) {
       words[at + 3] = connEpoch;
       words.set(text112, at + 4);
     },
+    /** ws.connect with empty ip: record type 9, 16 bytes. clientId: 32 bits. connEpoch: 32 bits. */
+    wsConnectEmptyIp(clientId: number, connEpoch: number): void {
+      const at = reserve(1);
+      if (at < 0) return;
+      words[at + 1] = 9;
+      words[at + 2] = clientId;
+      words[at + 3] = connEpoch;
+    },
+    /** msg.recv with empty payloadSummary: record type 10, 16 bytes. result: 0 ok, 1 rejected. reason: 0 none, 1 rate_limit, 2 size_limit, 3 parse_error, 4 auth_failed. msgType: 16 bits. clientId: 32 bits. connEpoch: 32 bits. */
+    msgRecvEmptyPayloadSummary(result: number, reason: number, msgType: number, clientId: number, connEpoch: number): void {
+      const at = reserve(1);
+      if (at < 0) return;
+      words[at + 1] = 10 | (result << 8) | (reason << 12) | (msgType << 16);
+      words[at + 2] = clientId;
+      words[at + 3] = connEpoch;
+    },
+    /** msg.send with empty payloadSummary: record type 11, 16 bytes. msgType: 16 bits. clientId: 32 bits. connEpoch: 32 bits. */
+    msgSendEmptyPayloadSummary(msgType: number, clientId: number, connEpoch: number): void {
+      const at = reserve(1);
+      if (at < 0) return;
+      words[at + 1] = 11 | (msgType << 16);
+      words[at + 2] = clientId;
+      words[at + 3] = connEpoch;
+    },
   };
 }
 

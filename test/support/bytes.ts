@@ -9,7 +9,7 @@ export interface PlainRecord {
   connEpoch: number;
   /** u64 of bytes 8 to 15: internal records. */
   u64: number;
-  /** Tail text up to its first zero byte, undefined for a head slot alone. */
+  /** Tail text up to its first zero byte, empty if the record type says so, undefined without a text. */
   text: Uint8Array | undefined;
 }
 
@@ -34,7 +34,9 @@ export interface PlainPacket {
   tokens: { token: number; name: string }[];
 }
 
-const SLOTS: Record<number, number> = { 1: 1, 2: 4, 3: 1, 4: 1, 5: 1, 6: 8, 7: 1, 8: 8, 240: 1, 241: 1 };
+const SLOTS: Record<number, number> = { 1: 1, 2: 4, 3: 1, 4: 1, 5: 1, 6: 8, 7: 1, 8: 8, 9: 1, 10: 1, 11: 1, 240: 1, 241: 1 };
+/** With an empty text. */
+const EMPTY_TEXT = [9, 10, 11];
 
 export function readPacket(bytes: Uint8Array): PlainPacket {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -83,7 +85,7 @@ export function readPacket(bytes: Uint8Array): PlainPacket {
       clientId: u32(at + 8),
       connEpoch: u32(at + 12),
       u64: u64(at + 8),
-      text: slots === 1 ? undefined : tail.slice(0, zero < 0 ? tail.length : zero),
+      text: slots === 1 && !EMPTY_TEXT.includes(type) ? undefined : tail.slice(0, zero < 0 ? tail.length : zero),
     });
     if (zero >= 0 && slots > 1 && tail.slice(zero).some((byte) => byte !== 0))
       throw new Error(`stale bytes in the tail at ${at}`);

@@ -17,7 +17,7 @@ function recorder() {
     record(payload: unknown): string {
       connection.received(0, payload as string);
       const { type, text } = last();
-      return type === 6 ? toHex(text!) : `record type ${type}`;
+      return type === 6 || type === 10 ? toHex(text!) : `record type ${type}`;
     },
     ip(address: string): string {
       telemetry.connect(1, address);

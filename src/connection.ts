@@ -104,7 +104,8 @@ function encodePayload(emitter: Emitter, payload: unknown): number {
   try {
     if (payload instanceof Uint8Array && ArrayBuffer.isView(payload)) return text.fromBytes(payload, text.payload);
     // A pretender's byteLength throws.
-    if (payload instanceof ArrayBuffer) return text.fromBytes(new Uint8Array(payload, 0, payload.byteLength), text.payload);
+    if (payload instanceof ArrayBuffer)
+      return text.fromBytes(new Uint8Array(payload, 0, payload.byteLength), text.payload);
   } catch {
     // A detached buffer, or an object that pretends to be one.
   }

@@ -34,7 +34,21 @@ export interface PlainPacket {
   tokens: { token: number; name: string }[];
 }
 
-const SLOTS: Record<number, number> = { 1: 1, 2: 4, 3: 1, 4: 1, 5: 1, 6: 8, 7: 1, 8: 8, 9: 1, 10: 1, 11: 1, 240: 1, 241: 1 };
+const SLOTS: Record<number, number> = {
+  1: 1,
+  2: 4,
+  3: 1,
+  4: 1,
+  5: 1,
+  6: 8,
+  7: 1,
+  8: 8,
+  9: 1,
+  10: 1,
+  11: 1,
+  240: 1,
+  241: 1,
+};
 /** With an empty text. */
 const EMPTY_TEXT = [9, 10, 11];
 

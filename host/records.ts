@@ -1,0 +1,552 @@
+import { isUtf8 } from "node:buffer";
+import {
+  FIRST_INTERNAL_RECORD_TYPE,
+  MAX_TOKEN_BYTES,
+  PACKET_HEADER_BYTES,
+  RECORD_LOST,
+  RECORD_TIME_JUMP,
+  SLOT_BYTES,
+} from "../src/packet-layout.ts";
+import { type Content, type Damage, type PacketHeader, readU64, TIME_JUMP_MS, TWO_TO_32 } from "./packet.ts";
+import type { RecordType, RegistryModel } from "./registry/model.ts";
+
+/** A decoded event: the registry's attributes, in its order. */
+export type DecodedEvent = { readonly [key: string]: string | number };
+
+/** The records of one packet as check() found them. */
+export interface CheckedRecords extends Content {
+  /** From the packet's beginning to the end of its last good record. */
+  readonly endByte: number;
+  /** What is wrong behind the last good record. */
+  readonly damage: Damage | undefined;
+}
+
+/** A packet whose records have been checked: `bytes[at, at + checked.endByte)`, and a view of the same bytes. */
+export interface CheckedPacket {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly at: number;
+  readonly header: PacketHeader;
+  readonly checked: CheckedRecords;
+}
+
+/** Sums over all that one decoder has read. */
+export interface RecordTally {
+  /** Events by record type id. */
+  readonly byType: Float64Array;
+  /** Tokens without a name, one for each use. */
+  unnamedTokens: number;
+}
+
+/** What the tokens of one boot mean. */
+export class TokenNames {
+  readonly #names = new Map<number, { readonly name: string; readonly json: Piece }>();
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  get(token: number): { readonly name: string; readonly json: Piece } | undefined {
+    return this.#names.get(token);
+  }
+
+  /** Takes a name; false if the token already has another one, which it keeps. */
+  learn(token: number, name: string): boolean {
+    const known = this.#names.get(token);
+    if (known === undefined) this.#names.set(token, { name, json: pieceOf(JSON.stringify(name)) });
+    return known === undefined || known.name === name;
+  }
+}
+
+/** Text prepared for output: its UTF-8 in little-endian words, zeros behind it. Copying words is thrice as fast as bytes. */
+interface Piece {
+  readonly words: Int32Array;
+  readonly bytes: number;
+}
+
+/** One attribute of a record type: where its value stands, and what precedes it in a JSON line. */
+interface Step {
+  readonly key: string;
+  readonly kind: "time" | "sequence" | "u8" | "u16" | "u32" | "enum" | "token" | "text";
+  /** From the record's first byte. */
+  readonly offset: number;
+  /** Enum: its lowest bit in that byte, and as many ones as it has bits. */
+  readonly shift: number;
+  readonly mask: number;
+  /** Enum: JSON of its values, by code. */
+  readonly jsonValues: readonly (Piece | undefined)[];
+  /** Text: most bytes, and bytes of its tail slots. */
+  readonly maxBytes: number;
+  readonly tailBytes: number;
+  /** Key, punctuation, and the constants before it. */
+  readonly prefix: Piece;
+}
+
+/** "`key` is empty exactly when `condition` has `value`", in codes. */
+interface Rule {
+  readonly enumeration: Step;
+  readonly emptyCode: number;
+  readonly condition: Step | undefined;
+  readonly conditionCode: number;
+  readonly text: string;
+}
+
+interface Shape {
+  readonly type: RecordType;
+  readonly bytes: number;
+  /** Bits of the head slot's words 1 to 3 that must be 0. */
+  readonly unused: readonly number[];
+  /** Attributes that bytes can make wrong. */
+  readonly fallible: readonly Step[];
+  readonly rules: readonly Rule[];
+  /** All attributes but constants, in order. */
+  readonly steps: readonly Step[];
+  /** Behind the last of them. */
+  readonly suffix: Piece;
+  /** No JSON line of this record type is longer. */
+  readonly mostLineBytes: number;
+}
+
+const MOST_DIGITS = 16; // of 2^53 - 1
+const MOST_ESCAPE_BYTES = 6; // \u001f
+const EMPTY_JSON = pieceOf('""');
+const COMMA = 0x2c;
+const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const SPACE = 0x20;
+/** Behind a piece, as many bytes of output may be overwritten with zeros. */
+const SPARE_BYTES = 3;
+
+function pieceOf(text: string): Piece {
+  const utf8 = Buffer.from(text);
+  const padded = Buffer.alloc(Math.ceil(utf8.length / 4) * 4);
+  utf8.copy(padded);
+  const words = Int32Array.from({ length: padded.length / 4 }, (_, word) => padded.readInt32LE(word * 4));
+  return { words, bytes: utf8.length };
+}
+
+/**
+ * Turns the records of data packets into events. What a registry says is prepared once; then an event costs what its bytes
+ * cost. First check(), then events() or lines() of what it found good: those trust it.
+ */
+export class RecordDecoder {
+  readonly #model: RegistryModel;
+  readonly #shapes: readonly (Shape | undefined)[];
+  #out = new Output(64 * 1024);
+
+  constructor(model: RegistryModel) {
+    this.#model = model;
+    const shapes = new Array<Shape | undefined>(FIRST_INTERNAL_RECORD_TYPE).fill(undefined);
+    for (const type of model.recordTypes) shapes[type.id] = prepare(type, model);
+    this.#shapes = shapes;
+  }
+
+  /**
+   * Checks the records of the packet at `at`, of which `available` bytes are there, its header among them. Stops at the
+   * first record that is damaged; whatever stands before it conforms to the registry. Throws nothing.
+   */
+  check(bytes: Uint8Array, view: DataView, at: number, available: number, header: PacketHeader): CheckedRecords {
+    const first = at + PACKET_HEADER_BYTES;
+    const limit = at + Math.min(header.contentBytes, available);
+    const contentEnd = at + header.contentBytes;
+    const endLow = header.timestampEnd % TWO_TO_32;
+    let previousLow = header.timestampBegin % TWO_TO_32;
+    let position = first;
+    let eventSeq = header.firstEventSeq;
+    let events = 0;
+    let lost = 0;
+    let jumpMs = 0;
+    let afterJump = false;
+    let fault: Damage | undefined;
+
+    while (position < limit) {
+      if (limit - position < SLOT_BYTES) {
+        fault = tooShort("a record", SLOT_BYTES, limit - position);
+        break;
+      }
+      const low = view.getUint32(position, true);
+      const id = bytes[position + 4]!;
+      const shape = this.#shapes[id];
+      const size = shape?.bytes ?? SLOT_BYTES;
+      fault = timeFault(low, previousLow, position === first, afterJump);
+      if (!fault && position + size === contentEnd && low !== endLow)
+        fault = { code: "E_TIME", message: `the last record's time is ${low}, timestamp_end's lower half ${endLow}` };
+      if (fault) break;
+      if (shape) {
+        fault =
+          limit - position < size
+            ? tooShort(shape.type.event, size, limit - position)
+            : recordFault(shape, bytes, view, position);
+        if (!fault && eventSeq > Number.MAX_SAFE_INTEGER) fault = sequenceFault();
+        if (fault) break;
+        events++;
+        eventSeq++;
+        afterJump = false;
+      } else {
+        fault = internalFault(id, view, position, position === first);
+        const value = readU64(view, position + 8);
+        if (!fault && id === RECORD_LOST && value > Number.MAX_SAFE_INTEGER - eventSeq) fault = sequenceFault();
+        if (fault) break;
+        afterJump = id === RECORD_TIME_JUMP;
+        if (afterJump) {
+          jumpMs = value;
+        } else {
+          lost += value;
+          eventSeq += value;
+        }
+      }
+      previousLow = low;
+      position += size;
+    }
+    const endByte = position - at;
+    const damage = fault && { ...fault, message: `record at byte ${endByte} of the packet: ${fault.message}` };
+    return { events, lost, jumpMs, complete: position === contentEnd, endByte, damage };
+  }
+
+  /** The events of a checked packet. They are parsed from its lines, so that both say the same. */
+  events(packet: CheckedPacket, names: TokenNames, tally: RecordTally): DecodedEvent[] {
+    const json = this.#write(packet, names, tally, COMMA);
+    return JSON.parse(`[${json.toString("utf8", 0, Math.max(0, json.length - 1))}]`);
+  }
+
+  /** The events of a checked packet as JSON lines, each ended by "\n", in UTF-8. The caller owns the bytes. */
+  lines(packet: CheckedPacket, names: TokenNames, tally: RecordTally): Uint8Array {
+    return Uint8Array.from(this.#write(packet, names, tally, NEWLINE));
+  }
+
+  /** Adds the tokens that a checked packet uses to `used`; token 0 not. */
+  collectTokens({ bytes, view, at, checked }: CheckedPacket, used: Set<number>): void {
+    for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
+      const shape = this.#shapes[bytes[position + 4]!];
+      for (const step of shape?.steps ?? []) {
+        const token = step.kind === "token" ? view.getUint16(position + step.offset, true) : 0;
+        if (token !== 0) used.add(token);
+      }
+      position += shape?.bytes ?? SLOT_BYTES;
+    }
+  }
+
+  /** A tally of nothing. */
+  tally(): RecordTally {
+    return { byType: new Float64Array(FIRST_INTERNAL_RECORD_TYPE), unnamedTokens: 0 };
+  }
+
+  /** Events of a tally by name, in the registry's order; 0 for those that did not occur. */
+  eventsByName({ byType }: RecordTally): Record<string, number> {
+    const byName = new Map(this.#model.events.map(({ name }) => [name, 0]));
+    for (const { id, event } of this.#model.recordTypes) byName.set(event, byName.get(event)! + byType[id]!);
+    return Object.fromEntries(byName);
+  }
+
+  /** JSON of each event, followed by the byte `separator`. Good until the next call. */
+  #write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, separator: number): Buffer {
+    const { bytes, view, at, header, checked } = packet;
+    const out = this.#out;
+    const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);
+    let eventSeq = header.firstEventSeq;
+    out.clear();
+    for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
+      const id = bytes[position + 4]!;
+      const shape = this.#shapes[id];
+      if (!shape) {
+        if (id === RECORD_LOST) eventSeq += readU64(view, position + 8);
+        position += SLOT_BYTES;
+        continue;
+      }
+      out.reserve(shape.mostLineBytes);
+      for (const step of shape.steps) {
+        out.piece(step.prefix);
+        const from = position + step.offset;
+        switch (step.kind) {
+          case "time":
+            out.integer(timeHigh + view.getUint32(position, true));
+            break;
+          case "sequence":
+            out.integer(eventSeq);
+            break;
+          case "u8":
+            out.integer(bytes[from]!);
+            break;
+          case "u16":
+            out.integer(view.getUint16(from, true));
+            break;
+          case "u32":
+            out.integer(view.getUint32(from, true));
+            break;
+          case "enum":
+            out.piece(step.jsonValues[codeOf(step, bytes, position)]!);
+            break;
+          case "token": {
+            const token = view.getUint16(from, true);
+            const name = token === 0 ? undefined : names.get(token);
+            if (token !== 0 && name === undefined) tally.unnamedTokens++;
+            out.piece(name?.json ?? EMPTY_JSON);
+            break;
+          }
+          default:
+            out.text(bytes, from, from + step.tailBytes);
+        }
+      }
+      out.piece(shape.suffix);
+      out.byte(separator);
+      tally.byType[id]!++;
+      eventSeq++;
+      position += shape.bytes;
+    }
+    return out.written();
+  }
+}
+
+function prepare(type: RecordType, model: RegistryModel): Shape {
+  const attributes = new Map(model.attributes.map((attribute) => [attribute.key, attribute]));
+  const event = model.events.find(({ name }) => name === type.event)!;
+  const steps: Step[] = [];
+  let pending = "{"; // JSON since the last step's value
+  let mostLineBytes = 2;
+  for (const { key } of event.attributes) {
+    const { from, members } = attributes.get(key)!;
+    const field = type.fields.find((candidate) => candidate.key === key);
+    if (from === undefined && field === undefined) continue; // optional, and not in this record type
+    pending += `${pending === "{" ? "" : ","}${JSON.stringify(key)}:`;
+    if (from === "event_name" || from === "schema_version") {
+      pending += JSON.stringify(from === "event_name" ? type.event : model.schemaVersion);
+      continue;
+    }
+    const jsonValues: (Piece | undefined)[] = [];
+    for (const { code, value } of members) jsonValues[code] = pieceOf(JSON.stringify(value));
+    const { offsetBits = 0, widthBits = 0, maxBytes = 0 } = field ?? {};
+    const kind = from ?? field!.type;
+    const tailBytes = kind === "text" ? widthBits / 8 : 0;
+    const prefix = pieceOf(pending);
+    pending = "";
+    steps.push({
+      key,
+      kind,
+      offset: offsetBits >> 3,
+      shift: offsetBits & 7,
+      mask: 2 ** Math.min(widthBits, 8) - 1,
+      jsonValues,
+      maxBytes,
+      tailBytes,
+      prefix,
+    });
+    const mostJson = jsonValues.reduce((most, value) => Math.max(most, value?.bytes ?? 0), MOST_DIGITS);
+    const mostText = kind === "token" ? MAX_TOKEN_BYTES : tailBytes;
+    mostLineBytes += prefix.bytes + mostJson + mostText * MOST_ESCAPE_BYTES;
+  }
+  const suffix = pieceOf(`${pending}}`);
+  return {
+    type,
+    bytes: type.slots * SLOT_BYTES,
+    unused: unusedBits(type),
+    fallible: steps.filter(({ kind }) => kind === "enum" || kind === "text"),
+    rules: steps.flatMap((step) => {
+      const rule = attributes.get(step.key)!.emptyExactlyWhen;
+      if (!rule) return [];
+      const code = (key: string, value: string) =>
+        attributes.get(key)!.members.find((member) => member.value === value)?.code;
+      return {
+        enumeration: step,
+        emptyCode: code(step.key, "") ?? -1,
+        condition: steps.find(({ key }) => key === rule.key),
+        conditionCode: code(rule.key, rule.value) ?? -1,
+        text: `${step.key} is "" exactly when ${rule.key} is ${JSON.stringify(rule.value)}`,
+      };
+    }),
+    steps,
+    suffix,
+    mostLineBytes: mostLineBytes + suffix.bytes + SPARE_BYTES,
+  };
+}
+
+function unusedBits(type: RecordType): number[] {
+  const unused = [0xffffff00 | 0, -1, -1]; // the record type is in the lowest byte of word 1
+  for (const { offsetBits, widthBits } of type.fields)
+    for (let bit = offsetBits; bit < Math.min(offsetBits + widthBits, SLOT_BYTES * 8); bit++)
+      unused[(bit >> 5) - 1]! &= ~(1 << (bit & 31));
+  return unused;
+}
+
+function timeFault(low: number, previousLow: number, first: boolean, afterJump: boolean): Damage | undefined {
+  const step = low - previousLow;
+  if (step === 0) return undefined;
+  if (first)
+    return {
+      code: "E_TIME",
+      message: `the first record's time is ${low}, timestamp_begin's lower half ${previousLow}`,
+    };
+  if (step < 0) return { code: "E_TIME", message: `time goes back from ${previousLow} to ${low}` };
+  if (afterJump) return { code: "E_TIME", message: `time is ${low}, the _time_jump before it has ${previousLow}` };
+  if (step < TIME_JUMP_MS) return undefined;
+  return { code: "E_TIME", message: `${step} ms lie between it and the record before, but no _time_jump` };
+}
+
+function recordFault(shape: Shape, bytes: Uint8Array, view: DataView, at: number): Damage | undefined {
+  const { type, unused, fallible, rules } = shape;
+  const stale =
+    (view.getInt32(at + 4, true) & unused[0]!) |
+    (view.getInt32(at + 8, true) & unused[1]!) |
+    (view.getInt32(at + 12, true) & unused[2]!);
+  if (stale !== 0) return { code: "E_RECORD", message: `${type.event}: unused bits are not 0: ${headHex(bytes, at)}` };
+  for (const step of fallible) {
+    if (step.kind === "text") {
+      const message = textFault(step, bytes, view, at + step.offset);
+      if (message !== undefined) return { code: "E_RECORD", message: `${type.event}.${step.key}: ${message}` };
+    } else {
+      const code = codeOf(step, bytes, at);
+      if (step.jsonValues[code] === undefined)
+        return { code: "E_RECORD", message: `${type.event}.${step.key}: code ${code} is unknown` };
+    }
+  }
+  for (const { enumeration, emptyCode, condition, conditionCode, text } of rules) {
+    const empty = codeOf(enumeration, bytes, at) === emptyCode;
+    if (empty !== (condition === undefined || codeOf(condition, bytes, at) === conditionCode))
+      return { code: "E_RECORD", message: `${type.event}: ${text}: ${headHex(bytes, at)}` };
+  }
+  return undefined;
+}
+
+function textFault({ maxBytes, tailBytes }: Step, bytes: Uint8Array, view: DataView, from: number): string | undefined {
+  const stop = from + tailBytes;
+  let end = from;
+  let bits = 0;
+  for (; end < stop; end++) {
+    const byte = bytes[end]!;
+    if (byte === 0) break;
+    bits |= byte;
+  }
+  if (end - from > maxBytes) return `${end - from} bytes of text, at most ${maxBytes} are allowed`;
+  let stale = 0;
+  let at = end;
+  for (; (at & 3) !== (stop & 3); at++) stale |= bytes[at]!;
+  for (; at < stop; at += 4) stale |= view.getInt32(at, true);
+  if (stale !== 0) return `bytes behind the text's end, after ${end - from} bytes, are not 0`;
+  return bits < 0x80 || isUtf8(bytes.subarray(from, end)) ? undefined : "the text is not UTF-8";
+}
+
+function internalFault(id: number, view: DataView, at: number, first: boolean): Damage | undefined {
+  if (id !== RECORD_LOST && id !== RECORD_TIME_JUMP)
+    return { code: "E_RECORD_TYPE", message: `record type ${id} is unknown, so is its length: ${headHex(view, at)}` };
+  const name = id === RECORD_LOST ? "_lost" : "_time_jump";
+  const least = id === RECORD_LOST ? 1 : TIME_JUMP_MS;
+  const value = readU64(view, at + 8);
+  if (view.getUint32(at + 4, true) !== id)
+    return { code: "E_RECORD", message: `${name}: unused bits are not 0: ${headHex(view, at)}` };
+  if (value < least || value > Number.MAX_SAFE_INTEGER)
+    return {
+      code: "E_RECORD",
+      message: `${name} is ${view.getBigUint64(at + 8, true)}, expected ${least} to 2^53 - 1`,
+    };
+  if (id === RECORD_TIME_JUMP && !first)
+    return { code: "E_RECORD", message: "_time_jump is not the packet's first record" };
+  return undefined;
+}
+
+function tooShort(what: string, needed: number, left: number): Damage {
+  return { code: "E_LENGTH", message: `${what} needs ${needed} bytes, ${left} left` };
+}
+
+function sequenceFault(): Damage {
+  return { code: "E_RECORD", message: "eventSeq goes beyond 2^53 - 1" };
+}
+
+function headHex(bytes: ArrayBufferView, at: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, SLOT_BYTES).toString("hex");
+}
+
+function codeOf({ offset, shift, mask }: Step, bytes: Uint8Array, at: number): number {
+  const low = bytes[at + offset]!;
+  // A field that runs on into the next byte; none leaves the head slot.
+  const high = mask << shift > 0xff ? bytes[at + offset + 1]! << 8 : 0;
+  return ((low | high) >> shift) & mask;
+}
+
+/** Growing bytes of JSON. Nothing but reserve() checks for room: the caller reserves what a line may take. */
+class Output {
+  #bytes: Buffer;
+  #view: DataView;
+  #end = 0;
+
+  constructor(capacityBytes: number) {
+    this.#bytes = Buffer.alloc(capacityBytes);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, capacityBytes);
+  }
+
+  clear(): void {
+    this.#end = 0;
+  }
+
+  written(): Buffer {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  reserve(count: number): void {
+    if (this.#bytes.length - this.#end >= count) return;
+    const larger = Buffer.alloc(Math.max(this.#bytes.length * 2, this.#end + count));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer, larger.byteOffset, larger.length);
+  }
+
+  byte(value: number): void {
+    this.#bytes[this.#end++] = value;
+  }
+
+  piece({ words, bytes }: Piece): void {
+    const view = this.#view;
+    const end = this.#end;
+    for (let word = 0; word < words.length; word++) view.setInt32(end + word * 4, words[word]!, true);
+    this.#end = end + bytes;
+  }
+
+  /** An integer from 0 to 2^53 - 1. */
+  integer(value: number): void {
+    if (value < 1e9) {
+      let digits = 1;
+      for (let power = 10; power <= value; power *= 10) digits++;
+      this.#digits(value, digits);
+    } else {
+      const high = Math.floor(value / 1e9);
+      this.integer(high);
+      this.#digits(value - high * 1e9, 9);
+    }
+  }
+
+  /** Text up to its first zero byte as a JSON string, escaped as JSON.stringify does. */
+  text(source: Uint8Array, from: number, stop: number): void {
+    const bytes = this.#bytes;
+    let end = this.#end;
+    bytes[end++] = QUOTE;
+    for (let at = from; at < stop; at++) {
+      const byte = source[at]!;
+      if (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH) {
+        bytes[end++] = byte;
+      } else if (byte === 0) {
+        break;
+      } else {
+        this.#end = end;
+        this.piece(ESCAPES[byte]!);
+        end = this.#end;
+      }
+    }
+    bytes[end++] = QUOTE;
+    this.#end = end;
+  }
+
+  /** The last digits of an integer below 2^31. */
+  #digits(value: number, digits: number): void {
+    const bytes = this.#bytes;
+    for (let at = this.#end + digits - 1; at >= this.#end; at--) {
+      const rest = (value / 10) | 0;
+      bytes[at] = 0x30 + value - rest * 10;
+      value = rest;
+    }
+    this.#end += digits;
+  }
+}
+
+/** By code, what stands for an ASCII character in a JSON string. */
+const ESCAPES: readonly Piece[] = Array.from({ length: 0x80 }, (_, code) =>
+  pieceOf(JSON.stringify(String.fromCharCode(code)).slice(1, -1)),
+);

@@ -35,7 +35,12 @@ await build({
 });
 
 process.setSourceMapsEnabled(true);
-const mocha = new Mocha({ timeout: 120_000, forbidOnly: true, forbidPending: true });
+const mocha = new Mocha({
+  timeout: 120_000,
+  color: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  forbidOnly: true,
+  forbidPending: true,
+});
 for (const file of files) mocha.addFile(resolve(file.replace(/^test/, folder).replace(/\.ts$/, ".mjs")));
 await mocha.loadFilesAsync();
 const runner = mocha.run((failures) => {

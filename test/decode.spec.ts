@@ -728,13 +728,34 @@ describe("counting losses", () => {
     assert.deepEqual([summary.boots, summary.packets, summary.lostOnDevice], [3, 30, 285]);
   });
 
-  it("remembers a thousand devices at once, and holds on with more boots than it remembers", () => {
+  it("remembers a thousand devices at once", () => {
     const sources = Array.from({ length: 1000 }, (_, bootId) => new PacketSource({ bootId }));
     const woven = [0, 1, 2].flatMap((time) => sources.map((source) => source.data([{ event: "ws.connected", time }])));
-    assert.deepEqual(decoded(joined(woven)).problems, []);
-    const once = Array.from({ length: 5000 }, (_, bootId) => new PacketSource({ bootId }).data([time0]));
-    const { events, problems, summary } = decoded(joined(once));
-    assert.deepEqual([events.length, problems, summary.boots], [5000, [], 5000]);
+    const { problems, summary } = decoded(joined(woven));
+    assert.deepEqual([problems, summary.boots], [[], 1000]);
+  });
+
+  it("forgets what it used least lately rather than grow without bound", () => {
+    const first = (header: HeaderSpec) => new PacketSource(header).data([time0]);
+    const boots = Array.from({ length: 5000 }, (_, bootId) => first({ bootId }));
+    const { events, problems, summary } = decoded(joined([...boots, boots[4999]!, boots[0]!]));
+    assert.deepEqual([events.length, summary.boots], [5001, 5001]);
+    assert.deepEqual(
+      problems.map(({ code, offsetBytes }) => [code, offsetBytes]),
+      [["W_REPEATED", 5000 * 112]],
+    );
+    const readers = Array.from({ length: 20 }, (_, reader) => first({ reader }));
+    assert.deepEqual(decoded(joined([...readers, readers[19]!, readers[0]!])).codes, ["W_REPEATED"]);
+    const names = Array.from({ length: 65_535 }, (_, index): [number, string] => [index + 1, `${index}`]);
+    const parts = Array.from({ length: 16 }, (_, part) => tokenEntries(names.slice(part * 4096, part * 4096 + 4096)));
+    const tokens = [1, 2, 3, 4, 5].flatMap((bootId) =>
+      parts.map((part, index) => ({ bytes: packet({ bootId, streamId: 1, packetNumber: index + 1 }, part) })),
+    );
+    const last = [5, 1].map((bootId) => new PacketSource({ bootId }).data([{ event: "msg.send", time: 0, token: 9 }]));
+    assert.deepEqual(
+      decoded(joined([...tokens, ...last])).events.map(({ msgType }) => msgType),
+      ["8", ""],
+    );
   });
 });
 

@@ -684,7 +684,7 @@ describe("counting losses", () => {
       assert.deepEqual(byPacket.get(`1/0/${packetNumber}`), events, `packet ${packetNumber}`);
   });
 
-  it("rejects time that goes back between packets, and a jump of time that is not told or told wrongly", () => {
+  it("rejects time that goes back between packets, and a jump of time that is told wrongly", () => {
     const at = (time: number, number: number, jump?: number) =>
       packet({ timestampBegin: time, packetNumber: number, firstEventSeq: number - 1 }, [
         ...(jump === undefined ? [] : record({ jump, time })),
@@ -697,10 +697,10 @@ describe("counting losses", () => {
       record({ event: "ws.connected", time: 99 }),
     );
     assert.deepEqual(codes(at(100, 1), overwritten), ["E_COUNTS"]);
-    assert.deepEqual(codes(at(100, 1), at(100 + 2 ** 31, 2)), ["E_COUNTS"]);
     assert.deepEqual(codes(at(100, 1), at(100 + 2 ** 31, 2, 2 ** 31 + 1)), ["E_COUNTS"]);
     assert.deepEqual(codes(at(100, 1), at(100 + 2 ** 31, 2, 2 ** 31)), []);
     assert.deepEqual(codes(at(100, 1), at(99 + 2 ** 31, 2)), []);
+    assert.deepEqual(codes(at(100, 1), at(100 + 2 ** 31, 2)), [], "a _time_jump may be all that was overwritten");
   });
 
   it("passes over the empty packet of a capture folder", () => {

@@ -28,7 +28,8 @@ import {
 import { bootIdDigits, ctfMetadata } from "./ctf-metadata.ts";
 import { type Problem, TelemetryError } from "./errors.ts";
 import { quote } from "./lines.ts";
-import { type Damage, type PacketHeader, parsePacketHeader, ReaderHistory, readTokens, uuidBytes } from "./packet.ts";
+import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "./packet.ts";
+import { ReaderHistory } from "./reader-history.ts";
 import { RecordDecoder } from "./records.ts";
 import type { RegistryModel } from "./registry/model.ts";
 

@@ -1,14 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import {
   FIRST_INTERNAL_RECORD_TYPE,
-  MAX_TOKEN_BYTES,
   PACKET_HEADER_BYTES,
   RECORD_LOST,
   RECORD_TIME_JUMP,
   SLOT_BYTES,
 } from "../src/packet-layout.ts";
+import { Output, type Piece, pieceOf } from "./json-output.ts";
 import { type Content, type Damage, type PacketHeader, readU64, TIME_JUMP_MS, TWO_TO_32 } from "./packet.ts";
-import type { RecordType, RegistryModel } from "./registry/model.ts";
+import { codeOf, prepare, type Shape, type Step } from "./record-shapes.ts";
+import type { RegistryModel } from "./registry/model.ts";
 
 /** A decoded event: the registry's attributes, in its order. */
 export type DecodedEvent = { readonly [key: string]: string | number };
@@ -58,73 +59,9 @@ export class TokenNames {
   }
 }
 
-/** Text prepared for output: its UTF-8 in little-endian words, zeros behind it. Copying words is thrice as fast as bytes. */
-interface Piece {
-  readonly words: Int32Array;
-  readonly bytes: number;
-}
-
-/** One attribute of a record type: where its value stands, and what precedes it in a JSON line. */
-interface Step {
-  readonly key: string;
-  readonly kind: "time" | "sequence" | "u8" | "u16" | "u32" | "enum" | "token" | "text";
-  /** From the record's first byte. */
-  readonly offset: number;
-  /** Enum: its lowest bit in that byte, and as many ones as it has bits. */
-  readonly shift: number;
-  readonly mask: number;
-  /** Enum: JSON of its values, by code. */
-  readonly jsonValues: readonly (Piece | undefined)[];
-  /** Text: most bytes, and bytes of its tail slots. */
-  readonly maxBytes: number;
-  readonly tailBytes: number;
-  /** Key, punctuation, and the constants before it. */
-  readonly prefix: Piece;
-}
-
-/** "`key` is empty exactly when `condition` has `value`", in codes. */
-interface Rule {
-  readonly enumeration: Step;
-  readonly emptyCode: number;
-  readonly condition: Step | undefined;
-  readonly conditionCode: number;
-  readonly text: string;
-}
-
-interface Shape {
-  readonly type: RecordType;
-  readonly bytes: number;
-  /** Bits of the head slot's words 1 to 3 that must be 0. */
-  readonly unused: readonly number[];
-  /** Attributes that bytes can make wrong. */
-  readonly fallible: readonly Step[];
-  readonly rules: readonly Rule[];
-  /** All attributes but constants, in order. */
-  readonly steps: readonly Step[];
-  /** Behind the last of them. */
-  readonly suffix: Piece;
-  /** No JSON line of this record type is longer. */
-  readonly mostLineBytes: number;
-}
-
-const MOST_DIGITS = 16; // of 2^53 - 1
-const MOST_ESCAPE_BYTES = 6; // \u001f
 const EMPTY_JSON = pieceOf('""');
 const COMMA = 0x2c;
 const NEWLINE = 0x0a;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const SPACE = 0x20;
-/** Behind a piece, as many bytes of output may be overwritten with zeros. */
-const SPARE_BYTES = 3;
-
-function pieceOf(text: string): Piece {
-  const utf8 = Buffer.from(text);
-  const padded = Buffer.alloc(Math.ceil(utf8.length / 4) * 4);
-  utf8.copy(padded);
-  const words = Int32Array.from({ length: padded.length / 4 }, (_, word) => padded.readInt32LE(word * 4));
-  return { words, bytes: utf8.length };
-}
 
 /**
  * Turns the records of data packets into events. What a registry says is prepared once; then an event costs what its bytes
@@ -298,76 +235,6 @@ export class RecordDecoder {
   }
 }
 
-function prepare(type: RecordType, model: RegistryModel): Shape {
-  const attributes = new Map(model.attributes.map((attribute) => [attribute.key, attribute]));
-  const event = model.events.find(({ name }) => name === type.event)!;
-  const steps: Step[] = [];
-  let pending = "{"; // JSON since the last step's value
-  let mostLineBytes = 2;
-  for (const { key } of event.attributes) {
-    const { from, members } = attributes.get(key)!;
-    const field = type.fields.find((candidate) => candidate.key === key);
-    if (from === undefined && field === undefined) continue; // optional, and not in this record type
-    pending += `${pending === "{" ? "" : ","}${JSON.stringify(key)}:`;
-    if (from === "event_name" || from === "schema_version") {
-      pending += JSON.stringify(from === "event_name" ? type.event : model.schemaVersion);
-      continue;
-    }
-    const jsonValues: (Piece | undefined)[] = [];
-    for (const { code, value } of members) jsonValues[code] = pieceOf(JSON.stringify(value));
-    const { offsetBits = 0, widthBits = 0, maxBytes = 0 } = field ?? {};
-    const kind = from ?? field!.type;
-    const tailBytes = kind === "text" ? widthBits / 8 : 0;
-    const prefix = pieceOf(pending);
-    pending = "";
-    steps.push({
-      key,
-      kind,
-      offset: offsetBits >> 3,
-      shift: offsetBits & 7,
-      mask: 2 ** Math.min(widthBits, 8) - 1,
-      jsonValues,
-      maxBytes,
-      tailBytes,
-      prefix,
-    });
-    const mostJson = jsonValues.reduce((most, value) => Math.max(most, value?.bytes ?? 0), MOST_DIGITS);
-    const mostText = kind === "token" ? MAX_TOKEN_BYTES : tailBytes;
-    mostLineBytes += prefix.bytes + mostJson + mostText * MOST_ESCAPE_BYTES;
-  }
-  const suffix = pieceOf(`${pending}}`);
-  return {
-    type,
-    bytes: type.slots * SLOT_BYTES,
-    unused: unusedBits(type),
-    fallible: steps.filter(({ kind }) => kind === "enum" || kind === "text"),
-    rules: steps.flatMap((step) => {
-      const rule = attributes.get(step.key)!.emptyExactlyWhen;
-      if (!rule) return [];
-      const code = (key: string, value: string) =>
-        attributes.get(key)!.members.find((member) => member.value === value)?.code;
-      return {
-        enumeration: step,
-        emptyCode: code(step.key, "") ?? -1,
-        condition: steps.find(({ key }) => key === rule.key),
-        conditionCode: code(rule.key, rule.value) ?? -1,
-        text: `${step.key} is "" exactly when ${rule.key} is ${JSON.stringify(rule.value)}`,
-      };
-    }),
-    steps,
-    suffix,
-    mostLineBytes: mostLineBytes + suffix.bytes + SPARE_BYTES,
-  };
-}
-
-function unusedBits(type: RecordType): number[] {
-  const unused = [0xffffff00 | 0, -1, -1]; // the record type is in the lowest byte of word 1
-  for (const { offsetBits, widthBits } of type.fields)
-    for (let bit = offsetBits; bit < Math.min(offsetBits + widthBits, SLOT_BYTES * 8); bit++)
-      unused[(bit >> 5) - 1]! &= ~(1 << (bit & 31));
-  return unused;
-}
-
 function timeFault(low: number, previousLow: number, first: boolean, afterJump: boolean): Damage | undefined {
   const step = low - previousLow;
   if (step === 0) return undefined;
@@ -454,99 +321,3 @@ function sequenceFault(): Damage {
 function headHex(bytes: ArrayBufferView, at: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + at, SLOT_BYTES).toString("hex");
 }
-
-function codeOf({ offset, shift, mask }: Step, bytes: Uint8Array, at: number): number {
-  const low = bytes[at + offset]!;
-  // A field that runs on into the next byte; none leaves the head slot.
-  const high = mask << shift > 0xff ? bytes[at + offset + 1]! << 8 : 0;
-  return ((low | high) >> shift) & mask;
-}
-
-/** Growing bytes of JSON. Nothing but reserve() checks for room: the caller reserves what a line may take. */
-class Output {
-  #bytes: Buffer;
-  #view: DataView;
-  #end = 0;
-
-  constructor(capacityBytes: number) {
-    this.#bytes = Buffer.alloc(capacityBytes);
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, capacityBytes);
-  }
-
-  clear(): void {
-    this.#end = 0;
-  }
-
-  written(): Buffer {
-    return this.#bytes.subarray(0, this.#end);
-  }
-
-  reserve(count: number): void {
-    if (this.#bytes.length - this.#end >= count) return;
-    const larger = Buffer.alloc(Math.max(this.#bytes.length * 2, this.#end + count));
-    larger.set(this.#bytes);
-    this.#bytes = larger;
-    this.#view = new DataView(larger.buffer, larger.byteOffset, larger.length);
-  }
-
-  byte(value: number): void {
-    this.#bytes[this.#end++] = value;
-  }
-
-  piece({ words, bytes }: Piece): void {
-    const view = this.#view;
-    const end = this.#end;
-    for (let word = 0; word < words.length; word++) view.setInt32(end + word * 4, words[word]!, true);
-    this.#end = end + bytes;
-  }
-
-  /** An integer from 0 to 2^53 - 1. */
-  integer(value: number): void {
-    if (value < 1e9) {
-      let digits = 1;
-      for (let power = 10; power <= value; power *= 10) digits++;
-      this.#digits(value, digits);
-    } else {
-      const high = Math.floor(value / 1e9);
-      this.integer(high);
-      this.#digits(value - high * 1e9, 9);
-    }
-  }
-
-  /** Text up to its first zero byte as a JSON string, escaped as JSON.stringify does. */
-  text(source: Uint8Array, from: number, stop: number): void {
-    const bytes = this.#bytes;
-    let end = this.#end;
-    bytes[end++] = QUOTE;
-    for (let at = from; at < stop; at++) {
-      const byte = source[at]!;
-      if (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH) {
-        bytes[end++] = byte;
-      } else if (byte === 0) {
-        break;
-      } else {
-        this.#end = end;
-        this.piece(ESCAPES[byte]!);
-        end = this.#end;
-      }
-    }
-    bytes[end++] = QUOTE;
-    this.#end = end;
-  }
-
-  /** The last digits of an integer below 2^31. */
-  #digits(value: number, digits: number): void {
-    const bytes = this.#bytes;
-    for (let at = this.#end + digits - 1; at >= this.#end; at--) {
-      const rest = (value / 10) | 0;
-      bytes[at] = 0x30 + value - rest * 10;
-      value = rest;
-    }
-    this.#end += digits;
-  }
-}
-
-/** By code, what stands for an ASCII character in a JSON string. */
-const ESCAPES: readonly Piece[] = Array.from({ length: 0x80 }, (_, code) =>
-  pieceOf(JSON.stringify(String.fromCharCode(code)).slice(1, -1)),
-);

@@ -44,6 +44,9 @@ const text = (value: string, tailBytes: number) => {
   return [...bytes, ...new Array<number>(tailBytes - bytes.length).fill(0)];
 };
 
+/** Record types that say that their text is empty. */
+const EMPTY_TEXT_TYPES: Record<string, number> = { "ws.connect": 9, "msg.recv": 10, "msg.send": 11 };
+
 /** One record: a head slot of 16 bytes and, for a text, its tail slots. */
 export function record(spec: RecordSpec): number[] {
   if ("lost" in spec) {
@@ -63,16 +66,17 @@ export function record(spec: RecordSpec): number[] {
     ];
   }
   const { event, time, clientId = 0, connEpoch = 0, ip, token = 0, reason = 0, payloadSummary } = spec;
-  const withText = ip !== undefined || payloadSummary !== undefined ? 1 : 0;
+  const tail = ip ?? payloadSummary;
+  const type = tail === "" ? EMPTY_TEXT_TYPES[event]! : TYPES[event] + (tail === undefined ? 0 : 1);
   return [
     ...u32(time), // 0 time, low 32 bits
-    ...u8(TYPES[event] + withText), // 4 record type
+    ...u8(type), // 4 record type
     ...u8((reason > 0 ? 1 : 0) | (reason << 4)), // 5 result in the low 4 bits, reason in the high ones
     ...u16(token), // 6 msgType
     ...u32(clientId), // 8 clientId
     ...u32(connEpoch), // 12 connEpoch
-    ...(ip === undefined ? [] : text(ip, 48)), // 16 ip: at most 45 bytes in 3 slots
-    ...(payloadSummary === undefined ? [] : text(payloadSummary, 112)), // 16 payloadSummary: at most 100 bytes in 7 slots
+    ...(ip ? text(ip, 48) : []), // 16 ip: at most 45 bytes in 3 slots
+    ...(payloadSummary ? text(payloadSummary, 112) : []), // 16 payloadSummary: at most 100 bytes in 7 slots
   ];
 }
 

@@ -1,9 +1,14 @@
 // `npm run build`: everything that is shipped, into dist/.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { NODE } from "./bundle.mjs";
 import { bundleDevice } from "./device.mjs";
+
+// Nothing of an earlier build is shipped.
+for (const folder of ["moddable", "default", "types", "host"])
+  rmSync(`dist/${folder}`, { recursive: true, force: true });
 
 await bundleDevice("moddable", "dist/moddable/xs-telemetry.js");
 await bundleDevice("default", "dist/default/xs-telemetry.js");
@@ -11,13 +16,8 @@ await bundleDevice("default", "dist/default/xs-telemetry.js");
 await build({
   entryPoints: ["host/index.ts", "host/cli.ts"],
   outdir: "dist/host",
-  bundle: true,
+  ...NODE,
   splitting: true,
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  packages: "external",
-  logLevel: "warning",
 });
 chmodSync("dist/host/cli.js", 0o755);
 
@@ -27,7 +27,7 @@ const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p"
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 for (const file of readdirSync("dist/types", { recursive: true })) {
   const path = join("dist/types", file);
-  if (!path.endsWith(".d.ts") || !existsSync(path)) continue;
+  if (!path.endsWith(".d.ts")) continue;
   // The declarations stand beside no .ts file where they are installed.
   writeFileSync(path, readFileSync(path, "utf8").replace(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
 }

@@ -1,24 +1,47 @@
-// What the tests need of the machine beside npm's packages: installed where that is possible, else named with the line to type.
+// What builds and tests need of the machine beside npm's packages: installed where that is possible, else named with the line to type.
 import { spawnSync } from "node:child_process";
 
-/** Debian package by the command that it brings. */
-const PACKAGES = { gcc: "gcc", make: "make", babeltrace2: "babeltrace2" };
+const PROBE_32 = '#include <math.h>\n#include <stdio.h>\nint main(void) { return printf(""); }\n';
 
-const works = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0;
+/** By what is needed: the Debian packages that bring it, and a command that works only if it is there. */
+const NEEDS = {
+  gcc: { packages: ["gcc", "libc6-dev"], probe: ["gcc", "--version"] },
+  make: { packages: ["make"], probe: ["make", "--version"] },
+  "gcc -m32": {
+    packages: ["gcc-multilib"],
+    probe: ["gcc", "-m32", "-x", "c", "-o", "/dev/null", "-"],
+    input: PROBE_32,
+  },
+  babeltrace2: { packages: ["babeltrace2"], probe: ["babeltrace2", "--version"] },
+};
 
-/** Makes sure that the commands are there. Throws an Error that says what to type. */
-export function ensureCommands(...commands) {
-  const missing = commands.filter((command) => !works(command, "--version"));
-  if (missing.length === 0) return;
-  const line = `apt-get update && apt-get install -y ${missing.map((command) => PACKAGES[command]).join(" ")}`;
-  if (process.getuid?.() === 0 && works("apt-get", "--version")) {
-    console.error(`installing ${missing.join(", ")}: ${line}`);
-    spawnSync("sh", ["-c", `(${line}) >&2`], {
-      stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
+const works = ([command, ...args], input = "") =>
+  spawnSync(command, args, { input, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
+const missing = (needs) => needs.filter((need) => !works(NEEDS[need].probe, NEEDS[need].input));
+
+/** Makes sure that all of these are there, by one installation if it can. Throws an Error with the line to type. */
+export function ensure(...needs) {
+  const lacking = missing(needs);
+  if (lacking.length === 0) return;
+  const isRoot = process.getuid?.() === 0;
+  const line = `apt-get update && apt-get install -y ${lacking.flatMap((need) => NEEDS[need].packages).join(" ")}`;
+  if (isRoot && works(["apt-get", "--version"])) {
+    console.error(`installing ${lacking.join(", ")}: ${line}`);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    spawnSync("sh", ["-c", `(${line}) >&2`], { stdio: ["ignore", "inherit", "inherit"], env });
   }
-  const left = missing.filter((command) => !works(command, "--version"));
-  if (left.length > 0)
-    throw new Error(`${left.join(" and ")} not found. Type this and try again: sudo sh -c '${line}'`);
+  const left = missing(lacking);
+  if (left.length === 0) return;
+  const typed = isRoot ? line : `sudo sh -c '${line}'`;
+  throw new Error(`missing: ${left.join(", ")}. Type this and try again: ${typed}`);
+}
+
+/** ensure() for a command: says the line to type and ends with exit code 2. */
+export function ensureOrExit(...needs) {
+  try {
+    ensure(...needs);
+  } catch (error) {
+    console.error(error.message);
+    process.exit(2);
+  }
 }

@@ -4,6 +4,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { build } from "esbuild";
 import Mocha from "mocha";
+import { NODE } from "./bundle.mjs";
 
 const wanted = process.argv.slice(2).sort();
 const files = ["test", "test/xs"]
@@ -23,15 +24,10 @@ await build({
   entryPoints: files,
   outdir: folder,
   outbase: "test",
-  bundle: true,
+  ...NODE,
   splitting: true,
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  packages: "external",
   sourcemap: "inline",
   outExtension: { ".js": ".mjs" },
-  logLevel: "warning",
 });
 
 process.setSourceMapsEnabled(true);

@@ -1,20 +1,13 @@
 // Adds vectors for scripts that have none. Those that stand are never changed: they are what devices in the field write.
 import { readFileSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { bundleForNode } from "./bundle.mjs";
+import { step } from "./run.mjs";
 
 const FILE = "test/vectors/wire-format-1.json";
-const outfile = "dist/build/vectors.mjs";
+step("build/build.mjs");
 const contents =
   'export { scripts } from "./test/vectors/scripts.ts"; export { play } from "./test/support/script.ts";';
-await build({
-  stdin: { contents, resolveDir: process.cwd(), loader: "ts" },
-  outfile,
-  bundle: true,
-  format: "esm",
-  platform: "node",
-  packages: "external",
-  logLevel: "warning",
-});
+const outfile = await bundleForNode({ contents, resolveDir: process.cwd(), loader: "ts" }, "dist/build/vectors.mjs");
 const { scripts, play } = await import(`${process.cwd()}/${outfile}`);
 const vectors = JSON.parse(readFileSync(FILE, "utf8"));
 let added = 0;

@@ -23,6 +23,7 @@ import {
   STREAM_DATA,
   STREAM_TOKENS,
   TOKEN_ENTRY_HEADER_BYTES,
+  TWO_TO_32,
   WIRE_FORMAT,
 } from "../src/packet-layout.ts";
 
@@ -60,9 +61,6 @@ export type HeaderOutcome =
   | { readonly kind: "none" };
 
 const UUID_BYTES = 16;
-export const TWO_TO_32 = 0x1_0000_0000;
-/** From here on, time between two neighbouring records is told by a `_time_jump`. */
-export const TIME_JUMP_MS = 0x8000_0000;
 const NOTHING: HeaderOutcome = { kind: "none" };
 /** Above this the field is text or garbage, not a wire format to come. */
 const MOST_WIRE_FORMAT = 255;

@@ -1,5 +1,5 @@
-import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, SLOT_BYTES } from "../src/packet-layout.ts";
-import { type Content, type Damage, type PacketHeader, TIME_JUMP_MS } from "./packet.ts";
+import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, SLOT_BYTES, TIME_JUMP_MS } from "../src/packet-layout.ts";
+import type { Content, Damage, PacketHeader } from "./packet.ts";
 
 /** What a packet is after those before it. */
 export interface Verdict {

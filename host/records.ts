@@ -5,14 +5,17 @@ import {
   RECORD_LOST,
   RECORD_TIME_JUMP,
   SLOT_BYTES,
+  TIME_JUMP_MS,
+  TWO_TO_32,
 } from "../src/packet-layout.ts";
+import type { TelemetryEvent } from "./generated/events.ts";
 import { Output, type Piece, pieceOf } from "./json-output.ts";
-import { type Content, type Damage, type PacketHeader, readU64, TIME_JUMP_MS, TWO_TO_32 } from "./packet.ts";
+import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
 import { codeOf, prepare, type Shape, type Step } from "./record-shapes.ts";
 import type { RegistryModel } from "./registry/model.ts";
 
-/** A decoded event: the registry's attributes, in its order. */
-export type DecodedEvent = { readonly [key: string]: string | number };
+/** A decoded event: the registry's attributes, in its order. Typed for the bundled registry; by key for any. */
+export type DecodedEvent = TelemetryEvent & { readonly [key: string]: string | number };
 
 /** The records of one packet as check() found them. */
 export interface CheckedRecords extends Content {

@@ -5,6 +5,10 @@ import { enabled } from "./switch.ts";
 import type { Text } from "./text.ts";
 import type { TokenTable } from "./tokens.ts";
 
+// Hoisted: a literal in a function of a preloaded module may be copied each time it is reached.
+const NUMBER = "number";
+const STRING = "string";
+
 /** A message's payload: text, or bytes taken as UTF-8. The first 100 bytes are kept. */
 export type Payload = string | Uint8Array | ArrayBuffer;
 
@@ -92,7 +96,7 @@ export class Connection {
 }
 
 function validToken(emitter: Emitter, token: number): number {
-  if (typeof token === "number" && token === (token | 0) && token >= 0 && token <= emitter.tokens.count) return token;
+  if (typeof token === NUMBER && token === (token | 0) && token >= 0 && token <= emitter.tokens.count) return token;
   emitter.invalidArguments++;
   return 0;
 }
@@ -100,7 +104,7 @@ function validToken(emitter: Emitter, token: number): number {
 /** Puts a payload into the emitter's text. Returns its bytes; -1, and counted, if it is neither text nor bytes. */
 function encodePayload(emitter: Emitter, payload: unknown): number {
   const text = emitter.text;
-  if (typeof payload === "string") return text.fromString(payload, text.payload);
+  if (typeof payload === STRING) return text.fromString(payload as string, text.payload);
   try {
     if (payload instanceof Uint8Array && ArrayBuffer.isView(payload)) return text.fromBytes(payload, text.payload);
     // A pretender's byteLength throws.

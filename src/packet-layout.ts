@@ -2,12 +2,17 @@
 
 export const WIRE_FORMAT = 1;
 export const SLOT_BYTES = 16;
+export const TWO_TO_32 = 4_294_967_296;
+/** Two neighbouring records stand less than this apart, or a _time_jump between them. */
+export const TIME_JUMP_MS = 2_147_483_648;
+/** Time and record type stand before a record's fields. */
+export const FIRST_FIELD_BIT = 40;
 
 /** CTF 1.8 § 5.1: the first word of every packet, as a signed 32-bit integer. */
 export const PACKET_MAGIC = 0xc1fc1fc1 | 0;
 export const PACKET_HEADER_BYTES = 96;
 export const MAX_PACKET_BYTES = 65_536;
-/** Smallest buffer a reader accepts: it holds any one record, and three token names. */
+/** Smallest buffer a reader accepts: it holds any one record, and two token names. */
 export const MIN_PACKET_BUFFER_BYTES = 256;
 
 export const STREAM_DATA = 0;

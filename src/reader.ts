@@ -69,9 +69,10 @@ export interface Reader {
   /**
    * Writes the next packet into buffer. Returns its bytes, 0 if nothing waits or the reader is closed.
    * Throws TypeError if buffer is no Uint8Array, RangeError if it is under 256 bytes; at most 65,536 are used.
-   * Allocates one view a packet, nothing if nothing waits.
+   * Allocates one view for a packet of records, nothing if nothing waits; for a packet of tokens as much for each name.
    */
   next(buffer: Uint8Array): number;
+  /** The counters as this reader sees them. Allocates the object. */
   counters(): Counters;
   /** Releases the reader: it holds nothing back any more, and next() returns 0. Closing twice does nothing. */
   close(): void;

@@ -1,10 +1,7 @@
 import { MAX_RECORD_SLOTS, RECORD_SLOTS } from "./generated/layout.ts";
-import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES } from "./packet-layout.ts";
+import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, TIME_JUMP_MS, TWO_TO_32 } from "./packet-layout.ts";
 
 const SLOT_WORDS = SLOT_BYTES / 4;
-const TWO_TO_32 = 4_294_967_296;
-/** Two neighbouring records stand less than this apart, or a _time_jump between them. */
-const TIME_JUMP_MS = 2_147_483_648;
 
 /** Where counting starts, so that tests reach what would take months. */
 export interface RingStart {

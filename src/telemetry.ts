@@ -31,6 +31,7 @@ const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
 const MAX_MESSAGE_TYPES = 65_535;
 const MAX_CLIENT_ID = 0xffff_ffff;
+const STRING = "string"; // hoisted: see src/connection.ts
 
 /**
  * Records WebSocket events in a preallocated ring, to be drained as packets.
@@ -75,8 +76,8 @@ export class Telemetry {
     const epoch = this.#connections++;
     if (!enabled) {
       emitter.suppressed++;
-    } else if (typeof ip === "string") {
-      if (this.#text.fromString(ip, this.#text.ip) > 0) emitter.writers.wsConnectIp(id, epoch);
+    } else if (typeof ip === STRING) {
+      if (this.#text.fromString(ip as string, this.#text.ip) > 0) emitter.writers.wsConnectIp(id, epoch);
       else emitter.writers.wsConnectEmptyIp(id, epoch);
     } else {
       if (ip !== undefined) emitter.invalidArguments++;
@@ -87,10 +88,10 @@ export class Telemetry {
 
   /**
    * Token of a message type: the same string gives the same token. 0, which stands for "", if the table is full or
-   * the type has more than 64 bytes; that is counted in `unlistedTypes`. Only a new type allocates.
+   * the type has more than 64 bytes; that is counted in `unlistedTypes`. A known type allocates nothing.
    */
   messageType(name: string): number {
-    if (typeof name !== "string") {
+    if (typeof name !== STRING) {
       this.#emitter.invalidArguments++;
       return 0;
     }
@@ -100,7 +101,10 @@ export class Telemetry {
     return 0;
   }
 
-  /** A new reader, which begins at the oldest record still in the ring. */
+  /**
+   * A new reader, which begins at the oldest record still in the ring.
+   * Under "discard" a ring without a reader gives nothing up: once full, it refuses until there is one.
+   */
   reader(): Reader {
     const reader = new RingReader(
       this.#ring,
@@ -119,7 +123,7 @@ export class Telemetry {
     return reader;
   }
 
-  /** The counters as the first open reader sees them; without one nothing is drained. */
+  /** The counters as the first open reader sees them; without one nothing is drained. Allocates the object. */
   counters(): Counters {
     const ring = this.#ring;
     const first = this.#readers[0];
@@ -167,7 +171,8 @@ function checkClock(clock: Clock | undefined): { now: () => number; startMs: num
   if (clock === null || typeof clock !== "object" || typeof clock.now !== "function")
     throw new TypeError(`clock must be an object with a method now(), is ${shown(clock)}`);
   const first = clock.now();
-  if (typeof first !== "number") throw new TypeError(`clock.now() must return a number, returned ${shown(first)}`);
+  if (typeof first !== "number" || !Number.isFinite(first))
+    throw new TypeError(`clock.now() must return a finite number, returned ${shown(first)}`);
   return { now: guardClock(clock, first | 0), startMs: first >>> 0 };
 }
 

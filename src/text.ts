@@ -5,7 +5,9 @@ export interface Encoder {
   encodeInto(text: string, into: Uint8Array): { read: number; written: number };
 }
 
+// Hoisted: a literal in a function of a preloaded module may be copied each time it is reached.
 const NUL = "\0";
+const EMPTY = "";
 
 /**
  * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of `buffer`.
@@ -16,7 +18,7 @@ export interface Text {
   readonly payload: Uint8Array;
   readonly ip: Uint8Array;
   /**
-   * Puts a string into a destination. Returns its bytes. Lone surrogates and U+0000 become U+FFFD before the cut.
+   * Puts a string into a destination. Returns its bytes; 0, and nothing is written, if it is empty. Lone surrogates and U+0000 become U+FFFD before the cut.
    * Costs encodeInto of what fits, and a search of the whole string for U+0000. Allocates encodeInto's result, nothing else.
    */
   fromString(value: string, into: Uint8Array): number;
@@ -91,6 +93,7 @@ export function createText(encoder: Encoder): Text {
     payload: new Uint8Array(buffer, 0, PAYLOAD_SUMMARY_MAX_BYTES),
     ip: new Uint8Array(buffer, 0, IP_MAX_BYTES),
     fromString(value, into) {
+      if (value === EMPTY) return 0;
       const result = encoder.encodeInto(value, into);
       let written = result.written;
       all.fill(0, written);

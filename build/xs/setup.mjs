@@ -10,6 +10,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { ensure } from "../machine.mjs";
 
 const run = promisify(execFile);
 const here = dirname(fileURLToPath(import.meta.url));
@@ -19,10 +20,6 @@ const hostFiles = ["Makefile", "platform.h", "host.h", "host.c", "globals.c", "m
 const xsPackage = "@agoric/xsnap@0.15.0";
 const xsIntegrity = "sha512-ZBm4DZxbtfacxMHVVdJjZi0Y8zOxN77vpu1WwI5RWfPkaRh0aHkz/dVdTGKXalDNzWfz183lljKxlxl3/h0n+A==";
 const xsFolders = ["sources", "includes", "platforms"];
-
-/** What must be on the machine, and the Debian packages that bring it. */
-const tools = ["gcc", "make", "libc6-dev"];
-const tools32 = ["gcc-multilib"];
 
 const say = (line) => process.stderr.write(`xs-host: ${line}\n`);
 
@@ -63,7 +60,7 @@ export async function xsHost({ bits, sanitize = false, natives = [] }) {
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
   const folder = await cached(`host-${variant}-${hostKey}`, async (out) => {
     const xs = await cached(`xs-${hash([xsIntegrity])}`, fetchXS);
-    if (bits === 32) await ensure32();
+    if (bits === 32) ensure32();
     const settings = [`XS=${xs}`, `BITS=${bits}`, `SANITIZE=${sanitize ? 1 : ""}`];
     const engine = await cached(`engine-${variant}-${engineKey}`, async (engineOut) => {
       say(`compiling XS for ${variant} bits`);
@@ -133,38 +130,13 @@ async function fetchXS(folder) {
 }
 
 async function compilerVersion() {
-  if (!(await works("gcc", ["--version"])) || !(await works("make", ["--version"]))) {
-    await install(tools, "the XS host is compiled with gcc and make");
-  }
+  ensure("gcc", "make");
   return (await tool("gcc", ["--version"])).stdout;
 }
 
-async function ensure32() {
+function ensure32() {
   if (process.arch !== "x64") throw new Error(`xsHost: 32 bits need an x86-64 machine, this is ${process.arch}`);
-  const probe = ["-m32", "-x", "c", "-o", "/dev/null", "-"];
-  const source = '#include <math.h>\n#include <stdio.h>\nint main(void) { return printf(""); }\n';
-  if (!(await works("gcc", probe, source))) {
-    await install(tools32, "gcc -m32 does not work: the 32-bit C library is missing");
-    if (!(await works("gcc", probe, source)))
-      throw new Error("gcc -m32 does not work, although gcc-multilib is installed");
-  }
-}
-
-/** Installs Debian packages if that is possible without asking; else throws an Error with the line to type. */
-async function install(packages, reason) {
-  const isRoot = process.getuid?.() === 0;
-  const typed = `${isRoot ? "" : "sudo "}apt-get install -y ${packages.join(" ")}`;
-  if (!isRoot || !(await works("apt-get", ["--version"]))) {
-    throw new Error(`${reason}. Type: ${typed}`);
-  }
-  say(`${reason}; installing ${packages.join(", ")}`);
-  const apt = (...args) => tool("apt-get", args, { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
-  try {
-    await apt("update", "-qq");
-    await apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
-  } catch (error) {
-    throw new Error(`${reason}. This failed: ${typed}\n${error.message}`);
-  }
+  ensure("gcc -m32");
 }
 
 const make = (args) => tool("make", ["-s", `-j${availableParallelism()}`, "-f", join(here, "Makefile"), ...args]);
@@ -176,14 +148,6 @@ async function tool(command, args, options = {}) {
   } catch (error) {
     throw new Error(`${command} ${args.join(" ")}: ${error.stderr || error.stdout || error.message}`.trimEnd());
   }
-}
-
-function works(command, args, input = "") {
-  return new Promise((done) => {
-    const child = execFile(command, args, (error) => done(!error));
-    child.stdin.on("error", () => {}); // a command that is not there takes no input
-    child.stdin.end(input);
-  });
 }
 
 async function headersBeside(files) {

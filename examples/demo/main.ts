@@ -1,10 +1,10 @@
 // `npm run demo`: a real WebSocket server and real clients, telemetry drained to a capture folder, decoded, validated, and the
 // same calls played again inside XS, where every byte must be the same.
-import { createWriteStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { parseArgs } from "node:util";
-import { CaptureWriter, decodePath, registry, type TelemetryEvent, Validator } from "xs-telemetry/host";
+import { CaptureWriter, decodePath, registry, Validator } from "xs-telemetry/host";
 import { bundleForXs, engine, runInXs } from "../../test/support/xs.ts";
 import { runClients } from "./clients.ts";
 import { Recorder } from "./recorder.ts";
@@ -20,20 +20,40 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-const { values } = parseArgs({ options: { out: { type: "string", default: "dist/demo" } } });
-const out = values.out;
+function startCapture(): CaptureWriter {
+  try {
+    return new CaptureWriter(captureFolder, {
+      registry,
+      onProblem: (problem) => fail(`${problem.code}: ${problem.message}`),
+    });
+  } catch (error) {
+    console.error(`demo: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+const DEFAULT_OUT = "dist/demo";
+
+function parseOut(): string {
+  try {
+    return parseArgs({ options: { out: { type: "string" } } }).values.out ?? DEFAULT_OUT;
+  } catch (error) {
+    console.error(`demo: ${(error as Error).message}. Usage: npm run demo -- [--out DIR]`);
+    process.exit(2);
+  }
+}
+
+const out = parseOut();
 const captureFolder = join(out, "capture");
 const traceFile = join(out, "trace.jsonl");
-mkdirSync(out, { recursive: true });
-rmSync(captureFolder, { recursive: true, force: true });
+// What an earlier run left may go; anything else in its place stays, and the capture is refused.
+if (existsSync(captureFolder) && readdirSync(captureFolder).every((name) => /^boot-\d{4}-/.test(name)))
+  rmSync(captureFolder, { recursive: true });
 
 // 1. Real traffic.
 console.log("clients talk to a WebSocket server on loopback …");
 const recorder = new Recorder(CAPACITY_BYTES);
-const capture = new CaptureWriter(captureFolder, {
-  registry,
-  onProblem: (problem) => fail(`${problem.code}: ${problem.message}`),
-});
+const capture = startCapture();
 const drain = () => {
   for (const packet of recorder.drain()) capture.write(packet);
 };
@@ -58,7 +78,7 @@ for await (const item of decodePath(captureFolder, { registry })) {
   if (item.kind !== "events") continue;
   for (const event of item.events) {
     const line = `${JSON.stringify(event)}\n`;
-    tally.add(event as unknown as TelemetryEvent, Buffer.byteLength(line));
+    tally.add(event, Buffer.byteLength(line));
     validator.checkEvent(event, tally.events);
     trace.write(line);
   }

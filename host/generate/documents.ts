@@ -1,4 +1,5 @@
 import type { Attribute, RegistryModel } from "../registry/model.ts";
+import { hasEmptyText } from "./typescript.ts";
 
 /** JSON Schema (2020-12) of one decoded event. */
 export function schemaDocument(model: RegistryModel): object {
@@ -73,7 +74,7 @@ export function referenceDocument(model: RegistryModel, source: string): string 
     for (const type of model.recordTypes.filter((candidate) => candidate.event === event.name)) {
       const fields = type.fields.map(({ key, offsetBits, widthBits }) => `\`${key}\` ${offsetBits} (${widthBits})`);
       out.push(
-        `| ${type.id}${type.optional ? `, with ${type.slots === 1 ? "empty " : ""}\`${type.optional}\`` : ""} | ${type.slots * 16} | ${fields.join(", ")} |`,
+        `| ${type.id}${type.optional ? `, with ${hasEmptyText(type) ? "empty " : ""}\`${type.optional}\`` : ""} | ${type.slots * 16} | ${fields.join(", ")} |`,
       );
     }
   }

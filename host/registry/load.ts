@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { LineCounter, parseDocument } from "yaml";
-import { FIRST_INTERNAL_RECORD_TYPE, SLOT_BYTES } from "../../src/packet-layout.ts";
+import { FIRST_FIELD_BIT, FIRST_INTERNAL_RECORD_TYPE, SLOT_BYTES } from "../../src/packet-layout.ts";
 import { TelemetryError } from "../errors.ts";
 import type {
   Attribute,
@@ -15,8 +15,6 @@ import type {
 
 const DERIVED: readonly DerivedFrom[] = ["event_name", "time", "sequence", "schema_version"];
 const WIDTH_BITS: Readonly<Record<string, number>> = { u8: 8, u16: 16, u32: 32, token: 16 };
-/** Time and record type stand before the fields. */
-const FIRST_FIELD_BIT = 40;
 const SLOT_BITS = SLOT_BYTES * 8;
 
 type Path = readonly (string | number)[];
@@ -124,6 +122,11 @@ export function loadRegistry(text: string, file: string): RegistryModel {
       );
       if (wireType !== "enum" && offsetBits % widthBits !== 0)
         fail([...wirePath, "offset_bits"], `must be a multiple of ${widthBits}, is ${offsetBits}`);
+      if (Math.floor(offsetBits / 32) !== Math.floor((offsetBits + widthBits - 1) / 32))
+        fail(
+          [...wirePath, "offset_bits"],
+          `the field must not cross a 32-bit word, is ${widthBits} bits at ${offsetBits}`,
+        );
       for (const member of members)
         if (member.code >= 2 ** widthBits)
           fail(wirePath, `code ${member.code} of ${JSON.stringify(member.value)} does not fit ${widthBits} bits`);

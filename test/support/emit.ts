@@ -21,7 +21,7 @@ export async function decodeAll(source: Uint8Array | Uint8Array[]): Promise<Deco
   const events: TelemetryEvent[] = [];
   const problems: Problem[] = [];
   for await (const item of decode(source, { registry })) {
-    if (item.kind === "events") events.push(...(item.events as unknown as TelemetryEvent[]));
+    if (item.kind === "events") events.push(...item.events);
     else if (item.kind === "problem") problems.push(item.problem);
     else if (item.kind === "summary") return { events, problems, summary: item.summary };
   }

@@ -1,8 +1,9 @@
-import { createReadStream, type Stats, statSync } from "node:fs";
+import { createReadStream, existsSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../src/packet-layout.ts";
 import { type BootFolder, listBoots, STREAM_FILE, TOKENS_FILE } from "./capture.ts";
 import { type Problem, TelemetryError } from "./errors.ts";
+import { ioError } from "./io-error.ts";
 import { CHUNK_BYTES, PacketScanner, Session } from "./packet-scanner.ts";
 import type { DecodedEvent } from "./records.ts";
 import type { RegistryModel } from "./registry/model.ts";
@@ -89,7 +90,8 @@ export async function* decodePath(path: string, options: DecodeOptions): AsyncGe
     for (const boot of bootsOf(path)) {
       for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
         const file = join(boot.path, name);
-        if (statOf(file, true)?.isFile()) yield* readFile(new PacketScanner(session, { file, boot, streamId }), file);
+        if (existsSync(file) && statOf(file).isFile())
+          yield* readFile(new PacketScanner(session, { file, boot, streamId }), file);
       }
     }
   }
@@ -128,7 +130,7 @@ async function* readFile(scanner: PacketScanner, path: string): AsyncGenerator<D
     for await (const chunk of stream) yield* scanner.push(chunk);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw readFailure(path, error);
+    throw ioError(path, error);
   }
   yield* scanner.end();
 }
@@ -138,20 +140,12 @@ async function* slices(source: Source): AsyncGenerator<Uint8Array, void, undefin
     for (let at = 0; at < chunk.length; at += CHUNK_BYTES) yield chunk.subarray(at, at + CHUNK_BYTES);
 }
 
-function statOf(path: string): Stats;
-function statOf(path: string, mayBeAbsent: true): Stats | undefined;
-function statOf(path: string, mayBeAbsent?: true): Stats | undefined {
+function statOf(path: string): Stats {
   try {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats || mayBeAbsent) return stats;
+    return statSync(path);
   } catch (error) {
-    throw readFailure(path, error);
+    throw ioError(path, error);
   }
-  throw new TelemetryError("E_NOT_FOUND", `${path} does not exist: expected a capture folder or a packet stream`, 2);
-}
-
-function readFailure(path: string, error: unknown): TelemetryError {
-  return new TelemetryError("E_READ", `${path} cannot be read: ${(error as Error).message}`, 2);
 }
 
 function bootsOf(path: string): readonly BootFolder[] {
@@ -159,7 +153,7 @@ function bootsOf(path: string): readonly BootFolder[] {
   try {
     boots = listBoots(path);
   } catch (error) {
-    throw readFailure(path, error);
+    throw ioError(path, error);
   }
   if (boots.length > 0) return boots;
   const message = `${path} is no capture: it has neither boot-… folders nor a file ${STREAM_FILE} or ${TOKENS_FILE}`;

@@ -1,8 +1,9 @@
 /** What a run of the command line shares: where it writes, and what it comes to. */
 import { type Problem, TelemetryError } from "../errors.ts";
 import { registry } from "../generated/registry.ts";
+import { nameOf } from "../io-error.ts";
 import type { RegistryModel } from "../registry/model.ts";
-import { formatProblem, nameOf, Output, Progress } from "./io.ts";
+import { formatProblem, Output, Progress } from "./io.ts";
 
 export type ExitCode = 0 | 1 | 2;
 

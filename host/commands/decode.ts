@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { type DecodeItem, type DecodeSummary, decode, decodePath } from "../decode.ts";
 import { TelemetryError } from "../errors.ts";
+import { nameOf } from "../io-error.ts";
 import { quote } from "../lines.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { counted } from "../report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
-import { nameOf, openInput } from "./io.ts";
+import { openInput } from "./io.ts";
 
 const HELP = `
 The capture is a capture folder, one boot's folder in it, or a file of packets as the device wrote them.

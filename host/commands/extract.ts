@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { TelemetryError } from "../errors.ts";
 import { extract } from "../extract.ts";
+import { nameOf } from "../io-error.ts";
 import { counted } from "../report.ts";
 import type { Context } from "./context.ts";
-import { bytesDone, nameOf, openInput } from "./io.ts";
+import { bytesDone, openInput } from "./io.ts";
 
 const HELP = `
 A line is telemetry when its text from the first "{", colours and carriage returns removed, has a key "event".

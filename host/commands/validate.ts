@@ -31,7 +31,11 @@ export function addValidate(program: Command, context: Context): void {
     .summary("check events against the registry")
     .description("Checks that every event follows the registry, and names what does not, line by line.")
     .argument("<file...>", "JSON lines, or a capture folder; - is standard input")
-    .option("--checks <names>", `what to check, separated by commas: ${CHECKS.join(", ")}`, parseChecks, CHECKS)
+    .addOption(
+      new Option("--checks <names>", `what to check, separated by commas: ${CHECKS.join(", ")}`)
+        .argParser(parseChecks)
+        .default(CHECKS, "all"),
+    )
     .option("--strict", "warnings are errors")
     .option("--schema-version <version>", "every event must have this schema version")
     .addOption(new Option("--format <format>", "of the report").choices(REPORT_FORMATS).default("text"))

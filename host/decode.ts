@@ -88,11 +88,16 @@ export async function* decodePath(path: string, options: DecodeOptions): AsyncGe
     yield* readFile(new PacketScanner(session, { file: path }), path);
   } else {
     for (const boot of bootsOf(path)) {
+      let files = 0;
       for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
         const file = join(boot.path, name);
-        if (existsSync(file) && statOf(file).isFile())
-          yield* readFile(new PacketScanner(session, { file, boot, streamId }), file);
+        if (!existsSync(file)) continue;
+        files++;
+        if (statOf(file).isFile()) yield* readFile(new PacketScanner(session, { file, boot, streamId }), file);
+        else yield session.damage({ code: "E_READ", message: "no regular file: packets are expected in it", file });
       }
+      const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
+      if (files === 0) yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
     }
   }
   yield { kind: "summary", summary: session.summary() };

@@ -1,4 +1,10 @@
-import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC, STREAM_DATA } from "../src/packet-layout.ts";
+import {
+  MAX_PACKET_BYTES,
+  PACKET_HEADER_BYTES,
+  PACKET_MAGIC,
+  STREAM_DATA,
+  STREAM_TOKENS,
+} from "../src/packet-layout.ts";
 import type { BootFolder } from "./capture.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./decode.ts";
 import type { Problem } from "./errors.ts";
@@ -12,7 +18,7 @@ export const CHUNK_BYTES = 64 * 1024;
 /** State is kept for so many boots, readers of a boot, and token names; beyond that, what was used least lately is forgotten. */
 const MOST_BOOTS = 4096;
 const MOST_READERS = 16;
-const MOST_NAMES = 1 << 18;
+const MOST_NAMES = 1 << 17;
 
 /** What has been read of one boot and reader. */
 interface ReaderState {
@@ -62,11 +68,7 @@ export class Session {
     if (state === undefined) {
       state = { history: new ReaderHistory(), names: new TokenNames() };
       readers.set(reader, state);
-      if (readers.size > MOST_READERS) {
-        const [oldest] = readers.keys();
-        this.#names -= readers.get(oldest!)!.names.size;
-        readers.delete(oldest!);
-      }
+      if (readers.size > MOST_READERS) this.#forgetReader(readers);
     }
     if (this.#boots.size > MOST_BOOTS || this.#names > MOST_NAMES) this.#forgetOldest();
     return state;
@@ -80,14 +82,31 @@ export class Session {
     return agrees;
   }
 
+  /** Counts a damage and says it. */
+  damage(problem: Problem): DecodeItem {
+    this.sums.damaged++;
+    return { kind: "problem", problem };
+  }
+
   summary(): DecodeSummary {
     const { unnamedTokens } = this.tally;
     return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
   }
 
+  /** Forgets the oldest of several readers. */
+  #forgetReader(readers: Map<number, ReaderState>): void {
+    if (readers.size < 2) return;
+    const [oldest] = readers.keys();
+    this.#names -= readers.get(oldest!)!.names.size;
+    readers.delete(oldest!);
+  }
+
   #forgetOldest(): void {
-    if (this.#boots.size < 2) return;
     const [oldest, readers] = this.#boots.entries().next().value!;
+    if (this.#boots.size === 1) {
+      this.#forgetReader(readers);
+      return;
+    }
     for (const { names } of readers.values()) this.#names -= names.size;
     this.#boots.delete(oldest);
   }
@@ -157,7 +176,8 @@ export class PacketScanner {
     const bytes = this.#base + this.#end;
     if (this.#sawPacket) this.#endStray();
     else if (bytes > 0) this.#damaged({ code: "E_NO_PACKET", message: noPacket(bytes, this.#head) }, 0);
-    else if (!this.#origin.boot) this.#damaged({ code: "E_EMPTY", message: "no bytes: expected a packet stream" }, 0);
+    else if (this.#origin.streamId !== STREAM_TOKENS)
+      this.#damaged({ code: "E_EMPTY", message: "no bytes: expected a packet stream" }, 0);
     return this.#taken();
   }
 

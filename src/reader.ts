@@ -72,7 +72,7 @@ export interface Reader {
    * Allocates one view for a packet of records, nothing if nothing waits; for a packet of tokens as much for each name.
    */
   next(buffer: Uint8Array): number;
-  /** The counters as this reader sees them. Allocates the object. */
+  /** The counters as this reader sees them; once it is closed, as it saw them last. Allocates the object. */
   counters(): Counters;
   /** Releases the reader: it holds nothing back any more, and next() returns 0. Closing twice does nothing. */
   close(): void;
@@ -96,7 +96,7 @@ export class RingReader implements Reader {
   #dataPackets = 0;
   #tokenPackets = 0;
   #tokensSent = 0;
-  #closed = false;
+  #closed: Counters | undefined;
 
   /** `moved` is told when the reader's position changes and when it closes. */
   constructor(
@@ -147,14 +147,14 @@ export class RingReader implements Reader {
   }
 
   counters(): Counters {
-    if (!this.#closed) this.#catchUp();
+    if (this.#closed) return this.#closed;
+    this.#catchUp();
     return countersOf(this.#ring, this.#calls, this.#drained, this.#overwritten);
   }
 
   close(): void {
     if (this.#closed) return;
-    this.#catchUp();
-    this.#closed = true;
+    this.#closed = this.counters();
     this.#moved(this, true);
   }
 

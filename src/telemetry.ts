@@ -141,7 +141,7 @@ export class Telemetry {
 
 function validClientId(emitter: Emitter, value: unknown): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_CLIENT_ID) return value as number;
-  emitter.invalidArguments++;
+  if (enabled) emitter.invalidArguments++;
   if (typeof value !== "number" || !(value > 0)) return 0;
   return Math.min(Math.floor(value), MAX_CLIENT_ID);
 }

@@ -58,8 +58,9 @@ export function createText(encoder: Encoder): Text {
     let written = 0;
     let at = 0;
     while (at < count) {
-      const lead = source[at];
-      if (lead === undefined) break; // the source's end: asking for its length could run code of the caller's
+      const value = source[at];
+      if (value === undefined) break; // the source's end: asking for its length could run code of the caller's
+      const lead = value & 0xff; // also of an array of other numbers that passes for one of bytes
       if (lead > 0 && lead < 0x80) {
         if (written === most) break;
         all[written++] = lead;
@@ -69,12 +70,12 @@ export function createText(encoder: Encoder): Text {
       const follow = followOf(lead);
       let valid = 0;
       while (valid < follow && at + valid + 1 < count) {
-        const next = source[at + valid + 1];
-        if (next === undefined || next < 0x80 || next > 0xbf) break;
+        const next = source[at + valid + 1]! & 0xff; // 0 behind the end
+        if (next < 0x80 || next > 0xbf) break;
         if (valid === 0 && forbids(lead, next, surrogates)) break;
         valid++;
       }
-      if (follow > 0 && valid === follow && !(lead === 0xed && source[at + 1]! > 0x9f)) {
+      if (follow > 0 && valid === follow && !(lead === 0xed && (source[at + 1]! & 0xff) > 0x9f)) {
         if (written + follow >= most) break;
         for (let index = 0; index <= follow; index++) all[written++] = source[at + index]!;
       } else {

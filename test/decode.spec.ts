@@ -308,9 +308,12 @@ describe("decoding files", () => {
     );
   });
 
-  it("takes a trace folder with tokens alone, or with an empty stream, as one without events", async () => {
+  it("takes a trace folder with tokens alone as one without events, but reports an empty stream", async () => {
     const path = folder("boot-0001-00000000001234", mixedPackets().slice(0, 1));
-    assert.deepEqual((await read(dir)).problems, []);
+    assert.deepEqual(
+      (await read(dir)).problems.map(({ code, file }) => [code, file]),
+      [["E_EMPTY", join(path, "stream")]],
+    );
     rmSync(join(path, "stream"));
     const { problems, events, summary } = await read(dir);
     assert.deepEqual([problems, events, summary.tokenPackets], [[], [], 1]);
@@ -331,6 +334,22 @@ describe("decoding files", () => {
       ],
     );
     assert.match(problems[0]!.message, /a data packet of boot 1, reader 3/);
+  });
+
+  it("says what is wrong with a boot folder without packets", async () => {
+    const problems = async (name: string, make: (boot: string) => void) => {
+      const boot = join(dir, name, "boot-0001-00000000000001");
+      mkdirSync(boot, { recursive: true });
+      make(boot);
+      const { summary, problems: found } = await gathered(decodePath(join(dir, name), { registry }));
+      assert.equal(summary.damaged, 1, name);
+      return found.map(({ code, file }) => [code, file?.slice(boot.length)]);
+    };
+    assert.deepEqual(await problems("empty", () => {}), [["E_EMPTY", ""]]);
+    assert.deepEqual(await problems("no bytes", (boot) => writeFileSync(join(boot, "stream"), "")), [
+      ["E_EMPTY", "/stream"],
+    ]);
+    assert.deepEqual(await problems("folder", (boot) => mkdirSync(join(boot, "stream"))), [["E_READ", "/stream"]]);
   });
 
   it("says what is wrong with a path that cannot be read", async () => {

@@ -141,7 +141,7 @@ ${table([
 valid: every event follows registry ${registry.schemaVersion}
 identical: ${replayed.length} packets, ${packetBytes} bytes, the same from Node and from XS for the same calls and clock readings
 
-${captureFolder}  the capture: babeltrace2 ${captureFolder}
+${captureFolder}  the capture: babeltrace2 ${JSON.stringify(captureFolder)}
 ${traceFile}  its events as JSON lines
 ${scriptFile}  the calls and clock readings
 `);

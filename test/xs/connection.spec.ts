@@ -153,7 +153,7 @@ describe("Telemetry and Connection", () => {
       connection.rejected(99 as Reason, 0);
       connection.sent(0);
       connection.disconnected();
-      telemetry.connect(2);
+      telemetry.connect(Number.NaN);
     } finally {
       setEnabled(true);
     }

@@ -34,6 +34,7 @@ describe("readers", () => {
     second.close();
     second.close();
     deepEqual(telemetry.counters().pending, 16, "counters() is the third's");
+    deepEqual(ringCounters(first.counters()), [20, 16, 4, 0, 0], "first, as it was when it was closed");
     third.close();
     deepEqual(
       telemetry.counters(),

@@ -18,7 +18,8 @@ export interface Text {
   readonly payload: Uint8Array;
   readonly ip: Uint8Array;
   /**
-   * Puts a string into a destination. Returns its bytes; 0, and nothing is written, if it is empty. Lone surrogates and U+0000 become U+FFFD before the cut.
+   * Puts a string into a destination. Returns its bytes; 0, and nothing is written, if it is empty.
+   * Lone surrogates and U+0000 become U+FFFD before the cut.
    * Costs encodeInto of what fits, and a search of the whole string for U+0000. Allocates encodeInto's result, nothing else.
    */
   fromString(value: string, into: Uint8Array): number;

@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
-import { Reason, Telemetry } from "xs-telemetry";
+import { Reason } from "xs-telemetry";
 import { CaptureWriter } from "../host/capture.ts";
 import { registry } from "../host/generated/registry.ts";
+import { drain, emitter } from "./support/emit.ts";
 
 /** The command as shipped; bundled here when that is not there, or older than its source. */
-let command = resolve(JSON.parse(readFileSync("package.json", "utf8")).bin["xs-telemetry"]);
+const command = resolve(JSON.parse(readFileSync("package.json", "utf8")).bin["xs-telemetry"]);
 let folder: string;
 
 const GOOD = '{"event":"ws.connected","ts_mono_ms":1,"connEpoch":0,"eventSeq":0,"clientId":4,"schemaVersion":"1.0.0"}';
@@ -61,22 +52,16 @@ function write(name: string, content: string | Uint8Array): string {
 }
 
 /** Records a few events on a ring that overwrites some, and returns the packets. */
-function packets(): Buffer[] {
+function packets(): Uint8Array[] {
   let now = 1000;
-  const telemetry = new Telemetry({
-    capacityBytes: 1024,
-    policy: "overwrite",
-    bootId: 42,
-    clock: {
-      now: () => {
-        now += 3;
-        return now;
-      },
+  const clock = {
+    now: () => {
+      now += 3;
+      return now;
     },
-  });
-  const reader = telemetry.reader();
-  const buffer = new Uint8Array(1024);
-  const found: Buffer[] = [];
+  };
+  const { telemetry, reader } = emitter({ capacityBytes: 1024, bootId: 42, clock });
+  const found: Uint8Array[] = [];
   const getStatus = telemetry.messageType("getStatus");
   for (let round = 0; round < 30; round++) {
     const connection = telemetry.connect(round, "10.0.0.1");
@@ -84,10 +69,7 @@ function packets(): Buffer[] {
     connection.received(getStatus, '{"type":"getStatus"}');
     connection.rejected(Reason.rateLimit, getStatus);
     connection.disconnected();
-    if (round >= 10 && round < 20) continue;
-    for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) {
-      found.push(Buffer.from(buffer.subarray(0, bytes)));
-    }
+    if (round < 10 || round >= 20) found.push(...drain(reader, 1024));
   }
   return found;
 }
@@ -104,21 +86,6 @@ describe("the command line", () => {
     // Readable by others: one test runs as another user.
     folder = mkdtempSync(join(tmpdir(), "xs-telemetry-"));
     chmodSync(folder, 0o755);
-    const sources = readdirSync("host", { recursive: true }).map(
-      (name) => statSync(join("host", String(name))).mtimeMs,
-    );
-    if (existsSync(command) && statSync(command).mtimeMs > Math.max(...sources)) return;
-    command = resolve("dist/test/cli/host/cli.mjs");
-    await build({
-      entryPoints: ["host/cli.ts"],
-      outfile: command,
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      packages: "external",
-      logLevel: "warning",
-    });
   });
 
   after(() => rmSync(folder, { recursive: true, force: true }));

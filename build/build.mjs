@@ -10,8 +10,9 @@ import { bundleDevice } from "./device.mjs";
 for (const folder of ["moddable", "default", "types", "host"])
   rmSync(`dist/${folder}`, { recursive: true, force: true });
 
-await bundleDevice("moddable", "dist/moddable/xs-telemetry.js");
-await bundleDevice("default", "dist/default/xs-telemetry.js");
+await bundleDevice(["moddable"], "dist/moddable/xs-telemetry.js");
+await bundleDevice(["native", "moddable"], "dist/moddable/native/xs-telemetry.js");
+await bundleDevice([], "dist/default/xs-telemetry.js");
 
 await build({
   entryPoints: ["host/index.ts", "host/cli.ts"],

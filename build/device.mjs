@@ -1,16 +1,36 @@
-// The device library as one flat ES module for each platform: rollup joins, esbuild takes the types off.
+// The device library as one flat ES module for each platform: rollup joins, esbuild takes the types off, terser folds constants.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { transform } from "esbuild";
 import { rollup } from "rollup";
+import { minify } from "terser";
 
 const { imports } = JSON.parse(readFileSync("package.json", "utf8"));
 
-/** Bundles `input` (default: the library) for a package condition, "moddable" or "default". */
-export async function bundleDevice(condition, file, input = "src/index.ts") {
+// On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
+// they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds.
+const FOLD = {
+  module: true,
+  ecma: 2020,
+  mangle: false,
+  compress: {
+    defaults: false,
+    toplevel: true,
+    evaluate: true,
+    reduce_vars: true,
+    unused: true,
+    dead_code: true,
+    passes: 2,
+  },
+  format: { beautify: true, indent_level: 2, comments: /^\*/ },
+};
+
+/** Bundles `input` (default: the library) for package conditions: "moddable", or "native" and "moddable", or none. */
+export async function bundleDevice(conditions, file, input = "src/index.ts") {
+  const fileOf = (choices) => choices[conditions.find((condition) => condition in choices) ?? "default"];
   const platform = {
     name: "platform",
-    resolveId: (id) => (id in imports ? resolve(imports[id][condition]) : null),
+    resolveId: (id) => (id in imports ? resolve(fileOf(imports[id])) : null),
   };
   const typescript = {
     name: "typescript",
@@ -20,9 +40,17 @@ export async function bundleDevice(condition, file, input = "src/index.ts") {
       return { code, map: null };
     },
   };
+  const fold = {
+    name: "fold",
+    async renderChunk(code) {
+      const folded = await minify(code, FOLD);
+      // Moddable's compiler takes the base class of a native without parentheses.
+      return { code: folded.code.replace(/ extends\((Native\("\w+"\))\)\{/g, " extends $1 {"), map: null };
+    },
+  };
   const bundle = await rollup({
     input,
-    plugins: [platform, typescript],
+    plugins: [platform, typescript, fold],
     external: ["time", "text/encoder", /^node:/],
     onwarn(warning) {
       throw new Error(`rollup: ${warning.message}`);

@@ -12,6 +12,16 @@ const NEEDS = {
     probe: ["gcc", "-m32", "-x", "c", "-o", "/dev/null", "-"],
     input: PROBE_32,
   },
+  "riscv64-unknown-elf-gcc": {
+    packages: ["gcc-riscv64-unknown-elf"],
+    probe: ["riscv64-unknown-elf-gcc", "--version"],
+  },
+  picolibc: {
+    packages: ["picolibc-riscv64-unknown-elf"],
+    probe: ["riscv64-unknown-elf-gcc", "--specs=picolibc.specs", "-E", "-x", "c", "-"],
+    input: "#include <stdio.h>\n",
+  },
+  "qemu-system-riscv32": { packages: ["qemu-system-misc"], probe: ["qemu-system-riscv32", "--version"] },
   babeltrace2: { packages: ["babeltrace2"], probe: ["babeltrace2", "--version"] },
 };
 

@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
 import type { Encoder } from "../src/text.ts";
 
-/** Milliseconds since the process started, from Node's monotonic clock. */
-export function platformClock(): number {
-  return performance.now() | 0;
+/** The clock: milliseconds since the process started, from Node's monotonic clock, as a signed 32-bit integer. */
+export function platformClock(): () => number {
+  return () => performance.now() | 0;
 }
 
 export function createEncoder(): Encoder {

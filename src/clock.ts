@@ -7,13 +7,13 @@ export interface Clock {
   now(): number;
 }
 
-/** A clock of the user's as a function that never throws: where it does, or gives no number, time stands still. */
+/** A clock of the user's as a function that never throws nor goes back: where it does, or gives no number, time stands still. */
 export function guardClock(clock: Clock, first: number): () => number {
   let last = first;
   return () => {
     try {
       const now = clock.now();
-      if (typeof now === "number" && now - now === 0) last = now | 0; // finite
+      if (typeof now === "number" && now - now === 0 && ((now - last) | 0) > 0) last = now | 0; // finite, and later
     } catch {
       // The emission path never throws; the last reading stands.
     }

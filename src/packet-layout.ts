@@ -46,3 +46,9 @@ export const MAX_TOKEN_BYTES = 64;
 export const TOKEN_ENTRY_HEADER_BYTES = 4;
 /** All tokens are sent again with every so manieth data packet of a reader. */
 export const TOKEN_REPEAT_PACKETS = 64;
+
+/**
+ * The emitters count connections up to here. The bits of a greater number, in the upper half of a float64, could be NaN's,
+ * and src/emitter.ts stores two words as one float64. It comes after 68 years of a connection each second.
+ */
+export const LAST_CONN_EPOCH = 0x7fef_ffff;

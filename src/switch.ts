@@ -1,7 +1,21 @@
 /** Whether telemetry is on. A live binding, to guard a call site with `if (enabled) …`; what a guard skips is not counted. */
 export let enabled = true;
 
+/** What does not look at the binding with every call. */
+export interface Switched {
+  enable(on: boolean): void;
+}
+
+let all: WeakRef<Switched>[] | undefined;
+
 /** Switches all telemetry on or off. Calls made while it is off return at once and count as `suppressed`. */
 export function setEnabled(value: boolean): void {
   enabled = Boolean(value);
+  if (all) for (const switched of all) switched.deref()?.enable(enabled);
+}
+
+/** Tells of each change, as long as something else keeps the object. */
+export function onSwitch(switched: Switched): void {
+  // Not at the module's top level: a preloaded module has no array that changes.
+  all = [...(all ?? []).filter((known) => known.deref()), new WeakRef(switched)];
 }

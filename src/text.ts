@@ -5,16 +5,11 @@ export interface Encoder {
   encodeInto(text: string, into: Uint8Array): { read: number; written: number };
 }
 
-// Hoisted: a literal in a function of a preloaded module may be copied each time it is reached.
-const NUL = "\0";
-const EMPTY = "";
-
 /**
- * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of `buffer`.
- * The destinations share the buffer and differ in how much they take.
+ * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of the longest tail.
+ * The destinations share the memory and differ in how much they take.
  */
 export interface Text {
-  readonly buffer: ArrayBuffer;
   readonly payload: Uint8Array;
   readonly ip: Uint8Array;
   /**
@@ -44,9 +39,10 @@ function forbids(lead: number, second: number, surrogates: boolean): boolean {
   return lead === 0xf4 && second > 0x8f;
 }
 
-export function createText(encoder: Encoder): Text {
-  const buffer = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
-  const all = new Uint8Array(buffer);
+/** `buffer`, `byteOffset`: where the text is to stand, MAX_TEXT_TAIL_BYTES. */
+export function createText(encoder: Encoder, buffer: ArrayBuffer, byteOffset: number): Text {
+  const all = new Uint8Array(buffer, byteOffset, MAX_TEXT_TAIL_BYTES);
+  let filled = 0; // bytes from here on are zero
   const raw = new Uint8Array(MAX_TEXT_TAIL_BYTES);
   // As an object: XS would box the bare method, and the string if asked for a method of its own, at each call.
   const includes: typeof String.prototype.includes = Object(String.prototype.includes);
@@ -91,19 +87,20 @@ export function createText(encoder: Encoder): Text {
   }
 
   return {
-    buffer,
-    payload: new Uint8Array(buffer, 0, PAYLOAD_SUMMARY_MAX_BYTES),
-    ip: new Uint8Array(buffer, 0, IP_MAX_BYTES),
+    payload: new Uint8Array(buffer, byteOffset, PAYLOAD_SUMMARY_MAX_BYTES),
+    ip: new Uint8Array(buffer, byteOffset, IP_MAX_BYTES),
     fromString(value, into) {
-      if (value === EMPTY) return 0;
+      if (value === "") return 0;
       const result = encoder.encodeInto(value, into);
       let written = result.written;
-      all.fill(0, written);
+      if (written < filled) all.fill(0, written, filled);
+      filled = written;
       // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
-      if (written !== result.read || includes.call(value, NUL)) {
+      if (written !== result.read || includes.call(value, "\0")) {
         raw.set(all);
         written = copy(raw, written, into.length, true);
         all.fill(0, written);
+        filled = written;
       }
       return written;
     },
@@ -116,6 +113,7 @@ export function createText(encoder: Encoder): Text {
         // A detached buffer throws on some engines: it holds nothing.
       }
       all.fill(0, written);
+      filled = written;
       return written;
     },
   };

@@ -50,13 +50,6 @@ typedef struct Timer {
 static Timer* timers = NULL;
 static txInteger lastTimerID = 0;
 
-static txNumber nowMs(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000.0 + now.tv_nsec / 1e6;
-}
-
 static void forgetTimer(txMachine* the, Timer* timer)
 {
 	fxForget(the, &timer->callback);
@@ -74,7 +67,7 @@ static void setTimer(txMachine* the)
 	if (!timer)
 		fxAbort(the, XS_NOT_ENOUGH_MEMORY_EXIT);
 	timer->id = ++lastTimerID;
-	timer->dueMs = nowMs() + (delayMs > 0 ? delayMs : 0);
+	timer->dueMs = hostNowMs() + (delayMs > 0 ? delayMs : 0);
 	timer->callback.kind = mxArgv(0)->kind;
 	timer->callback.value = mxArgv(0)->value;
 	fxRemember(the, &timer->callback);
@@ -106,10 +99,8 @@ int hostRunFirstTimer(txMachine* the)
 	if (!timer)
 		return 0;
 	fflush(stdout);
-	while ((waitMs = timer->dueMs - nowMs()) > 0) {
-		struct timespec wait = { (time_t)(waitMs / 1000), (long)(fmod(waitMs, 1000) * 1e6) };
-		nanosleep(&wait, NULL);
-	}
+	while ((waitMs = timer->dueMs - hostNowMs()) > 0)
+		hostSleep(waitMs);
 	timers = timer->next;
 	mxPushUndefined();
 	mxPushSlot(&timer->callback);
@@ -122,6 +113,7 @@ int hostRunFirstTimer(txMachine* the)
 
 /* GLOBALS */
 
+void xs_host_names(txMachine* the);
 void xs_host_print(txMachine* the);
 void xs_host_readFile(txMachine* the);
 void xs_host_writeFile(txMachine* the);
@@ -149,7 +141,7 @@ static void addProperty(txMachine* the, txString name)
 	mxPop();
 }
 
-static void addFunction(txMachine* the, txString name, txCallback callback, txInteger length)
+void hostAddFunction(txMachine* the, txString name, txCallback callback, txInteger length)
 {
 	fxNewHostFunction(the, callback, length, fxID(the, name), XS_NO_ID);
 	addProperty(the, name);
@@ -166,19 +158,22 @@ void hostAddGlobals(txMachine* the, char** arguments)
 	mxPullSlot(&counter);
 	fxRemember(the, &counter);
 
+	xs_host_names(the);
+
 	mxPush(mxGlobal);
-	addFunction(the, "print", xs_host_print, 1);
-	addFunction(the, "readFile", xs_host_readFile, 1);
-	addFunction(the, "writeFile", xs_host_writeFile, 2);
-	addFunction(the, "setTimeout", setTimer, 2);
-	addFunction(the, "clearTimeout", clearTimer, 1);
-	addFunction(the, "native", native, 1);
-	addFunction(the, "gc", collect, 0);
+	hostAddFunction(the, "print", xs_host_print, 1);
+	hostAddFunction(the, "readFile", xs_host_readFile, 1);
+	hostAddFunction(the, "writeFile", xs_host_writeFile, 2);
+	hostAddFunction(the, "setTimeout", setTimer, 2);
+	hostAddFunction(the, "clearTimeout", clearTimer, 1);
+	hostAddFunction(the, "native", native, 1);
+	hostAddFunction(the, "gc", collect, 0);
+	hostStartPlatform(the);
 
 	fxNewObject(the);
-	addFunction(the, "slots", heapSlots, 0);
-	addFunction(the, "chunkBytes", heapChunkBytes, 0);
-	addFunction(the, "collections", heapCollections, 0);
+	hostAddFunction(the, "slots", heapSlots, 0);
+	hostAddFunction(the, "chunkBytes", heapChunkBytes, 0);
+	hostAddFunction(the, "collections", heapCollections, 0);
 	mxPushInteger((txInteger)sizeof(txSlot));
 	addProperty(the, "slotBytes");
 	addProperty(the, "heap");
@@ -193,8 +188,4 @@ void hostAddGlobals(txMachine* the, char** arguments)
 	}
 	addProperty(the, "args");
 	mxPop();
-
-	/* The names encodeInto gives its result: made now, as a linker would, so that its first call costs no more. */
-	fxID(the, "read");
-	fxID(the, "written");
 }

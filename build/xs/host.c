@@ -1,10 +1,9 @@
 /*
- * xs-host: runs one ES module in the XS engine, on Linux, with the settings of an ESP32.
+ * xs-host: runs one ES module in the XS engine, with the settings of an ESP32.
  *
- * This file has the machine: its memory, its loop, its end.
+ * This file has the machine: its memory, its loop, its end. What Linux gives is in linux.c, what a bare RV32 gives in
+ * ../rv32/rv32.c.
  */
-#include <sys/mman.h>
-
 #include "xsAll.h"
 #include "host.h"
 
@@ -14,7 +13,8 @@ static const char usage[] =
 #if mxStress
 	" [--stress]"
 #endif
-	" MAIN.js [ARG]...\n";
+	" MAIN.js [ARG]...\n"
+	"       xs-host --bytecode MODULE.js\n";
 
 /* Room for tens of thousands of calls that allocate, before the first collection. */
 static txSize initialSlots = 512 * 1024;
@@ -31,6 +31,9 @@ static int isStressed = 0;
 
 static int hasSettled = 0;
 
+/* If set, the module is not run: the sizes of its bytecode are printed. */
+static int isMeasured = 0;
+
 void hostFail(void)
 {
 	fflush(stdout);
@@ -40,7 +43,7 @@ void hostFail(void)
 
 /* MEMORY */
 
-static int takeFromLimit(size_t bytes)
+int hostTakeFromLimit(size_t bytes)
 {
 	if (bytes > limitBytes - allocatedBytes)
 		return 0;
@@ -48,37 +51,11 @@ static int takeFromLimit(size_t bytes)
 	return 1;
 }
 
-/*
- * XS tests whether a chunk fits by adding its size to an address. With 32 bits that wraps for a big chunk at a
- * high address, where Linux would put it: hence the low address, which the kernel takes as a wish.
- */
-void* fxAllocateChunks(txMachine* the, txSize size)
-{
-	static char* wish = (char*)0x20000000;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t bytes = ((size_t)size + page - 1) / page * page;
-	void* chunks;
-	(void)the;
-	if (!takeFromLimit(bytes))
-		return NULL;
-	chunks = mmap(wish, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (chunks == MAP_FAILED)
-		return NULL;
-	wish = (char*)chunks + bytes;
-	return chunks;
-}
-
-void fxFreeChunks(txMachine* the, void* chunks)
-{
-	(void)the;
-	munmap(chunks, (size_t)(((txBlock*)chunks)->limit - (txByte*)chunks));
-}
-
 txSlot* fxAllocateSlots(txMachine* the, txSize count)
 {
 	size_t bytes = (size_t)count * sizeof(txSlot);
 	(void)the;
-	return takeFromLimit(bytes) ? malloc(bytes) : NULL;
+	return hostTakeFromLimit(bytes) ? malloc(bytes) : NULL;
 }
 
 void fxFreeSlots(txMachine* the, void* slots)
@@ -88,11 +65,6 @@ void fxFreeSlots(txMachine* the, void* slots)
 }
 
 void fxCreateMachinePlatform(txMachine* the)
-{
-	(void)the;
-}
-
-void fxDeleteMachinePlatform(txMachine* the)
 {
 	(void)the;
 }
@@ -223,8 +195,14 @@ static void run(txMachine* the, char* path, char** arguments)
 #if mxStress
 			gxStress = isStressed;
 #endif
-			importMain(the, path);
-			runJobs(the);
+			if (isMeasured) {
+				hostPrintBytecode(the, path);
+				hasSettled = 1;
+			}
+			else {
+				importMain(the, path);
+				runJobs(the);
+			}
 		}
 		mxCatch(the) {
 			fxAbort(the, XS_UNHANDLED_EXCEPTION_EXIT);
@@ -278,7 +256,7 @@ static int takeNumber(const char* text, size_t most, size_t* number)
 	return *text >= '0' && *text <= '9' && !*end && value > 0 && value <= most;
 }
 
-int main(int argc, char** argv)
+int hostMain(int argc, char** argv)
 {
 	char path[C_PATH_MAX];
 	int i;
@@ -291,6 +269,10 @@ int main(int argc, char** argv)
 			continue;
 		}
 #endif
+		if (!strcmp(option, "--bytecode")) {
+			isMeasured = 1;
+			continue;
+		}
 		if (++i == argc)
 			return fail("%s: unknown, or without its value", option);
 		if (!strcmp(option, "--module")) {

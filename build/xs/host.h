@@ -5,9 +5,6 @@
 #ifdef __XSALL__
 /* modules.c */
 
-/** Puts the full path of a file into fullPath, C_PATH_MAX bytes. Returns 0, and sets errno, if there is no such file. */
-int hostFindFile(const char* path, char* fullPath);
-
 /** Ties the bare specifier `name` to a file. Returns 0 if there is no such file. Keeps both strings. */
 int hostMapModule(const char* name, const char* path);
 
@@ -17,10 +14,13 @@ void hostFreeModules(void);
 /** Returns a record of a native for XS to keep, like the one in the flash of a device. Never NULL. */
 const txHostFunctionBuilder* hostNewBuilder(txMachine* the, txCallback callback, txInteger length, txID id);
 
-/** Returns the C function `name` of this executable, NULL if there is none. */
-txCallback hostFindNative(const char* name);
+/** Compiles a module and prints as JSON the bytes of its bytecode, of the names in it, of its references to natives. */
+void hostPrintBytecode(txMachine* the, const char* path);
 
 /* globals.c */
+
+/** Gives the object on top of the stack a function. */
+void hostAddFunction(txMachine* the, txString name, txCallback callback, txInteger length);
 
 /** Gives the script its globals. `arguments` ends with NULL. */
 void hostAddGlobals(txMachine* the, char** arguments);
@@ -30,9 +30,31 @@ int hostRunFirstTimer(txMachine* the);
 
 /* host.c */
 
+/** All of xs-host: does what the arguments say. Returns the exit code. */
+int hostMain(int argc, char** argv);
+
+/** Counts memory for a heap. Returns 0 if that would be more than --limit. */
+int hostTakeFromLimit(size_t bytes);
+
 /** Flushes both streams and ends the process at once with exit code 1. */
 void hostFail(void) __attribute__((noreturn));
+
+/* linux.c or rv32.c, beside main, modMilliseconds, fxAllocateChunks, fxFreeChunks and fxDeleteMachinePlatform */
+
+/** Returns the C function `name` of this executable, NULL if there is none. */
+txCallback hostFindNative(const char* name);
+
+/** Milliseconds since some moment; does not wrap. */
+txNumber hostNowMs(void);
+
+void hostSleep(txNumber ms);
+
+/** Gives the script's global, which is on top of the stack, what only this platform has. */
+void hostStartPlatform(txMachine* the);
 #endif
+
+/** Puts the full path of a file into fullPath, C_PATH_MAX bytes. Returns 0, and sets errno, if there is no such file. */
+int hostFindFile(const char* path, char* fullPath);
 
 /* natives.c */
 

@@ -7,7 +7,6 @@
  *   - a built-in method is a value, and an instance of it is made each time one is needed (fxNextHostFunctionProperty);
  *   - functions have neither length nor name (gxDefaults).
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -215,12 +214,6 @@ static void rewriteCode(txByte* code, txSize size, const txID* ids)
 	}
 }
 
-txCallback hostFindNative(const char* name)
-{
-	/* The executable is linked with -rdynamic: its own C functions are found by name. */
-	return (txCallback)dlsym(RTLD_DEFAULT, name);
-}
-
 /* XS calls this, with the module that is being linked, for the functions its `@` refer to. */
 static void buildHosts(txMachine* the)
 {
@@ -358,15 +351,6 @@ static txScript* parse(txMachine* the, const char* path, Source* source)
 
 /* WHAT XS ASKS FOR */
 
-int hostFindFile(const char* path, char* fullPath)
-{
-	struct stat status;
-	if (!realpath(path, fullPath) || stat(fullPath, &status))
-		return 0;
-	errno = S_ISDIR(status.st_mode) ? EISDIR : 0;
-	return errno == 0;
-}
-
 int hostMapModule(const char* name, const char* path)
 {
 	Mapping* mapping = calloc(1, sizeof(Mapping));
@@ -408,12 +392,10 @@ txID fxFindModule(txMachine* the, txSlot* realm, txID importerID, txSlot* slot)
 		specifier, importer, specifier);
 }
 
-void fxLoadModule(txMachine* the, txSlot* module, txID moduleID)
+static txScript* load(txMachine* the, const char* path)
 {
-	char path[C_PATH_MAX];
 	Source source = { NULL, NULL };
 	txScript* script;
-	snprintf(path, sizeof(path), "%s", fxGetKeyName(the, moduleID));
 	for (int i = 0; i < builtInCount; i++) {
 		if (!strcmp(builtIns[i].name, path))
 			source.text = builtIns[i].source;
@@ -428,5 +410,23 @@ void fxLoadModule(txMachine* the, txSlot* module, txID moduleID)
 		fclose(source.file);
 	if (!script)
 		fxAbort(the, XS_NOT_ENOUGH_MEMORY_EXIT);
-	linkModule(the, module, moduleID, script);
+	return script;
+}
+
+void fxLoadModule(txMachine* the, txSlot* module, txID moduleID)
+{
+	char path[C_PATH_MAX];
+	snprintf(path, sizeof(path), "%s", fxGetKeyName(the, moduleID));
+	linkModule(the, module, moduleID, load(the, path));
+}
+
+void hostPrintBytecode(txMachine* the, const char* path)
+{
+	txScript* script = load(the, path);
+	if (parseError[0]) {
+		fprintf(stderr, "xs-host: SyntaxError: %s\n", parseError);
+		hostFail();
+	}
+	printf("{\"code\":%d,\"symbols\":%d,\"hosts\":%d}\n", (int)script->codeSize, (int)script->symbolsSize, (int)script->hostsSize);
+	fxDeleteScript(script);
 }

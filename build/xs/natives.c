@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "xsmc.h"
+#include "xsHost.h"
 #include "host.h"
 
 #define BYTE(POINTER) (*(const uint8_t*)(POINTER))
@@ -76,72 +77,102 @@ static void encode(const char* at, Step step, uint8_t* to)
 		memcpy(to, at, (size_t)step.to);
 }
 
-/* TEXT/ENCODER: like the module of that name in Moddable's SDK, which is written in C as well. */
+/* TEXT/ENCODER: like the module of that name in Moddable's SDK, which is written in C as well, and costs about the same. */
+
+/* Names of which a linker makes constants; here they are found before the script starts. */
+static xsIdentifier stringID, bytesID, readID, writtenID;
+
+void xs_host_names(xsMachine* the)
+{
+	stringID = xsID("String");
+	bytesID = xsID("Uint8Array");
+	readID = xsID("read");
+	writtenID = xsID("written");
+}
+
+/* Copies the characters of one byte until there is another or `end` is reached. Returns where it came to. */
+static uint8_t* copySingles(const char** from, uint8_t* to, const uint8_t* end)
+{
+	const char* at = *from;
+	while (to < end && *(const int8_t*)at > 0)
+		*to++ = BYTE(at++);
+	*from = at;
+	return to;
+}
 
 /* Converts the argument the way the SDK does, by a call of the global String: the cost is part of the likeness. */
 static void argumentToString(xsMachine* the)
 {
 	if (xsmcArgc < 1)
 		xsTypeError("no string");
-	xsArg(0) = xsCall1(xsGlobal, xsID("String"), xsArg(0));
+	xsArg(0) = xsCall1(xsGlobal, stringID, xsArg(0));
 }
 
 void xs_host_encode(xsMachine* the)
 {
 	const char* from;
 	uint8_t* to;
+	uint8_t* end;
 	int length = 0;
-	Step step;
+	Step step = { 0, 0, 0 };
 	argumentToString(the);
-	for (from = xsmcToString(xsArg(0)); (step = measure(from)).from; from += step.from)
+	for (from = xsmcToString(xsArg(0)); *from; from += step.from) {
+		step = *(const int8_t*)from > 0 ? (Step){ 1, 1, 1 } : measure(from);
 		length += step.to;
+	}
 	xsmcSetArrayBuffer(xsResult, NULL, length);
 	to = xsmcToArrayBuffer(xsResult);
+	end = to + length;
 	/* Asked for again: making the buffer may have moved the string. */
-	for (from = xsmcToString(xsArg(0)); (step = measure(from)).from; from += step.from) {
+	for (from = xsmcToString(xsArg(0)); (to = copySingles(&from, to, end)) < end; from += step.from) {
+		step = measure(from);
 		encode(from, step, to);
 		to += step.to;
 	}
-	xsResult = xsNew1(xsGlobal, xsID("Uint8Array"), xsResult);
+	xsResult = xsNew1(xsGlobal, bytesID, xsResult);
 }
 
 void xs_host_encodeInto(xsMachine* the)
 {
 	const char* from;
 	void* bytes;
+	uint8_t* to;
+	uint8_t* end;
 	xsUnsignedValue capacity;
-	xsUnsignedValue written = 0;
 	xsIntegerValue read = 0;
-	Step step;
 	if (xsmcArgc < 2 || !xsmcIsInstanceOf(xsArg(1), xsTypedArrayPrototype))
 		xsUnknownError("encodeInto: the second argument is no Uint8Array");
 	argumentToString(the);
 	xsmcGetBufferWritable(xsArg(1), &bytes, &capacity);
-	for (from = xsmcToString(xsArg(0)); (step = measure(from)).from; from += step.from) {
-		if (step.to > (int)(capacity - written))
+	to = bytes;
+	end = to + capacity;
+	from = xsmcToString(xsArg(0));
+	for (;;) {
+		uint8_t* reached = copySingles(&from, to, end);
+		Step step = measure(from);
+		read += (xsIntegerValue)(reached - to);
+		to = reached;
+		if (!step.from || step.to > end - to)
 			break;
-		encode(from, step, (uint8_t*)bytes + written);
-		written += (xsUnsignedValue)step.to;
+		encode(from, step, to);
+		from += step.from;
+		to += step.to;
 		read += step.units;
 	}
 	xsmcVars(1);
 	xsmcSetNewObject(xsResult);
 	xsmcSetInteger(xsVar(0), read);
-	xsmcSet(xsResult, xsID("read"), xsVar(0));
-	xsmcSetInteger(xsVar(0), (xsIntegerValue)written);
-	xsmcSet(xsResult, xsID("written"), xsVar(0));
+	xsmcSet(xsResult, readID, xsVar(0));
+	xsmcSetInteger(xsVar(0), (xsIntegerValue)(to - (uint8_t*)bytes));
+	xsmcSet(xsResult, writtenID, xsVar(0));
 }
 
 /* TIME */
 
 void xs_host_ticks(xsMachine* the)
 {
-	struct timespec now;
-	uint64_t ms;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	/* On an ESP32 the count is signed and wraps, so it is and does here. */
-	xsmcSetInteger(xsResult, (int32_t)(uint32_t)ms);
+	xsmcSetInteger(xsResult, (xsIntegerValue)modMilliseconds());
 }
 
 /* PRINT AND FILES */
@@ -166,7 +197,7 @@ void xs_host_print(xsMachine* the)
 	for (int i = 0; i < count; i++) {
 		if (i > 0)
 			fputc(' ', stdout);
-		xsResult = xsCall1(xsGlobal, xsID("String"), xsArg(i));
+		xsResult = xsCall1(xsGlobal, stringID, xsArg(i));
 		hostWriteString(stdout, xsmcToString(xsResult));
 	}
 	fputc('\n', stdout);
@@ -184,23 +215,22 @@ static void takePath(xsMachine* the, char* path, xsIntegerValue size)
 void xs_host_readFile(xsMachine* the)
 {
 	char path[C_PATH_MAX];
-	struct stat status;
+	char fullPath[C_PATH_MAX];
 	FILE* file;
-	size_t size, got;
+	long size;
+	size_t got;
 	takePath(the, path, sizeof(path));
-	file = fopen(path, "rb");
-	if (!file || fstat(fileno(file), &status) || !S_ISREG(status.st_mode)) {
-		int error = file && S_ISDIR(status.st_mode) ? EISDIR : errno;
-		if (file)
-			fclose(file);
-		xsUnknownError("readFile: %s: %s", path, strerror(error));
-	}
-	size = (size_t)status.st_size;
+	file = hostFindFile(path, fullPath) ? fopen(fullPath, "rb") : NULL;
+	if (!file)
+		xsUnknownError("readFile: %s: %s", path, strerror(errno));
+	fseek(file, 0, SEEK_END);
+	size = ftell(file);
+	fseek(file, 0, SEEK_SET);
 	xsmcSetArrayBuffer(xsResult, NULL, (xsIntegerValue)size);
-	got = fread(xsmcToArrayBuffer(xsResult), 1, size, file);
+	got = fread(xsmcToArrayBuffer(xsResult), 1, (size_t)size, file);
 	fclose(file);
-	if (got != size)
-		xsUnknownError("readFile: %s: %zu of %zu bytes read", path, got, size);
+	if (got != (size_t)size)
+		xsUnknownError("readFile: %s: %d of %d bytes read", path, (int)got, (int)size);
 }
 
 void xs_host_writeFile(xsMachine* the)

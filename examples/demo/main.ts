@@ -90,26 +90,24 @@ if (issue) fail(`${validator.errorCount} issues in ${traceFile}; line ${issue.li
 if (counters.emitted !== tally.events + lost || counters.pending !== 0)
   fail(`${counters.emitted} events emitted, but ${tally.events} decoded, ${lost} lost, ${counters.pending} pending`);
 
-// 3. The same calls inside XS.
+// 3. The same calls inside XS, in TypeScript and in C.
 const scriptFile = join(out, "calls.json");
 const ascii = JSON.stringify(recorder.script).replace(
   /[\u0080-\uffff]/g,
   (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
 );
 writeFileSync(scriptFile, ascii);
-const host = await engine(64);
-const { status, stdout, stderr } = runInXs(
-  host,
-  await bundleForXs("examples/demo/replay.ts", "dist/xs/replay.js"),
-  scriptFile,
-);
-if (status !== 0) fail(`XS ended with exit code ${status}: ${stderr}`);
-const replayed = stdout.trim().split("\n");
-const differing = recorder.packets.findIndex((packet, index) => packet !== replayed[index]);
-if (differing >= 0 || replayed.length !== recorder.packets.length)
-  fail(
-    `XS wrote ${replayed.length} packets, Node ${recorder.packets.length}; packet ${differing} differs:\n${recorder.packets[differing]}\n${replayed[differing]}`,
-  );
+const replay = await bundleForXs("examples/demo/replay.ts", "dist/xs/replay.js");
+for (const variant of ["typescript", "native"] as const) {
+  const { status, stdout, stderr } = runInXs(await engine(64, { variant }), replay, [scriptFile]);
+  if (status !== 0) fail(`XS, ${variant}, ended with exit code ${status}: ${stderr}`);
+  const replayed = stdout.trim().split("\n");
+  const differing = recorder.packets.findIndex((packet, index) => packet !== replayed[index]);
+  if (differing >= 0 || replayed.length !== recorder.packets.length)
+    fail(
+      `XS, ${variant}, wrote ${replayed.length} packets, Node ${recorder.packets.length}; packet ${differing} differs:\n${recorder.packets[differing]}\n${replayed[differing]}`,
+    );
+}
 
 // 4. What it comes to.
 const packetBytes = recorder.packets.reduce((sum, packet) => sum + packet.length / 2, 0);
@@ -139,7 +137,7 @@ ${table([
 ])}
 
 valid: every event follows registry ${registry.schemaVersion}
-identical: ${replayed.length} packets, ${packetBytes} bytes, the same from Node and from XS for the same calls and clock readings
+identical: ${recorder.packets.length} packets, ${packetBytes} bytes, the same from Node and from XS, in TypeScript and in C, for the same calls and clock readings
 
 ${captureFolder}  the capture: babeltrace2 ${JSON.stringify(captureFolder)}
 ${traceFile}  its events as JSON lines

@@ -3,14 +3,15 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { ctfMetadata } from "../ctf-metadata.ts";
 import { loadRegistry } from "../registry/load.ts";
+import { layoutHeader } from "./c.ts";
 import { referenceDocument, schemaDocument } from "./documents.ts";
-import { eventTypesSource, layoutSource, modelSource, writersSource } from "./typescript.ts";
+import { eventTypesSource, layoutSource, modelSource } from "./typescript.ts";
 
 const SOURCE = "registry/1.0.0.yaml";
 const model = loadRegistry(readFileSync(SOURCE, "utf8"), SOURCE);
 const files: Record<string, string> = {
   "src/generated/layout.ts": layoutSource(model, SOURCE),
-  "src/generated/writers.ts": writersSource(model, SOURCE),
+  "src/moddable/native/telemetryLayout.h": layoutHeader(model, SOURCE),
   "host/generated/events.ts": eventTypesSource(model, SOURCE),
   "host/generated/registry.ts": modelSource(model, SOURCE),
   "registry/1.0.0.schema.json": `${JSON.stringify(schemaDocument(model), null, 2)}\n`,

@@ -17,11 +17,25 @@ export function writerName(type: RecordType): string {
 }
 
 /** "payloadSummary" -> "PAYLOAD_SUMMARY" */
-function constantName(name: string): string {
+export function constantName(name: string): string {
   return name
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
     .replace(/[^A-Za-z0-9]+/g, "_")
     .toUpperCase();
+}
+
+/** Slots by record type id, as far as they differ from 1. */
+export function recordSlots(model: RegistryModel): number[] {
+  const slots: number[] = [];
+  for (let id = 0; id <= 255; id++) slots.push(model.recordTypes.find((type) => type.id === id)?.slots ?? 1);
+  while (slots.at(-1) === 1) slots.pop();
+  return slots;
+}
+
+/** The fields that are no text: an attribute stands at the same place in every record that has it. */
+export function wordFields(model: RegistryModel): Field[] {
+  const fields = model.recordTypes.flatMap((type) => type.fields).filter(({ type }) => type !== "text");
+  return [...new Map(fields.map((field) => [field.key, field])).values()];
 }
 
 /** Registers of the layout that device code and host share: ids, sizes, enum codes, fingerprint. */
@@ -34,12 +48,15 @@ export function layoutSource(model: RegistryModel, source: string): string {
     `export const FINGERPRINT_WORDS = Object.freeze([${[0, 4, 8, 12].map((at) => bytes.readInt32LE(at)).join(", ")}]);\n`,
   );
   for (const type of model.recordTypes) out.push(`export const RECORD_${constantName(writerName(type))} = ${type.id};`);
-  const slots: number[] = [];
-  for (let id = 0; id <= 255; id++) slots.push(model.recordTypes.find((type) => type.id === id)?.slots ?? 1);
-  while (slots.at(-1) === 1) slots.pop();
+  const slots = recordSlots(model);
   out.push("\n/** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */");
   out.push(`export const RECORD_SLOTS: readonly number[] = Object.freeze([${slots.join(", ")}]);`);
   out.push(`/** Slots of the longest record. */\nexport const MAX_RECORD_SLOTS = ${Math.max(1, ...slots)};\n`);
+  for (const { key, offsetBits } of wordFields(model)) {
+    out.push(`/** ${key}: word of a record, and bits to shift it there. */`);
+    out.push(`export const ${constantName(key)}_WORD = ${offsetBits >> 5};`);
+    out.push(`export const ${constantName(key)}_SHIFT = ${offsetBits & 31};`);
+  }
   for (const attribute of model.attributes) {
     if (attribute.maxBytes !== undefined)
       out.push(`export const ${constantName(attribute.key)}_MAX_BYTES = ${attribute.maxBytes};`);
@@ -51,60 +68,6 @@ export function layoutSource(model: RegistryModel, source: string): string {
     `export const MAX_TEXT_TAIL_BYTES = ${Math.max(16, ...model.recordTypes.map((type) => (type.slots - 1) * 16))};`,
   );
   return `${out.join("\n")}\n`;
-}
-
-/** The writers: one function for each record type that stores a record's words in the ring. */
-export function writersSource(model: RegistryModel, source: string): string {
-  const attributes = new Map(model.attributes.map((attribute) => [attribute.key, attribute]));
-  const tails = [
-    ...new Set(model.recordTypes.filter((type) => type.slots > 1).map((type) => (type.slots - 1) * 16)),
-  ].sort((a, b) => a - b);
-  const out = [banner(source)];
-  out.push(`import type { Ring } from "../ring.ts";\n`);
-  out.push(`/**
- * Writers over one ring, one for each record type. Arguments must be in range: callers check.
- * A text is what stands in \`text\`, UTF-8, zero-filled to its tail's length.
- * A record that the ring refuses is counted there. Nothing here throws or allocates.
- */`);
-  out.push("export function createWriters(ring: Ring, text: ArrayBuffer) {");
-  out.push("  const { reserve, words } = ring;");
-  out.push("  // Words, not bytes: XS copies a typed array element by element.");
-  for (const tail of tails) out.push(`  const text${tail} = new Int32Array(text, 0, ${tail / 4});`);
-  out.push("  return {");
-  for (const type of model.recordTypes) {
-    const heads = type.fields.filter((field) => field.type !== "text");
-    out.push(
-      `    /** ${type.event}${type.optional ? ` with ${hasEmptyText(type) ? "empty " : ""}${type.optional}` : ""}: record type ${type.id}, ${type.slots * 16} bytes. ${argumentsDoc(heads, attributes)} */`,
-    );
-    out.push(`    ${writerName(type)}(${heads.map((field) => `${field.key}: number`).join(", ")}): void {`);
-    out.push(`      const at = reserve(${type.slots});`);
-    out.push("      if (at < 0) return;");
-    for (const word of [1, 2, 3])
-      out.push(`      words[at + ${word}] = ${wordExpression(heads, word, word === 1 ? type.id : 0)};`);
-    if (type.slots > 1) out.push(`      words.set(text${(type.slots - 1) * 16}, at + 4);`);
-    out.push("    },");
-  }
-  out.push("  };\n}\n\nexport type Writers = ReturnType<typeof createWriters>;");
-  return `${out.join("\n")}\n`;
-}
-
-function argumentsDoc(fields: readonly Field[], attributes: ReadonlyMap<string, Attribute>): string {
-  return fields
-    .map(({ key, type, widthBits }) => {
-      const members = attributes.get(key)!.members;
-      return type === "enum"
-        ? `${key}: ${members.map(({ code, id }) => `${code} ${id}`).join(", ")}.`
-        : `${key}: ${widthBits} bits.`;
-    })
-    .join(" ");
-}
-
-function wordExpression(fields: readonly Field[], word: number, constant: number): string {
-  const parts = fields
-    .filter((field) => Math.floor(field.offsetBits / 32) === word)
-    .map((field) => (field.offsetBits % 32 === 0 ? field.key : `(${field.key} << ${field.offsetBits % 32})`));
-  if (constant !== 0 || parts.length === 0) parts.unshift(String(constant));
-  return parts.join(" | ");
 }
 
 /** Types of decoded events. */

@@ -22,6 +22,21 @@ export const RECORD_SLOTS: readonly number[] = Object.freeze([1, 1, 4, 1, 1, 1, 
 /** Slots of the longest record. */
 export const MAX_RECORD_SLOTS = 8;
 
+/** clientId: word of a record, and bits to shift it there. */
+export const CLIENT_ID_WORD = 2;
+export const CLIENT_ID_SHIFT = 0;
+/** connEpoch: word of a record, and bits to shift it there. */
+export const CONN_EPOCH_WORD = 3;
+export const CONN_EPOCH_SHIFT = 0;
+/** result: word of a record, and bits to shift it there. */
+export const RESULT_WORD = 1;
+export const RESULT_SHIFT = 8;
+/** reason: word of a record, and bits to shift it there. */
+export const REASON_WORD = 1;
+export const REASON_SHIFT = 12;
+/** msgType: word of a record, and bits to shift it there. */
+export const MSG_TYPE_WORD = 1;
+export const MSG_TYPE_SHIFT = 16;
 export const IP_MAX_BYTES = 45;
 export const RESULT_OK = 0;
 export const RESULT_REJECTED = 1;

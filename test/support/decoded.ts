@@ -13,7 +13,7 @@ export interface Decoded {
   problems: Problem[];
   codes: string[];
   summary: DecodeSummary;
-  /** Events by "boot/reader/packet number". */
+  /** Events by "boot/reader/packet number"; those of batches are not there. */
   byPacket: Map<string, DecodedEvent[]>;
 }
 
@@ -27,10 +27,11 @@ export function collect(items: Iterable<DecodeItem>): Decoded {
     if (item.kind === "problem") problems.push(item.problem);
     else if (item.kind === "summary") summary = item.summary;
     else {
-      const lines = item.kind === "lines" ? Buffer.from(item.lines).toString().split("\n").slice(0, -1) : [];
-      const found = item.kind === "lines" ? lines.map((line) => JSON.parse(line) as DecodedEvent) : item.events;
-      if (item.kind === "lines") assert.equal(item.count, lines.length);
+      const lines = item.kind === "events" ? [] : Buffer.from(item.lines).toString().split("\n").slice(0, -1);
+      const found = item.kind === "events" ? item.events : lines.map((line) => JSON.parse(line) as DecodedEvent);
+      if (item.kind !== "events") assert.equal(item.count, lines.length);
       events.push(...found);
+      if (item.kind === "batch") continue;
       const key = `${item.bootId}/${item.reader}/${item.packet}`;
       byPacket.set(key, [...(byPacket.get(key) ?? []), ...found]);
     }
@@ -41,18 +42,23 @@ export function collect(items: Iterable<DecodeItem>): Decoded {
   return { events, problems, codes: problems.map(({ code }) => code), summary, byPacket };
 }
 
+/** A batch's bytes are good for a while only. */
+function kept(item: DecodeItem): DecodeItem {
+  return item.kind === "batch" ? { ...item, lines: Uint8Array.from(item.lines) } : item;
+}
+
 export function decoded(bytes: Uint8Array, options: Partial<DecodeOptions> = {}, pieceBytes = bytes.length): Decoded {
   const decoder = new StreamDecoder({ registry, ...options });
   const items: DecodeItem[] = [];
   for (let at = 0; at < bytes.length; at += pieceBytes)
-    items.push(...decoder.push(bytes.subarray(at, at + pieceBytes)));
-  items.push(...decoder.end());
+    items.push(...decoder.push(bytes.subarray(at, at + pieceBytes)).map(kept));
+  items.push(...decoder.end().map(kept));
   return collect(items);
 }
 
 export async function gathered(items: AsyncIterable<DecodeItem>): Promise<Decoded> {
   const list: DecodeItem[] = [];
-  for await (const item of items) list.push(item);
+  for await (const item of items) list.push(kept(item));
   return collect(list);
 }
 

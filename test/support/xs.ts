@@ -1,33 +1,60 @@
 // Runs a module inside the real engine.
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { build } from "esbuild";
+
+/** Which emitter: dist/moddable/xs-telemetry.js, or dist/moddable/native/xs-telemetry.js with its natives. */
+export type Variant = "typescript" | "native";
+
+interface NativesBuild {
+  spellNatives(code: string): string;
+  nativeModule(): Promise<{ module: string; natives: string[] }>;
+}
+
+// Outside the bundle: these find files beside themselves.
+const outside = (path: string) => import(`${process.cwd()}/${path}`);
+const nativesBuild = (): Promise<NativesBuild> => outside("build/natives.mjs");
 
 /** Bundles a TypeScript module for XS; xs-telemetry itself stays the file that is shipped. */
 export async function bundleForXs(
   input: string | { contents: string; resolveDir: string },
   outfile: string,
+  variant: Variant = "typescript",
 ): Promise<string> {
-  mkdirSync("dist/xs", { recursive: true });
+  mkdirSync(dirname(outfile), { recursive: true });
   await build({
     ...(typeof input === "string" ? { entryPoints: [input] } : { stdin: { ...input, loader: "ts" as const } }),
     outfile,
     bundle: true,
     format: "esm",
     target: "es2022",
-    external: ["xs-telemetry"],
+    conditions: variant === "native" ? ["native", "moddable"] : ["moddable"],
+    external: ["xs-telemetry", "time", "text/encoder"],
     logLevel: "warning",
   });
+  if (variant === "native") writeFileSync(outfile, (await nativesBuild()).spellNatives(readFileSync(outfile, "utf8")));
   return outfile;
 }
 
-/** Path of the engine's host, built on demand. */
-export async function engine(bits: 32 | 64): Promise<string> {
-  // Outside the bundle: it finds its C sources beside itself.
-  const setUp = (await import(`${process.cwd()}/build/xs/setup.mjs`)) as {
-    xsHost(options: { bits: 32 | 64 }): Promise<string>;
+export interface Engine {
+  host: string;
+  /** What the host runs as xs-telemetry. */
+  module: string;
+}
+
+/** The engine's host with an emitter, built on demand. */
+export async function engine(
+  bits: 32 | 64,
+  { variant = "typescript", sanitize = false }: { variant?: Variant; sanitize?: boolean } = {},
+): Promise<Engine> {
+  const { xsHost } = (await outside("build/xs/setup.mjs")) as {
+    xsHost(options: { bits: 32 | 64; sanitize: boolean; natives: string[] }): Promise<string>;
   };
-  return setUp.xsHost({ bits });
+  if (variant === "typescript")
+    return { host: await xsHost({ bits, sanitize, natives: [] }), module: "dist/moddable/xs-telemetry.js" };
+  const { module, natives } = await (await nativesBuild()).nativeModule();
+  return { host: await xsHost({ bits, sanitize, natives }), module };
 }
 
 export interface Ran {
@@ -36,11 +63,11 @@ export interface Ran {
   stderr: string;
 }
 
-/** Runs a bundle in XS; at most five minutes. */
-export function runInXs(host: string, bundle: string, ...args: string[]): Ran {
+/** Runs a bundle in XS; at most five minutes. `options` are the host's. */
+export function runInXs({ host, module }: Engine, bundle: string, args: string[] = [], options: string[] = []): Ran {
   const { status, stdout, stderr, error } = spawnSync(
     host,
-    ["--module", "xs-telemetry=dist/moddable/xs-telemetry.js", bundle, ...args],
+    ["--module", `xs-telemetry=${module}`, ...options, bundle, ...args],
     { encoding: "utf8", timeout: 300_000, maxBuffer: 1 << 28 },
   );
   if (error) throw error;

@@ -1,8 +1,8 @@
-import { createWriters } from "../../src/generated/writers.ts";
-import { RingReader } from "../../src/reader.ts";
-import { createRing } from "../../src/ring.ts";
-import { createText } from "../../src/text.ts";
-import { TokenTable } from "../../src/tokens.ts";
+// The emitter started where a real device comes only after months: by its own settings, not those of Telemetry.
+import { createEmitter } from "#emitter";
+import type { Connection } from "../../src/api.ts";
+import { guardClock } from "../../src/clock.ts";
+import { setEnabled } from "../../src/switch.ts";
 import { deepEqual, equal } from "../support/assert.ts";
 import { type PlainPacket, readPacket, ringCounters } from "../support/bytes.ts";
 
@@ -11,30 +11,31 @@ const TWO_32 = 2 ** 32;
 const LOST = 240;
 const TIME_JUMP = 241;
 
-/** The emitter's parts, started where a real device comes only after months. */
 function setUp({ slots = 64, discard = false, eventSeq = 0, uptimeMs = 0 } = {}) {
   const clock = { ms: uptimeMs };
-  const ring = createRing(slots, discard, () => clock.ms | 0, { eventSeq, uptimeMs });
-  const text = createText({ encodeInto: () => ({ read: 0, written: 0 }) });
-  const writers = createWriters(ring, text.buffer);
-  let made = 0;
-  const open = new Set<RingReader>();
-  const protect = () => ring.protect(Math.min(...[...open].map(({ position }) => position)));
+  const emitter = createEmitter({
+    capacitySlots: slots,
+    discard,
+    clock: guardClock({ now: () => clock.ms }, uptimeMs | 0),
+    uptimeMs,
+    eventSeq,
+    bootId: 1,
+    messageTypes: 0,
+  });
+  const connections = new Map<number, Connection>();
+  /** A connection whose ws.connect is not recorded. */
+  const connection = (id: number) => {
+    let found = connections.get(id);
+    if (!found) {
+      setEnabled(false);
+      found = emitter.connect(id, undefined);
+      setEnabled(true);
+      connections.set(id, found);
+    }
+    return found;
+  };
   const newReader = (bufferBytes = 65536) => {
-    const reader = new RingReader(
-      ring,
-      new TokenTable(text, 0),
-      text,
-      { suppressed: 0, invalidArguments: 0, unlistedTypes: 0 },
-      1,
-      made++,
-      (moved, closed) => {
-        if (closed) open.delete(moved);
-        protect();
-      },
-    );
-    open.add(reader);
-    protect();
+    const reader = emitter.reader();
     const drain = () => {
       const packets: PlainPacket[] = [];
       const buffer = new Uint8Array(bufferBytes);
@@ -46,11 +47,9 @@ function setUp({ slots = 64, discard = false, eventSeq = 0, uptimeMs = 0 } = {})
   };
   return {
     clock,
-    ring,
-    writers,
     newReader,
-    emit: (id = 1) => writers.wsConnected(id, 0),
-    emitLong: () => writers.msgSendPayloadSummary(0, 1, 0),
+    emit: (id = 1) => connection(id).connected(),
+    emitLong: () => connection(1).sent(0, "x"),
   };
 }
 

@@ -182,18 +182,13 @@ describe("text", () => {
       }
     }
     equal(record(new Throwing([0x61, 0x62])), "6162", "a subclass whose length throws");
-    const disguised = (values: number[]) => Object.setPrototypeOf(new Float64Array(values), Uint8Array.prototype);
-    equal(record(disguised([0.5, 65, 66])), `${FFFD}4142`, "numbers that pass for bytes");
-    equal(
-      record(disguised([0xc3, Number.NaN, 65, 0xed, 0xa0, 0x80, 0xc3, 0xa9])),
-      `${FFFD}${FFFD}41${FFFD.repeat(3)}c3a9`,
-      "NaN among them",
-    );
     let invalid = telemetry.counters().invalidArguments;
     const pretenders: unknown[] = [
       Object.create(Uint8Array.prototype),
       Object.create(ArrayBuffer.prototype),
       { length: 3, 0: 1 },
+      Object.setPrototypeOf(new Float64Array([0.5, 65, Number.NaN]), Uint8Array.prototype),
+      Object.setPrototypeOf(new DataView(new ArrayBuffer(3)), Uint8Array.prototype),
       new Proxy(new Uint8Array(2), {
         get() {
           throw new Error("get");

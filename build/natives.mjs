@@ -1,0 +1,47 @@
+// The native emitter for XS's test hosts: they run XS 13.3, which knows natives by its own spelling only.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const FOLDER = "src/moddable/native";
+
+/** The C files, for xsHost() and rv32Machine(). */
+export const nativeFiles = readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".c"))
+  .map((name) => join(FOLDER, name));
+
+const CONSTRUCTOR =
+  /constructor\(([^)]*)\) \{\s*super\(\);\s*native\("(\w+)"\)\.call\(\s*this((?:,\s*\w+)*)\s*\);\s*\}/g;
+const METHOD = /(\w+)\(([^)]*)\) \{\s*(?:return )?native\("(\w+)"\)\.call\(\s*this((?:,\s*\w+)*)\s*\);\s*\}/g;
+
+/**
+ * JavaScript with natives as Moddable's compiler takes them, in the spelling of XS 13.3. What that compiler would not
+ * bind (a method with another parameter list, or a second statement) is an error here: on the device it would be slow.
+ */
+export function spellNatives(code) {
+  const bound = (name, declared, native, passed) => {
+    if (declared.replace(/\s/g, "") !== passed.slice(1).replace(/\s/g, ""))
+      throw new Error(
+        `${name}(${declared}) passes${passed || " nothing"} to ${native}: the compiler binds only the same parameters`,
+      );
+    return `${name}(${declared}) @ "${native}";`;
+  };
+  const spelled = code
+    .replace(/ extends Native\("(\w+)"\) \{/g, ' @ "$1" {')
+    .replace(CONSTRUCTOR, (_, declared, native, passed) => bound("constructor", declared, native, passed))
+    .replace(METHOD, (_, name, declared, native, passed) => bound(name, declared, native, passed));
+  const left = /.*\b[Nn]ative\(".*/.exec(spelled);
+  if (left) throw new Error(`the compiler does not bind this native: ${left[0].trim()}`);
+  return spelled;
+}
+
+/** Writes `file` respelled beside it in dist/xs/; returns the new path. */
+export function respell(file, to = join("dist/xs", file.replace(/^dist\//, ""))) {
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, spellNatives(readFileSync(file, "utf8")));
+  return to;
+}
+
+/** The shipped native module as the test hosts run it, and the C files it needs. */
+export async function nativeModule() {
+  return { module: respell("dist/moddable/native/xs-telemetry.js"), natives: nativeFiles };
+}

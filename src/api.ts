@@ -1,0 +1,84 @@
+/** What the application sees of an emitter, and what an implementation of one gives. */
+
+import type { Reason } from "./reason.ts";
+
+/** A message's payload: text, or bytes taken as UTF-8. The first 100 bytes are kept. */
+export type Payload = string | Uint8Array | ArrayBuffer;
+
+/**
+ * One WebSocket connection. No method throws, blocks or logs, whatever it is given; without a payload none allocates on XS.
+ * A wrong argument is recorded as what it can be (an unknown message type as "", a payload of another type not at all)
+ * and counted in `invalidArguments`.
+ */
+export interface Connection {
+  /** ws.connected: the handshake is complete. */
+  connected(): void;
+  /** msg.recv, result ok. `messageType` is a token of Telemetry.messageType(). */
+  received(messageType: number, payload?: Payload): void;
+  /** msg.recv, result rejected. A reason that is none of the four emits nothing. */
+  rejected(reason: Reason, messageType: number, payload?: Payload): void;
+  /** msg.send. */
+  sent(messageType: number, payload?: Payload): void;
+  /** ws.disconnect. */
+  disconnected(): void;
+}
+
+/** What was counted since boot, as one reader sees the ring: `emitted = drained + overwritten + discarded + pending`. */
+export interface Counters {
+  /** Events, refused ones too. */
+  readonly emitted: number;
+  /** Events put into packets for this reader. */
+  readonly drained: number;
+  /** Events evicted before this reader read them, those before it was made among them. */
+  readonly overwritten: number;
+  /** Events refused because the ring was full. */
+  readonly discarded: number;
+  /** Events in the ring that this reader has yet to read. */
+  readonly pending: number;
+  /** Calls that emitted nothing: made while telemetry was off, or rejected() with an unknown reason. */
+  readonly suppressed: number;
+  /** Arguments of a wrong type or out of range. */
+  readonly invalidArguments: number;
+  /** messageType() calls whose type is not in the table, because it is full or the type has more than 64 bytes. */
+  readonly unlistedTypes: number;
+}
+
+/** A place in the ring from which packets are made. Readers do not disturb each other. */
+export interface Reader {
+  /**
+   * Writes the next packet into buffer. Returns its bytes, 0 if nothing waits or the reader is closed.
+   * Throws TypeError if buffer is no Uint8Array, RangeError if it is under 256 bytes; at most 65,536 are used.
+   * Allocates at most one view for a packet of records (the native emitter: nothing), nothing if nothing waits; in TypeScript,
+   * views of a buffer that it has not seen the last time, and for a packet of tokens a view and more for each name.
+   */
+  next(buffer: Uint8Array): number;
+  /** The counters as this reader sees them; once it is closed, as it saw them last. Allocates the object. */
+  counters(): Counters;
+  /** Releases the reader: it holds nothing back any more, and next() returns 0. Closing twice does nothing. */
+  close(): void;
+}
+
+/** What Telemetry asks of an implementation; the calls are those of Telemetry, their arguments unchecked. */
+export interface Emitter {
+  connect(clientId: unknown, ip: unknown): Connection;
+  messageType(name: unknown): number;
+  reader(): Reader;
+  counters(): Counters;
+}
+
+/** All of it in range. */
+export interface EmitterSettings {
+  /** 16 or more. */
+  readonly capacitySlots: number;
+  readonly discard: boolean;
+  /** Returns an integer, never throws; undefined: the platform's clock. */
+  readonly clock: (() => number) | undefined;
+  /** 0 to 2^53 - 1: the clock's time at the start; undefined: it is read. */
+  readonly uptimeMs: number | undefined;
+  /** 0 to 2^53 - 1: the number of the first event. */
+  readonly eventSeq: number;
+  /** 0 to 2^53 - 1 */
+  readonly bootId: number;
+  /** Bound of the token table. */
+  readonly messageTypes: number;
+}

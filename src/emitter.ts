@@ -1,0 +1,456 @@
+import { createEncoder, platformClock } from "#platform";
+import type { Connection, Emitter, EmitterSettings, Payload, Reader } from "./api.ts";
+import { bytesReader } from "./bytes.ts";
+import {
+  CLIENT_ID_WORD,
+  CONN_EPOCH_WORD,
+  MAX_RECORD_SLOTS,
+  MSG_TYPE_SHIFT,
+  REASON_NONE,
+  REASON_SHIFT,
+  RECORD_MSG_RECV,
+  RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY,
+  RECORD_MSG_RECV_PAYLOAD_SUMMARY,
+  RECORD_MSG_SEND,
+  RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY,
+  RECORD_MSG_SEND_PAYLOAD_SUMMARY,
+  RECORD_SLOTS,
+  RECORD_WS_CONNECT,
+  RECORD_WS_CONNECT_EMPTY_IP,
+  RECORD_WS_CONNECT_IP,
+  RECORD_WS_CONNECTED,
+  RECORD_WS_DISCONNECT,
+  RESULT_OK,
+  RESULT_REJECTED,
+  RESULT_SHIFT,
+} from "./generated/layout.ts";
+import {
+  FIRST_INTERNAL_RECORD_TYPE,
+  LAST_CONN_EPOCH,
+  RECORD_LOST,
+  RECORD_TIME_JUMP,
+  SLOT_BYTES,
+  TIME_JUMP_MS,
+  TWO_TO_32,
+} from "./packet-layout.ts";
+import { countersOf, createReader, type RingReader } from "./reader.ts";
+import { isReason, type Reason } from "./reason.ts";
+import { type Ring, readU64, writeU64 } from "./ring.ts";
+import { enabled, onSwitch } from "./switch.ts";
+import { createText } from "./text.ts";
+import { TokenTable } from "./tokens.ts";
+
+const SLOT_WORDS = SLOT_BYTES / 4;
+/** Instead of a stretch's end: the clock has been read for the next record already, its time stands there. */
+const CLOCK_READ = -1;
+const MAX_CLIENT_ID = 0xffff_ffff;
+const RECEIVED = (RESULT_OK << RESULT_SHIFT) | (REASON_NONE << REASON_SHIFT);
+const REJECTED = RESULT_REJECTED << RESULT_SHIFT;
+
+/**
+ * The emitter in TypeScript: a ring, its connections and readers.
+ *
+ * Records of one slot are most of what is written, and writing one is all that the application waits for. So the ring
+ * opens a stretch of slots at a time: up to its end such a record asks nothing but the clock, and what follows from it
+ * (head, event number, evictions) is reckoned when somebody wants to know. A stretch ends where the ring does, where
+ * something must be evicted that is not an event of one slot, where a reader holds on, where the half of a 32-bit clock
+ * changes, and when telemetry is switched off.
+ *
+ * What XS makes dear shapes the rest: state is in closures (a field costs as much as three variables), each function
+ * names few of them (each name costs with every call), and the calls in a hurry are written out.
+ */
+export function createEmitter(settings: EmitterSettings): Emitter {
+  const { capacitySlots, discard, bootId, messageTypes } = settings;
+  const clock = settings.clock ?? platformClock();
+  const uptimeMs = settings.uptimeMs ?? clock() >>> 0;
+
+  // Behind the last slot, spare ones for a record that begins near the end, then a record in the making.
+  const capacityWords = capacitySlots * SLOT_WORDS;
+  const draftWord = capacityWords + (MAX_RECORD_SLOTS - 1) * SLOT_WORDS;
+  const buffer = new ArrayBuffer(draftWord * 4 + MAX_RECORD_SLOTS * SLOT_BYTES);
+  const words = new Int32Array(buffer);
+  const identities = new Float64Array(buffer, 8); // words 2 and 3 of the record that begins at twice the index
+  const text = createText(createEncoder(), buffer, draftWord * 4 + SLOT_BYTES);
+  const encode = text.fromString;
+  const bytesOf = bytesReader();
+  const payloadBytes = text.payload;
+
+  // The open stretch.
+  let at = 0; // word index of the next record
+  let end = 0; // up to here a record of one slot asks nothing but the clock
+  let low = uptimeMs | 0; // low half of the uptime, as the clock read when the ring was last settled
+
+  let counted = 0; // records from this word index to `at` are not yet in the figures below
+  let head = 0;
+  let tail = 0;
+  let plainFrom = 0; // from this position on each record is an event of one slot
+  let protectedFrom = discard ? 0 : Number.POSITIVE_INFINITY;
+
+  let eventSeq = settings.eventSeq;
+  let evictedEvents = eventSeq;
+  let evictedRefused = 0;
+  let discarded = 0;
+  let lostPending = 0; // refused events that no record tells of yet
+
+  let high = Math.floor(uptimeMs / TWO_TO_32);
+  let recordHigh = high; // of the newest record, or of the start
+  let recordLow = low;
+  let sameHighFrom = 0;
+
+  const readers: RingReader[] = [];
+  let readersMade = 0;
+  const tokens = new TokenTable(messageTypes, (name) => encode(name, payloadBytes));
+  let tokenCount = 0;
+  let connections = 0;
+  let suppressed = 0;
+  let invalidArguments = 0;
+  let unlistedTypes = 0;
+
+  /** Closes the stretch: the next record asks. Telemetry is switched off, or on, that way. */
+  const gate = {
+    enable(): void {
+      end = at;
+    },
+  };
+  onSwitch(gate);
+
+  function settle(): void {
+    const written = (at - counted) >> 2;
+    if (written === 0) return;
+    counted = at;
+    head += written;
+    eventSeq += written;
+    low = words[at - SLOT_WORDS]!;
+    recordLow = low;
+    if (head - tail > capacitySlots) {
+      evictedEvents += head - tail - capacitySlots;
+      tail = head - capacitySlots;
+    }
+  }
+
+  /** Takes a reading of the clock, when all is settled. */
+  function advance(now: number): void {
+    if (low < 0 && now >= 0) high++;
+    low = now;
+  }
+
+  /** Whether the next record may have to say more than its time: it is in another half of the clock than the newest. */
+  const isOtherHalf = () => high !== recordHigh || (low ^ recordLow) < 0;
+
+  function makeRoom(slots: number): boolean {
+    while (capacitySlots - (head - tail) < slots) {
+      if (tail >= protectedFrom) return false;
+      const word = (tail % capacitySlots) * SLOT_WORDS;
+      const type = words[word + 1]! & 0xff;
+      if (type < FIRST_INTERNAL_RECORD_TYPE) evictedEvents++;
+      else if (type === RECORD_LOST) evictedRefused += readU64(words, word + 2);
+      tail += RECORD_SLOTS[type] ?? 1;
+    }
+    return true;
+  }
+
+  /** Takes slots that there is room for, stores the time, returns the first word index. */
+  function take(slots: number): number {
+    const word = at < capacityWords ? at : 0;
+    if (high !== recordHigh) {
+      recordHigh = high;
+      sameHighFrom = head;
+    }
+    head += slots;
+    at = word + slots * SLOT_WORDS;
+    if (at >= capacityWords) at -= capacityWords;
+    counted = at;
+    recordLow = low;
+    words[word] = low;
+    return word;
+  }
+
+  function takeInternal(type: number, value: number): void {
+    const word = take(1);
+    words[word + 1] = type;
+    writeU64(words, word + 2, value);
+    plainFrom = head;
+  }
+
+  const newestMs = () => recordHigh * TWO_TO_32 + (recordLow >>> 0);
+  const nowMs = () => high * TWO_TO_32 + (low >>> 0);
+
+  /** Writes the internal records that must precede a record of `slots`; false, and nothing written, if there is no room. */
+  function precede(slots: number): boolean {
+    const idleMs = nowMs() - newestMs();
+    const jumped = idleMs >= TIME_JUMP_MS;
+    if (!makeRoom(slots + (jumped ? 1 : 0) + (lostPending > 0 ? 1 : 0))) return false;
+    if (jumped) takeInternal(RECORD_TIME_JUMP, idleMs);
+    if (lostPending > 0) {
+      takeInternal(RECORD_LOST, lostPending);
+      lostPending = 0;
+    }
+    return true;
+  }
+
+  /** Counts an event, makes room, stores its time. Returns the record's word index, -1 if the event was refused. */
+  function reserve(slots: number, now: number): number {
+    if (at !== counted) settle();
+    eventSeq++;
+    if ((now ^ low) < 0) advance(now);
+    low = now;
+    if (
+      lostPending > 0 || isOtherHalf() ? !precede(slots) : capacitySlots - (head - tail) < slots && !makeRoom(slots)
+    ) {
+      discarded++;
+      lostPending++;
+      gate.enable(); // whoever can write keeps the gate
+      return -1;
+    }
+    const word = take(slots);
+    if (slots > 1) {
+      plainFrom = head;
+      end = at;
+    } else {
+      let room = capacitySlots - (head - tail);
+      if (tail >= plainFrom && protectedFrom > tail) room += Math.min(protectedFrom, head) - tail;
+      end = at + room * SLOT_WORDS;
+      if (end > capacityWords) end = capacityWords;
+    }
+    return word;
+  }
+
+  /** Records an event of one slot: its word 1, and words 2 and 3 as the number whose bits they are, which is not NaN. */
+  function put(word1: number, identity: number): void {
+    const now = end === CLOCK_READ ? words[at]! : clock();
+    let word = at;
+    if (word < end && (now ^ low) >= 0) {
+      at = word + SLOT_WORDS;
+      words[word] = now;
+    } else {
+      word = reserve(1, now);
+      if (word < 0) return;
+    }
+    words[word + 1] = word1;
+    identities[word >> 1] = identity;
+  }
+
+  /** The same with the text of the draft, in a record of so many slots. */
+  function putText(slots: number, word1: number, identity: number): void {
+    const word = reserve(slots, clock());
+    if (word < 0) return;
+    words[draftWord] = low;
+    words[draftWord + 1] = word1;
+    identities[draftWord >> 1] = identity;
+    words.copyWithin(word, draftWord, draftWord + slots * SLOT_WORDS);
+  }
+
+  /** msg.recv or msg.send, whatever it is given. The three are word 1 without a payload, with an empty one, with one. */
+  function message(none: number, empty: number, some: number, identity: number, type: unknown, payload: unknown): void {
+    if (!enabled) {
+      suppressed++;
+      return;
+    }
+    let typeBits = 0;
+    if (typeof type === "number" && type === (type & 0xffff) && type <= tokenCount) typeBits = type << MSG_TYPE_SHIFT;
+    else invalidArguments++;
+    const length =
+      typeof payload === "string" ? encode(payload, payloadBytes) : payload === undefined ? -1 : encodeBytes(payload);
+    if (length > 0) putText(RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, some | typeBits, identity);
+    else put((length < 0 ? none : empty) | typeBits, identity);
+  }
+
+  /** Puts a payload that is no string into the text. Returns its bytes; -1, and counted, if it is no bytes either. */
+  function encodeBytes(payload: unknown): number {
+    const bytes = bytesOf(payload);
+    if (bytes === undefined) invalidArguments++;
+    return bytes === undefined ? -1 : bytes === "" ? 0 : text.fromBytes(bytes, payloadBytes);
+  }
+
+  class RingConnection implements Connection {
+    /** Words 2 and 3 of its records, as the number whose bits they are: one store for two. */
+    readonly #identity: number;
+
+    constructor(identity: number) {
+      this.#identity = identity;
+    }
+
+    // The first two methods are found first. `if` in `if` costs a quarter of `&&`. The time is stored where the next record
+    // goes in any case; if it is in another half of the clock, the slow way stores it again, behind what has to be said.
+
+    received(messageType: number, payload?: Payload): void {
+      if (payload === undefined)
+        if (typeof messageType === "number")
+          if (messageType === (messageType & 0xffff))
+            if (messageType <= tokenCount)
+              if (at < end)
+                if (((words[at] = clock()) ^ low) >= 0) {
+                  words[at + 1] = RECORD_MSG_RECV | RECEIVED | (messageType << MSG_TYPE_SHIFT);
+                  identities[at >> 1] = this.#identity;
+                  at += SLOT_WORDS;
+                  return;
+                } else end = CLOCK_READ;
+      message(
+        RECORD_MSG_RECV | RECEIVED,
+        RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY | RECEIVED,
+        RECORD_MSG_RECV_PAYLOAD_SUMMARY | RECEIVED,
+        this.#identity,
+        messageType,
+        payload,
+      );
+    }
+
+    sent(messageType: number, payload?: Payload): void {
+      if (payload === undefined)
+        if (typeof messageType === "number")
+          if (messageType === (messageType & 0xffff))
+            if (messageType <= tokenCount)
+              if (at < end)
+                if (((words[at] = clock()) ^ low) >= 0) {
+                  words[at + 1] = RECORD_MSG_SEND | (messageType << MSG_TYPE_SHIFT);
+                  identities[at >> 1] = this.#identity;
+                  at += SLOT_WORDS;
+                  return;
+                } else end = CLOCK_READ;
+      message(
+        RECORD_MSG_SEND,
+        RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY,
+        RECORD_MSG_SEND_PAYLOAD_SUMMARY,
+        this.#identity,
+        messageType,
+        payload,
+      );
+    }
+
+    connected(): void {
+      if (enabled) put(RECORD_WS_CONNECTED, this.#identity);
+      else suppressed++;
+    }
+
+    disconnected(): void {
+      if (enabled) put(RECORD_WS_DISCONNECT, this.#identity);
+      else suppressed++;
+    }
+
+    rejected(reason: Reason, messageType: number, payload?: Payload): void {
+      if (isReason(reason)) {
+        const rejected = REJECTED | (reason << REASON_SHIFT);
+        message(
+          RECORD_MSG_RECV | rejected,
+          RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY | rejected,
+          RECORD_MSG_RECV_PAYLOAD_SUMMARY | rejected,
+          this.#identity,
+          messageType,
+          payload,
+        );
+      } else {
+        suppressed++;
+        if (enabled) invalidArguments++;
+      }
+    }
+  }
+
+  const identityWords = new Uint32Array(2);
+  const identityNumber = new Float64Array(identityWords.buffer);
+
+  function validClientId(value: unknown): number {
+    if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_CLIENT_ID) return value as number;
+    if (enabled) invalidArguments++;
+    if (typeof value !== "number" || !(value > 0)) return 0;
+    return Math.min(Math.floor(value), MAX_CLIENT_ID);
+  }
+
+  const ring: Ring = {
+    capacitySlots,
+    words,
+    head,
+    tail,
+    eventSeq,
+    evictedEvents,
+    evictedRefused,
+    discarded,
+    plainFrom,
+    sameHighFrom,
+    highMs: 0,
+    tick() {
+      settle();
+      const now = clock();
+      if ((now ^ low) < 0) advance(now);
+      low = now;
+      if (lostPending > 0) {
+        precede(0);
+        end = at;
+      }
+      if (isOtherHalf()) end = at;
+      ring.settle();
+    },
+    settle() {
+      settle();
+      ring.head = head;
+      ring.tail = tail;
+      ring.eventSeq = eventSeq;
+      ring.evictedEvents = evictedEvents;
+      ring.evictedRefused = evictedRefused;
+      ring.discarded = discarded;
+      ring.plainFrom = plainFrom;
+      ring.sameHighFrom = sameHighFrom;
+      ring.highMs = recordHigh * TWO_TO_32;
+    },
+    nowMs,
+    newestMs,
+    moved: protect,
+    closed(reader) {
+      readers.splice(readers.indexOf(reader), 1);
+      protect();
+    },
+    calls: () => ({ suppressed, invalidArguments, unlistedTypes }),
+  };
+
+  /** Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */
+  function protect(): void {
+    if (!discard) return;
+    protectedFrom = readers.length > 0 ? Number.POSITIVE_INFINITY : tail;
+    // Not for…of, which allocates on XS: this runs with every packet.
+    for (let index = 0; index < readers.length; index++)
+      protectedFrom = Math.min(protectedFrom, readers[index]!.position());
+    gate.enable();
+  }
+
+  return {
+    connect(clientId, ip) {
+      identityWords[CLIENT_ID_WORD - 2] = validClientId(clientId);
+      identityWords[CONN_EPOCH_WORD - 2] = Math.min(connections++, LAST_CONN_EPOCH);
+      const identity = identityNumber[0]!;
+      if (!enabled) {
+        suppressed++;
+      } else if (typeof ip === "string") {
+        if (encode(ip, text.ip) > 0) putText(RECORD_SLOTS[RECORD_WS_CONNECT_IP]!, RECORD_WS_CONNECT_IP, identity);
+        else put(RECORD_WS_CONNECT_EMPTY_IP, identity);
+      } else {
+        if (ip !== undefined) invalidArguments++;
+        put(RECORD_WS_CONNECT, identity);
+      }
+      return new RingConnection(identity);
+    },
+
+    messageType(name) {
+      if (typeof name !== "string") {
+        invalidArguments++;
+        return 0;
+      }
+      const token = tokens.intern(name);
+      tokenCount = tokens.count;
+      if (token >= 0) return token;
+      unlistedTypes++;
+      return 0;
+    },
+
+    reader(): Reader {
+      ring.settle();
+      const reader = createReader(ring, tokens, text, bootId, readersMade++);
+      readers.push(reader);
+      protect();
+      return reader;
+    },
+
+    counters() {
+      ring.settle();
+      return readers[0] ? readers[0].counters() : countersOf(ring, 0, -1);
+    },
+  };
+}

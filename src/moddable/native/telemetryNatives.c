@@ -1,0 +1,529 @@
+/*
+ * The natives of emitter.ts: an emitter, its connections and readers as host objects of XS.
+ *
+ * Whatever a script passes, nothing here reads or writes outside its memory. A method called on an object of another
+ * class throws, as the private fields of src/emitter.ts do; no other emission throws.
+ * XS may move its strings and buffers whenever it allocates or runs a script, so both come last: first the clock is
+ * read, which may be a script's, then arguments are looked at, then the record is written.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "xsmc.h"
+#include "xsHost.h"
+
+#include "telemetryLayout.h"
+#include "telemetryReader.h"
+#include "telemetryRing.h"
+#include "telemetryText.h"
+
+typedef struct {
+	TelemetryRing ring;
+	xsSlot* self; /* the emitter as an object, which keeps the three below */
+	xsSlot* clock; /* a function that returns an integer and never throws nor goes back; NULL: the platform's clock */
+	xsSlot* names; /* the array of token names: token 1 is its first */
+	xsSlot* bytesOf; /* the function of that name in src/bytes.ts */
+	uint64_t suppressed;
+	uint64_t invalidArguments;
+	uint64_t bootId;
+	TelemetryReader* readers; /* those that are open, the oldest first */
+	uint32_t isEnabled;
+	uint32_t tokens; /* how many names there are */
+	uint32_t connections;
+	uint32_t readersMade;
+	uint32_t holders; /* this one and its readers: XS destroys those of a collection in any order */
+	uint32_t words[];
+} Emitter;
+
+typedef struct {
+	Emitter* emitter;
+	uint32_t clientId;
+	uint32_t connEpoch;
+} Connection;
+
+typedef struct {
+	TelemetryReader reader; /* first: the emitter's list links these */
+	Emitter* emitter;
+	uint8_t isClosed;
+} Reader;
+
+/* LIFE */
+
+static void drop(Emitter* emitter)
+{
+	if (--emitter->holders > 0)
+		return;
+	/* Only readers that nobody closed are left in the list. */
+	while (emitter->readers) {
+		TelemetryReader* reader = emitter->readers;
+		emitter->readers = reader->next;
+		free(reader);
+	}
+	free(emitter);
+}
+
+void xs_telemetry_emitter_destructor(void* data)
+{
+	if (data)
+		drop(data);
+}
+
+static void markEmitter(xsMachine* the, void* data, xsMarkRoot markRoot)
+{
+	Emitter* emitter = data;
+	if (emitter->clock)
+		(*markRoot)(the, emitter->clock);
+	(*markRoot)(the, emitter->names);
+	(*markRoot)(the, emitter->bytesOf);
+}
+
+/* Not to be read here: XS has given up the chunk. The emitter lives as long as its connections, which mark it. */
+void xs_telemetry_connection_destructor(void* data)
+{
+	(void)data;
+}
+
+static void markConnection(xsMachine* the, void* data, xsMarkRoot markRoot)
+{
+	Connection* connection = data;
+	if (connection->emitter)
+		(*markRoot)(the, connection->emitter->self);
+}
+
+void xs_telemetry_reader_destructor(void* data)
+{
+	Reader* reader = data;
+	Emitter* emitter;
+	if (!reader)
+		return;
+	emitter = reader->emitter;
+	/* An open reader goes on holding the ring, as one does that a script keeps. */
+	if (reader->isClosed)
+		free(reader);
+	drop(emitter);
+}
+
+static void markReader(xsMachine* the, void* data, xsMarkRoot markRoot)
+{
+	Reader* reader = data;
+	(*markRoot)(the, reader->emitter->self);
+}
+
+static const xsHostHooks emitterHooks = { .destructor = xs_telemetry_emitter_destructor, .marker = markEmitter };
+static const xsHostHooks connectionHooks = { .destructor = xs_telemetry_connection_destructor, .marker = markConnection };
+static const xsHostHooks readerHooks = { .destructor = xs_telemetry_reader_destructor, .marker = markReader };
+
+/* What `this` is; throws if it is something else. */
+static Emitter* emitterOf(xsMachine* the, xsSlot* slot)
+{
+	return xsmcGetHostDataValidate(*slot, (void*)&emitterHooks);
+}
+
+static Connection* connectionOf(xsMachine* the)
+{
+	return xsmcGetHostChunkValidate(xsThis, (void*)&connectionHooks);
+}
+
+static Reader* readerOf(xsMachine* the)
+{
+	return xsmcGetHostDataValidate(xsThis, (void*)&readerHooks);
+}
+
+/* ARGUMENTS */
+
+/* A whole number from 0 to `most`; less than 0 for everything else. */
+static int32_t whole(xsMachine* the, xsSlot* slot, int32_t most)
+{
+	xsType type = xsmcTypeOf(*slot);
+	int32_t value = -1;
+	if (type == xsIntegerType)
+		value = xsmcToInteger(*slot);
+	else if (type == xsNumberType) {
+		double number = xsmcToNumber(*slot);
+		if (number >= 0 && number <= most && number == (int32_t)number)
+			value = (int32_t)number;
+	}
+	return value <= most ? value : -1;
+}
+
+static uint32_t clientIdArgument(xsMachine* the, Emitter* emitter, xsSlot* slot)
+{
+	xsType type = xsmcTypeOf(*slot);
+	double number = type == xsIntegerType || type == xsNumberType ? xsmcToNumber(*slot) : -1;
+	uint32_t id = number > 0 ? number < 4294967296.0 ? (uint32_t)number : UINT32_MAX : 0;
+	if (number != id)
+		emitter->invalidArguments += emitter->isEnabled;
+	return id;
+}
+
+/** A text argument: a string of XS, or bytes if that is NULL. Both are where they are until XS allocates. */
+typedef struct {
+	const char* string;
+	const uint8_t* bytes;
+	xsUnsignedValue count;
+} Text;
+
+enum { NO_TEXT, EMPTY_TEXT, SOME_TEXT };
+
+/* What the argument is; one of a wrong type is none, and counted. */
+static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, int bytesToo, Text* text)
+{
+	xsSlot* slot;
+	xsType type;
+	if (xsmcArgc <= index)
+		return NO_TEXT;
+	slot = &xsArg(index);
+	type = xsmcTypeOf(*slot);
+	if (type == xsUndefinedType)
+		return NO_TEXT;
+	if (type == xsReferenceType && bytesToo) {
+		void* bytes;
+		slot = &xsResult;
+		*slot = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(index));
+		type = xsmcTypeOf(*slot);
+		if (type == xsReferenceType) {
+			xsmcGetBufferReadable(*slot, &bytes, &text->count);
+			text->string = NULL;
+			text->bytes = bytes;
+			return SOME_TEXT;
+		}
+	}
+	if (type == xsStringType) {
+		text->string = xsmcToString(*slot);
+		return *text->string ? SOME_TEXT : EMPTY_TEXT;
+	}
+	emitter->invalidArguments++;
+	return NO_TEXT;
+}
+
+/* EMISSION */
+
+static int32_t callClock(xsMachine* the, Emitter* emitter)
+{
+	xsResult = xsCallFunction0(xsReference(emitter->clock), xsUndefined);
+	return xsmcToInteger(xsResult);
+}
+
+static inline int32_t readClock(xsMachine* the, Emitter* emitter)
+{
+	return emitter->clock ? callClock(the, emitter) : (int32_t)modMilliseconds();
+}
+
+/* The record types of an event whose text is missing, empty, or there. */
+typedef struct {
+	uint8_t none;
+	uint8_t empty;
+	uint8_t some;
+	uint8_t mostBytes;
+} Types;
+
+static const Types connectTypes = { RECORD_WS_CONNECT, RECORD_WS_CONNECT_EMPTY_IP, RECORD_WS_CONNECT_IP, IP_MAX_BYTES };
+static const Types receiveTypes = { RECORD_MSG_RECV, RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY, RECORD_MSG_RECV_PAYLOAD_SUMMARY, PAYLOAD_SUMMARY_MAX_BYTES };
+static const Types sendTypes = { RECORD_MSG_SEND, RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY, RECORD_MSG_SEND_PAYLOAD_SUMMARY, PAYLOAD_SUMMARY_MAX_BYTES };
+
+static inline void put(Emitter* emitter, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch)
+{
+	uint32_t* record = telemetryRingPut(&emitter->ring, nowMs);
+	if (!record)
+		return;
+	record[1] = word1;
+	record[CLIENT_ID_WORD] = clientId;
+	record[CONN_EPOCH_WORD] = connEpoch;
+}
+
+/* Records an event that has a text at most. `fields` are the bits of word 1 beside the record type. */
+static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32_t fields, uint32_t clientId, uint32_t connEpoch, xsIntegerValue index)
+{
+	int32_t nowMs = readClock(the, emitter);
+	Text text;
+	int kind = textArgument(the, emitter, index, types != &connectTypes, &text);
+	if (kind != SOME_TEXT)
+		put(emitter, nowMs, fields | (kind == NO_TEXT ? types->none : types->empty), clientId, connEpoch);
+	else {
+		uint32_t slots = telemetrySlotsOf(types->some);
+		uint32_t* record = telemetryRingReserve(&emitter->ring, slots, nowMs);
+		if (record) {
+			uint8_t* to = (uint8_t*)(record + SLOT_WORDS);
+			uint32_t bytes;
+			record[1] = fields | types->some;
+			record[CLIENT_ID_WORD] = clientId;
+			record[CONN_EPOCH_WORD] = connEpoch;
+			bytes = text.string ? telemetryTextFromString(text.string, to, types->mostBytes)
+				: telemetryTextFromBytes(text.bytes, text.count, to, types->mostBytes);
+			memset(to + bytes, 0, (slots - 1) * SLOT_BYTES - bytes);
+		}
+	}
+	xsmcSetUndefined(xsResult); /* it may hold what the clock or bytesOf returned */
+}
+
+/* msg.recv or msg.send, with the message type as argument `first` and the payload behind it. */
+static void message(xsMachine* the, Connection* connection, const Types* types, uint32_t fields, xsIntegerValue first)
+{
+	Emitter* emitter = connection->emitter;
+	xsIntegerValue count = xsmcArgc - first;
+	int32_t token;
+	if (!emitter->isEnabled) {
+		emitter->suppressed++;
+		return;
+	}
+	token = count > 0 ? whole(the, &xsArg(first), (int32_t)emitter->tokens) : -1;
+	if (token >= 0)
+		fields |= (uint32_t)token << MSG_TYPE_SHIFT;
+	else
+		emitter->invalidArguments++;
+	if (count <= 1 && !emitter->clock)
+		put(emitter, (int32_t)modMilliseconds(), fields | types->none, connection->clientId, connection->connEpoch);
+	else
+		putText(the, emitter, types, fields, connection->clientId, connection->connEpoch, first + 1);
+}
+
+void xs_telemetry_received(xsMachine* the)
+{
+	message(the, connectionOf(the), &receiveTypes, RESULT_OK << RESULT_SHIFT | REASON_NONE << REASON_SHIFT, 0);
+}
+
+void xs_telemetry_sent(xsMachine* the)
+{
+	message(the, connectionOf(the), &sendTypes, 0, 0);
+}
+
+void xs_telemetry_rejected(xsMachine* the)
+{
+	Connection* connection = connectionOf(the);
+	int32_t reason = xsmcArgc > 0 ? whole(the, &xsArg(0), REASON_LAST) : -1;
+	if (reason > REASON_NONE) {
+		message(the, connection, &receiveTypes, RESULT_REJECTED << RESULT_SHIFT | (uint32_t)reason << REASON_SHIFT, 1);
+		return;
+	}
+	connection->emitter->suppressed++;
+	connection->emitter->invalidArguments += connection->emitter->isEnabled;
+}
+
+static void plain(xsMachine* the, uint32_t type)
+{
+	Connection* connection = connectionOf(the);
+	Emitter* emitter = connection->emitter;
+	uint32_t clientId = connection->clientId;
+	uint32_t connEpoch = connection->connEpoch;
+	if (!emitter->isEnabled) {
+		emitter->suppressed++;
+		return;
+	}
+	put(emitter, readClock(the, emitter), type, clientId, connEpoch);
+	if (emitter->clock)
+		xsmcSetUndefined(xsResult);
+}
+
+void xs_telemetry_connected(xsMachine* the)
+{
+	plain(the, RECORD_WS_CONNECTED);
+}
+
+void xs_telemetry_disconnected(xsMachine* the)
+{
+	plain(the, RECORD_WS_DISCONNECT);
+}
+
+/** new Connection(emitter, clientId, ip) */
+void xs_telemetry_connection(xsMachine* the)
+{
+	Emitter* emitter = emitterOf(the, &xsArg(0));
+	Connection* connection = xsmcSetHostChunk(xsThis, NULL, sizeof(Connection));
+	uint32_t clientId = clientIdArgument(the, emitter, &xsArg(1));
+	uint32_t connEpoch = emitter->connections;
+	if (connEpoch < LAST_CONN_EPOCH)
+		emitter->connections++;
+	*connection = (Connection){ emitter, clientId, connEpoch };
+	xsSetHostHooks(xsThis, &connectionHooks);
+	if (emitter->isEnabled)
+		putText(the, emitter, &connectTypes, 0, clientId, connEpoch, 2);
+	else
+		emitter->suppressed++;
+}
+
+/* THE EMITTER */
+
+/** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, names, bytesOf) */
+void xs_telemetry_emitter(xsMachine* the)
+{
+	uint32_t capacitySlots = (uint32_t)xsmcToInteger(xsArg(0));
+	size_t bytes = ((size_t)capacitySlots + MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
+	Emitter* emitter = calloc(1, sizeof(Emitter) + bytes);
+	double uptimeMs;
+	if (!emitter)
+		xsRangeError("capacityBytes: no memory for %u bytes", (unsigned)bytes);
+	emitter->holders = 1;
+	xsmcSetHostData(xsThis, emitter);
+	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
+	telemetryRingStart(&emitter->ring, emitter->words, capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)xsmcToNumber(xsArg(2)), (uint64_t)uptimeMs);
+	emitter->bootId = (uint64_t)xsmcToNumber(xsArg(4));
+	emitter->self = xsToReference(xsThis);
+	emitter->clock = xsToReference(xsArg(5));
+	emitter->names = xsToReference(xsArg(6));
+	emitter->bytesOf = xsToReference(xsArg(7));
+	xsSetHostHooks(xsThis, &emitterHooks);
+}
+
+void xs_telemetry_emitter_enable(xsMachine* the)
+{
+	emitterOf(the, &xsThis)->isEnabled = xsmcToBoolean(xsArg(0));
+}
+
+/** Tells how many token names there are. */
+void xs_telemetry_emitter_tokens(xsMachine* the)
+{
+	emitterOf(the, &xsThis)->tokens = (uint32_t)xsmcToInteger(xsArg(0));
+}
+
+/** Bytes of a name in a packet of tokens: exact up to MAX_TOKEN_BYTES, more than that for all that have more. */
+void xs_telemetry_emitter_utf8_bytes(xsMachine* the)
+{
+	uint8_t name[MAX_TOKEN_BYTES + 4];
+	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryTextFromString(xsmcToString(xsArg(0)), name, sizeof(name)));
+}
+
+/* The numbers that emitter.ts asks for. */
+enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS };
+
+static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
+{
+	TelemetryRing* ring = &emitter->ring;
+	uint64_t value = 0;
+	telemetryRingSettle(ring);
+	if (reader)
+		telemetryReaderCatchUp(reader, ring);
+	switch (xsmcToInteger(xsArg(0))) {
+	case EMITTED: value = ring->eventSeq; break;
+	case DRAINED: value = reader ? reader->drained : 0; break;
+	case OVERWRITTEN: value = reader ? reader->overwritten : ring->evictedEvents; break;
+	case DISCARDED: value = ring->discarded; break;
+	case SUPPRESSED: value = emitter->suppressed; break;
+	case INVALID_ARGUMENTS: value = emitter->invalidArguments; break;
+	}
+	xsmcSetNumber(xsResult, (double)value);
+}
+
+/** As the first open reader sees it. */
+void xs_telemetry_emitter_count(xsMachine* the)
+{
+	Emitter* emitter = emitterOf(the, &xsThis);
+	count(the, emitter, emitter->readers);
+}
+
+/* READERS */
+
+/* Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */
+static void protect(Emitter* emitter)
+{
+	uint64_t position = emitter->readers ? UINT64_MAX : emitter->ring.tail;
+	for (TelemetryReader* reader = emitter->readers; reader; reader = reader->next) {
+		if (reader->position < position)
+			position = reader->position;
+	}
+	telemetryRingProtect(&emitter->ring, position);
+}
+
+/** new Reader(emitter) */
+void xs_telemetry_reader(xsMachine* the)
+{
+	Emitter* emitter = emitterOf(the, &xsArg(0));
+	TelemetryReader** link = &emitter->readers;
+	Reader* reader = malloc(sizeof(Reader));
+	if (!reader)
+		xsRangeError("no memory for a reader");
+	telemetryRingSettle(&emitter->ring);
+	telemetryReaderStart(&reader->reader, &emitter->ring, emitter->bootId, emitter->readersMade++);
+	reader->emitter = emitter;
+	reader->isClosed = 0;
+	while (*link)
+		link = &(*link)->next;
+	*link = &reader->reader;
+	protect(emitter);
+	emitter->holders++;
+	xsmcSetHostData(xsThis, reader);
+	xsSetHostHooks(xsThis, &readerHooks);
+}
+
+void xs_telemetry_reader_close(xsMachine* the)
+{
+	Reader* reader = readerOf(the);
+	Emitter* emitter = reader->emitter;
+	TelemetryReader** link = &emitter->readers;
+	if (reader->isClosed)
+		return;
+	reader->isClosed = 1;
+	while (*link != &reader->reader)
+		link = &(*link)->next;
+	*link = reader->reader.next;
+	telemetryRingSettle(&emitter->ring);
+	protect(emitter);
+}
+
+void xs_telemetry_reader_count(xsMachine* the)
+{
+	Reader* reader = readerOf(the);
+	count(the, reader->emitter, &reader->reader);
+}
+
+/* All names that fit, from the first one not yet sent. The names are strings in an array that no script sees. */
+static uint32_t tokenPacket(xsMachine* the, Reader* reader, uint8_t* to, uint32_t mostBytes)
+{
+	Emitter* emitter = reader->emitter;
+	uint32_t end = PACKET_HEADER_BYTES;
+	xsVar(0) = xsReference(emitter->names);
+	while (reader->reader.tokensSent < emitter->tokens) {
+		uint8_t name[MAX_TOKEN_BYTES];
+		uint32_t token = reader->reader.tokensSent + 1;
+		uint32_t length;
+		xsmcGetIndex(xsVar(1), xsVar(0), token - 1);
+		length = telemetryTextFromString(xsmcToString(xsVar(1)), name, MAX_TOKEN_BYTES);
+		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > mostBytes)
+			break;
+		to[end] = (uint8_t)token;
+		to[end + 1] = (uint8_t)(token >> 8);
+		to[end + 2] = (uint8_t)length;
+		to[end + 3] = 0;
+		memcpy(to + end + TOKEN_ENTRY_HEADER_BYTES, name, length);
+		end += TOKEN_ENTRY_HEADER_BYTES + length;
+		reader->reader.tokensSent = token;
+	}
+	return telemetryTokenPacket(&reader->reader, &emitter->ring, to, end);
+}
+
+/** next(buffer) */
+void xs_telemetry_reader_next(xsMachine* the)
+{
+	Reader* reader = readerOf(the);
+	Emitter* emitter = reader->emitter;
+	TelemetryRing* ring = &emitter->ring;
+	int32_t nowMs = reader->isClosed ? 0 : readClock(the, emitter);
+	void* to;
+	xsUnsignedValue size = 0;
+	uint32_t bytes = 0;
+	xsmcVars(2);
+	if (xsmcArgc < 1)
+		xsTypeError("buffer must be a Uint8Array");
+	/* Only now: a script's clock may have moved the buffer, or detached it, or closed this reader. */
+	xsVar(0) = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(0));
+	if (xsmcTypeOf(xsVar(0)) == xsUndefinedType || xsmcIsInstanceOf(xsArg(0), xsArrayBufferPrototype))
+		xsTypeError("buffer must be a Uint8Array");
+	if (xsmcTypeOf(xsVar(0)) == xsReferenceType)
+		xsmcGetBufferWritable(xsVar(0), &to, &size);
+	if (size < MIN_PACKET_BUFFER_BYTES)
+		xsRangeError("buffer must have at least %d bytes, has %d", MIN_PACKET_BUFFER_BYTES, (int)size);
+	if (!reader->isClosed) {
+		telemetryRingTick(ring, nowMs);
+		telemetryReaderCatchUp(&reader->reader, ring);
+		if (reader->reader.position != ring->head) {
+			if (size > MAX_PACKET_BYTES)
+				size = MAX_PACKET_BYTES;
+			if (reader->reader.tokensSent < emitter->tokens)
+				bytes = tokenPacket(the, reader, to, size);
+			else {
+				bytes = telemetryDataPacket(&reader->reader, ring, to, size);
+				protect(emitter);
+			}
+		}
+	}
+	xsmcSetInteger(xsResult, (xsIntegerValue)bytes);
+}

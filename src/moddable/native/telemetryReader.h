@@ -1,0 +1,36 @@
+/* Readers of a ring, and the packets they make: the C form of src/reader.ts. Includes nothing of XS. */
+#ifndef telemetryReader_h
+#define telemetryReader_h
+
+#include "telemetryRing.h"
+
+typedef struct TelemetryReader TelemetryReader;
+struct TelemetryReader {
+	TelemetryReader* next; /* made after this one, of the same ring */
+	uint64_t position;
+	uint64_t eventSeq;
+	uint64_t drained;
+	uint64_t overwritten;
+	uint64_t refusedSeen; /* refused events told by records that this reader has passed */
+	uint64_t lastTimeMs; /* of the last record read */
+	uint64_t bootId;
+	uint64_t dataPackets;
+	uint64_t tokenPackets;
+	uint32_t tokensSent;
+	uint32_t number;
+	uint8_t follows; /* the next record follows the last one read */
+};
+
+/** Begins at the oldest record in the ring, which must be settled. */
+void telemetryReaderStart(TelemetryReader* reader, TelemetryRing* ring, uint64_t bootId, uint32_t number);
+
+/** Goes to the oldest record if what this reader would have read next was overwritten. The ring must be settled. */
+void telemetryReaderCatchUp(TelemetryReader* reader, TelemetryRing* ring);
+
+/** Writes a packet of records, of which one at least waits, into `to`: at most `mostBytes`, 256 or more. Returns its bytes. */
+uint32_t telemetryDataPacket(TelemetryReader* reader, TelemetryRing* ring, uint8_t* to, uint32_t mostBytes);
+
+/** Writes the header of a packet of tokens whose entries stand behind it already; returns the packet's bytes. */
+uint32_t telemetryTokenPacket(TelemetryReader* reader, const TelemetryRing* ring, uint8_t* to, uint32_t contentBytes);
+
+#endif

@@ -1,0 +1,215 @@
+#include <stddef.h>
+
+#include "telemetryRing.h"
+#include "telemetryLayout.h"
+
+static const uint8_t recordSlots[] = RECORD_SLOTS;
+
+uint32_t telemetrySlotsOf(uint32_t recordType)
+{
+	return recordType < sizeof(recordSlots) ? recordSlots[recordType] : 1;
+}
+
+static uint32_t recordType(const uint32_t* record)
+{
+	return record[1] & 0xff;
+}
+
+void telemetryRingSettle(TelemetryRing* ring)
+{
+	uint32_t written = (uint32_t)(ring->at - ring->counted) / SLOT_WORDS;
+	if (written == 0)
+		return;
+	ring->counted = ring->at;
+	ring->head += written;
+	ring->eventSeq += written;
+	ring->lowMs = ring->recordLowMs = (int32_t)ring->at[-SLOT_WORDS];
+	if (ring->head - ring->tail > ring->capacitySlots) {
+		uint64_t tail = ring->head - ring->capacitySlots;
+		ring->evictedEvents += tail - ring->tail;
+		ring->tail = tail;
+	}
+}
+
+static void advance(TelemetryRing* ring, int32_t nowMs)
+{
+	if (ring->lowMs < 0 && nowMs >= 0)
+		ring->highMs++;
+	ring->lowMs = nowMs;
+}
+
+static void close(TelemetryRing* ring)
+{
+	ring->end = ring->at;
+}
+
+/* How far records of one slot may go without asking: a pending loss comes first, and so does what is not plain. */
+static void open(TelemetryRing* ring)
+{
+	uint64_t room = ring->capacitySlots - (ring->head - ring->tail);
+	uint32_t left = (uint32_t)(ring->wordsEnd - ring->at) / SLOT_WORDS;
+	if (ring->tail >= ring->plainFrom) {
+		uint64_t bound = ring->protectedFrom < ring->head ? ring->protectedFrom : ring->head;
+		if (bound > ring->tail)
+			room += bound - ring->tail;
+	}
+	ring->end = ring->at + (room < left ? (uint32_t)room : left) * SLOT_WORDS;
+}
+
+static int makeRoom(TelemetryRing* ring, uint32_t slots)
+{
+	while (ring->capacitySlots - (ring->head - ring->tail) < slots) {
+		const uint32_t* record = telemetryRingAt(ring, ring->tail);
+		uint32_t type = recordType(record);
+		if (ring->tail >= ring->protectedFrom)
+			return 0;
+		if (type == RECORD_LOST)
+			ring->evictedRefused += readU64(record + 2);
+		else if (type != RECORD_TIME_JUMP)
+			ring->evictedEvents++;
+		ring->tail += telemetrySlotsOf(type);
+	}
+	return 1;
+}
+
+/* Takes slots that there is room for, and stores the time. */
+static uint32_t* take(TelemetryRing* ring, uint32_t slots)
+{
+	uint32_t* record = ring->at < ring->wordsEnd ? ring->at : ring->words;
+	if (ring->highMs != ring->recordHighMs) {
+		ring->recordHighMs = ring->highMs;
+		ring->sameHighFrom = ring->head;
+	}
+	ring->head += slots;
+	ring->at = record + slots * SLOT_WORDS;
+	if (ring->at >= ring->wordsEnd)
+		ring->at -= ring->capacitySlots * SLOT_WORDS;
+	ring->counted = ring->at;
+	ring->recordLowMs = ring->lowMs;
+	record[0] = (uint32_t)ring->lowMs;
+	return record;
+}
+
+static void takeInternal(TelemetryRing* ring, uint32_t type, uint64_t value)
+{
+	uint32_t* record = take(ring, 1);
+	record[1] = type;
+	writeU64(record + 2, value);
+	ring->plainFrom = ring->head;
+}
+
+static uint64_t uptimeMs(const TelemetryRing* ring)
+{
+	return (uint64_t)ring->highMs << 32 | (uint32_t)ring->lowMs;
+}
+
+static uint64_t newestMs(const TelemetryRing* ring)
+{
+	return (uint64_t)ring->recordHighMs << 32 | (uint32_t)ring->recordLowMs;
+}
+
+/* Writes the internal records that must precede a record of `slots`; 0, and nothing written, if there is no room. */
+static int precede(TelemetryRing* ring, uint32_t slots)
+{
+	uint64_t idleMs = uptimeMs(ring) - newestMs(ring);
+	int jumped = idleMs >= TIME_JUMP_MS;
+	if (!makeRoom(ring, slots + (jumped ? 1 : 0) + (ring->lostPending ? 1 : 0)))
+		return 0;
+	if (jumped)
+		takeInternal(ring, RECORD_TIME_JUMP, idleMs);
+	if (ring->lostPending) {
+		takeInternal(ring, RECORD_LOST, ring->lostPending);
+		ring->lostPending = 0;
+	}
+	return 1;
+}
+
+uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowMs)
+{
+	uint32_t* record;
+	telemetryRingSettle(ring);
+	ring->eventSeq++;
+	advance(ring, nowMs);
+	if (!precede(ring, slots)) {
+		ring->discarded++;
+		ring->lostPending++;
+		close(ring);
+		return NULL;
+	}
+	record = take(ring, slots);
+	if (slots > 1)
+		ring->plainFrom = ring->head;
+	open(ring);
+	return record;
+}
+
+void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
+{
+	telemetryRingSettle(ring);
+	advance(ring, nowMs);
+	if (ring->lostPending) {
+		precede(ring, 0);
+		close(ring);
+	}
+	/* In another half than the newest record, the next one may have to say more than its time. */
+	if (ring->highMs != ring->recordHighMs || (ring->lowMs ^ ring->recordLowMs) < 0)
+		close(ring);
+}
+
+void telemetryRingProtect(TelemetryRing* ring, uint64_t position)
+{
+	if (!ring->discards)
+		return;
+	ring->protectedFrom = position;
+	close(ring);
+}
+
+uint32_t* telemetryRingAt(const TelemetryRing* ring, uint64_t position)
+{
+	/* A record at the head or before it, but not before the tail: no division of 64 bits. */
+	uint32_t back = (uint32_t)(ring->head - position) * SLOT_WORDS;
+	uint32_t ahead = (uint32_t)(ring->at - ring->words);
+	return ring->words + (back <= ahead ? ahead - back : ahead + ring->capacitySlots * SLOT_WORDS - back);
+}
+
+uint64_t telemetryElapsedMs(uint32_t previousLowMs, const uint32_t* record)
+{
+	return recordType(record) == RECORD_TIME_JUMP ? readU64(record + 2) : (uint32_t)(record[0] - previousLowMs);
+}
+
+uint64_t telemetryRingTimeAt(const TelemetryRing* ring, uint64_t position)
+{
+	const uint32_t* record = telemetryRingAt(ring, position);
+	uint64_t time;
+	if (position >= ring->sameHighFrom)
+		return (uint64_t)ring->recordHighMs << 32 | record[0];
+	time = newestMs(ring);
+	for (;;) {
+		uint32_t previousLowMs = record[0];
+		position += telemetrySlotsOf(recordType(record));
+		if (position >= ring->head)
+			return time;
+		record = telemetryRingAt(ring, position);
+		time -= telemetryElapsedMs(previousLowMs, record);
+	}
+}
+
+void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacitySlots, int discards, uint64_t eventSeq, uint64_t uptimeMs)
+{
+	*ring = (TelemetryRing){
+		.at = words,
+		.end = words, /* the first record asks */
+		.lowMs = (int32_t)(uint32_t)uptimeMs,
+		.words = words,
+		.wordsEnd = words + capacitySlots * SLOT_WORDS,
+		.counted = words,
+		.capacitySlots = capacitySlots,
+		.discards = (uint32_t)discards,
+		.protectedFrom = discards ? 0 : UINT64_MAX,
+		.eventSeq = eventSeq,
+		.evictedEvents = eventSeq,
+		.highMs = (uint32_t)(uptimeMs >> 32),
+		.recordHighMs = (uint32_t)(uptimeMs >> 32),
+		.recordLowMs = (int32_t)(uint32_t)uptimeMs,
+	};
+}

@@ -1,0 +1,90 @@
+/*
+ * The ring of src/emitter.ts in C: the same slots, the same rules, told there. This file includes nothing of XS.
+ */
+#ifndef telemetryRing_h
+#define telemetryRing_h
+
+#include <stdint.h>
+
+#define SLOT_WORDS 4
+
+typedef struct {
+	/* All that a record of one slot needs; see ringPut. */
+	uint32_t* at; /* where the next record goes */
+	uint32_t* end; /* up to here nothing but the clock is to be asked */
+	int32_t lowMs; /* low half of the uptime, as the clock read when the ring was last settled */
+
+	uint32_t* words;
+	uint32_t* wordsEnd; /* behind the last slot; the spare slots follow */
+	uint32_t* counted; /* records from here to `at` are not yet in the figures below */
+	uint32_t capacitySlots;
+	uint32_t discards; /* policy "discard" */
+
+	/* Slots since boot. */
+	uint64_t head;
+	uint64_t tail;
+	uint64_t plainFrom; /* from here on each record is an event of one slot */
+	uint64_t sameHighFrom; /* from here on the upper half of time is the same */
+	uint64_t protectedFrom; /* not to be evicted from here on; UINT64_MAX under "overwrite" */
+
+	/* Events since boot. */
+	uint64_t eventSeq;
+	uint64_t evictedEvents;
+	uint64_t evictedRefused;
+	uint64_t discarded;
+	uint64_t lostPending; /* refused, and no record tells of them yet */
+
+	uint32_t highMs;
+	uint32_t recordHighMs; /* of the newest record, or of the start */
+	int32_t recordLowMs;
+} TelemetryRing;
+
+/** Starts a ring over `(capacitySlots + MAX_RECORD_SLOTS - 1) * 16` bytes, which are zero and aligned to 4. */
+void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacitySlots, int discards, uint64_t eventSeq, uint64_t uptimeMs);
+
+/** Counts an event, makes room, stores its time. Returns the record, NULL if the event was refused. */
+uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowMs);
+
+/** Takes a reading of the clock, and tells a pending loss if there is room; every reader calls it before it reads. */
+void telemetryRingTick(TelemetryRing* ring, int32_t nowMs);
+
+/** Brings the figures up to date. They may be read until the next event. */
+void telemetryRingSettle(TelemetryRing* ring);
+
+/** Under "discard": nothing from this position on may be evicted. */
+void telemetryRingProtect(TelemetryRing* ring, uint64_t position);
+
+uint32_t* telemetryRingAt(const TelemetryRing* ring, uint64_t position);
+
+/** Time in ms since boot of the record at a position; walks to the head if the position lies before sameHighFrom. */
+uint64_t telemetryRingTimeAt(const TelemetryRing* ring, uint64_t position);
+
+/** From a record with this low half of time to the record that follows it. */
+uint64_t telemetryElapsedMs(uint32_t previousLowMs, const uint32_t* record);
+
+uint32_t telemetrySlotsOf(uint32_t recordType);
+
+static inline uint64_t readU64(const uint32_t* words)
+{
+	return (uint64_t)words[1] << 32 | words[0];
+}
+
+static inline void writeU64(uint32_t* words, uint64_t value)
+{
+	words[0] = (uint32_t)value;
+	words[1] = (uint32_t)(value >> 32);
+}
+
+/** telemetryRingReserve of one slot; the common case in place. */
+static inline uint32_t* telemetryRingPut(TelemetryRing* ring, int32_t nowMs)
+{
+	uint32_t* record = ring->at;
+	if (record < ring->end && (nowMs ^ ring->lowMs) >= 0) {
+		ring->at = record + SLOT_WORDS;
+		record[0] = (uint32_t)nowMs;
+		return record;
+	}
+	return telemetryRingReserve(ring, 1, nowMs);
+}
+
+#endif

@@ -1,0 +1,7 @@
+// What XS's compiler knows and @moddable/typings 5.6 does not.
+
+/** A base class whose instances are host objects with this destructor in C. */
+declare function Native(name: string): new () => object;
+
+/** A function in C. */
+declare function native(name: string): (...args: unknown[]) => unknown;

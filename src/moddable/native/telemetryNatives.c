@@ -28,6 +28,7 @@ typedef struct {
 	uint64_t bootId;
 	TelemetryReader* readers; /* those that are open, the oldest first */
 	uint32_t isEnabled;
+	uint32_t isQuick; /* isEnabled, and the clock is the platform's */
 	uint32_t tokens; /* how many names there are */
 	uint32_t connections;
 	uint32_t readersMade;
@@ -156,11 +157,10 @@ static uint32_t clientIdArgument(xsMachine* the, Emitter* emitter, xsSlot* slot)
 	return id;
 }
 
-/** A text argument: a string of XS, or bytes if that is NULL. Both are where they are until XS allocates. */
+/** A text argument, as telemetryText takes it. It is where it is until XS allocates. */
 typedef struct {
-	const char* string;
-	const uint8_t* bytes;
-	xsUnsignedValue count;
+	const uint8_t* from;
+	const uint8_t* last;
 } Text;
 
 enum { NO_TEXT, EMPTY_TEXT, SOME_TEXT };
@@ -178,19 +178,21 @@ static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, 
 		return NO_TEXT;
 	if (type == xsReferenceType && bytesToo) {
 		void* bytes;
+		xsUnsignedValue size;
 		slot = &xsResult;
 		*slot = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(index));
 		type = xsmcTypeOf(*slot);
 		if (type == xsReferenceType) {
-			xsmcGetBufferReadable(*slot, &bytes, &text->count);
-			text->string = NULL;
-			text->bytes = bytes;
+			xsmcGetBufferReadable(*slot, &bytes, &size);
+			text->from = bytes;
+			text->last = text->from + size;
 			return SOME_TEXT;
 		}
 	}
 	if (type == xsStringType) {
-		text->string = xsmcToString(*slot);
-		return *text->string ? SOME_TEXT : EMPTY_TEXT;
+		text->from = (const uint8_t*)xsmcToString(*slot);
+		text->last = NULL;
+		return *text->from ? SOME_TEXT : EMPTY_TEXT;
 	}
 	emitter->invalidArguments++;
 	return NO_TEXT;
@@ -216,6 +218,8 @@ typedef struct {
 	uint8_t some;
 	uint8_t mostBytes;
 } Types;
+
+#define RECEIVED (RESULT_OK << RESULT_SHIFT | REASON_NONE << REASON_SHIFT)
 
 static const Types connectTypes = { RECORD_WS_CONNECT, RECORD_WS_CONNECT_EMPTY_IP, RECORD_WS_CONNECT_IP, IP_MAX_BYTES };
 static const Types receiveTypes = { RECORD_MSG_RECV, RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY, RECORD_MSG_RECV_PAYLOAD_SUMMARY, PAYLOAD_SUMMARY_MAX_BYTES };
@@ -248,9 +252,12 @@ static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32
 			record[1] = fields | types->some;
 			record[CLIENT_ID_WORD] = clientId;
 			record[CONN_EPOCH_WORD] = connEpoch;
-			bytes = text.string ? telemetryTextFromString(text.string, to, types->mostBytes)
-				: telemetryTextFromBytes(text.bytes, text.count, to, types->mostBytes);
-			memset(to + bytes, 0, (slots - 1) * SLOT_BYTES - bytes);
+			bytes = telemetryText(text.from, text.last, to, types->mostBytes);
+			/* Zeros to the next word, and words from there: a C library's memset may go byte by byte. */
+			for (; bytes & 3; bytes++)
+				to[bytes] = 0;
+			for (bytes /= 4; bytes < (slots - 1) * SLOT_WORDS; bytes++)
+				record[SLOT_WORDS + bytes] = 0;
 		}
 	}
 	xsmcSetUndefined(xsResult); /* it may hold what the clock or bytesOf returned */
@@ -271,20 +278,33 @@ static void message(xsMachine* the, Connection* connection, const Types* types, 
 		fields |= (uint32_t)token << MSG_TYPE_SHIFT;
 	else
 		emitter->invalidArguments++;
-	if (count <= 1 && !emitter->clock)
-		put(emitter, (int32_t)modMilliseconds(), fields | types->none, connection->clientId, connection->connEpoch);
-	else
-		putText(the, emitter, types, fields, connection->clientId, connection->connEpoch, first + 1);
+	putText(the, emitter, types, fields, connection->clientId, connection->connEpoch, first + 1);
+}
+
+/* message(token, payload), the common case in a few instructions: a token, no payload, the platform's clock. */
+static void quickMessage(xsMachine* the, const Types* types, uint32_t fields)
+{
+	Connection* connection = xsmcGetHostChunkValidate(xsThis, (void*)&connectionHooks);
+	Emitter* emitter = connection->emitter;
+	if (emitter->isQuick && xsmcArgc == 1 && xsmcTypeOf(xsArg(0)) == xsIntegerType) {
+		uint32_t token = (uint32_t)xsmcToInteger(xsArg(0));
+		if (token <= emitter->tokens) {
+			fields |= types->none | token << MSG_TYPE_SHIFT;
+			put(emitter, (int32_t)modMilliseconds(), fields, connection->clientId, connection->connEpoch);
+			return;
+		}
+	}
+	message(the, connection, types, fields, 0);
 }
 
 void xs_telemetry_received(xsMachine* the)
 {
-	message(the, connectionOf(the), &receiveTypes, RESULT_OK << RESULT_SHIFT | REASON_NONE << REASON_SHIFT, 0);
+	quickMessage(the, &receiveTypes, RECEIVED);
 }
 
 void xs_telemetry_sent(xsMachine* the)
 {
-	message(the, connectionOf(the), &sendTypes, 0, 0);
+	quickMessage(the, &sendTypes, 0);
 }
 
 void xs_telemetry_rejected(xsMachine* the)
@@ -366,7 +386,9 @@ void xs_telemetry_emitter(xsMachine* the)
 
 void xs_telemetry_emitter_enable(xsMachine* the)
 {
-	emitterOf(the, &xsThis)->isEnabled = xsmcToBoolean(xsArg(0));
+	Emitter* emitter = emitterOf(the, &xsThis);
+	emitter->isEnabled = xsmcToBoolean(xsArg(0));
+	emitter->isQuick = emitter->isEnabled && !emitter->clock;
 }
 
 /** Tells how many token names there are. */
@@ -379,7 +401,7 @@ void xs_telemetry_emitter_tokens(xsMachine* the)
 void xs_telemetry_emitter_utf8_bytes(xsMachine* the)
 {
 	uint8_t name[MAX_TOKEN_BYTES + 4];
-	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryTextFromString(xsmcToString(xsArg(0)), name, sizeof(name)));
+	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryText((const uint8_t*)xsmcToString(xsArg(0)), NULL, name, sizeof(name)));
 }
 
 /* The numbers that emitter.ts asks for. */
@@ -476,7 +498,7 @@ static uint32_t tokenPacket(xsMachine* the, Reader* reader, uint8_t* to, uint32_
 		uint32_t token = reader->reader.tokensSent + 1;
 		uint32_t length;
 		xsmcGetIndex(xsVar(1), xsVar(0), token - 1);
-		length = telemetryTextFromString(xsmcToString(xsVar(1)), name, MAX_TOKEN_BYTES);
+		length = telemetryText((const uint8_t*)xsmcToString(xsVar(1)), NULL, name, MAX_TOKEN_BYTES);
 		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > mostBytes)
 			break;
 		to[end] = (uint8_t)token;

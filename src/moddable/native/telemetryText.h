@@ -1,19 +1,16 @@
-/* Text on its way into a record: valid UTF-8 without U+0000, cut at a code point. Includes nothing of XS. */
+/* Text on its way into a record. Includes nothing of XS. */
 #ifndef telemetryText_h
 #define telemetryText_h
 
 #include <stdint.h>
 
 /**
- * Copies a string of XS, at most `most` bytes. Lone surrogates and U+0000 become U+FFFD before the cut. Returns the bytes written.
- * XS keeps U+0000 as C0 80, so that a string ends at its first zero byte, and half a surrogate pair as three bytes.
+ * Copies text, at most `most` bytes, as valid UTF-8 without U+0000, cut at a code point. Returns the bytes written.
+ *
+ * `last` NULL: a string of XS, which ends at its first zero byte. There U+0000 is C0 80, and half a surrogate pair three
+ * bytes; both become U+FFFD, a pair its character. Else the bytes up to `last`, of which each maximal invalid subsequence
+ * (WHATWG Encoding), and each zero, becomes U+FFFD. All before the cut.
  */
-uint32_t telemetryTextFromString(const char* from, uint8_t* to, uint32_t most);
-
-/**
- * Copies bytes, at most `most`. Each maximal invalid subsequence (WHATWG Encoding), and U+0000, becomes U+FFFD before the cut.
- * Returns the bytes written.
- */
-uint32_t telemetryTextFromBytes(const uint8_t* from, uint32_t count, uint8_t* to, uint32_t most);
+uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* to, uint32_t most);
 
 #endif

@@ -99,8 +99,11 @@ export function createEmitter(settings: EmitterSettings): Emitter {
 
   const readers: RingReader[] = [];
   let readersMade = 0;
-  const tokens = new TokenTable(messageTypes, (name) => encode(name, payloadBytes));
+  const tokens = new TokenTable(messageTypes);
   let tokenCount = 0;
+  // The last tokens found to be some: messages of one type come in runs (docs/performance.md), and the check is dear.
+  let lastReceived = 0;
+  let lastSent = 0;
   let connections = 0;
   let suppressed = 0;
   let invalidArguments = 0;
@@ -133,9 +136,6 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     if (low < 0 && now >= 0) high++;
     low = now;
   }
-
-  /** Whether the next record may have to say more than its time: it is in another half of the clock than the newest. */
-  const isOtherHalf = () => high !== recordHigh || (low ^ recordLow) < 0;
 
   function makeRoom(slots: number): boolean {
     while (capacitySlots - (head - tail) < slots) {
@@ -194,9 +194,10 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     eventSeq++;
     if ((now ^ low) < 0) advance(now);
     low = now;
-    if (
-      lostPending > 0 || isOtherHalf() ? !precede(slots) : capacitySlots - (head - tail) < slots && !makeRoom(slots)
-    ) {
+    let isRefused = false;
+    if (lostPending > 0 || high !== recordHigh || (now ^ recordLow) < 0) isRefused = !precede(slots);
+    else if (capacitySlots - (head - tail) < slots) isRefused = !makeRoom(slots);
+    if (isRefused) {
       discarded++;
       lostPending++;
       gate.enable(); // whoever can write keeps the gate
@@ -206,13 +207,15 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     if (slots > 1) {
       plainFrom = head;
       end = at;
-    } else {
-      let room = capacitySlots - (head - tail);
-      if (tail >= plainFrom && protectedFrom > tail) room += Math.min(protectedFrom, head) - tail;
-      end = at + room * SLOT_WORDS;
-      if (end > capacityWords) end = capacityWords;
-    }
+    } else open();
     return word;
+  }
+
+  /** Opens a stretch as far as records of one slot need not ask. */
+  function open(): void {
+    let room = capacitySlots - (head - tail);
+    if (tail >= plainFrom && protectedFrom > tail) room += Math.min(protectedFrom, head) - tail;
+    end = Math.min(at + room * SLOT_WORDS, capacityWords);
   }
 
   /** Records an event of one slot: its word 1, and words 2 and 3 as the number whose bits they are, which is not NaN. */
@@ -240,19 +243,24 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     words.copyWithin(word, draftWord, draftWord + slots * SLOT_WORDS);
   }
 
-  /** msg.recv or msg.send, whatever it is given. The three are word 1 without a payload, with an empty one, with one. */
-  function message(none: number, empty: number, some: number, identity: number, type: unknown, payload: unknown): void {
+  /** A token in use; 0, and counted, for everything else. */
+  function tokenOf(value: unknown): number {
+    if (typeof value === "number" && value === (value & 0xffff) && value <= tokenCount) return value;
+    if (enabled) invalidArguments++;
+    return 0;
+  }
+
+  /** msg.recv or msg.send with a token in use. The three are word 1 without a payload, with an empty one, with one. */
+  function message(none: number, empty: number, some: number, identity: number, token: number, payload: unknown): void {
     if (!enabled) {
       suppressed++;
       return;
     }
-    let typeBits = 0;
-    if (typeof type === "number" && type === (type & 0xffff) && type <= tokenCount) typeBits = type << MSG_TYPE_SHIFT;
-    else invalidArguments++;
     const length =
       typeof payload === "string" ? encode(payload, payloadBytes) : payload === undefined ? -1 : encodeBytes(payload);
-    if (length > 0) putText(RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, some | typeBits, identity);
-    else put((length < 0 ? none : empty) | typeBits, identity);
+    const type = token << MSG_TYPE_SHIFT;
+    if (length > 0) putText(RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, some | type, identity);
+    else put((length < 0 ? none : empty) | type, identity);
   }
 
   /** Puts a payload that is no string into the text. Returns its bytes; -1, and counted, if it is no bytes either. */
@@ -274,45 +282,41 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     // goes in any case; if it is in another half of the clock, the slow way stores it again, behind what has to be said.
 
     received(messageType: number, payload?: Payload): void {
+      if (messageType !== lastReceived) lastReceived = tokenOf(messageType);
       if (payload === undefined)
-        if (typeof messageType === "number")
-          if (messageType === (messageType & 0xffff))
-            if (messageType <= tokenCount)
-              if (at < end)
-                if (((words[at] = clock()) ^ low) >= 0) {
-                  words[at + 1] = RECORD_MSG_RECV | RECEIVED | (messageType << MSG_TYPE_SHIFT);
-                  identities[at >> 1] = this.#identity;
-                  at += SLOT_WORDS;
-                  return;
-                } else end = CLOCK_READ;
+        if (at < end)
+          if (((words[at] = clock()) ^ low) >= 0) {
+            words[at + 1] = RECORD_MSG_RECV | RECEIVED | (lastReceived << MSG_TYPE_SHIFT);
+            identities[at >> 1] = this.#identity;
+            at += SLOT_WORDS;
+            return;
+          } else end = CLOCK_READ;
       message(
         RECORD_MSG_RECV | RECEIVED,
         RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY | RECEIVED,
         RECORD_MSG_RECV_PAYLOAD_SUMMARY | RECEIVED,
         this.#identity,
-        messageType,
+        lastReceived,
         payload,
       );
     }
 
     sent(messageType: number, payload?: Payload): void {
+      if (messageType !== lastSent) lastSent = tokenOf(messageType);
       if (payload === undefined)
-        if (typeof messageType === "number")
-          if (messageType === (messageType & 0xffff))
-            if (messageType <= tokenCount)
-              if (at < end)
-                if (((words[at] = clock()) ^ low) >= 0) {
-                  words[at + 1] = RECORD_MSG_SEND | (messageType << MSG_TYPE_SHIFT);
-                  identities[at >> 1] = this.#identity;
-                  at += SLOT_WORDS;
-                  return;
-                } else end = CLOCK_READ;
+        if (at < end)
+          if (((words[at] = clock()) ^ low) >= 0) {
+            words[at + 1] = RECORD_MSG_SEND | (lastSent << MSG_TYPE_SHIFT);
+            identities[at >> 1] = this.#identity;
+            at += SLOT_WORDS;
+            return;
+          } else end = CLOCK_READ;
       message(
         RECORD_MSG_SEND,
         RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY,
         RECORD_MSG_SEND_PAYLOAD_SUMMARY,
         this.#identity,
-        messageType,
+        lastSent,
         payload,
       );
     }
@@ -335,7 +339,7 @@ export function createEmitter(settings: EmitterSettings): Emitter {
           RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY | rejected,
           RECORD_MSG_RECV_PAYLOAD_SUMMARY | rejected,
           this.#identity,
-          messageType,
+          tokenOf(messageType),
           payload,
         );
       } else {
@@ -360,37 +364,38 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     words,
     head,
     tail,
-    eventSeq,
     evictedEvents,
     evictedRefused,
-    discarded,
     plainFrom,
     sameHighFrom,
     highMs: 0,
     tick() {
-      settle();
+      if (at !== counted) settle();
       const now = clock();
       if ((now ^ low) < 0) advance(now);
       low = now;
       if (lostPending > 0) {
         precede(0);
-        end = at;
+        gate.enable();
       }
-      if (isOtherHalf()) end = at;
+      // In another half than the newest record, the next one may have to say more than its time.
+      if (high !== recordHigh || (now ^ recordLow) < 0) gate.enable();
       ring.settle();
     },
     settle() {
-      settle();
+      if (at !== counted) settle();
+      if (tail !== ring.tail) {
+        ring.tail = tail;
+        ring.evictedEvents = evictedEvents;
+        ring.evictedRefused = evictedRefused;
+      }
       ring.head = head;
-      ring.tail = tail;
-      ring.eventSeq = eventSeq;
-      ring.evictedEvents = evictedEvents;
-      ring.evictedRefused = evictedRefused;
-      ring.discarded = discarded;
       ring.plainFrom = plainFrom;
       ring.sameHighFrom = sameHighFrom;
       ring.highMs = recordHigh * TWO_TO_32;
     },
+    eventSeq: () => eventSeq,
+    discarded: () => discarded,
     nowMs,
     newestMs,
     moved: protect,
@@ -433,7 +438,7 @@ export function createEmitter(settings: EmitterSettings): Emitter {
         invalidArguments++;
         return 0;
       }
-      const token = tokens.intern(name);
+      const token = tokens.intern(name, text);
       tokenCount = tokens.count;
       if (token >= 0) return token;
       unlistedTypes++;

@@ -27,6 +27,7 @@ import {
   STREAM_TOKENS,
   TOKEN_ENTRY_HEADER_BYTES,
   TOKEN_REPEAT_PACKETS,
+  TWO_TO_32,
   WIRE_FORMAT,
 } from "./packet-layout.ts";
 import { elapsedMs, type Ring, readU64, slotsOf, timeAt, wordAt, writeU64 } from "./ring.ts";
@@ -35,6 +36,7 @@ import type { TokenTable } from "./tokens.ts";
 
 const HEADER_WORDS = PACKET_HEADER_BYTES / 4;
 const SLOT_WORDS = SLOT_BYTES / 4;
+const WIDE_FIELDS = [AT_TIMESTAMP_BEGIN, AT_TIMESTAMP_END, AT_EVENTS_DISCARDED, AT_FIRST_EVENT_SEQ, AT_PACKET_SEQ_NUM];
 
 /** What the emitter counts whoever reads. */
 export type CallCounters = Pick<Counters, "suppressed" | "invalidArguments" | "unlistedTypes">;
@@ -46,9 +48,10 @@ export interface RingReader extends Reader {
 
 /** The counters of a settled ring for who has drained and missed so many events; `overwritten` -1: all that were evicted. */
 export function countersOf(ring: Ring, drained: number, overwritten: number): Counters {
-  const { eventSeq: emitted, discarded, evictedEvents } = ring;
+  const emitted = ring.eventSeq();
+  const discarded = ring.discarded();
   const { suppressed, invalidArguments, unlistedTypes } = ring.calls();
-  if (overwritten < 0) overwritten = evictedEvents;
+  if (overwritten < 0) overwritten = ring.evictedEvents;
   const pending = emitted - drained - overwritten - discarded;
   return { emitted, drained, overwritten, discarded, pending, suppressed, invalidArguments, unlistedTypes };
 }
@@ -73,6 +76,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   let bufferWords: Int32Array | undefined; // undefined: the buffer is not aligned
 
   const header = new Int32Array(HEADER_WORDS);
+  let isWide = false; // some upper half in the header is not 0
   header[AT_MAGIC / 4] = PACKET_MAGIC;
   for (let word = 0; word < 4; word++) header[AT_UUID / 4 + word] = FINGERPRINT_WORDS[word]!;
   writeU64(header, AT_BOOT_ID / 4, bootId);
@@ -97,26 +101,51 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
       into.byteOffset % 4 === 0 ? new Int32Array(into.buffer, into.byteOffset, into.length >> 2) : undefined;
   }
 
+  /** The header's fields, but those that are the same in each packet. */
   function stamp(
     into: Uint8Array,
     stream: number,
     packetNumber: number,
     contentBytes: number,
-    packetBytes: number,
-  ): void {
+    beginMs: number,
+    endMs: number,
+    discarded: number,
+    firstEventSeq: number,
+    pendingSlots: number,
+  ): number {
+    const packetBytes = (contentBytes + SLOT_BYTES - 1) & -SLOT_BYTES;
     header[AT_STREAM_ID / 4] = stream;
     header[AT_CONTENT_SIZE / 4] = contentBytes * 8;
     header[AT_PACKET_SIZE / 4] = packetBytes * 8;
-    writeU64(header, AT_PACKET_SEQ_NUM / 4, packetNumber);
+    header[AT_RING_PENDING_SLOTS / 4] = pendingSlots;
+    header[AT_TIMESTAMP_BEGIN / 4] = beginMs | 0;
+    header[AT_TIMESTAMP_END / 4] = endMs | 0;
+    header[AT_EVENTS_DISCARDED / 4] = discarded | 0;
+    header[AT_FIRST_EVENT_SEQ / 4] = firstEventSeq | 0;
+    header[AT_PACKET_SEQ_NUM / 4] = packetNumber | 0;
+    // The upper halves are 0, which a store costs, until one of these has got so far.
+    if (endMs + discarded + firstEventSeq + packetNumber >= TWO_TO_32) {
+      header[AT_TIMESTAMP_BEGIN / 4 + 1] = beginMs / TWO_TO_32;
+      header[AT_TIMESTAMP_END / 4 + 1] = endMs / TWO_TO_32;
+      header[AT_EVENTS_DISCARDED / 4 + 1] = discarded / TWO_TO_32;
+      header[AT_FIRST_EVENT_SEQ / 4 + 1] = firstEventSeq / TWO_TO_32;
+      header[AT_PACKET_SEQ_NUM / 4 + 1] = packetNumber / TWO_TO_32;
+      isWide = true;
+    } else if (isWide) {
+      for (const at of WIDE_FIELDS) header[at / 4 + 1] = 0;
+      isWide = false;
+    }
     if (bufferWords) bufferWords.set(header);
     else into.set(new Uint8Array(header.buffer));
+    return packetBytes;
   }
 
   function dataPacket(into: Uint8Array, mostSlots: number): number {
     const first = wordAt(ring, position);
     const sameHigh = position >= ring.sameHighFrom;
-    const beginMs =
-      sameHigh || lastTimeMs < 0 ? timeAt(ring, position) : lastTimeMs + elapsedMs(words, lastTimeMs | 0, first);
+    let beginMs = ring.highMs + (words[first]! >>> 0);
+    if (!sameHigh)
+      beginMs = lastTimeMs < 0 ? timeAt(ring, position) : lastTimeMs + elapsedMs(words, lastTimeMs | 0, first);
     // Records up to the head, up to the ring's physical end (one copy a packet), as many as fit.
     if (mostSlots > ring.head - position) mostSlots = ring.head - position;
     const endWord = ring.capacitySlots * SLOT_WORDS;
@@ -148,25 +177,28 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
         slots = more;
       }
     }
-    const sizeBytes = PACKET_HEADER_BYTES + slots * SLOT_BYTES;
     position += slots;
     drained += events;
     refusedSeen += lost;
     dataPackets++;
     if (dataPackets % TOKEN_REPEAT_PACKETS === 0) tokensSent = 0;
     lastTimeMs = beginMs + ((words[last]! - words[first]!) >>> 0);
-    writeU64(header, AT_TIMESTAMP_BEGIN / 4, beginMs);
-    writeU64(header, AT_TIMESTAMP_END / 4, lastTimeMs);
-    writeU64(header, AT_EVENTS_DISCARDED / 4, overwritten + refusedSeen);
-    writeU64(header, AT_FIRST_EVENT_SEQ / 4, eventSeq);
-    header[AT_RING_PENDING_SLOTS / 4] = ring.head - position;
-    stamp(into, STREAM_DATA, dataPackets, sizeBytes, sizeBytes);
-    const records = words.subarray(first, at);
-    if (bufferWords) bufferWords.set(records, HEADER_WORDS);
-    else into.set(new Uint8Array(records.buffer, records.byteOffset, records.byteLength), PACKET_HEADER_BYTES);
+    const packetBytes = stamp(
+      into,
+      STREAM_DATA,
+      dataPackets,
+      PACKET_HEADER_BYTES + slots * SLOT_BYTES,
+      beginMs,
+      lastTimeMs,
+      overwritten + refusedSeen,
+      eventSeq,
+      ring.head - position,
+    );
+    if (bufferWords) bufferWords.set(new Int32Array(words.buffer, first * 4, at - first), HEADER_WORDS);
+    else into.set(new Uint8Array(words.buffer, first * 4, (at - first) * 4), PACKET_HEADER_BYTES);
     eventSeq += events + lost;
     ring.moved();
-    return sizeBytes;
+    return packetBytes;
   }
 
   function tokenPacket(into: Uint8Array, mostBytes: number): number {
@@ -183,16 +215,9 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
       into.set(text.payload.subarray(0, length), end + TOKEN_ENTRY_HEADER_BYTES);
       end = next;
     }
-    const sizeBytes = (end + 15) & ~15;
-    into.fill(0, end, sizeBytes);
+    into.fill(0, end, (end + 15) & ~15);
     tokenPackets++;
-    writeU64(header, AT_TIMESTAMP_BEGIN / 4, ring.nowMs());
-    writeU64(header, AT_TIMESTAMP_END / 4, ring.nowMs());
-    writeU64(header, AT_EVENTS_DISCARDED / 4, 0);
-    writeU64(header, AT_FIRST_EVENT_SEQ / 4, 0);
-    header[AT_RING_PENDING_SLOTS / 4] = 0;
-    stamp(into, STREAM_TOKENS, tokenPackets, end, sizeBytes);
-    return sizeBytes;
+    return stamp(into, STREAM_TOKENS, tokenPackets, end, ring.nowMs(), ring.nowMs(), 0, 0, 0);
   }
 
   const reader: RingReader = {
@@ -208,7 +233,8 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
       catchUp();
       if (closed || position === ring.head) return 0; // a clock of the user's may have closed it
       if (into !== buffer || length !== bufferBytes) look(into);
-      const mostBytes = Math.min(length, MAX_PACKET_BYTES);
+      let mostBytes = length;
+      if (length > MAX_PACKET_BYTES) mostBytes = MAX_PACKET_BYTES;
       return tokensSent < tokens.count
         ? tokenPacket(into, mostBytes)
         : dataPacket(into, (mostBytes - PACKET_HEADER_BYTES) >> 4);

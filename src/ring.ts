@@ -18,13 +18,9 @@ export interface Ring {
   head: number;
   /** Position of the oldest record. 0 <= tail <= head <= tail + capacitySlots */
   tail: number;
-  /** Events so far, refused ones too. */
-  eventSeq: number;
   evictedEvents: number;
   /** Refused events whose _lost record was evicted. */
   evictedRefused: number;
-  /** Events refused so far. */
-  discarded: number;
   /** Position from which on each record is an event of one slot. */
   plainFrom: number;
   /** Position from which on all records share the upper 32 bits of time. */
@@ -35,6 +31,10 @@ export interface Ring {
   tick(): void;
   /** Brings the figures up to date. */
   settle(): void;
+  /** Events so far, refused ones too. */
+  eventSeq(): number;
+  /** Events refused so far. */
+  discarded(): number;
   /** Time in ms since boot at the last reading of the clock. */
   nowMs(): number;
   /** Time in ms since boot of the newest record. */

@@ -23,6 +23,8 @@ export interface Text {
    * Returns the bytes written. Allocates nothing.
    */
   fromBytes(value: Uint8Array, into: Uint8Array): number;
+  /** Bytes of a name in a packet of tokens, exact up to 64. */
+  utf8Bytes(name: string): number;
 }
 
 /** Continuation bytes after a lead byte; 0 if it leads nothing. */
@@ -86,7 +88,7 @@ export function createText(encoder: Encoder, buffer: ArrayBuffer, byteOffset: nu
     return written;
   }
 
-  return {
+  const text: Text = {
     payload: new Uint8Array(buffer, byteOffset, PAYLOAD_SUMMARY_MAX_BYTES),
     ip: new Uint8Array(buffer, byteOffset, IP_MAX_BYTES),
     fromString(value, into) {
@@ -116,5 +118,7 @@ export function createText(encoder: Encoder, buffer: ArrayBuffer, byteOffset: nu
       filled = written;
       return written;
     },
+    utf8Bytes: (name) => text.fromString(name, text.payload),
   };
+  return text;
 }

@@ -108,26 +108,65 @@ class NativeReader extends Native("xs_telemetry_reader_destructor") {
   }
 }
 
-/** The emitter in C. */
-export function createEmitter(settings: EmitterSettings): Emitter {
-  const { capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes } = settings;
-  const tokens: TokenTable = new TokenTable(messageTypes, (name) => ring.utf8Bytes(name));
-  const ring: NativeRing = new NativeRing(
-    capacitySlots,
-    discard,
-    eventSeq,
-    uptimeMs,
-    bootId,
-    clock,
-    tokens.names,
-    bytesReader(),
-  );
-  onSwitch(ring);
-  ring.enable(enabled);
-  let invalidArguments = 0; // of messageType(), which the natives do not see
-  let unlistedTypes = 0;
+// Classes, and no closures: they are preloaded, so that an emitter takes no RAM for its methods.
 
-  function countersOf(seen: { count(which: number): number }): Counters {
+class CountingReader extends NativeReader implements Reader {
+  readonly #emitter: NativeEmitter;
+  #closed: Counters | undefined;
+
+  constructor(emitter: NativeEmitter) {
+    super(emitter);
+    this.#emitter = emitter;
+  }
+
+  counters(): Counters {
+    return this.#closed ?? this.#emitter.countersOf(this);
+  }
+
+  close(): void {
+    this.#closed ??= this.counters();
+    this.release();
+  }
+}
+
+class NativeEmitter extends NativeRing implements Emitter {
+  readonly #names: TokenTable;
+  #invalidNames = 0;
+  #unlistedTypes = 0;
+
+  constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes }: EmitterSettings) {
+    const names = new TokenTable(messageTypes);
+    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, names.names, bytesReader());
+    this.#names = names;
+    this.enable(enabled);
+    onSwitch(this);
+  }
+
+  connect(clientId: unknown, ip: unknown): Connection {
+    return new NativeConnection(this, clientId, ip);
+  }
+
+  messageType(name: unknown): number {
+    if (typeof name !== STRING) {
+      this.#invalidNames++;
+      return 0;
+    }
+    const token = this.#names.intern(name as string, this);
+    this.tokens(this.#names.count);
+    if (token >= 0) return token;
+    this.#unlistedTypes++;
+    return 0;
+  }
+
+  reader(): Reader {
+    return new CountingReader(this);
+  }
+
+  counters(): Counters {
+    return this.countersOf(this);
+  }
+
+  countersOf(seen: { count(which: number): number }): Counters {
     const emitted = seen.count(EMITTED);
     const drained = seen.count(DRAINED);
     const overwritten = seen.count(OVERWRITTEN);
@@ -139,40 +178,13 @@ export function createEmitter(settings: EmitterSettings): Emitter {
       discarded,
       pending: emitted - drained - overwritten - discarded,
       suppressed: seen.count(SUPPRESSED),
-      invalidArguments: seen.count(INVALID_ARGUMENTS) + invalidArguments,
-      unlistedTypes,
+      invalidArguments: seen.count(INVALID_ARGUMENTS) + this.#invalidNames,
+      unlistedTypes: this.#unlistedTypes,
     };
   }
+}
 
-  class ClosingReader extends NativeReader implements Reader {
-    #closed: Counters | undefined;
-
-    counters(): Counters {
-      return this.#closed ?? countersOf(this);
-    }
-
-    close(): void {
-      this.#closed ??= countersOf(this);
-      this.release();
-    }
-  }
-
-  return {
-    connect: (clientId, ip) => new NativeConnection(ring, clientId, ip),
-
-    messageType(name) {
-      if (typeof name !== STRING) {
-        invalidArguments++;
-        return 0;
-      }
-      const token = tokens.intern(name as string);
-      ring.tokens(tokens.count);
-      if (token >= 0) return token;
-      unlistedTypes++;
-      return 0;
-    },
-
-    reader: () => new ClosingReader(ring),
-    counters: () => countersOf(ring),
-  };
+/** The emitter in C. */
+export function createEmitter(settings: EmitterSettings): Emitter {
+  return new NativeEmitter(settings);
 }

@@ -1,0 +1,49 @@
+import type { CaseKey } from "./rows.ts";
+
+/** One thing to measure, in any engine. */
+export interface BenchCase extends CaseKey {
+  /** Events of each turn of the loop, if not 1. */
+  readonly eventsPerTurn?: number;
+  /** A fresh state. */
+  start(): Running | Promise<Running>;
+}
+
+export interface Running {
+  /** Makes ready for a run of so many events; not measured. */
+  prepare?(count: number): void;
+  /** What is measured: so many events, a multiple of eventsPerTurn. */
+  run(count: number): void | Promise<void>;
+  /** Throws unless exactly `count` events were recorded since the start, and the last one is right. Returns the bytes of one. */
+  check(count: number): number | null;
+}
+
+/** The README's ring. It is full when a call is measured, so that every call evicts what is oldest. */
+export const RING_BYTES = 16_384;
+
+/** Messages as clients send them, by their length. */
+export const PAYLOADS: Readonly<Record<number, string>> = Object.freeze({
+  20: '{"type":"getStatus"}',
+  100: '{"type":"setLights","strip":3,"effect":"rainbow","speed":4,"colors":["#ff0000","#00ff7f"],"on":true}',
+});
+export const PAYLOAD_LENGTHS: readonly number[] = Object.freeze([0, 20, 100]);
+
+export const IP = "192.168.0.25";
+export const MESSAGE_TYPE = "getStatus";
+export const CLIENT_ID = 7;
+export const CONN_EPOCH = 3;
+
+/** The event that baselines record, as the registry says it; with a payload or without. */
+export function messageOf(payload: string | undefined, ts_mono_ms: unknown, eventSeq: number): Record<string, unknown> {
+  const event = {
+    event: "msg.recv",
+    schemaVersion: "1.0.0",
+    ts_mono_ms,
+    connEpoch: CONN_EPOCH,
+    eventSeq,
+    clientId: CLIENT_ID,
+    msgType: MESSAGE_TYPE,
+    result: "ok",
+    reason: "",
+  };
+  return payload === undefined ? event : { ...event, payloadSummary: payload };
+}

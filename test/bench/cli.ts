@@ -1,0 +1,105 @@
+/** `npm run bench`: measures, and prints a table or JSON. What it says on the way goes to stderr. */
+import { spawnSync } from "node:child_process";
+import { Argument, Command } from "commander";
+import type { Row } from "./rows.ts";
+import type { Sizes } from "./sizes.ts";
+import { report } from "./terminal.ts";
+
+const HELP = `
+Parts:
+  xs-rv32  instructions and allocated bytes in XS on the ESP32-C3's kind of processor, under QEMU
+  xs-host  time and allocated bytes in XS on this machine
+  node     time in Node, beside other packages
+  decode   time to decode a capture, beside babeltrace2
+
+Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
+
+Examples:
+  $ npm run bench                            all parts, about four minutes
+  $ npm run bench -- xs-rv32                 instructions a call, exact
+  $ npm run --silent bench -- node --json > node.json
+  $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+/** Each loads its own code once the module that it measures is built. */
+const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
+  "xs-rv32": async () => (await import("./xs-engines.ts")).measureXs("xs-rv32", say),
+  "xs-host": async () => (await import("./xs-engines.ts")).measureXs("xs-host", say),
+  node: async () => (await import("./node-engine.ts")).measureNode(say),
+  decode: async () => (await import("./decode.ts")).measureDecode(say),
+};
+
+interface Options {
+  readonly json?: true;
+}
+
+async function runParts(names: readonly string[], { json }: Options): Promise<void> {
+  buildModule();
+  const rows: Row[] = [];
+  for (const name of names) rows.push(...(await PARTS[name]!()));
+  if (json) process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
+  else process.stdout.write(`${report(rows, await sizesFor(names))}\n`);
+}
+
+/** Sizes are part of the machine's own part. */
+async function sizesFor(names: readonly string[]): Promise<Sizes[]> {
+  return names.includes("xs-rv32") ? (await import("./sizes.ts")).measureSizes() : [];
+}
+
+async function runDocs(): Promise<void> {
+  buildModule();
+  const rows: Row[] = [];
+  for (const measure of Object.values(PARTS)) rows.push(...(await measure()));
+  const { measureSizes } = await import("./sizes.ts");
+  const { writeDocs } = await import("./document.ts");
+  for (const file of await writeDocs(rows, await measureSizes())) say(`wrote ${file}`);
+}
+
+async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
+  buildModule();
+  const { acceptBudgets, measureBudgets, readBudgets, verdicts } = await import("./budgets.ts");
+  const measured = await measureBudgets(say);
+  if (accept) {
+    say(`wrote ${acceptBudgets(measured)}`);
+    return;
+  }
+  const found = verdicts(readBudgets(), measured);
+  for (const { text } of found) process.stdout.write(`${text}\n`);
+  if (found.some(({ isOver }) => isOver)) process.exitCode = 1;
+}
+
+/** What is measured is what is shipped. */
+function buildModule(): void {
+  const { status } = spawnSync(process.execPath, ["build/build.mjs"], { stdio: ["ignore", 2, 2] });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+const parts = new Argument("[part]", "one part; all of them without it").choices(Object.keys(PARTS));
+
+const program = new Command("bench")
+  .description("What telemetry costs: an event emitted, drained, decoded; beside other ways to do it.")
+  .showHelpAfterError("(--help shows the parts, with examples)")
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .addHelpText("after", HELP);
+program
+  .command("measure", { isDefault: true })
+  .description("measures and prints; what is done if nothing is said")
+  .addArgument(parts)
+  .option("--json", "rows as JSON on standard output")
+  .addHelpText("after", HELP)
+  .action((part: string | undefined, options: Options) => runParts(part ? [part] : Object.keys(PARTS), options));
+program.command("docs").description("measures all, into docs/performance.md and docs/performance.svg").action(runDocs);
+program
+  .command("budgets")
+  .description("compares with test/bench/budgets.json; exit code 1 if something has grown")
+  .option("--accept", "writes what is measured as the new budgets")
+  .action(runBudgets);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // A check that failed, or a tool that is missing: both say what it is.
+  say(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

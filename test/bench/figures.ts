@@ -1,0 +1,96 @@
+/** The figures to reach, each with what this run measured. */
+import { type Engine, type EventName, find, type Path, type Row } from "./rows.ts";
+import type { Sizes } from "./sizes.ts";
+
+type Unit = "instructions" | "bytes" | "times";
+
+export interface Figure {
+  readonly what: string;
+  readonly bound: "at most" | "at least";
+  readonly limit: number;
+  readonly unit: Unit;
+  /** NaN if a part that it needs was not measured. */
+  readonly measured: number;
+}
+
+const BINARY_PEERS: readonly Path[] = ["msgpackr", "cbor-x", "avsc", "protobufjs"];
+
+export function isReached({ bound, limit, measured }: Figure): boolean {
+  return bound === "at most" ? measured <= limit : measured >= limit;
+}
+
+export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure[] {
+  const value = (measure: "instructions" | "ns" | "allocatedBytes" | "recordBytes", engine: Engine) => {
+    return (path: Path, event: EventName, payloadChars = 0): number =>
+      find(rows, { engine, path, event, payloadChars })?.[measure] ?? Number.NaN;
+  };
+  const instructions = value("instructions", "xs-rv32");
+  const allocated = value("allocatedBytes", "xs-rv32");
+  const recordBytes = value("recordBytes", "xs-rv32");
+  const ns = value("ns", "node");
+
+  const atMost = (what: string, limit: number, unit: Unit, measured: number): Figure => {
+    return { what, bound: "at most", limit, unit, measured };
+  };
+  const atLeast = (what: string, limit: number, measured: number): Figure => {
+    return { what, bound: "at least", limit, unit: "times", measured };
+  };
+  const nodeRatio = (payloadChars: number, peers: readonly Path[]) =>
+    Math.min(...peers.map((peer) => ns(peer, "msg.recv", payloadChars))) / ns("typescript", "msg.recv", payloadChars);
+
+  const shortCalls: EventName[] = ["msg.recv", "msg.send", "ws.connected", "ws.disconnect"];
+  const jsonRatio = (path: Path, payloadChars: number) =>
+    instructions("JSON.stringify", "msg.recv", payloadChars) / instructions(path, "msg.recv", payloadChars);
+  const device = sizes.find(({ path }) => path === "native");
+
+  return [
+    atMost(
+      "native `received(token)`, `sent`, `connected`, `disconnected`: the dearest",
+      750,
+      "instructions",
+      Math.max(...shortCalls.map((event) => instructions("native", event))),
+    ),
+    atMost(
+      "native `received(token, text)`, 100 characters",
+      2000,
+      "instructions",
+      instructions("native", "msg.recv", 100),
+    ),
+    atMost("… allocates", 0, "bytes", allocated("native", "msg.recv", 100)),
+    atMost("TypeScript `received(token)`", 6000, "instructions", instructions("typescript", "msg.recv")),
+    atMost("… allocates", 0, "bytes", allocated("typescript", "msg.recv")),
+    atMost(
+      "TypeScript `received(token, text)`, 100 characters",
+      14_000,
+      "instructions",
+      instructions("typescript", "msg.recv", 100),
+    ),
+    atMost("… allocates", 48, "bytes", allocated("typescript", "msg.recv", 100)),
+    atLeast("`JSON.stringify` ÷ native, without payload", 45, jsonRatio("native", 0)),
+    atLeast("`JSON.stringify` ÷ TypeScript, without payload", 6, jsonRatio("typescript", 0)),
+    atLeast("`JSON.stringify` ÷ native, 100 characters", 24, jsonRatio("native", 100)),
+    atMost("switched off, `if (enabled)` at the call site", 100, "instructions", instructions("disabled", "msg.recv")),
+    atMost("native drain, a record of 16 bytes", 250, "instructions", instructions("native", "drain")),
+    atMost("TypeScript drain, a record of 16 bytes", 1000, "instructions", instructions("typescript", "drain")),
+    atMost("… allocates, a packet", 64, "bytes", allocated("typescript", "drain") * 248),
+    atLeast("Node: `JSON.stringify` ÷ ours, without payload", 25, nodeRatio(0, ["JSON.stringify"])),
+    atLeast("Node: `JSON.stringify` ÷ ours, 100 characters", 10, nodeRatio(100, ["JSON.stringify"])),
+    atLeast("Node: fastest binary peer ÷ ours, without payload", 8, nodeRatio(0, BINARY_PEERS)),
+    atLeast("Node: fastest binary peer ÷ ours, 100 characters", 3, nodeRatio(100, BINARY_PEERS)),
+    atLeast("decode: babeltrace2 ÷ ours", 3, ns("babeltrace2", "decode") / ns("typescript", "decode")),
+    atMost("a record without payload", 16, "bytes", recordBytes("native", "msg.recv")),
+    atMost("a record with payload", 128, "bytes", recordBytes("native", "msg.recv", 100)),
+    atMost(
+      "code on the device: bytecode and natives",
+      8192,
+      "bytes",
+      device ? device.bytecodeBytes + device.nativeBytes : Number.NaN,
+    ),
+    atMost(
+      "RAM besides the ring, with one reader",
+      1024,
+      "bytes",
+      device ? device.emitterBytes + device.readerBytes : Number.NaN,
+    ),
+  ];
+}

@@ -1,0 +1,71 @@
+/** What a benchmark says: one row a case and engine, all measured in one run. */
+
+export const ENGINES = ["xs-rv32", "xs-host", "node"] as const;
+export type Engine = (typeof ENGINES)[number];
+
+/** The emitter's implementations, telemetry switched off at the call site, or what it is compared with. */
+export type Path = "typescript" | "native" | "disabled" | Baseline;
+export type Baseline =
+  | "JSON.stringify"
+  | "template"
+  | "DataView"
+  | "pino"
+  | "msgpackr"
+  | "cbor-x"
+  | "avsc"
+  | "protobufjs"
+  | "otel-logs"
+  | "babeltrace2";
+
+/**
+ * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `off`, a call made
+ * while telemetry is off; `clock`, one reading of the platform's clock.
+ */
+export type EventName =
+  | "ws.connect"
+  | "ws.connected"
+  | "ws.disconnect"
+  | "msg.recv"
+  | "msg.send"
+  | "drain"
+  | "decode"
+  | "off"
+  | "clock";
+
+/** Tells how far a measurement is: a line for people. */
+export type Say = (line: string) => void;
+
+/** What is measured. */
+export interface CaseKey {
+  readonly path: Path;
+  readonly event: EventName;
+  /** Characters of the payload, or of ws.connect's ip. */
+  readonly payloadChars: number;
+}
+
+/** What tells a row from all others. */
+export interface RowKey extends CaseKey {
+  readonly engine: Engine;
+}
+
+/** One event's cost; null where the engine does not measure it. */
+export interface Row extends RowKey {
+  readonly instructions: number | null;
+  readonly ns: number | null;
+  readonly allocatedBytes: number | null;
+  /** Bytes that one event takes where it is kept. */
+  readonly recordBytes: number | null;
+}
+
+export function sameCase(left: CaseKey, right: CaseKey): boolean {
+  return left.path === right.path && left.event === right.event && left.payloadChars === right.payloadChars;
+}
+
+export function find(rows: readonly Row[], key: RowKey): Row | undefined {
+  return rows.find((row) => row.engine === key.engine && sameCase(row, key));
+}
+
+/** "native msg.recv, 20 characters". */
+export function nameOf({ path, event, payloadChars }: CaseKey): string {
+  return `${path} ${event}${payloadChars > 0 ? `, ${payloadChars} characters` : ""}`;
+}

@@ -1,0 +1,39 @@
+/** What the emitter takes of a device's flash and RAM. */
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { bundleBench, runInHost, rv32Machine, type Variant, variants, xsHost } from "./xs-engines.ts";
+
+const run = promisify(execFile);
+const MALLOC = "test/bench/xs/malloc.c";
+
+export interface Sizes {
+  readonly path: Variant["path"];
+  /** XS's bytecode of the flat module. */
+  readonly bytecodeBytes: number;
+  /** Text and data of the natives, compiled for RV32. */
+  readonly nativeBytes: number;
+  /** RAM of an emitter besides its ring. */
+  readonly emitterBytes: number;
+  readonly readerBytes: number;
+  readonly connectionBytes: number;
+}
+
+export async function measureSizes(): Promise<Sizes[]> {
+  const main = await bundleBench("test/bench/xs/ram.ts", "dist/bench/ram.js");
+  const found: Sizes[] = [];
+  for (const { path, module, natives } of await variants()) {
+    const bytecode = JSON.parse((await run(await xsHost(natives), ["--bytecode", module])).stdout) as { code: number };
+    const files = await (await rv32Machine(natives)).sizes();
+    const ram = JSON.parse(await runInHost([...natives, MALLOC], module, main)) as Record<string, number>;
+    found.push({
+      path,
+      bytecodeBytes: bytecode.code,
+      nativeBytes: files.reduce((sum, { text, data, bss }) => sum + text + data + bss, 0),
+      emitterBytes: ram.emitter!,
+      readerBytes: ram.reader!,
+      connectionBytes: ram.connection!,
+    });
+  }
+  return found;
+}

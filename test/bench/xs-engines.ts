@@ -1,0 +1,126 @@
+/** Runs the cases inside XS: on this machine (xs-host) and on the device's kind of processor (xs-rv32). */
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { build } from "esbuild";
+import { outside } from "./outside.ts";
+import type { CaseKey, Row, Say } from "./rows.ts";
+
+/** Rounds, and by what batches are larger: a clock is not exact, a count of instructions is. */
+const ACCURACY = { "xs-host": ["15", "3"], "xs-rv32": ["1", "1"] } as const;
+const TIMEOUT_MS = 300_000;
+
+/** The emitter for XS in one of its forms: the module, and the C files with its natives. */
+export interface Variant {
+  readonly path: "typescript" | "native";
+  readonly module: string;
+  readonly natives: readonly string[];
+}
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Machine {
+  sizes(): Promise<readonly { file: string; text: number; data: number; bss: number }[]>;
+  run(program: {
+    main: string;
+    modules: Readonly<Record<string, string>>;
+    args?: readonly string[];
+    timeoutMs?: number;
+  }): Promise<Ran>;
+}
+
+export async function xsHost(natives: readonly string[]): Promise<string> {
+  return (await outside("build/xs/setup.mjs")).xsHost({ bits: 32, natives });
+}
+
+export async function rv32Machine(natives: readonly string[]): Promise<Machine> {
+  return (await outside("build/rv32/setup.mjs")).rv32Machine({ natives });
+}
+
+export async function variants(): Promise<Variant[]> {
+  const { module, natives } = await (await outside("build/natives.mjs")).nativeModule();
+  return [
+    { path: "typescript", module: "dist/moddable/xs-telemetry.js", natives: [] },
+    { path: "native", module, natives },
+  ];
+}
+
+/** The benchmark's own code as one module; xs-telemetry itself stays the file that is shipped. */
+export async function bundleBench(entry = "test/bench/xs/main.ts", outfile = "dist/bench/xs.js"): Promise<string> {
+  mkdirSync("dist/bench", { recursive: true });
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    external: ["xs-telemetry", "time", "text/encoder"],
+    logLevel: "warning",
+  });
+  return outfile;
+}
+
+/** Runs a module in xs-host. Returns what it printed. Throws with what it said if it fails. */
+export async function runInHost(natives: readonly string[], module: string, main: string, ...args: string[]) {
+  const host = await xsHost(natives);
+  const child = spawn(host, ["--module", `xs-telemetry=${module}`, main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: TIMEOUT_MS,
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  const status = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
+  return printed("xs-host", { status, stdout, stderr });
+}
+
+/** Runs a module in the RV32 machine. Returns what it printed. Throws with what it said if it fails. */
+export async function runInRv32(natives: readonly string[], module: string, main: string, ...args: string[]) {
+  const machine = await rv32Machine(natives);
+  const ran = await machine.run({ main, modules: { "xs-telemetry": module }, args, timeoutMs: TIMEOUT_MS });
+  return printed("xs-rv32", ran);
+}
+
+function printed(engine: string, { status, stdout, stderr }: Ran): string {
+  if (status !== 0) throw new Error(`${engine} ended with ${status}:\n${stderr}${stdout}`);
+  return stdout;
+}
+
+interface Measured extends CaseKey {
+  readonly cost: number;
+  readonly allocatedBytes: number;
+  readonly recordBytes: number | null;
+}
+
+/** The cases of each variant of the emitter in one engine; with the baselines, or without them. */
+export async function measureXs(engine: "xs-host" | "xs-rv32", say: Say, withBaselines = true): Promise<Row[]> {
+  const main = await bundleBench();
+  const run = engine === "xs-host" ? runInHost : runInRv32;
+  const rows: Row[] = [];
+  for (const { path, module, natives } of await variants()) {
+    const isCompared = withBaselines && path === "typescript";
+    say(`${engine}: ${path}${isCompared ? " and baselines" : ""}`);
+    const output = await run(natives, module, main, path, String(isCompared), ...ACCURACY[engine]);
+    const lines = output.trim().split("\n");
+    const { cases } = JSON.parse(lines.pop()!) as { cases: number };
+    if (cases !== lines.length) throw new Error(`${engine} ${path}: ${cases} cases, but ${lines.length} results`);
+    for (const line of lines) rows.push(rowOf(engine, JSON.parse(line)));
+  }
+  return rows;
+}
+
+function rowOf(engine: "xs-host" | "xs-rv32", { cost, allocatedBytes, recordBytes, ...key }: Measured): Row {
+  const counted =
+    engine === "xs-host"
+      ? { instructions: null, ns: Math.round(cost * 10) / 10 }
+      : { instructions: Math.round(cost), ns: null };
+  return { engine, ...key, ...counted, allocatedBytes, recordBytes };
+}

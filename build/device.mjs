@@ -52,6 +52,7 @@ export async function bundleDevice(conditions, file, input = "src/index.ts") {
     input,
     plugins: [platform, typescript, fold],
     external: ["time", "text/encoder", /^node:/],
+    treeshake: { moduleSideEffects: "no-external" },
     onwarn(warning) {
       throw new Error(`rollup: ${warning.message}`);
     },

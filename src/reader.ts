@@ -132,7 +132,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
       header[AT_PACKET_SEQ_NUM / 4 + 1] = packetNumber / TWO_TO_32;
       isWide = true;
     } else if (isWide) {
-      for (const at of WIDE_FIELDS) header[at / 4 + 1] = 0;
+      for (let field = 0; field < WIDE_FIELDS.length; field++) header[WIDE_FIELDS[field]! / 4 + 1] = 0;
       isWide = false;
     }
     if (bufferWords) bufferWords.set(header);

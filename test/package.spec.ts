@@ -9,6 +9,9 @@ const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
 const importsOf = (text: string) =>
   [...text.matchAll(/(?:from|import)\s*\(?["']([^"']+)["']/g)].map(([, specifier]) => specifier!);
 
+/** What manifest.json names. */
+const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
+
 describe("the package", () => {
   const { exports, bin, files } = readJson("package.json");
 
@@ -28,25 +31,46 @@ describe("the package", () => {
     }
   });
 
-  it("has one device module for Moddable, named alike by manifest.json and the moddable condition", () => {
-    const manifest = readJson("manifest.json");
-    deepEqual(Object.keys(manifest.modules), ["xs-telemetry"]);
-    equal(`${manifest.modules["xs-telemetry"]}.js`, exports["."].moddable);
-    deepEqual(manifest.preload, ["xs-telemetry"]);
+  it("has two manifests for Moddable: one with the natives, one in TypeScript alone, which the moddable condition names", () => {
+    const native = readJson("manifest.json");
+    deepEqual(native, {
+      modules: { "*": "./src/moddable/native/*", "xs-telemetry": NATIVE_MODULE.replace(/\.js$/, "") },
+      preload: ["xs-telemetry"],
+    });
+    const typescript = readJson("manifest-typescript.json");
+    equal(`${typescript.modules["xs-telemetry"]}.js`, exports["."].moddable);
+    deepEqual(Object.keys(typescript.modules), ["xs-telemetry"]);
+    deepEqual(typescript.preload, ["xs-telemetry"]);
   });
 
-  it("ships a flat device module that imports nothing but the SDK's clock and text encoder", () => {
+  it("ships the natives: C files whose names and functions cannot be another's, and nothing else beside them", () => {
+    ok(files.includes("src/moddable/native"));
+    const names = readdirSync("src/moddable/native");
+    ok(names.length >= 7, names.join());
+    for (const name of names) match(name, /^telemetry[A-Z]\w+\.[ch]$/);
+    const called = [...readFileSync(NATIVE_MODULE, "utf8").matchAll(/ative\("(\w+)"\)/g)].map(([, name]) => name!);
+    const text = readFileSync("src/moddable/native/telemetryNatives.c", "utf8");
+    const defined = [...text.matchAll(/^void (xs_telemetry_\w+)\(/gm)].map(([, name]) => name!);
+    ok(defined.length >= 15);
+    deepEqual([...new Set(called)].sort(), defined.sort());
+  });
+
+  it("ships flat device modules that import nothing but the SDK's clock and text encoder", () => {
     deepEqual(importsOf(readFileSync(exports["."].moddable, "utf8")).sort(), ["text/encoder", "time"]);
+    deepEqual(importsOf(readFileSync(NATIVE_MODULE, "utf8")), []);
     deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
   });
 
-  it("ships a device module that leaves nothing for a frozen image to change", () => {
+  it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    const module = readFileSync(exports["."].moddable, "utf8");
-    const topLevel = module.split("\n").filter((line) => /^(const|let|var) /.test(line));
-    ok(topLevel.length >= 10, `${topLevel.length} declarations found`);
-    for (const line of topLevel)
-      ok(!/new (ArrayBuffer|[A-Za-z0-9]*Array|Map|Set|DataView|TextEncoder)\b|Time\./.test(line), line);
+    for (const file of [exports["."].moddable, NATIVE_MODULE]) {
+      const topLevel = readFileSync(file, "utf8")
+        .split("\n")
+        .filter((line) => /^(const|let|var) /.test(line));
+      ok(topLevel.length >= 4, `${topLevel.length} declarations found`);
+      for (const line of topLevel)
+        ok(!/new (ArrayBuffer|[A-Za-z0-9]*Array|Map|Set|DataView|TextEncoder|WeakRef)\b|Time\./.test(line), line);
+    }
   });
 
   it("has declarations without a trace of the sources' file names", () => {
@@ -65,7 +89,7 @@ describe("device code", () => {
     ok(sources.length >= 12, `${sources.length} files found`);
     for (const file of sources) {
       for (const specifier of importsOf(readFileSync(file, "utf8"))) {
-        if (specifier === "#platform") continue;
+        if (specifier === "#platform" || specifier === "#emitter") continue;
         if (file.startsWith(join("src", "moddable")) && !specifier.startsWith(".")) continue;
         const target = normalize(join(file, "..", specifier));
         ok(specifier.startsWith(".") && target.startsWith("src"), `${file} imports ${specifier}`);

@@ -1,8 +1,8 @@
-import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../../api.ts";
-import { type BytesOf, bytesReader } from "../../bytes.ts";
-import type { Reason } from "../../reason.ts";
-import { enabled, onSwitch } from "../../switch.ts";
-import { TokenTable } from "../../tokens.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../api.ts";
+import { type BytesOf, bytesReader } from "../bytes.ts";
+import type { Reason } from "../reason.ts";
+import { enabled, onSwitch } from "../switch.ts";
+import { TokenTable } from "../tokens.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
 // What the natives do stands in telemetryNatives.c.

@@ -1,9 +1,11 @@
 import { IP_MAX_BYTES, MAX_TEXT_TAIL_BYTES, PAYLOAD_SUMMARY_MAX_BYTES } from "./generated/layout.ts";
 
-/** What TextEncoder's encodeInto returns. */
-export interface Encoder {
-  encodeInto(text: string, into: Uint8Array): { read: number; written: number };
-}
+/**
+ * Writes the UTF-8 of a string into `into`, as much as fits, cut at a code point. Returns its bytes if all of it is ASCII
+ * without U+0000, else their complement: then it may hold what has to be replaced, lone surrogates as three bytes, as XS
+ * keeps them, or as U+FFFD.
+ */
+export type Encode = (value: string, into: Uint8Array) => number;
 
 /**
  * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of the longest tail.
@@ -15,7 +17,7 @@ export interface Text {
   /**
    * Puts a string into a destination. Returns its bytes; 0, and nothing is written, if it is empty.
    * Lone surrogates and U+0000 become U+FFFD before the cut.
-   * Costs encodeInto of what fits, and a search of the whole string for U+0000. Allocates encodeInto's result, nothing else.
+   * Allocates what the platform's encoder does, on XS 48 bytes.
    */
   fromString(value: string, into: Uint8Array): number;
   /**
@@ -42,12 +44,10 @@ function forbids(lead: number, second: number, surrogates: boolean): boolean {
 }
 
 /** `buffer`, `byteOffset`: where the text is to stand, MAX_TEXT_TAIL_BYTES. */
-export function createText(encoder: Encoder, buffer: ArrayBuffer, byteOffset: number): Text {
+export function createText(encode: Encode, buffer: ArrayBuffer, byteOffset: number): Text {
   const all = new Uint8Array(buffer, byteOffset, MAX_TEXT_TAIL_BYTES);
   let filled = 0; // bytes from here on are zero
   const raw = new Uint8Array(MAX_TEXT_TAIL_BYTES);
-  // As an object: XS would box the bare method, and the string if asked for a method of its own, at each call.
-  const includes: typeof String.prototype.includes = Object(String.prototype.includes);
 
   /**
    * Copies UTF-8 of unknown quality from source[0..count) into the buffer, at most `most` bytes; returns the bytes written.
@@ -93,12 +93,11 @@ export function createText(encoder: Encoder, buffer: ArrayBuffer, byteOffset: nu
     ip: new Uint8Array(buffer, byteOffset, IP_MAX_BYTES),
     fromString(value, into) {
       if (value === "") return 0;
-      const result = encoder.encodeInto(value, into);
-      let written = result.written;
+      const found = encode(value, into);
+      let written = found < 0 ? ~found : found;
       if (written < filled) all.fill(0, written, filled);
       filled = written;
-      // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
-      if (written !== result.read || includes.call(value, "\0")) {
+      if (found < 0) {
         raw.set(all);
         written = copy(raw, written, into.length, true);
         all.fill(0, written);

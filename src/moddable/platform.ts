@@ -1,6 +1,6 @@
 import TextEncoder from "text/encoder";
 import Time from "time";
-import type { Encoder } from "../text.ts";
+import type { Encode } from "../text.ts";
 
 /**
  * The clock: milliseconds since boot as a signed 32-bit integer, negative after 24.86 days.
@@ -10,8 +10,16 @@ export function platformClock(): () => number {
   return Object.getOwnPropertyDescriptor(Time, "ticks")?.get ?? (() => Time.ticks);
 }
 
-export function createEncoder(): Encoder {
-  return new TextEncoder();
+/** Costs encodeInto of what fits, and a search of the whole string for U+0000. Allocates the object that encodeInto returns. */
+export function createEncoder(): Encode {
+  const encoder = new TextEncoder();
+  // As an object: XS would box the bare method, and the string if asked for a method of its own, at each call.
+  const includes: typeof String.prototype.includes = Object(String.prototype.includes);
+  return (value, into) => {
+    const { read, written } = encoder.encodeInto(value, into);
+    // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
+    return written === read && !includes.call(value, "\0") ? written : ~written;
+  };
 }
 
 /** 32 random bits. */

@@ -11,11 +11,14 @@ let all: WeakRef<Switched>[] | undefined;
 /** Switches all telemetry on or off. Calls made while it is off return at once and count as `suppressed`. */
 export function setEnabled(value: boolean): void {
   enabled = Boolean(value);
-  if (all) for (const switched of all) switched.deref()?.enable(enabled);
+  all?.forEach((switched) => {
+    switched.deref()?.enable(enabled);
+  });
 }
 
 /** Tells of each change, as long as something else keeps the object. */
 export function onSwitch(switched: Switched): void {
   // Not at the module's top level: a preloaded module has no array that changes.
-  all = [...(all ?? []).filter((known) => known.deref()), new WeakRef(switched)];
+  all = all ? all.filter((known) => known.deref()) : [];
+  all.push(new WeakRef(switched));
 }

@@ -67,51 +67,46 @@ export class Telemetry {
 }
 
 function checkOptions(options: TelemetryOptions): EmitterSettings {
-  if (options === null || typeof options !== "object")
-    throw new TypeError(`options must be an object, is ${shown(options)}`);
-  for (const name of Object.keys(options))
-    if (!OPTIONS.includes(name)) throw new TypeError(`unknown option ${shown(name)}: known are ${OPTIONS.join(", ")}`);
-  const {
-    capacityBytes,
-    policy = "overwrite",
-    clock,
-    bootId = randomBootId(),
-    messageTypes = DEFAULT_MESSAGE_TYPES,
-  } = options;
+  if (options === null || typeof options !== "object") refuse("options", "an object", options);
+  Object.keys(options).forEach((name) => {
+    if (!OPTIONS.includes(name)) throw new TypeError(`unknown option "${name}": known are ${OPTIONS.join(", ")}`);
+  });
+  const capacityBytes = options.capacityBytes;
   checkNumber("capacityBytes", capacityBytes, MIN_CAPACITY_BYTES, MAX_CAPACITY_BYTES);
-  if (policy !== "overwrite" && policy !== "discard")
-    throw new TypeError(`policy must be "overwrite" or "discard", is ${shown(policy)}`);
+  const { policy = "overwrite", bootId = randomBootId(), messageTypes = DEFAULT_MESSAGE_TYPES, clock } = options;
+  if (policy !== "overwrite" && policy !== "discard") refuse("policy", '"overwrite" or "discard"', policy);
   checkNumber("bootId", bootId, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("messageTypes", messageTypes, 0, MAX_MESSAGE_TYPES);
+  const first = clock === undefined ? undefined : firstReading(clock);
   return {
     capacitySlots: Math.floor(capacityBytes / SLOT_BYTES),
     discard: policy === "discard",
-    ...checkClock(clock),
+    clock: clock && guardClock(clock, first! | 0),
+    uptimeMs: clock && first! >>> 0,
     eventSeq: 0,
     bootId,
     messageTypes,
   };
 }
 
-function checkClock(clock: Clock | undefined): Pick<EmitterSettings, "clock" | "uptimeMs"> {
-  if (clock === undefined) return { clock: undefined, uptimeMs: undefined };
+function firstReading(clock: Clock): number {
   if (clock === null || typeof clock !== "object" || typeof clock.now !== "function")
-    throw new TypeError(`clock must be an object with a method now(), is ${shown(clock)}`);
+    refuse("clock", "an object with a method now()", clock);
   const first = clock.now();
-  if (typeof first !== "number" || !Number.isFinite(first))
-    throw new TypeError(`clock.now() must return a finite number, returned ${shown(first)}`);
-  return { clock: guardClock(clock, first | 0), uptimeMs: first >>> 0 };
+  if (!Number.isFinite(first)) refuse("clock.now()", "a finite number", first);
+  return first;
 }
 
-function checkNumber(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number, is ${shown(value)}`);
+function checkNumber(name: string, value: number, least: number, most: number): void {
+  if (typeof value !== "number") refuse(name, "a number", value);
   if (!Number.isInteger(value) || value < least || value > most)
     throw new RangeError(`${name} must be an integer from ${least} to ${most}, is ${value}`);
 }
 
-/** A value for an error message, short and never throwing. */
-function shown(value: unknown): string {
-  if (typeof value === "string") return `"${value.slice(0, 40)}"`;
-  if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value);
-  return Array.isArray(value) ? "an array" : "an object";
+/** The value is shown short, by what never throws. */
+function refuse(what: string, allowed: string, value: unknown): never {
+  let shown = Array.isArray(value) ? "an array" : typeof value;
+  if (typeof value === "string") shown = `"${value.slice(0, 40)}"`;
+  else if (value === null || (typeof value !== "object" && typeof value !== "function")) shown = String(value);
+  throw new TypeError(`${what} must be ${allowed}, is ${shown}`);
 }

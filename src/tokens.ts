@@ -10,14 +10,14 @@ export interface NameMeasure {
 export class TokenTable {
   /** The name of token 1 is the first. */
   readonly names: string[] = [];
-  readonly #tokens = new Map<string, number>();
-  readonly #bound: number;
+  private readonly tokens = new Map<string, number>();
+  private readonly bound: number;
   // As an object, for XS: see src/text.ts.
-  readonly #charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
+  private readonly charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
 
   /** `bound`: most names, 0 to 65,535. */
   constructor(bound: number) {
-    this.#bound = bound;
+    this.bound = bound;
   }
 
   /** 0 <= count <= bound; the tokens in use are 1 to count. */
@@ -31,13 +31,13 @@ export class TokenTable {
    */
   intern(name: string, measure: NameMeasure): number {
     if (name === "") return 0;
-    const known = this.#tokens.get(name);
+    const known = this.tokens.get(name);
     if (known !== undefined) return known;
-    if (this.names.length >= this.#bound) return -1;
-    if (this.#charCodeAt.call(name, MAX_TOKEN_BYTES) >= 0) return -1; // NaN unless there are more characters than that
+    if (this.names.length >= this.bound) return -1;
+    if (this.charCodeAt.call(name, MAX_TOKEN_BYTES) >= 0) return -1; // NaN unless there are more characters than that
     if (measure.utf8Bytes(name) > MAX_TOKEN_BYTES) return -1;
     this.names.push(name);
-    this.#tokens.set(name, this.names.length);
+    this.tokens.set(name, this.names.length);
     return this.names.length;
   }
 }

@@ -130,14 +130,14 @@ class CountingReader extends NativeReader implements Reader {
 }
 
 class NativeEmitter extends NativeRing implements Emitter {
-  readonly #names: TokenTable;
-  #invalidNames = 0;
-  #unlistedTypes = 0;
+  private readonly typeNames: TokenTable;
+  private invalidNames = 0;
+  private unlistedTypes = 0;
 
   constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes }: EmitterSettings) {
     const names = new TokenTable(messageTypes);
     super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, names.names, bytesReader());
-    this.#names = names;
+    this.typeNames = names;
     this.enable(enabled);
     onSwitch(this);
   }
@@ -148,13 +148,13 @@ class NativeEmitter extends NativeRing implements Emitter {
 
   messageType(name: unknown): number {
     if (typeof name !== STRING) {
-      this.#invalidNames++;
+      this.invalidNames++;
       return 0;
     }
-    const token = this.#names.intern(name as string, this);
-    this.tokens(this.#names.count);
+    const token = this.typeNames.intern(name as string, this);
+    this.tokens(this.typeNames.count);
     if (token >= 0) return token;
-    this.#unlistedTypes++;
+    this.unlistedTypes++;
     return 0;
   }
 
@@ -178,8 +178,8 @@ class NativeEmitter extends NativeRing implements Emitter {
       discarded,
       pending: emitted - drained - overwritten - discarded,
       suppressed: seen.count(SUPPRESSED),
-      invalidArguments: seen.count(INVALID_ARGUMENTS) + this.#invalidNames,
-      unlistedTypes: this.#unlistedTypes,
+      invalidArguments: seen.count(INVALID_ARGUMENTS) + this.invalidNames,
+      unlistedTypes: this.unlistedTypes,
     };
   }
 }

@@ -450,13 +450,12 @@ void xs_telemetry_reader(xsMachine* the)
 {
 	Emitter* emitter = emitterOf(the, &xsArg(0));
 	TelemetryReader** link = &emitter->readers;
-	Reader* reader = malloc(sizeof(Reader));
+	Reader* reader = calloc(1, sizeof(Reader));
 	if (!reader)
 		xsRangeError("no memory for a reader");
 	telemetryRingSettle(&emitter->ring);
 	telemetryReaderStart(&reader->reader, &emitter->ring, emitter->bootId, emitter->readersMade++);
 	reader->emitter = emitter;
-	reader->isClosed = 0;
 	while (*link)
 		link = &(*link)->next;
 	*link = &reader->reader;

@@ -7,14 +7,12 @@ static const uint32_t fingerprint[] = FINGERPRINT_WORDS;
 
 void telemetryReaderStart(TelemetryReader* reader, TelemetryRing* ring, uint64_t bootId, uint32_t number)
 {
-	*reader = (TelemetryReader){
-		.position = ring->tail,
-		.eventSeq = ring->evictedEvents + ring->evictedRefused,
-		.refusedSeen = ring->evictedRefused,
-		.overwritten = ring->evictedEvents,
-		.bootId = bootId,
-		.number = number,
-	};
+	reader->position = ring->tail;
+	reader->eventSeq = ring->evictedEvents + ring->evictedRefused;
+	reader->refusedSeen = ring->evictedRefused;
+	reader->overwritten = ring->evictedEvents;
+	reader->bootId = bootId;
+	reader->number = number;
 }
 
 void telemetryReaderCatchUp(TelemetryReader* reader, TelemetryRing* ring)

@@ -21,7 +21,7 @@ struct TelemetryReader {
 	uint8_t follows; /* the next record follows the last one read */
 };
 
-/** Begins at the oldest record in the ring, which must be settled. */
+/** A reader, all of it zero, begins at the oldest record in the ring, which must be settled. */
 void telemetryReaderStart(TelemetryReader* reader, TelemetryRing* ring, uint64_t bootId, uint32_t number);
 
 /** Goes to the oldest record if what this reader would have read next was overwritten. The ring must be settled. */

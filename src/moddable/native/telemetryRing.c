@@ -90,7 +90,7 @@ static uint32_t* take(TelemetryRing* ring, uint32_t slots)
 	return record;
 }
 
-static void takeInternal(TelemetryRing* ring, uint32_t type, uint64_t value)
+static __attribute__((noinline)) void takeInternal(TelemetryRing* ring, uint32_t type, uint64_t value)
 {
 	uint32_t* record = take(ring, 1);
 	record[1] = type;
@@ -196,20 +196,12 @@ uint64_t telemetryRingTimeAt(const TelemetryRing* ring, uint64_t position)
 
 void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacitySlots, int discards, uint64_t eventSeq, uint64_t uptimeMs)
 {
-	*ring = (TelemetryRing){
-		.at = words,
-		.end = words, /* the first record asks */
-		.lowMs = (int32_t)(uint32_t)uptimeMs,
-		.words = words,
-		.wordsEnd = words + capacitySlots * SLOT_WORDS,
-		.counted = words,
-		.capacitySlots = capacitySlots,
-		.discards = (uint32_t)discards,
-		.protectedFrom = discards ? 0 : UINT64_MAX,
-		.eventSeq = eventSeq,
-		.evictedEvents = eventSeq,
-		.highMs = (uint32_t)(uptimeMs >> 32),
-		.recordHighMs = (uint32_t)(uptimeMs >> 32),
-		.recordLowMs = (int32_t)(uint32_t)uptimeMs,
-	};
+	ring->at = ring->end = ring->counted = ring->words = words; /* the first record asks */
+	ring->wordsEnd = words + capacitySlots * SLOT_WORDS;
+	ring->capacitySlots = capacitySlots;
+	ring->discards = (uint32_t)discards;
+	ring->protectedFrom = discards ? 0 : UINT64_MAX;
+	ring->eventSeq = ring->evictedEvents = eventSeq;
+	ring->lowMs = ring->recordLowMs = (int32_t)(uint32_t)uptimeMs;
+	ring->highMs = ring->recordHighMs = (uint32_t)(uptimeMs >> 32);
 }

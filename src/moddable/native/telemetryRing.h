@@ -39,7 +39,7 @@ typedef struct {
 	int32_t recordLowMs;
 } TelemetryRing;
 
-/** Starts a ring over `(capacitySlots + MAX_RECORD_SLOTS - 1) * 16` bytes, which are zero and aligned to 4. */
+/** Starts a ring, all of it zero, over `(capacitySlots + MAX_RECORD_SLOTS - 1) * 16` bytes, which are zero and aligned to 4. */
 void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacitySlots, int discards, uint64_t eventSeq, uint64_t uptimeMs);
 
 /** Counts an event, makes room, stores its time. Returns the record, NULL if the event was refused. */

@@ -3,11 +3,12 @@ import { ensureOrExit } from "./machine.mjs";
 import { step } from "./run.mjs";
 
 const names = process.argv.slice(2);
-ensureOrExit("gcc", "make", "gcc -m32", "babeltrace2");
+ensureOrExit("gcc", "make", "gcc -m32", "babeltrace2", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
 if (names.length > 0) {
   step("build/build.mjs");
 } else {
   step("build/lint.mjs");
   step("build/xs/selftest.mjs");
+  step("build/rv32/selftest.mjs");
 }
 step("build/specs.mjs", ...names);

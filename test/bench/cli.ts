@@ -18,6 +18,7 @@ Examples:
   $ npm run bench                            all parts, about four minutes
   $ npm run bench -- xs-rv32                 instructions a call, exact
   $ npm run --silent bench -- node --json > node.json
+  $ npm run bench -- operations              what single operations of XS cost
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -52,8 +53,16 @@ async function runDocs(): Promise<void> {
   const rows: Row[] = [];
   for (const measure of Object.values(PARTS)) rows.push(...(await measure()));
   const { measureSizes } = await import("./sizes.ts");
+  const { measureOperations } = await import("./operations.ts");
   const { writeDocs } = await import("./document.ts");
-  for (const file of await writeDocs(rows, await measureSizes())) say(`wrote ${file}`);
+  for (const file of await writeDocs(rows, await measureSizes(), await measureOperations(say))) say(`wrote ${file}`);
+}
+
+async function runOperations(): Promise<void> {
+  buildModule();
+  const { measureOperations, operationsTable } = await import("./operations.ts");
+  const { plainTable } = await import("./format.ts");
+  process.stdout.write(`${plainTable(operationsTable(await measureOperations(say))).join("\n")}\n`);
 }
 
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
@@ -90,6 +99,10 @@ program
   .addHelpText("after", HELP)
   .action((part: string | undefined, options: Options) => runParts(part ? [part] : Object.keys(PARTS), options));
 program.command("docs").description("measures all, into docs/performance.md and docs/performance.svg").action(runDocs);
+program
+  .command("operations")
+  .description("what single operations of XS cost, in instructions on RV32")
+  .action(runOperations);
 program
   .command("budgets")
   .description("compares with test/bench/budgets.json; exit code 1 if something has grown")

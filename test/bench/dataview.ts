@@ -1,4 +1,8 @@
-import type { Encoder } from "../../src/text.ts";
+/** TextEncoder, or Moddable's. */
+interface Encoder {
+  encodeInto(text: string, into: Uint8Array): { read: number; written: number };
+}
+
 import { equal } from "../support/assert.ts";
 import { CLIENT_ID, CONN_EPOCH } from "./case.ts";
 

@@ -5,6 +5,7 @@ import { cpus } from "node:os";
 import { chart } from "./chart.ts";
 import { figuresOf, isReached } from "./figures.ts";
 import { figureLimit, figureMeasured, historyTable, markdownTable, sizesTable, sorted, tablesOf } from "./format.ts";
+import { type Operation, operationsTable } from "./operations.ts";
 import type { Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 
@@ -12,7 +13,11 @@ const DOCUMENT = "docs/performance.md";
 const CHART = "docs/performance.svg";
 
 /** Returns the files written. Throws if a marker is missing. */
-export async function writeDocs(rows: readonly Row[], sizes: readonly Sizes[]): Promise<string[]> {
+export async function writeDocs(
+  rows: readonly Row[],
+  sizes: readonly Sizes[],
+  operations: readonly Operation[],
+): Promise<string[]> {
   const sections: Record<string, string> = {
     machine: machine(),
     figures: figuresTable(rows, sizes),
@@ -21,6 +26,7 @@ export async function writeDocs(rows: readonly Row[], sizes: readonly Sizes[]): 
       .join("\n\n"),
     history: markdownTable(historyTable(rows)),
     sizes: markdownTable(sizesTable(sizes)),
+    operations: markdownTable(operationsTable(operations)),
   };
   let text = readFileSync(DOCUMENT, "utf8");
   for (const [name, content] of Object.entries(sections)) text = replaceSection(text, name, content);

@@ -43,7 +43,8 @@ for (const { title, variant, bits, sanitize = false, specs, options } of RUNS) {
   const contents = `import { run } from "./test/support/xs-harness.ts";\n${imports}\nawait run();\n`;
   const file = `dist/xs/specs-${title.replace(/\W+/g, "-")}.js`;
   const bundle = await bundleForXs({ contents, resolveDir: process.cwd() }, file, variant);
-  const { status, stdout, stderr } = runInXs(await engine(bits, { variant, sanitize }), bundle, [variant], options);
+  const args = [variant, options?.includes("--stress") ? "stress" : ""];
+  const { status, stdout, stderr } = runInXs(await engine(bits, { variant, sanitize }), bundle, args, options);
   const lines = stdout.trim().split("\n");
   const ending = lines.pop()!;
 

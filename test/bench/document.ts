@@ -1,15 +1,25 @@
-/** Writes what was measured into docs/performance.md, between its markers, and the chart beside it. */
+/** Writes what was measured into docs/performance.md and README.md, between their markers, and the chart. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { chart } from "./chart.ts";
 import { figuresOf, isReached } from "./figures.ts";
-import { figureLimit, figureMeasured, historyTable, markdownTable, sizesTable, sorted, tablesOf } from "./format.ts";
+import {
+  figureLimit,
+  figureMeasured,
+  historyTable,
+  markdownTable,
+  number,
+  sizesTable,
+  sorted,
+  tablesOf,
+} from "./format.ts";
 import { type Operation, operationsTable } from "./operations.ts";
-import type { Row } from "./rows.ts";
+import { type Engine, find, type Path, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 
 const DOCUMENT = "docs/performance.md";
+const README = "README.md";
 const CHART = "docs/performance.svg";
 
 /** Returns the files written. Throws if a marker is missing. */
@@ -28,18 +38,48 @@ export async function writeDocs(
     sizes: markdownTable(sizesTable(sizes)),
     operations: markdownTable(operationsTable(operations)),
   };
-  let text = readFileSync(DOCUMENT, "utf8");
-  for (const [name, content] of Object.entries(sections)) text = replaceSection(text, name, content);
-  writeFileSync(DOCUMENT, text);
+  writeSections(DOCUMENT, sections);
+  writeSections(README, { performance: fourFigures(rows) });
   writeFileSync(CHART, chart(rows));
-  return [DOCUMENT, CHART];
+  return [DOCUMENT, README, CHART];
 }
 
-function replaceSection(text: string, name: string, content: string): string {
+function writeSections(file: string, sections: Readonly<Record<string, string>>): void {
+  let text = readFileSync(file, "utf8");
+  for (const [name, content] of Object.entries(sections)) text = replaceSection(file, text, name, content);
+  writeFileSync(file, text);
+}
+
+/** What the README says: a call and its bytes, on the device and in Node, beside JSON. */
+function fourFigures(rows: readonly Row[]): string {
+  const row = (engine: Engine, path: Path) => find(rows, { engine, path, event: "msg.recv", payloadChars: 0 });
+  const native = row("xs-rv32", "native");
+  const json = row("xs-rv32", "JSON.stringify");
+  const guarded = row("xs-rv32", "disabled");
+  const node = row("node", "typescript");
+  const nodeJson = row("node", "JSON.stringify");
+  const value = (found: number | null | undefined, decimals = 0) => number(found ?? null, decimals);
+  return markdownTable({
+    title: "",
+    head: ["`connection.received(token)`", "xs-telemetry", "`JSON.stringify`"],
+    rows: [
+      ["instructions on the ESP32-C3's kind of processor", value(native?.instructions), value(json?.instructions)],
+      [
+        "bytes allocated / kept",
+        `${value(native?.allocatedBytes)} / ${value(native?.recordBytes)}`,
+        `${value(json?.allocatedBytes)} / ${value(json?.recordBytes)}`,
+      ],
+      ["switched off, instructions", value(guarded?.instructions), "–"],
+      ["ns in Node, on the machine that measured", value(node?.ns, 1), value(nodeJson?.ns)],
+    ],
+  });
+}
+
+function replaceSection(file: string, text: string, name: string, content: string): string {
   const [begin, end] = [`<!-- generated: ${name} -->`, "<!-- end -->"];
   const from = text.indexOf(begin);
   const to = text.indexOf(end, from);
-  if (from < 0 || to < 0) throw new Error(`${DOCUMENT} has no section "${begin}" … "${end}"`);
+  if (from < 0 || to < 0) throw new Error(`${file} has no section "${begin}" … "${end}"`);
   return `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
 }
 

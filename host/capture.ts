@@ -56,13 +56,11 @@ const MOST_BOOTS = 9999;
 export function listBoots(path: string): BootFolder[] {
   const isFile = (name: string) => statSync(join(path, name), { throwIfNoEntry: false })?.isFile() ?? false;
   if ([METADATA_FILE, STREAM_FILE, TOKENS_FILE].some(isFile)) return [bootFolder(path)];
-  const folders = readdirSync(path, { withFileTypes: true })
+  const orderOf = (boot: BootFolder) => Number(FOLDER_NAME.exec(basename(boot.path))![1]);
+  return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && FOLDER_NAME.test(entry.name))
-    .map(({ name }) => name);
-  // The names sort by order of arrival, but for readers of two digits and more.
-  const order = new Intl.Collator("en", { numeric: true });
-  const key = (name: string) => name.replace(/^(boot-\d+)-[0-9a-f]+/, "$1");
-  return folders.sort((a, b) => order.compare(key(a), key(b))).map((name) => bootFolder(join(path, name)));
+    .map(({ name }) => bootFolder(join(path, name)))
+    .sort((a, b) => orderOf(a) - orderOf(b) || a.reader! - b.reader!);
 }
 
 function bootFolder(path: string): BootFolder {

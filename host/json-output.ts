@@ -1,45 +1,55 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const SPACE = 0x20;
 /** Most bytes that an integer takes: the digits of 2^53 - 1. */
 export const MOST_DIGITS = 16;
 /** Most bytes that a character of one byte takes: \u001f. */
 export const MOST_ESCAPE_BYTES = 6;
-/** Behind a piece, as many bytes of output may be overwritten with zeros. */
-export const SPARE_BYTES = 3;
+/** Behind what is written, as many bytes of output may be overwritten. */
+export const SPARE_BYTES = 15;
 
-/** Text prepared for output: its UTF-8 in little-endian words, zeros behind it. Copying words is thrice as fast as bytes. */
+/**
+ * UTF-8 prepared for output: as little-endian doubles, zeros behind it up to 16 bytes. Copying eight bytes at a time is
+ * several times as fast as bytes, and short pieces are not worth a call. No eight bytes of UTF-8 are a NaN, whose bits
+ * would not be kept: that takes 0x7f or 0xff behind a byte of 0xf0 or more.
+ */
 export interface Piece {
-  readonly words: Int32Array;
+  readonly words: Float64Array;
   readonly bytes: number;
 }
 
-/** Prepares a text. */
-export function pieceOf(text: string): Piece {
-  const utf8 = Buffer.from(text);
-  const padded = Buffer.alloc(Math.ceil(utf8.length / 4) * 4);
-  utf8.copy(padded);
-  const words = Int32Array.from({ length: padded.length / 4 }, (_, word) => padded.readInt32LE(word * 4));
+/** Prepares a text, or well-formed UTF-8, which is copied. */
+export function pieceOf(text: string | Uint8Array): Piece {
+  const utf8 = typeof text === "string" ? Buffer.from(text) : text;
+  const padded = new Uint8Array(Math.ceil(utf8.length / 16) * 16);
+  padded.set(utf8);
+  const view = new DataView(padded.buffer);
+  const words = Float64Array.from({ length: padded.length / 8 }, (_, word) => view.getFloat64(word * 8, true));
   return { words, bytes: utf8.length };
 }
 
 /** Growing bytes of JSON. Nothing but reserve() checks for room: the caller reserves what a line may take. */
-export class Output {
+export class JsonOutput {
   #bytes: Buffer;
   #view: DataView;
   #end = 0;
 
   constructor(capacityBytes: number) {
     this.#bytes = Buffer.alloc(capacityBytes);
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, capacityBytes);
+    this.#view = viewOf(this.#bytes);
+  }
+
+  /** Bytes written. */
+  get length(): number {
+    return this.#end;
   }
 
   clear(): void {
     this.#end = 0;
   }
 
-  written(): Buffer {
-    return this.#bytes.subarray(0, this.#end);
+  /** What has been written from there on; good until the next clear(). */
+  written(from = 0): Buffer {
+    return this.#bytes.subarray(from, this.#end);
   }
 
   reserve(count: number): void {
@@ -47,67 +57,86 @@ export class Output {
     const larger = Buffer.alloc(Math.max(this.#bytes.length * 2, this.#end + count));
     larger.set(this.#bytes);
     this.#bytes = larger;
-    this.#view = new DataView(larger.buffer, larger.byteOffset, larger.length);
-  }
-
-  byte(value: number): void {
-    this.#bytes[this.#end++] = value;
+    this.#view = viewOf(larger);
   }
 
   piece({ words, bytes }: Piece): void {
     const view = this.#view;
-    const end = this.#end;
-    for (let word = 0; word < words.length; word++) view.setInt32(end + word * 4, words[word]!, true);
-    this.#end = end + bytes;
+    let at = this.#end;
+    this.#end = at + bytes;
+    for (let word = 0; word < words.length; word += 2, at += 16) {
+      view.setFloat64(at, words[word]!, true);
+      view.setFloat64(at + 8, words[word + 1]!, true);
+    }
   }
 
   /** An integer from 0 to 2^53 - 1. */
   integer(value: number): void {
-    if (value < 1e9) {
-      let digits = 1;
-      for (let power = 10; power <= value; power *= 10) digits++;
-      this.#digits(value, digits);
+    if (value < 10_000) {
+      const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : 4;
+      this.#view.setInt32(this.#end, FOUR_DIGITS[value]! >> (32 - 8 * digits), true);
+      this.#end += digits;
     } else {
-      const high = Math.floor(value / 1e9);
+      const high = Math.floor(value / 10_000);
       this.integer(high);
-      this.#digits(value - high * 1e9, 9);
+      this.#view.setInt32(this.#end, FOUR_DIGITS[value - high * 10_000]!, true);
+      this.#end += 4;
     }
   }
 
-  /** Text up to its first zero byte as a JSON string, escaped as JSON.stringify does. */
-  text(source: Uint8Array, from: number, stop: number): void {
-    const bytes = this.#bytes;
+  /** Text up to its first zero byte as a JSON string, escaped as JSON.stringify does. `source` is a view of valid UTF-8. */
+  text(source: DataView, from: number, stop: number): void {
+    const view = this.#view;
+    let at = from;
     let end = this.#end;
-    bytes[end++] = QUOTE;
-    for (let at = from; at < stop; at++) {
-      const byte = source[at]!;
-      if (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH) {
-        bytes[end++] = byte;
-      } else if (byte === 0) {
-        break;
-      } else {
-        this.#end = end;
-        this.piece(ESCAPES[byte]!);
-        end = this.#end;
+    view.setUint8(end++, QUOTE);
+    while (at < stop) {
+      // Four bytes at a time, up to the first that cannot stand for itself.
+      if (stop - at >= 4) {
+        const word = source.getInt32(at, true);
+        view.setInt32(end, word, true);
+        const special = specialBytes(word);
+        const plain = special === 0 ? 4 : (31 - Math.clz32(special & -special)) >> 3;
+        at += plain;
+        end += plain;
+        if (special === 0) continue;
       }
+      const byte = source.getUint8(at++);
+      if (byte === 0) break;
+      view.setFloat64(end, JSON_OF_BYTE[byte]!, true);
+      end += JSON_BYTES[byte]!;
     }
-    bytes[end++] = QUOTE;
+    view.setUint8(end++, QUOTE);
     this.#end = end;
-  }
-
-  /** The last digits of an integer below 2^31. */
-  #digits(value: number, digits: number): void {
-    const bytes = this.#bytes;
-    for (let at = this.#end + digits - 1; at >= this.#end; at--) {
-      const rest = (value / 10) | 0;
-      bytes[at] = 0x30 + value - rest * 10;
-      value = rest;
-    }
-    this.#end += digits;
   }
 }
 
-/** By code, what stands for an ASCII character in a JSON string. */
-const ESCAPES: readonly Piece[] = Array.from({ length: 0x80 }, (_, code) =>
-  pieceOf(JSON.stringify(String.fromCharCode(code)).slice(1, -1)),
-);
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Not 0 if one of four bytes is a control character, a quote or a backslash; its lowest bit is then in the first such byte. */
+function specialBytes(word: number): number {
+  const quote = word ^ (QUOTE * 0x01010101);
+  const backslash = word ^ (BACKSLASH * 0x01010101);
+  // Byte by byte, a subtraction borrows from the highest bit if the byte is less; only the bits above a true one may be false.
+  const below =
+    ((word - 0x20202020) & ~word) | ((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash);
+  return below & 0x80808080;
+}
+
+/** By number, its last four digits as four bytes. */
+const FOUR_DIGITS = Int32Array.from({ length: 10_000 }, (_, value) => {
+  const digit = (power: number) => 0x30 + (Math.floor(value / power) % 10);
+  return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
+});
+
+/** By byte of UTF-8, what stands for it in a JSON string, as one word of a piece; and how many bytes that is. */
+const JSON_OF_BYTE = new Float64Array(0x100);
+const JSON_BYTES = new Uint8Array(0x100).fill(1);
+for (let byte = 0; byte < 0x100; byte++) {
+  const isAscii = byte < 0x80;
+  const json = isAscii ? Buffer.from(JSON.stringify(String.fromCharCode(byte)).slice(1, -1)) : Uint8Array.of(byte);
+  JSON_OF_BYTE[byte] = pieceOf(json).words[0]!;
+  JSON_BYTES[byte] = json.length;
+}

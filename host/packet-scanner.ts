@@ -7,6 +7,7 @@ import {
 } from "../src/packet-layout.ts";
 import type { BootFolder } from "./capture.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./decode.ts";
+import { DecodeItems } from "./decode-items.ts";
 import type { Problem } from "./errors.ts";
 import { quote } from "./lines.ts";
 import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "./packet.ts";
@@ -44,16 +45,19 @@ export class Session {
     refused: 0,
     repeated: 0,
   };
-  readonly output: "events" | "lines";
+  readonly items: DecodeItems;
+  /** For its scanners, which work one after the other: there may be thousands of files. */
+  readonly buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
   /** Least lately used first. */
   readonly #boots = new Map<number, Map<number, ReaderState>>();
+  #newestBoot = -1;
   #names = 0;
 
   constructor({ registry, output }: DecodeOptions) {
     this.uuid = uuidBytes(registry.fingerprint);
     this.records = new RecordDecoder(registry);
     this.tally = this.records.tally();
-    this.output = output ?? "events";
+    this.items = new DecodeItems(this.records, output ?? "events");
   }
 
   reader(bootId: number, reader: number): ReaderState {
@@ -62,8 +66,12 @@ export class Session {
       readers = new Map();
       this.sums.boots++;
     }
-    this.#boots.delete(bootId);
-    this.#boots.set(bootId, readers);
+    // Not for every packet: what it costs a Map to move an entry adds up to memory.
+    if (bootId !== this.#newestBoot) {
+      this.#boots.delete(bootId);
+      this.#boots.set(bootId, readers);
+      this.#newestBoot = bootId;
+    }
     let state = readers.get(reader);
     if (state === undefined) {
       state = { history: new ReaderHistory(), names: new TokenNames() };
@@ -131,8 +139,8 @@ export class PacketScanner {
   readonly #session: Session;
   readonly #origin: Origin;
   /** What is not yet decided, at most one packet and one chunk: 0 <= #start <= #end <= #buffer.length. */
-  readonly #buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
-  readonly #view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.byteLength);
+  readonly #buffer: Buffer;
+  readonly #view: DataView;
   #start = 0;
   #end = 0;
   /** Offset in the stream of the buffer's first byte. */
@@ -145,11 +153,12 @@ export class PacketScanner {
   #sawPacket = false;
   #head = Buffer.alloc(0);
   #lastRefusal = "";
-  #items: DecodeItem[] = [];
 
   constructor(session: Session, origin: Origin) {
     this.#session = session;
     this.#origin = origin;
+    this.#buffer = session.buffer;
+    this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.byteLength);
   }
 
   push(chunk: Uint8Array): DecodeItem[] {
@@ -168,7 +177,7 @@ export class PacketScanner {
       from += count;
       this.#scan(false);
     }
-    return this.#taken();
+    return this.#session.items.take();
   }
 
   end(): DecodeItem[] {
@@ -178,20 +187,15 @@ export class PacketScanner {
     else if (bytes > 0) this.#damaged({ code: "E_NO_PACKET", message: noPacket(bytes, this.#head) }, 0);
     else if (this.#origin.streamId !== STREAM_TOKENS)
       this.#damaged({ code: "E_EMPTY", message: "no bytes: expected a packet stream" }, 0);
-    return this.#taken();
-  }
-
-  #taken(): DecodeItem[] {
-    const items = this.#items;
-    this.#items = [];
-    return items;
+    return this.#session.items.take();
   }
 
   #scan(final: boolean): void {
     for (;;) {
       const left = this.#end - this.#start;
       if (left === 0 || (left < this.#needed && !final)) return;
-      const found = this.#buffer.subarray(this.#start, this.#end).indexOf(MAGIC);
+      const isHere = left >= MAGIC.length && this.#view.getInt32(this.#start, true) === PACKET_MAGIC;
+      const found = isHere ? 0 : this.#buffer.subarray(this.#start, this.#end).indexOf(MAGIC);
       if (found > 0) {
         this.#pass(found);
         continue;
@@ -288,8 +292,8 @@ export class PacketScanner {
   }
 
   #data(header: PacketHeader, available: number): Damage | undefined {
-    const { records, tally, sums, output } = this.#session;
-    const { bootId, reader, packetNumber: packet } = header;
+    const { records, tally, sums, items } = this.#session;
+    const { packetNumber: packet } = header;
     const at = this.#start;
     if (packet === 0) return undefined; // the empty packet of a capture folder
     const checked = records.check(this.#buffer, this.#view, at, available, header);
@@ -297,7 +301,7 @@ export class PacketScanner {
     const damage = cut && (checked.damage?.code ?? "E_LENGTH") === "E_LENGTH" ? cut : checked.damage;
     if (checked.endByte === PACKET_HEADER_BYTES) return damage;
 
-    const state = this.#session.reader(bootId, reader);
+    const state = this.#session.reader(header.bootId, header.reader);
     const verdict = state.history.data(header, checked);
     if (verdict.problem) this.#judge(verdict.problem, packet);
     if (verdict.accepted) {
@@ -307,16 +311,9 @@ export class PacketScanner {
       sums.beforeFirstPacket += verdict.beforeFirst;
       sums.missingPackets += verdict.missingPackets;
       if (checked.jumpMs > 0) sums.timeJumps++;
-      const content = { bytes: this.#buffer, view: this.#view, at, header, checked };
-      const place = { bootId, reader, packet };
-      if (checked.events === 0) {
-        // Only losses or a jump of time.
-      } else if (output === "lines") {
-        const lines = records.lines(content, state.names, tally);
-        this.#items.push({ kind: "lines", ...place, lines, count: checked.events });
-      } else {
-        this.#items.push({ kind: "events", ...place, events: records.events(content, state.names, tally) });
-      }
+      // A packet may hold only losses, or a jump of time.
+      if (checked.events > 0)
+        items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state.names, tally);
     }
     return damage;
   }
@@ -366,7 +363,7 @@ export class PacketScanner {
       offsetBytes,
       ...(packet !== undefined && { packet }),
     };
-    this.#items.push({ kind: "problem", problem });
+    this.#session.items.problem(problem);
   }
 }
 

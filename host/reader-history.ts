@@ -84,7 +84,15 @@ export class ReaderHistory {
     if (packetNumber <= last) return repeated(packetNumber, last, "token");
     this.#tokenPackets = packetNumber;
     const missingPackets = last === 0 ? 0 : packetNumber - last - 1;
-    return { ...NO_LOSS, accepted: true, problem: undefined, missingPackets };
+    // Not spread: in Node 20 each object made so stays until a full garbage collection.
+    return {
+      accepted: true,
+      problem: undefined,
+      lostOnDevice: 0,
+      lostInTransit: 0,
+      beforeFirst: 0,
+      missingPackets,
+    };
   }
 
   /** Why counts that do not go back cannot be true either; undefined if they can. `gap`: events lost since the last packet. */

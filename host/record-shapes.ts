@@ -29,6 +29,30 @@ export interface Rule {
   readonly text: string;
 }
 
+/** What stands behind the last attribute of a JSON line, as if it were an attribute without a value. */
+export interface End {
+  readonly kind: "end";
+  readonly offset: 0;
+  readonly prefix: Piece;
+}
+
+/**
+ * Enums and tokens that stand next to each other in a JSON line, within one word of the head slot, and the line's end if it
+ * follows. They take few values, so the JSON of all of them is remembered by that word.
+ */
+export interface Run {
+  readonly kind: "run";
+  /** Of the word, from the record's first byte. */
+  readonly offset: number;
+  /** Empty: each of the steps has its own. */
+  readonly prefix: Piece;
+  readonly steps: (Step | End)[];
+  /** Bits of the word that are theirs. */
+  mask: number;
+  /** By the word's bits that are theirs. */
+  readonly known: Map<number, Piece>;
+}
+
 export interface Shape {
   readonly type: RecordType;
   readonly bytes: number;
@@ -39,8 +63,8 @@ export interface Shape {
   readonly rules: readonly Rule[];
   /** All attributes but constants, in order. */
   readonly steps: readonly Step[];
-  /** Behind the last of them. */
-  readonly suffix: Piece;
+  /** The same and the line's end, as they are written. */
+  readonly parts: readonly (Step | Run | End)[];
   /** No JSON line of this record type is longer. */
   readonly mostLineBytes: number;
 }
@@ -51,7 +75,7 @@ export function prepare(type: RecordType, model: RegistryModel): Shape {
   const event = model.events.find(({ name }) => name === type.event)!;
   const steps: Step[] = [];
   let pending = "{"; // JSON since the last step's value
-  let mostLineBytes = 2;
+  let mostLineBytes = 0;
   for (const { key } of event.attributes) {
     const { from, members } = attributes.get(key)!;
     const field = type.fields.find((candidate) => candidate.key === key);
@@ -83,7 +107,7 @@ export function prepare(type: RecordType, model: RegistryModel): Shape {
     const mostText = kind === "token" ? MAX_TOKEN_BYTES : tailBytes;
     mostLineBytes += prefix.bytes + mostJson + mostText * MOST_ESCAPE_BYTES;
   }
-  const suffix = pieceOf(`${pending}}`);
+  const suffix = pieceOf(`${pending}}\n`);
   return {
     type,
     bytes: type.slots * SLOT_BYTES,
@@ -103,9 +127,32 @@ export function prepare(type: RecordType, model: RegistryModel): Shape {
       };
     }),
     steps,
-    suffix,
+    parts: partsOf(steps, type, suffix),
     mostLineBytes: mostLineBytes + suffix.bytes + SPARE_BYTES,
   };
+}
+
+function partsOf(steps: readonly Step[], { fields }: RecordType, suffix: Piece): (Step | Run | End)[] {
+  const parts: (Step | Run | End)[] = [];
+  for (const step of steps) {
+    const { offsetBits = 0, widthBits = 0 } = fields.find(({ key }) => key === step.key) ?? {};
+    const word = offsetBits >> 5;
+    const isWithinWord = offsetBits + widthBits <= (word + 1) * 32;
+    if ((step.kind !== "enum" && step.kind !== "token") || !isWithinWord) {
+      parts.push(step);
+      continue;
+    }
+    let run = parts.at(-1);
+    if (run?.kind !== "run" || run.offset !== word * 4) {
+      run = { kind: "run", offset: word * 4, prefix: pieceOf(""), steps: [], mask: 0, known: new Map() };
+      parts.push(run);
+    }
+    run.steps.push(step);
+    run.mask |= (2 ** widthBits - 1) << (offsetBits & 31);
+  }
+  const last = parts.at(-1);
+  (last?.kind === "run" ? last.steps : parts).push({ kind: "end", offset: 0, prefix: suffix });
+  return parts;
 }
 
 function unusedBits(type: RecordType): number[] {

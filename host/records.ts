@@ -9,9 +9,9 @@ import {
   TWO_TO_32,
 } from "../src/packet-layout.ts";
 import type { TelemetryEvent } from "./generated/events.ts";
-import { Output, type Piece, pieceOf } from "./json-output.ts";
+import { type JsonOutput, type Piece, pieceOf } from "./json-output.ts";
 import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
-import { codeOf, prepare, type Shape, type Step } from "./record-shapes.ts";
+import { codeOf, type End, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
 import type { RegistryModel } from "./registry/model.ts";
 
 /** A decoded event: the registry's attributes, in its order. Typed for the bundled registry; by key for any. */
@@ -63,23 +63,26 @@ export class TokenNames {
 }
 
 const EMPTY_JSON = pieceOf('""');
-const COMMA = 0x2c;
-const NEWLINE = 0x0a;
+/** A run remembers so many values. */
+const MOST_KNOWN = 512;
 
 /**
  * Turns the records of data packets into events. What a registry says is prepared once; then an event costs what its bytes
- * cost. First check(), then events() or lines() of what it found good: those trust it.
+ * cost. First check(), then write() of what it found good: that trusts it.
  */
 export class RecordDecoder {
   readonly #model: RegistryModel;
   readonly #shapes: readonly (Shape | undefined)[];
-  #out = new Output(64 * 1024);
+  /** What they remember was written with these names. */
+  readonly #runs: readonly Run[];
+  #names: TokenNames | undefined;
 
   constructor(model: RegistryModel) {
     this.#model = model;
     const shapes = new Array<Shape | undefined>(FIRST_INTERNAL_RECORD_TYPE).fill(undefined);
     for (const type of model.recordTypes) shapes[type.id] = prepare(type, model);
     this.#shapes = shapes;
+    this.#runs = shapes.flatMap((shape) => shape?.parts.filter((part) => part.kind === "run") ?? []);
   }
 
   /**
@@ -144,17 +147,6 @@ export class RecordDecoder {
     return { events, lost, jumpMs, complete: position === contentEnd, endByte, damage };
   }
 
-  /** The events of a checked packet. They are parsed from its lines, so that both say the same. */
-  events(packet: CheckedPacket, names: TokenNames, tally: RecordTally): DecodedEvent[] {
-    const json = this.#write(packet, names, tally, COMMA);
-    return JSON.parse(`[${json.toString("utf8", 0, Math.max(0, json.length - 1))}]`);
-  }
-
-  /** The events of a checked packet as JSON lines, each ended by "\n", in UTF-8. The caller owns the bytes. */
-  lines(packet: CheckedPacket, names: TokenNames, tally: RecordTally): Uint8Array {
-    return Uint8Array.from(this.#write(packet, names, tally, NEWLINE));
-  }
-
   /** Adds the tokens that a checked packet uses to `used`; token 0 not. */
   collectTokens({ bytes, view, at, checked }: CheckedPacket, used: Set<number>): void {
     for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
@@ -179,13 +171,13 @@ export class RecordDecoder {
     return Object.fromEntries(byName);
   }
 
-  /** JSON of each event, followed by the byte `separator`. Good until the next call. */
-  #write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, separator: number): Buffer {
+  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8. */
+  write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, out: JsonOutput): void {
     const { bytes, view, at, header, checked } = packet;
-    const out = this.#out;
     const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);
     let eventSeq = header.firstEventSeq;
-    out.clear();
+    if (names !== this.#names) for (const run of this.#runs) run.known.clear();
+    this.#names = names;
     for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
       const id = bytes[position + 4]!;
       const shape = this.#shapes[id];
@@ -195,46 +187,81 @@ export class RecordDecoder {
         continue;
       }
       out.reserve(shape.mostLineBytes);
-      for (const step of shape.steps) {
-        out.piece(step.prefix);
-        const from = position + step.offset;
-        switch (step.kind) {
+      for (const part of shape.parts) {
+        out.piece(part.prefix);
+        const from = position + part.offset;
+        switch (part.kind) {
+          case "u32":
+            out.integer(view.getUint32(from, true));
+            break;
           case "time":
-            out.integer(timeHigh + view.getUint32(position, true));
+            out.integer(timeHigh + view.getUint32(from, true));
             break;
           case "sequence":
             out.integer(eventSeq);
             break;
-          case "u8":
-            out.integer(bytes[from]!);
+          case "text":
+            out.text(view, from, from + part.tailBytes);
             break;
-          case "u16":
-            out.integer(view.getUint16(from, true));
+          case "end":
             break;
-          case "u32":
-            out.integer(view.getUint32(from, true));
-            break;
-          case "enum":
-            out.piece(step.jsonValues[codeOf(step, bytes, position)]!);
-            break;
-          case "token": {
-            const token = view.getUint16(from, true);
-            const name = token === 0 ? undefined : names.get(token);
-            if (token !== 0 && name === undefined) tally.unnamedTokens++;
-            out.piece(name?.json ?? EMPTY_JSON);
+          case "run": {
+            const known = part.known.get(view.getInt32(from, true) & part.mask);
+            if (known) out.piece(known);
+            else this.#run(part, packet, position, tally, out);
             break;
           }
           default:
-            out.text(bytes, from, from + step.tailBytes);
+            this.#value(part, packet, position, tally, out);
         }
       }
-      out.piece(shape.suffix);
-      out.byte(separator);
       tally.byType[id]!++;
       eventSeq++;
       position += shape.bytes;
     }
-    return out.written();
+  }
+
+  /** Writes what is not remembered, and remembers it. */
+  #run(run: Run, packet: CheckedPacket, position: number, tally: RecordTally, out: JsonOutput): void {
+    const from = out.length;
+    const { unnamedTokens } = tally;
+    for (const step of run.steps) {
+      out.piece(step.prefix);
+      this.#value(step, packet, position, tally, out);
+    }
+    // A token without a name may have one later.
+    if (tally.unnamedTokens !== unnamedTokens) return;
+    if (run.known.size >= MOST_KNOWN) run.known.clear();
+    run.known.set(packet.view.getInt32(position + run.offset, true) & run.mask, pieceOf(out.written(from)));
+  }
+
+  /** Writes what seldom stands outside a run. */
+  #value(
+    step: Step | End,
+    { bytes, view }: CheckedPacket,
+    position: number,
+    tally: RecordTally,
+    out: JsonOutput,
+  ): void {
+    const at = position + step.offset;
+    switch (step.kind) {
+      case "u8":
+        out.integer(bytes[at]!);
+        break;
+      case "u16":
+        out.integer(view.getUint16(at, true));
+        break;
+      case "enum":
+        out.piece(step.jsonValues[codeOf(step, bytes, position)]!);
+        break;
+      case "token": {
+        const token = view.getUint16(at, true);
+        const name = token === 0 ? undefined : this.#names!.get(token);
+        if (token !== 0 && name === undefined) tally.unnamedTokens++;
+        out.piece(name?.json ?? EMPTY_JSON);
+        break;
+      }
+    }
   }
 }
 
@@ -281,18 +308,23 @@ function textFault({ maxBytes, tailBytes }: Step, bytes: Uint8Array, view: DataV
   const stop = from + tailBytes;
   let end = from;
   let bits = 0;
-  for (; end < stop; end++) {
-    const byte = bytes[end]!;
-    if (byte === 0) break;
-    bits |= byte;
+  // Tail slots are whole words. Up to the one that holds the first zero byte.
+  for (; end < stop; end += 4) {
+    const word = view.getInt32(end, true);
+    if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break;
+    bits |= word;
+  }
+  let stale = 0;
+  if (end < stop) {
+    for (let at = end + 4; at < stop; at += 4) stale |= view.getInt32(at, true);
+    const wordEnd = end + 4;
+    for (; bytes[end] !== 0; end++) bits |= bytes[end]!;
+    for (let at = end; at < wordEnd; at++) stale |= bytes[at]!;
   }
   if (end - from > maxBytes) return `${end - from} bytes of text, at most ${maxBytes} are allowed`;
-  let stale = 0;
-  let at = end;
-  for (; (at & 3) !== (stop & 3); at++) stale |= bytes[at]!;
-  for (; at < stop; at += 4) stale |= view.getInt32(at, true);
   if (stale !== 0) return `bytes behind the text's end, after ${end - from} bytes, are not 0`;
-  return bits < 0x80 || isUtf8(bytes.subarray(from, end)) ? undefined : "the text is not UTF-8";
+  const isAscii = (bits & 0x80808080) === 0;
+  return isAscii || isUtf8(bytes.subarray(from, end)) ? undefined : "the text is not UTF-8";
 }
 
 function internalFault(id: number, view: DataView, at: number, first: boolean): Damage | undefined {

@@ -40,11 +40,11 @@ async function runDecode(capture: string, options: Options, context: Context): P
   let events = 0;
   try {
     for await (const item of await itemsOf(capture, registry)) {
-      if (item.kind === "lines") {
+      if (item.kind === "batch") {
         events += item.count;
         progress.update(() => counted(events, "event"));
         context.output.write(item.lines);
-        if (context.output.isFull) await context.output.flush();
+        await context.output.flush(); // the next batch overwrites this one
       } else if (item.kind === "problem") {
         progress.clear();
         if (item.problem.code.startsWith("E_")) context.worsen(1);
@@ -60,9 +60,9 @@ async function runDecode(capture: string, options: Options, context: Context): P
 }
 
 async function itemsOf(capture: string, registry: RegistryModel): Promise<AsyncIterable<DecodeItem>> {
-  if (capture !== "-") return decodePath(capture, { registry, output: "lines" });
+  if (capture !== "-") return decodePath(capture, { registry, output: "batches" });
   const input = await openInput(capture);
-  return decode(input.bytes, { registry, output: "lines", file: "standard input" });
+  return decode(input.bytes, { registry, output: "batches", file: "standard input" });
 }
 
 function registryOf(schemaVersion: string): RegistryModel {

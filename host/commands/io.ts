@@ -93,7 +93,7 @@ export class Output {
     return this.#size >= OUTPUT_BYTES;
   }
 
-  /** Text, or UTF-8, which the caller leaves as it is from now on. */
+  /** Text, or UTF-8, which the caller leaves as it is until flush() has resolved. */
   write(data: string | Uint8Array): void {
     this.#size += data.length;
     if (typeof data === "string") this.#text += data;
@@ -114,7 +114,7 @@ export class Output {
   async flush(): Promise<void> {
     if (this.#size === 0) return;
     this.#sealText();
-    const bytes = Buffer.concat(this.#pieces);
+    const bytes = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#size = 0;
     await new Promise<void>((resolve, reject) =>

@@ -109,7 +109,7 @@ export function chart(rows: readonly Row[]): string {
   });
   const svg = drawing.renderToSVGString();
   drawing.dispose();
-  return `${svg}\n`;
+  return `${svg.replace(/^<svg[^>]*>/, "$&\n<title>What one msg.recv costs</title>")}\n`;
 }
 
 function costOf(rows: readonly Row[], engine: Engine, path: Path, payloadChars: number): number | null {

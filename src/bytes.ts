@@ -2,21 +2,22 @@
 export type BytesOf = (payload: unknown) => Uint8Array | "" | undefined;
 
 export function bytesReader(): BytesOf {
-  // The getter of the internal type: it tells a Uint8Array from all that passes for one, and runs no code of the caller's.
-  // As an object, for XS: see src/text.ts.
-  const typeOf: { call(value: unknown): string | undefined } = Object(
-    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get,
-  );
+  // The getters of TypedArray's prototype themselves: they see through what a subclass says, and run no code of its.
+  // As objects, for XS: see src/moddable/platform.ts. No key that is a symbol: Moddable's linker strips those built-ins.
+  const prototype = Object.getPrototypeOf(Uint8Array.prototype);
+  const getter = (key: string): { call(value: unknown): number } =>
+    Object(Object.getOwnPropertyDescriptor(prototype, key)!.get);
+  const lengthOf = getter("length");
+  const byteLengthOf = getter("byteLength");
   return (payload) => {
     let bytes: Uint8Array | undefined;
-    if (typeOf.call(payload) === "Uint8Array") bytes = payload as Uint8Array;
-    else {
-      try {
-        // A pretender's byteLength throws.
-        if (payload instanceof ArrayBuffer) bytes = new Uint8Array(payload, 0, payload.byteLength);
-      } catch {
-        // A detached buffer, or an object that pretends to be one.
-      }
+    try {
+      if (ArrayBuffer.isView(payload)) {
+        // Other numbers, and a DataView, may pass for bytes by their prototype, but not by their length.
+        if (payload instanceof Uint8Array && lengthOf.call(payload) === byteLengthOf.call(payload)) bytes = payload;
+      } else if (payload instanceof ArrayBuffer) bytes = new Uint8Array(payload, 0, payload.byteLength);
+    } catch {
+      // A detached buffer, or an object that pretends to be one: its byteLength throws.
     }
     // Not its length, which could be the caller's code. Nothing is there, too, if its buffer is detached.
     return bytes && bytes[0] === undefined ? "" : bytes;

@@ -20,7 +20,7 @@ export interface TelemetryOptions {
   readonly messageTypes?: number;
 }
 
-const OPTIONS = ["capacityBytes", "policy", "clock", "bootId", "messageTypes"];
+const OPTIONS: readonly string[] = Object.freeze(["capacityBytes", "policy", "clock", "bootId", "messageTypes"]);
 const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;

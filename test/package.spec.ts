@@ -73,6 +73,11 @@ describe("the package", () => {
     }
   });
 
+  it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
+    for (const file of [exports["."].moddable, NATIVE_MODULE])
+      ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
+  });
+
   it("has declarations without a trace of the sources' file names", () => {
     const declarations = readdirSync("dist/types", { recursive: true, encoding: "utf8" }).filter((file) =>
       file.endsWith(".d.ts"),

@@ -120,6 +120,14 @@ static Emitter* emitterOf(xsMachine* the, xsSlot* slot)
 	return xsmcGetHostDataValidate(*slot, (void*)&emitterHooks);
 }
 
+/* What constructors get first; a script may call them with anything, or nothing. */
+static Emitter* emitterArgument(xsMachine* the)
+{
+	if (xsmcArgc < 1)
+		xsTypeError("no emitter");
+	return emitterOf(the, &xsArg(0));
+}
+
 static Connection* connectionOf(xsMachine* the)
 {
 	return xsmcGetHostChunkValidate(xsThis, (void*)&connectionHooks);
@@ -347,7 +355,7 @@ void xs_telemetry_disconnected(xsMachine* the)
 /** new Connection(emitter, clientId, ip) */
 void xs_telemetry_connection(xsMachine* the)
 {
-	Emitter* emitter = emitterOf(the, &xsArg(0));
+	Emitter* emitter = emitterArgument(the);
 	Connection* connection = xsmcSetHostChunk(xsThis, NULL, sizeof(Connection));
 	uint32_t clientId = clientIdArgument(the, emitter, &xsArg(1));
 	uint32_t connEpoch = emitter->connections;
@@ -377,10 +385,10 @@ void xs_telemetry_emitter(xsMachine* the)
 	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
 	telemetryRingStart(&emitter->ring, emitter->words, capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)xsmcToNumber(xsArg(2)), (uint64_t)uptimeMs);
 	emitter->bootId = (uint64_t)xsmcToNumber(xsArg(4));
-	emitter->self = xsToReference(xsThis);
-	emitter->clock = xsToReference(xsArg(5));
-	emitter->names = xsToReference(xsArg(6));
-	emitter->bytesOf = xsToReference(xsArg(7));
+	emitter->self = fxToReference(the, &xsThis);
+	emitter->clock = fxToReference(the, &xsArg(5));
+	emitter->names = fxToReference(the, &xsArg(6));
+	emitter->bytesOf = fxToReference(the, &xsArg(7));
 	xsSetHostHooks(xsThis, &emitterHooks);
 }
 
@@ -414,7 +422,7 @@ static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
 	telemetryRingSettle(ring);
 	if (reader)
 		telemetryReaderCatchUp(reader, ring);
-	switch (xsmcToInteger(xsArg(0))) {
+	switch (xsmcArgc > 0 ? xsmcToInteger(xsArg(0)) : -1) {
 	case EMITTED: value = ring->eventSeq; break;
 	case DRAINED: value = reader ? reader->drained : 0; break;
 	case OVERWRITTEN: value = reader ? reader->overwritten : ring->evictedEvents; break;
@@ -448,7 +456,7 @@ static void protect(Emitter* emitter)
 /** new Reader(emitter) */
 void xs_telemetry_reader(xsMachine* the)
 {
-	Emitter* emitter = emitterOf(the, &xsArg(0));
+	Emitter* emitter = emitterArgument(the);
 	TelemetryReader** link = &emitter->readers;
 	Reader* reader = calloc(1, sizeof(Reader));
 	if (!reader)

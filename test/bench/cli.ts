@@ -19,6 +19,7 @@ Examples:
   $ npm run bench -- xs-rv32                 instructions a call, exact
   $ npm run --silent bench -- node --json > node.json
   $ npm run bench -- operations              what single operations of XS cost
+  $ npm run bench -- memory                  of decode, for a capture of 250 MB and one of 1 GB
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -55,7 +56,13 @@ async function runDocs(): Promise<void> {
   const { measureSizes } = await import("./sizes.ts");
   const { measureOperations } = await import("./operations.ts");
   const { writeDocs } = await import("./document.ts");
-  for (const file of await writeDocs(rows, await measureSizes(), await measureOperations(say))) say(`wrote ${file}`);
+  const { measureMemory } = await import("./memory.ts");
+  const others = {
+    sizes: await measureSizes(),
+    operations: await measureOperations(say),
+    memory: await measureMemory(say),
+  };
+  for (const file of await writeDocs(rows, others)) say(`wrote ${file}`);
 }
 
 async function runOperations(): Promise<void> {
@@ -63,6 +70,13 @@ async function runOperations(): Promise<void> {
   const { measureOperations, operationsTable } = await import("./operations.ts");
   const { plainTable } = await import("./format.ts");
   process.stdout.write(`${plainTable(operationsTable(await measureOperations(say))).join("\n")}\n`);
+}
+
+async function runMemory(): Promise<void> {
+  buildModule();
+  const { measureMemory, memoryTable } = await import("./memory.ts");
+  const { plainTable } = await import("./format.ts");
+  process.stdout.write(`${plainTable(memoryTable(await measureMemory(say))).join("\n")}\n`);
 }
 
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
@@ -103,6 +117,7 @@ program
   .command("operations")
   .description("what single operations of XS cost, in instructions on RV32")
   .action(runOperations);
+program.command("memory").description("what decode takes of memory, whatever the capture's size").action(runMemory);
 program
   .command("budgets")
   .description("compares with test/bench/budgets.json; exit code 1 if something has grown")

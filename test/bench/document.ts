@@ -14,6 +14,7 @@ import {
   sorted,
   tablesOf,
 } from "./format.ts";
+import { type Memory, memoryTable } from "./memory.ts";
 import { type Operation, operationsTable } from "./operations.ts";
 import { type Engine, find, type Path, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
@@ -22,12 +23,15 @@ const DOCUMENT = "docs/performance.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
 
+/** What is measured beside the rows. */
+export interface Others {
+  readonly sizes: readonly Sizes[];
+  readonly operations: readonly Operation[];
+  readonly memory: readonly Memory[];
+}
+
 /** Returns the files written. Throws if a marker is missing. */
-export async function writeDocs(
-  rows: readonly Row[],
-  sizes: readonly Sizes[],
-  operations: readonly Operation[],
-): Promise<string[]> {
+export async function writeDocs(rows: readonly Row[], { sizes, operations, memory }: Others): Promise<string[]> {
   const sections: Record<string, string> = {
     machine: machine(),
     figures: figuresTable(rows, sizes),
@@ -37,6 +41,7 @@ export async function writeDocs(
     history: markdownTable(historyTable(rows)),
     sizes: markdownTable(sizesTable(sizes)),
     operations: markdownTable(operationsTable(operations)),
+    memory: markdownTable(memoryTable(memory)),
   };
   writeSections(DOCUMENT, sections);
   writeSections(README, { performance: fourFigures(rows) });

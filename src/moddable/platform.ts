@@ -16,9 +16,11 @@ export function createEncoder(): Encode {
   // As an object: XS would box the bare method, and the string if asked for a method of its own, at each call.
   const includes: typeof String.prototype.includes = Object(String.prototype.includes);
   return (value, into) => {
-    const { read, written } = encoder.encodeInto(value, into);
+    const result = encoder.encodeInto(value, into);
+    const written = result.written;
     // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
-    return written === read && !includes.call(value, "\0") ? written : ~written;
+    if (written === result.read) if (!includes.call(value, "\0")) return written;
+    return ~written;
   };
 }
 

@@ -67,9 +67,10 @@ async function runDocs(): Promise<void> {
 
 async function runOperations(): Promise<void> {
   buildModule();
-  const { measureOperations, operationsTable } = await import("./operations.ts");
+  const { measureOperations, nodeFloorTable, operationsTable } = await import("./operations.ts");
   const { plainTable } = await import("./format.ts");
-  process.stdout.write(`${plainTable(operationsTable(await measureOperations(say))).join("\n")}\n`);
+  for (const table of [operationsTable(await measureOperations(say)), nodeFloorTable()])
+    process.stdout.write(`${plainTable(table).join("\n")}\n\n`);
 }
 
 async function runMemory(): Promise<void> {

@@ -15,7 +15,7 @@ import {
   tablesOf,
 } from "./format.ts";
 import { type Memory, memoryTable } from "./memory.ts";
-import { type Operation, operationsTable } from "./operations.ts";
+import { nodeFloorTable, type Operation, operationsTable } from "./operations.ts";
 import { type Engine, find, type Path, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 
@@ -41,6 +41,7 @@ export async function writeDocs(rows: readonly Row[], { sizes, operations, memor
     history: markdownTable(historyTable(rows)),
     sizes: markdownTable(sizesTable(sizes)),
     operations: markdownTable(operationsTable(operations)),
+    "node floor": markdownTable(nodeFloorTable()),
     memory: markdownTable(memoryTable(memory)),
   };
   writeSections(DOCUMENT, sections);

@@ -1,4 +1,5 @@
 /** What single operations cost in XS on RV32, and what they add up to for the calls that no way of writing makes cheap enough. */
+import { messageOf, PAYLOADS } from "./case.ts";
 import { number, type Table } from "./format.ts";
 import type { Say } from "./rows.ts";
 import { bundleBench, runInRv32 } from "./xs-engines.ts";
@@ -38,6 +39,38 @@ export async function measureOperations(say: Say): Promise<Operation[]> {
       allocatedBytes: 48,
     },
   ];
+}
+
+/** Median ns of a call in Node, in this process. */
+function nsOf(call: () => unknown): number {
+  const found: number[] = [];
+  let kept: unknown;
+  for (let round = 0; round < 15; round++) {
+    const from = performance.now();
+    for (let turn = 0; turn < 100_000; turn++) kept = call();
+    found.push(((performance.now() - from) * 1e6) / 100_000);
+  }
+  if (kept === undefined) throw new Error("a call that gives nothing");
+  return found.sort((left, right) => left - right)[found.length >> 1]!;
+}
+
+/** What bounds Node's call with 100 characters: the encoding of the text alone, beside the JSON of the event. */
+export function nodeFloorTable(): Table {
+  const text = PAYLOADS[100]!;
+  const encoder = new TextEncoder();
+  const into = new Uint8Array(100);
+  const message = messageOf(text, 5, 1);
+  const encodeNs = nsOf(() => encoder.encodeInto(text, into).written);
+  const jsonNs = nsOf(() => JSON.stringify(message));
+  return {
+    title: "100 characters in Node",
+    head: ["in one process", "ns"],
+    rows: [
+      ["`encodeInto` of the text alone", number(encodeNs)],
+      ["`JSON.stringify` of the event", number(jsonNs)],
+      ["the most that `JSON.stringify` ÷ ours can be", `${number(jsonNs / encodeNs, 1)} ×`],
+    ],
+  };
 }
 
 export function operationsTable(operations: readonly Operation[]): Table {

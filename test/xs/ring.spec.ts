@@ -241,6 +241,27 @@ describe("a full ring", () => {
     deepEqual(ringCounters(reader.counters()), [22, 17, 0, 5, 0], "counters");
   });
 
+  it("under discard gives up what the reader has read, and nothing of what it has not", () => {
+    for (const read of [256, 272, 288]) {
+      const { emit, newReader } = setUp({ slots: 16, discard: true });
+      const { reader, records } = newReader();
+      for (let count = 0; count < 16; count++) emit(count);
+      reader.next(new Uint8Array(read));
+      const { drained } = reader.counters();
+      for (let count = 16; count < 40; count++) emit(count);
+      deepEqual(ringCounters(reader.counters()), [40, drained, 0, 24 - drained, 16], "counters");
+      const ids = records()
+        .filter(({ type }) => type !== LOST)
+        .map(({ clientId }) => clientId);
+      equal(ids.length, 16, "events");
+      deepEqual(
+        ids,
+        ids.map((_, index) => drained + index),
+        `events after ${drained}`,
+      );
+    }
+  });
+
   it("tells a loss at the end of all when it is drained, without a further event", () => {
     const { emit, newReader } = setUp({ slots: 16, discard: true });
     const reader = newReader();

@@ -5,6 +5,7 @@ import {
   CLIENT_ID_WORD,
   CONN_EPOCH_WORD,
   MAX_RECORD_SLOTS,
+  MAX_TEXT_TAIL_BYTES,
   MSG_TYPE_SHIFT,
   REASON_NONE,
   REASON_SHIFT,
@@ -64,13 +65,13 @@ export function createEmitter(settings: EmitterSettings): Emitter {
   const clock = settings.clock ?? platformClock();
   const uptimeMs = settings.uptimeMs ?? clock() >>> 0;
 
-  // Behind the last slot, spare ones for a record that begins near the end, then a record in the making.
+  // Behind the last slot, spare ones for a record that begins near the end, then a text in the making.
   const capacityWords = capacitySlots * SLOT_WORDS;
   const draftWord = capacityWords + (MAX_RECORD_SLOTS - 1) * SLOT_WORDS;
-  const buffer = new ArrayBuffer(draftWord * 4 + MAX_RECORD_SLOTS * SLOT_BYTES);
+  const buffer = new ArrayBuffer(draftWord * 4 + MAX_TEXT_TAIL_BYTES);
   const words = new Int32Array(buffer);
   const identities = new Float64Array(buffer, 8); // words 2 and 3 of the record that begins at twice the index
-  const text = createText(createEncoder(), buffer, draftWord * 4 + SLOT_BYTES);
+  const text = createText(createEncoder(), buffer, draftWord * 4);
   const encode = text.fromString;
   const bytesOf = bytesReader();
   const payloadBytes = text.payload;
@@ -237,10 +238,9 @@ export function createEmitter(settings: EmitterSettings): Emitter {
   function putText(slots: number, word1: number, identity: number): void {
     const word = reserve(slots, clock());
     if (word < 0) return;
-    words[draftWord] = low;
-    words[draftWord + 1] = word1;
-    identities[draftWord >> 1] = identity;
-    words.copyWithin(word, draftWord, draftWord + slots * SLOT_WORDS);
+    words[word + 1] = word1;
+    identities[word >> 1] = identity;
+    words.copyWithin(word + SLOT_WORDS, draftWord, draftWord + (slots - 1) * SLOT_WORDS);
   }
 
   /** A token in use; 0, and counted, for everything else. */

@@ -1,6 +1,7 @@
 /** The bytes of a payload; "" if it has none, undefined if it is neither a Uint8Array nor an ArrayBuffer. Never throws. */
 export type BytesOf = (payload: unknown) => Uint8Array | "" | undefined;
 
+/** Made when the program runs, for it makes objects: a preloaded module has none. A call allocates the view of an ArrayBuffer, else nothing. */
 export function bytesReader(): BytesOf {
   // The getters of TypedArray's prototype themselves: they see through what a subclass says, and run no code of its.
   // As objects, for XS: see src/moddable/platform.ts. No key that is a symbol: Moddable's linker strips those built-ins.

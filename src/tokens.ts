@@ -12,7 +12,7 @@ export class TokenTable {
   readonly names: string[] = [];
   private readonly tokens = new Map<string, number>();
   private readonly bound: number;
-  // As an object, for XS: see src/text.ts.
+  // As an object, for XS: see src/moddable/platform.ts.
   private readonly charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
 
   /** `bound`: most names, 0 to 65,535. */

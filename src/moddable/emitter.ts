@@ -7,8 +7,6 @@ import { TokenTable } from "../tokens.ts";
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
 // What the natives do stands in telemetryNatives.c.
 
-const STRING = "string"; // hoisted: a literal in a function of a preloaded module may be copied each time it is reached
-
 // Numbers of counters in telemetryNatives.c.
 const EMITTED = 0;
 const DRAINED = 1;
@@ -147,11 +145,11 @@ class NativeEmitter extends NativeRing implements Emitter {
   }
 
   messageType(name: unknown): number {
-    if (typeof name !== STRING) {
+    if (typeof name !== "string") {
       this.invalidNames++;
       return 0;
     }
-    const token = this.typeNames.intern(name as string, this);
+    const token = this.typeNames.intern(name, this);
     this.tokens(this.typeNames.count);
     if (token >= 0) return token;
     this.unlistedTypes++;

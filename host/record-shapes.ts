@@ -1,11 +1,11 @@
 import { MAX_TOKEN_BYTES, SLOT_BYTES } from "../src/packet-layout.ts";
 import { MOST_DIGITS, MOST_ESCAPE_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
-import type { RecordType, RegistryModel } from "./registry/model.ts";
+import type { FieldType, RecordType, RegistryModel } from "./registry/model.ts";
 
 /** One attribute of a record type: where its value stands, and what precedes it in a JSON line. */
 export interface Step {
   readonly key: string;
-  readonly kind: "time" | "sequence" | "u8" | "u16" | "u32" | "enum" | "token" | "text";
+  readonly kind: "time" | "sequence" | FieldType;
   /** From the record's first byte. */
   readonly offset: number;
   /** Enum: its lowest bit in that byte, and as many ones as it has bits. */
@@ -77,12 +77,12 @@ export function prepare(type: RecordType, model: RegistryModel): Shape {
   let pending = "{"; // JSON since the last step's value
   let mostLineBytes = 0;
   for (const { key } of event.attributes) {
-    const { from, members } = attributes.get(key)!;
+    const { from, members, value } = attributes.get(key)!;
     const field = type.fields.find((candidate) => candidate.key === key);
     if (from === undefined && field === undefined) continue; // optional, and not in this record type
     pending += `${pending === "{" ? "" : ","}${JSON.stringify(key)}:`;
-    if (from === "event_name" || from === "schema_version") {
-      pending += JSON.stringify(from === "event_name" ? type.event : model.schemaVersion);
+    if (from === "event_name" || from === "schema_version" || from === "schema_url") {
+      pending += JSON.stringify(from === "event_name" ? type.event : (value ?? model.schemaVersion));
       continue;
     }
     const jsonValues: (Piece | undefined)[] = [];

@@ -363,6 +363,8 @@ function eventTable(event: EventModel, registry: RegistryModel): EventTable {
     const values = attribute.members.map((member) => member.value);
     const expectedOf = {
       int: `an integer from 0 to ${Number.MAX_SAFE_INTEGER}`,
+      double: "a finite number",
+      boolean: "true or false",
       string: attribute.from === "schema_version" ? quote(registry.schemaVersion) : "a string",
       enum: `one of ${quotedList(values)}`,
     };

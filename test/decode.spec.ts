@@ -172,7 +172,7 @@ function oddRegistry(): RegistryModel {
         id: 1,
         event: 'odd"event',
         slots: 1,
-        optional: undefined,
+        optionals: [],
         fields: [
           field("odd.key", "enum", 45, 7),
           field("small", "u8", 56, 8),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type DecodeItem, type DecodeOptions, StreamDecoder } from "../host/decode.ts";
 import { registry } from "../host/generated/registry.ts";
-import type { Field, FieldType, RegistryModel } from "../host/registry/model.ts";
+import type { Field, RegistryModel } from "../host/registry/model.ts";
 import { decoded } from "./support/decoded.ts";
 import { emitter } from "./support/emit.ts";
 import {
@@ -329,7 +329,7 @@ const layout: fc.Arbitrary<RegistryModel> = fc
   .record({
     cells: fc.array(
       fc.record({
-        type: fc.constantFrom<FieldType>("u8", "u16", "u32", "enum", "token"),
+        type: fc.constantFrom("u8" as const, "u16" as const, "u32" as const, "enum" as const, "token" as const),
         width: fc.integer({ min: 1, max: 8 }),
         gap: fc.nat(9),
       }),
@@ -341,7 +341,7 @@ const layout: fc.Arbitrary<RegistryModel> = fc
     const fields: Field[] = [];
     let bit = 40;
     for (const { type, width, gap } of cells) {
-      const widthBits = { u8: 8, u16: 16, u32: 32, token: 16, enum: width, text: 0 }[type];
+      const widthBits = { u8: 8, u16: 16, u32: 32, token: 16, enum: width }[type];
       const offsetBits = type === "enum" ? bit + gap : Math.ceil((bit + gap) / 8) * 8;
       if (offsetBits + widthBits > 128) break;
       fields.push({ key: `f${fields.length}`, type, offsetBits, widthBits, maxBytes: 0 });

@@ -84,7 +84,7 @@ describe("registry 1.0.0", () => {
 
   it("lays records out as docs/format.md says", () => {
     deepEqual(
-      model.recordTypes.map(({ id, event, slots, optional }) => [id, event, slots, optional]),
+      model.recordTypes.map(({ id, event, slots, optionals }) => [id, event, slots, optionals[0]]),
       [
         [1, "ws.connect", 1, undefined],
         [2, "ws.connect", 4, "ip"],

@@ -17,7 +17,7 @@ export function schemaDocument(model: RegistryModel): object {
         title: event.name,
         description: event.brief,
         properties: Object.fromEntries(
-          event.attributes.map(({ key }) => [key, propertySchema(attributes.get(key)!, event.name, model)]),
+          event.attributes.map(({ key }) => [key, propertySchema(attributes.get(key)!, event.name)]),
         ),
         required: event.attributes.filter(({ required }) => required).map(({ key }) => key),
         ...(rules.length > 0 && { allOf: rules.map(ruleSchema) }),
@@ -26,10 +26,10 @@ export function schemaDocument(model: RegistryModel): object {
   };
 }
 
-function propertySchema(attribute: Attribute, event: string, model: RegistryModel): object {
+function propertySchema(attribute: Attribute, event: string): object {
   const description = attribute.brief;
   if (attribute.from === "event_name") return { description, const: event };
-  if (attribute.from === "schema_version") return { description, const: model.schemaVersion };
+  if (attribute.value !== undefined) return { description, const: attribute.value };
   if (attribute.type === "enum") return { description, enum: attribute.members.map(({ value }) => value) };
   if (attribute.type === "int") return { description, type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
   return { description, type: "string" };
@@ -67,14 +67,14 @@ export function referenceDocument(model: RegistryModel, source: string): string 
     for (const { key, required } of event.attributes) {
       const attribute = attributes.get(key)!;
       out.push(
-        `| \`${key}\` | ${jsonType(attribute, event.name, model)} | ${required ? "yes" : "no"} | ${cell(attribute.brief)} |`,
+        `| \`${key}\` | ${jsonType(attribute, event.name)} | ${required ? "yes" : "no"} | ${cell(attribute.brief)} |`,
       );
     }
     out.push("", "| Record type | Bytes | Fields at bit (width) |", "| --- | --- | --- |");
     for (const type of model.recordTypes.filter((candidate) => candidate.event === event.name)) {
       const fields = type.fields.map(({ key, offsetBits, widthBits }) => `\`${key}\` ${offsetBits} (${widthBits})`);
       out.push(
-        `| ${type.id}${type.optional ? `, with ${hasEmptyText(type) ? "empty " : ""}\`${type.optional}\`` : ""} | ${type.slots * 16} | ${fields.join(", ")} |`,
+        `| ${type.id}${type.optionals.map((key) => `, with ${hasEmptyText(type) ? "empty " : ""}\`${key}\``).join("")} | ${type.slots * 16} | ${fields.join(", ")} |`,
       );
     }
   }
@@ -104,9 +104,9 @@ export function referenceDocument(model: RegistryModel, source: string): string 
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-function jsonType(attribute: Attribute, event: string, model: RegistryModel): string {
+function jsonType(attribute: Attribute, event: string): string {
   if (attribute.from === "event_name") return `\`"${event}"\``;
-  if (attribute.from === "schema_version") return `\`"${model.schemaVersion}"\``;
+  if (attribute.value !== undefined) return `\`"${attribute.value}"\``;
   if (attribute.type === "enum") return attribute.members.map(({ value }) => `\`"${value}"\``).join(", ");
   return attribute.type === "int" ? "integer, 0 to 2^53 − 1" : "string";
 }

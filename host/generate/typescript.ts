@@ -8,11 +8,7 @@ export const hasEmptyText = (type: RecordType): boolean =>
 
 /** "msg.recv" with payloadSummary -> "msgRecvPayloadSummary" */
 export function writerName(type: RecordType): string {
-  const words = [
-    ...type.event.split("."),
-    ...(hasEmptyText(type) ? ["empty"] : []),
-    ...(type.optional ? [type.optional] : []),
-  ];
+  const words = [...type.event.split("."), ...(hasEmptyText(type) ? ["empty"] : []), ...type.optionals];
   return words.map((word, index) => (index === 0 ? word : word[0]!.toUpperCase() + word.slice(1))).join("");
 }
 
@@ -85,7 +81,7 @@ export function eventTypesSource(model: RegistryModel, source: string): string {
     for (const { key, required } of event.attributes) {
       const attribute = attributes.get(key)!;
       out.push(
-        `  /** ${attribute.brief} */\n  readonly ${key}${required ? "" : "?"}: ${typeOf(attribute, event.name, model)};`,
+        `  /** ${attribute.brief} */\n  readonly ${key}${required ? "" : "?"}: ${typeOf(attribute, event.name)};`,
       );
     }
     out.push("}\n");
@@ -95,9 +91,9 @@ export function eventTypesSource(model: RegistryModel, source: string): string {
   return `${out.join("\n")}\n`;
 }
 
-function typeOf(attribute: Attribute, event: string, model: RegistryModel): string {
+function typeOf(attribute: Attribute, event: string): string {
   if (attribute.from === "event_name") return JSON.stringify(event);
-  if (attribute.from === "schema_version") return JSON.stringify(model.schemaVersion);
+  if (attribute.value !== undefined) return JSON.stringify(attribute.value);
   if (attribute.type === "enum") return attribute.members.map(({ value }) => JSON.stringify(value)).join(" | ");
   return attribute.type === "int" ? "number" : "string";
 }

@@ -189,6 +189,7 @@ export const registry: RegistryModel = {
       ],
       "members": [],
       "from": "schema_version",
+      "value": "1.0.0",
       "otelName": "schema_url",
       "otelNote": "The instrumentation scope's schema_url, not an attribute."
     }
@@ -197,6 +198,8 @@ export const registry: RegistryModel = {
     {
       "name": "ws.connect",
       "brief": "WebSocket connection attempt.",
+      "otelName": "",
+      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -231,6 +234,8 @@ export const registry: RegistryModel = {
     {
       "name": "ws.connected",
       "brief": "WebSocket handshake completed.",
+      "otelName": "",
+      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -261,6 +266,8 @@ export const registry: RegistryModel = {
     {
       "name": "ws.disconnect",
       "brief": "WebSocket connection closed.",
+      "otelName": "",
+      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -291,6 +298,8 @@ export const registry: RegistryModel = {
     {
       "name": "msg.recv",
       "brief": "Message received from client.",
+      "otelName": "",
+      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -337,6 +346,8 @@ export const registry: RegistryModel = {
     {
       "name": "msg.send",
       "brief": "Message sent to client.",
+      "otelName": "",
+      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -393,7 +404,8 @@ export const registry: RegistryModel = {
           "widthBits": 32,
           "maxBytes": 0
         }
-      ]
+      ],
+      "optionals": []
     },
     {
       "id": 2,
@@ -422,7 +434,9 @@ export const registry: RegistryModel = {
           "maxBytes": 45
         }
       ],
-      "optional": "ip"
+      "optionals": [
+        "ip"
+      ]
     },
     {
       "id": 3,
@@ -443,7 +457,8 @@ export const registry: RegistryModel = {
           "widthBits": 32,
           "maxBytes": 0
         }
-      ]
+      ],
+      "optionals": []
     },
     {
       "id": 4,
@@ -464,7 +479,8 @@ export const registry: RegistryModel = {
           "widthBits": 32,
           "maxBytes": 0
         }
-      ]
+      ],
+      "optionals": []
     },
     {
       "id": 5,
@@ -506,7 +522,8 @@ export const registry: RegistryModel = {
           "widthBits": 32,
           "maxBytes": 0
         }
-      ]
+      ],
+      "optionals": []
     },
     {
       "id": 6,
@@ -556,7 +573,9 @@ export const registry: RegistryModel = {
           "maxBytes": 100
         }
       ],
-      "optional": "payloadSummary"
+      "optionals": [
+        "payloadSummary"
+      ]
     },
     {
       "id": 7,
@@ -584,7 +603,8 @@ export const registry: RegistryModel = {
           "widthBits": 32,
           "maxBytes": 0
         }
-      ]
+      ],
+      "optionals": []
     },
     {
       "id": 8,
@@ -620,7 +640,9 @@ export const registry: RegistryModel = {
           "maxBytes": 100
         }
       ],
-      "optional": "payloadSummary"
+      "optionals": [
+        "payloadSummary"
+      ]
     },
     {
       "id": 9,
@@ -649,7 +671,9 @@ export const registry: RegistryModel = {
           "maxBytes": 0
         }
       ],
-      "optional": "ip"
+      "optionals": [
+        "ip"
+      ]
     },
     {
       "id": 10,
@@ -699,7 +723,9 @@ export const registry: RegistryModel = {
           "maxBytes": 0
         }
       ],
-      "optional": "payloadSummary"
+      "optionals": [
+        "payloadSummary"
+      ]
     },
     {
       "id": 11,
@@ -735,7 +761,9 @@ export const registry: RegistryModel = {
           "maxBytes": 0
         }
       ],
-      "optional": "payloadSummary"
+      "optionals": [
+        "payloadSummary"
+      ]
     }
   ]
 };

@@ -13,7 +13,7 @@ import type {
   RegistryModel,
 } from "./model.ts";
 
-const DERIVED: readonly DerivedFrom[] = ["event_name", "time", "sequence", "schema_version"];
+const DERIVED: readonly DerivedFrom[] = ["event_name", "time", "sequence", "schema_version", "schema_url"];
 const WIDTH_BITS: Readonly<Record<string, number>> = { u8: 8, u16: 16, u32: 32, token: 16 };
 const SLOT_BITS = SLOT_BYTES * 8;
 
@@ -99,11 +99,13 @@ export function loadRegistry(text: string, file: string): RegistryModel {
       fail([...path, "type"], `must be int, string or members, is ${JSON.stringify(type)}`);
 
     let from: DerivedFrom | undefined;
+    let fixed: string | undefined;
     let maxBytes: number | undefined;
     if (wire.from !== undefined) {
       from = DERIVED.find((known) => known === wire.from);
       if (!from) fail([...wirePath, "from"], `must be one of ${DERIVED.join(", ")}, is ${JSON.stringify(wire.from)}`);
-      if (from === "schema_version") schemaVersion = textAt(wire.value, [...wirePath, "value"]);
+      if (from === "schema_version" || from === "schema_url") fixed = textAt(wire.value, [...wirePath, "value"]);
+      if (from === "schema_version") schemaVersion = fixed;
     } else if (wire.type === "text") {
       maxBytes = integerAt(wire.max_bytes, [...wirePath, "max_bytes"], 1, 112);
       const tailBytes = Math.ceil(maxBytes / SLOT_BYTES) * SLOT_BYTES;
@@ -143,6 +145,7 @@ export function loadRegistry(text: string, file: string): RegistryModel {
       examples: (holder.examples as (string | number)[] | undefined) ?? [],
       members,
       from,
+      value: fixed,
       maxBytes,
       emptyExactlyWhen: condition && {
         key: condition[0],
@@ -214,10 +217,10 @@ export function loadRegistry(text: string, file: string): RegistryModel {
         event: name,
         slots: Math.max(1, Math.ceil(endBits / SLOT_BITS)),
         fields,
-        optional,
+        optionals: optional === undefined ? [] : [optional],
       });
     });
-    return { name, brief: textAt(holder.brief, [...path, "brief"]), attributes: refs };
+    return { name, brief: textAt(holder.brief, [...path, "brief"]), otelName: "", otelNote: "", attributes: refs };
   });
   recordTypes.sort((a, b) => a.id - b.id);
   recordTypes.forEach((type, index) => {

@@ -1,10 +1,10 @@
 /** The registry as the host's tools see it: what its YAML says, with every layout question settled. */
 
 /** How an attribute's value stands in a record; see docs/format.md. */
-export type FieldType = "u8" | "u16" | "u32" | "enum" | "token" | "text";
+export type FieldType = "u8" | "u16" | "u32" | "i32" | "f32" | "f64" | "bool" | "enum" | "token" | "text";
 
 /** Where an attribute's value comes from when it is not a field of the record. */
-export type DerivedFrom = "event_name" | "time" | "sequence" | "schema_version";
+export type DerivedFrom = "event_name" | "time" | "sequence" | "schema_version" | "schema_url";
 
 export interface EnumMember {
   /** The value that decoded events carry. */
@@ -17,8 +17,8 @@ export interface EnumMember {
 
 export interface Attribute {
   readonly key: string;
-  /** JSON type of a decoded value; an enum's values are strings. */
-  readonly type: "int" | "string" | "enum";
+  /** JSON type of a decoded value; an enum's values are strings, a double is any finite number. */
+  readonly type: "int" | "double" | "boolean" | "string" | "enum";
   readonly brief: string;
   readonly note: string;
   readonly examples: readonly (string | number)[];
@@ -26,6 +26,16 @@ export interface Attribute {
   readonly members: readonly EnumMember[];
   /** Set when the value is not a field of the record. */
   readonly from?: DerivedFrom | undefined;
+  /** What every event carries, if `from` is "schema_version" or "schema_url". */
+  readonly value?: string | undefined;
+  /** The attribute in whose field the value stands, if it has none of its own: a name of a later schema version. */
+  readonly sameAs?: string | undefined;
+  /** With sameAs: the attribute is left out where the value is "". */
+  readonly absentWhenEmpty?: boolean | undefined;
+  /** Of a deprecated attribute: the attribute that has taken its place. */
+  readonly renamedTo?: string | undefined;
+  /** Least value of an int, 0 if undefined. */
+  readonly least?: number | undefined;
   /** Most bytes of UTF-8 of a text; undefined for other types. */
   readonly maxBytes?: number | undefined;
   /** The rule "this enum is empty exactly when attribute `key` has `value`". */
@@ -39,9 +49,22 @@ export interface EventAttribute {
   readonly required: boolean;
 }
 
+/** What an event is to a span, a stretch of a boot's events that belong together, such as those of one connection. */
+export interface SpanRole {
+  /** "begin", "ready" and "end" mark it; "inside" stands between ready and end. */
+  readonly step: "begin" | "ready" | "inside" | "end";
+  /** The attributes that tell one span from others. The last of them rises from one begin to the next of the same others. */
+  readonly keys: readonly string[];
+  /** An event with this value may also stand between begin and ready. */
+  readonly beforeReady?: { readonly key: string; readonly value: string } | undefined;
+}
+
 export interface EventModel {
   readonly name: string;
   readonly brief: string;
+  readonly span?: SpanRole | undefined;
+  readonly otelName: string;
+  readonly otelNote: string;
   /** In the registry's order, which is the order of a decoded event's keys. */
   readonly attributes: readonly EventAttribute[];
 }
@@ -65,8 +88,8 @@ export interface RecordType {
   readonly slots: number;
   /** By offset. */
   readonly fields: readonly Field[];
-  /** The optional attribute that this record type adds to the event, if any. */
-  readonly optional?: string | undefined;
+  /** The optional attributes that this record type adds to the event. */
+  readonly optionals: readonly string[];
 }
 
 export interface RegistryModel {

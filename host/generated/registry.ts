@@ -198,8 +198,6 @@ export const registry: RegistryModel = {
     {
       "name": "ws.connect",
       "brief": "WebSocket connection attempt.",
-      "otelName": "",
-      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -234,8 +232,6 @@ export const registry: RegistryModel = {
     {
       "name": "ws.connected",
       "brief": "WebSocket handshake completed.",
-      "otelName": "",
-      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -266,8 +262,6 @@ export const registry: RegistryModel = {
     {
       "name": "ws.disconnect",
       "brief": "WebSocket connection closed.",
-      "otelName": "",
-      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -298,8 +292,6 @@ export const registry: RegistryModel = {
     {
       "name": "msg.recv",
       "brief": "Message received from client.",
-      "otelName": "",
-      "otelNote": "",
       "attributes": [
         {
           "key": "event",
@@ -346,8 +338,6 @@ export const registry: RegistryModel = {
     {
       "name": "msg.send",
       "brief": "Message sent to client.",
-      "otelName": "",
-      "otelNote": "",
       "attributes": [
         {
           "key": "event",

@@ -220,7 +220,7 @@ export function loadRegistry(text: string, file: string): RegistryModel {
         optionals: optional === undefined ? [] : [optional],
       });
     });
-    return { name, brief: textAt(holder.brief, [...path, "brief"]), otelName: "", otelNote: "", attributes: refs };
+    return { name, brief: textAt(holder.brief, [...path, "brief"]), attributes: refs };
   });
   recordTypes.sort((a, b) => a.id - b.id);
   recordTypes.forEach((type, index) => {

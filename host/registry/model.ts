@@ -63,8 +63,8 @@ export interface EventModel {
   readonly name: string;
   readonly brief: string;
   readonly span?: SpanRole | undefined;
-  readonly otelName: string;
-  readonly otelNote: string;
+  readonly otelName?: string | undefined;
+  readonly otelNote?: string | undefined;
   /** In the registry's order, which is the order of a decoded event's keys. */
   readonly attributes: readonly EventAttribute[];
 }

@@ -367,15 +367,22 @@ function awkwardRegistry(): RegistryModel {
       event("text", ["align", "a_b"]),
     ],
     recordTypes: [
-      { id: 1, event: "plain.name", slots: 1, fields: [field("event", "u32", 96, 32)] },
+      { id: 1, event: "plain.name", slots: 1, optionals: [], fields: [field("event", "u32", 96, 32)] },
       {
         id: 2,
         event: 'quo"te*/',
         slots: 1,
+        optionals: [],
         fields: [field("string", "enum", 44, 3), field("align", "u8", 56, 8), field("a.b", "u16", 80, 16)],
       },
-      { id: 3, event: "none", slots: 1, fields: [] },
-      { id: 4, event: "text", slots: 2, fields: [field("align", "u8", 56, 8), field("a_b", "text", 128, 128)] },
+      { id: 3, event: "none", slots: 1, optionals: [], fields: [] },
+      {
+        id: 4,
+        event: "text",
+        slots: 2,
+        optionals: [],
+        fields: [field("align", "u8", 56, 8), field("a_b", "text", 128, 128)],
+      },
     ],
   };
 }

@@ -375,6 +375,6 @@ const layout: fc.Arbitrary<RegistryModel> = fc
       fingerprint: OTHER_FINGERPRINT,
       attributes,
       events: [{ name: "e", brief: "", attributes: ranked }],
-      recordTypes: [{ id: 1, event: "e", slots: 1, fields }],
+      recordTypes: [{ id: 1, event: "e", slots: 1, fields, optionals: [] }],
     };
   });

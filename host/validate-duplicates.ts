@@ -1,7 +1,7 @@
 /**
  * Keys that stand more than once in a line. JSON.parse keeps the last and tells nobody. Whether there can be one is told
- * by the line's length: every pair takes room, so a line no longer than its pairs need has no other. Only where it is
- * longer (spaces, escapes that were not necessary) is the line itself looked at.
+ * by the line's length: every pair takes room, so a line not much longer than its pairs need has no other. Only where it
+ * is (spaces, escapes that were not necessary) is the line itself looked at.
  */
 
 /** Least characters that an integer's JSON takes: 1000 may be written 1e3. */

@@ -58,7 +58,9 @@ export class SchemaChecker {
     }
     if (requiredCount !== event.requiredCount) this.#checkRequired(object, attributes);
     for (const attribute of event.absentWhenEmpty) this.#checkMirror(object, event, attribute);
-    if (line !== undefined && line.length !== leastChars) this.#checkDuplicates(object, event, line, leastChars);
+    // Room for one more pair, or nobody knows.
+    if (line !== undefined && !(line.length - leastChars < event.leastPairChars))
+      this.#checkDuplicates(object, event, line, leastChars);
   }
 
   #checkString(object: Event, event: EventTable, attribute: AttributeTable, value: string): void {
@@ -127,7 +129,7 @@ export class SchemaChecker {
     }
   }
 
-  /** The line has more characters than its pairs need at least, or nobody knows how many they need. */
+  /** There is room for a pair that the object does not have, unless it is escapes that take it. */
   #checkDuplicates(object: Event, event: EventTable, line: string, leastChars: number): void {
     let chars = leastChars;
     for (const { key, type } of event.attributes) {
@@ -135,7 +137,7 @@ export class SchemaChecker {
       // With the escapes that JSON demands.
       if (typeof value === "string") chars += JSON.stringify(value).length - 2 - value.length;
     }
-    if (line.length === chars) return;
+    if (line.length - chars < event.leastPairChars) return;
     for (const [key, count] of duplicateKeys(line)) {
       const said = `${shownName(key)} stands ${count} times; the last counts: it is ${describe(own(object, key))}`;
       this.#log.report("W_DUPLICATE", shortName(key), `${said}, expected a key once`);

@@ -49,6 +49,8 @@ export interface EventTable {
   readonly requiredCount: number;
   /** The keys of attributes that are left out where they would be "". */
   readonly absentWhenEmpty: readonly AttributeTable[];
+  /** Characters that a pair takes in JSON at least. */
+  readonly leastPairChars: number;
   readonly span: SpanTable | undefined;
 }
 
@@ -94,6 +96,8 @@ function eventTable(event: EventModel, registry: RegistryModel): EventTable {
     byKey: new Map(attributes.map((attribute) => [attribute.key, attribute])),
     requiredCount: attributes.filter((attribute) => attribute.isRequired).length,
     absentWhenEmpty: attributes.filter((attribute) => attribute.mirrors !== undefined),
+    // Quotes, colon, comma, and a value of one character.
+    leastPairChars: Math.min(...attributes.map(({ key }) => key.length)) + 5,
     span: spanTable(event, registry),
   };
 }

@@ -79,6 +79,11 @@ export class Validator {
     return this.#log.warningCount;
   }
 
+  /** The last line that something was found in, event or issue; 0 before the first. */
+  get line(): number {
+    return this.#log.line;
+  }
+
   /** No error so far. */
   get isValid(): boolean {
     return this.errorCount === 0;

@@ -15,6 +15,7 @@ export const registry: RegistryModel = {
         "ws.connect",
         "msg.recv"
       ],
+      "stability": "stable",
       "members": [],
       "from": "event_name",
       "otelName": "event.name",
@@ -28,6 +29,7 @@ export const registry: RegistryModel = {
       "examples": [
         71323
       ],
+      "stability": "stable",
       "members": [],
       "from": "time",
       "otelName": "monotonic.timestamp",
@@ -42,6 +44,7 @@ export const registry: RegistryModel = {
         0,
         1
       ],
+      "stability": "stable",
       "members": [],
       "otelName": "lw.conn.epoch",
       "otelNote": "Custom namespace. session.id is a string, so an integer epoch cannot be renamed to it; session.id is derived on export."
@@ -55,6 +58,7 @@ export const registry: RegistryModel = {
         0,
         126
       ],
+      "stability": "stable",
       "members": [],
       "from": "sequence",
       "otelName": "lw.event.seq",
@@ -68,6 +72,7 @@ export const registry: RegistryModel = {
       "examples": [
         4
       ],
+      "stability": "stable",
       "members": [],
       "otelName": "client.id",
       "otelNote": "Custom, named as OpenTelemetry names things."
@@ -80,6 +85,7 @@ export const registry: RegistryModel = {
       "examples": [
         "192.168.0.25"
       ],
+      "stability": "stable",
       "members": [],
       "maxBytes": 45,
       "otelName": "client.address",
@@ -94,6 +100,7 @@ export const registry: RegistryModel = {
         "getStatus",
         ""
       ],
+      "stability": "stable",
       "members": [],
       "otelName": "lw.msg.type",
       "otelNote": "Custom namespace."
@@ -104,18 +111,21 @@ export const registry: RegistryModel = {
       "brief": "What became of the message.",
       "note": "",
       "examples": [],
+      "stability": "stable",
       "members": [
         {
           "id": "ok",
           "value": "ok",
           "brief": "The message was accepted.",
-          "code": 0
+          "code": 0,
+          "stability": "stable"
         },
         {
           "id": "rejected",
           "value": "rejected",
           "brief": "The message was rejected; reason says why.",
-          "code": 1
+          "code": 1,
+          "stability": "stable"
         }
       ],
       "otelName": "lw.msg.result",
@@ -127,36 +137,42 @@ export const registry: RegistryModel = {
       "brief": "Rejection reason. The empty string exactly when result is ok.",
       "note": "",
       "examples": [],
+      "stability": "stable",
       "members": [
         {
           "id": "none",
           "value": "",
           "brief": "No rejection; only used when result is ok.",
-          "code": 0
+          "code": 0,
+          "stability": "stable"
         },
         {
           "id": "rate_limit",
           "value": "rate_limit",
           "brief": "Message rejected due to rate limiting.",
-          "code": 1
+          "code": 1,
+          "stability": "stable"
         },
         {
           "id": "size_limit",
           "value": "size_limit",
           "brief": "Message rejected due to size limit.",
-          "code": 2
+          "code": 2,
+          "stability": "stable"
         },
         {
           "id": "parse_error",
           "value": "parse_error",
           "brief": "Message rejected due to JSON parse error.",
-          "code": 3
+          "code": 3,
+          "stability": "stable"
         },
         {
           "id": "auth_failed",
           "value": "auth_failed",
           "brief": "Message rejected due to authentication failure.",
-          "code": 4
+          "code": 4,
+          "stability": "stable"
         }
       ],
       "emptyExactlyWhen": {
@@ -174,6 +190,7 @@ export const registry: RegistryModel = {
       "examples": [
         "{\"type\":\"getStatus\"}"
       ],
+      "stability": "stable",
       "members": [],
       "maxBytes": 100,
       "otelName": "lw.msg.payload_summary",
@@ -187,6 +204,7 @@ export const registry: RegistryModel = {
       "examples": [
         "1.0.0"
       ],
+      "stability": "stable",
       "members": [],
       "from": "schema_version",
       "value": "1.0.0",
@@ -198,6 +216,16 @@ export const registry: RegistryModel = {
     {
       "name": "ws.connect",
       "brief": "WebSocket connection attempt.",
+      "stability": "stable",
+      "span": {
+        "step": "begin",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "ws.connect",
+      "otelNote": "The LogRecord's event_name.",
       "attributes": [
         {
           "key": "event",
@@ -232,6 +260,16 @@ export const registry: RegistryModel = {
     {
       "name": "ws.connected",
       "brief": "WebSocket handshake completed.",
+      "stability": "stable",
+      "span": {
+        "step": "ready",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "ws.connected",
+      "otelNote": "The LogRecord's event_name.",
       "attributes": [
         {
           "key": "event",
@@ -262,6 +300,16 @@ export const registry: RegistryModel = {
     {
       "name": "ws.disconnect",
       "brief": "WebSocket connection closed.",
+      "stability": "stable",
+      "span": {
+        "step": "end",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "ws.disconnect",
+      "otelNote": "The LogRecord's event_name.",
       "attributes": [
         {
           "key": "event",
@@ -292,6 +340,20 @@ export const registry: RegistryModel = {
     {
       "name": "msg.recv",
       "brief": "Message received from client.",
+      "stability": "stable",
+      "span": {
+        "step": "inside",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ],
+        "beforeReady": {
+          "key": "reason",
+          "value": "auth_failed"
+        }
+      },
+      "otelName": "msg.recv",
+      "otelNote": "The LogRecord's event_name.",
       "attributes": [
         {
           "key": "event",
@@ -338,6 +400,16 @@ export const registry: RegistryModel = {
     {
       "name": "msg.send",
       "brief": "Message sent to client.",
+      "stability": "stable",
+      "span": {
+        "step": "inside",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "msg.send",
+      "otelNote": "The LogRecord's event_name.",
       "attributes": [
         {
           "key": "event",

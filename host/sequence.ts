@@ -17,10 +17,11 @@ interface Boot {
   /** The event whose number did not rise, if it was the last: the next ones may go on from there. */
   strayNumber: number;
   strayTimeMs: number;
-  /** The last gap: numbers from and below, and the time before it. */
+  /** The last gap: numbers from and below, and the times on its two sides. */
   gapFrom: number;
   gapTo: number;
-  gapTimeMs: number;
+  gapFromMs: number;
+  gapToMs: number;
 }
 
 /** A boot that seems to be over, and the event that seems to begin the next one. */
@@ -94,7 +95,8 @@ export class SequenceChecker {
       boot.spans.addBlindSpot();
       boot.gapFrom = before + 1;
       boot.gapTo = number;
-      boot.gapTimeMs = boot.timeMs;
+      boot.gapFromMs = boot.timeMs;
+      boot.gapToMs = time;
       if (missing > boot.unread) this.#reportLoss(missing - boot.unread, before, number, version);
     }
     boot.number = number;
@@ -121,8 +123,9 @@ export class SequenceChecker {
       boot.strayTimeMs = time;
       return false;
     }
-    const fitsGap = number >= boot.gapFrom && number < boot.gapTo && time >= boot.gapTimeMs;
-    if (this.#areBootsKnown || fitsGap) {
+    const fitsNumber = number >= boot.gapFrom && number < boot.gapTo;
+    const fitsTime = time >= boot.gapFromMs && time <= boot.gapToMs;
+    if (this.#areBootsKnown || (fitsNumber && fitsTime)) {
       this.#reportStray(number, time, version);
       return false;
     }
@@ -138,7 +141,7 @@ export class SequenceChecker {
   #settle({ boot, place, sequenceKey, number }: Suspended, next: number, nextTime: number): void {
     this.#suspended = undefined;
     const goesOn = next === boot.number + 1 && nextTime >= boot.timeMs;
-    if (!goesOn || next === number + 1 || number === 0) return;
+    if (!goesOn || next === number + 1) return;
     this.#boot = boot;
     boot.spans.addBlindSpot();
     const said = `${sequenceKey} is ${number}, expected more than ${boot.number}, which the event before has`;
@@ -168,7 +171,8 @@ function newBoot(log: IssueLog): Boot {
     strayTimeMs: -1,
     gapFrom: -1,
     gapTo: -1,
-    gapTimeMs: -1,
+    gapFromMs: -1,
+    gapToMs: -1,
   };
 }
 

@@ -66,9 +66,9 @@ describe("sequence checks", () => {
     for (let at = 0; at < 13; at++) {
       const swapped = good();
       [swapped[at], swapped[at + 1]] = [swapped[at + 1]!, swapped[at]!];
-      const expected = at === 0 ? [] : [`${at + 1} W_LOSS eventSeq`, `${at + 2} E_SEQUENCE eventSeq`];
-      // The first two: a boot of one event, and one that begins with number 0.
-      assert.deepEqual(brief(swapped), at === 0 ? ["3 W_LOSS eventSeq"] : expected, `at ${at}`);
+      // A trace may begin with any number: no loss before the first.
+      const expected = [`${at + 1} W_LOSS eventSeq`, `${at + 2} E_SEQUENCE eventSeq`].slice(at === 0 ? 1 : 0);
+      assert.deepEqual(brief(swapped), expected, `at ${at}`);
     }
   });
 

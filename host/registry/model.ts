@@ -6,6 +6,9 @@ export type FieldType = "u8" | "u16" | "u32" | "i32" | "f32" | "f64" | "bool" | 
 /** Where an attribute's value comes from when it is not a field of the record. */
 export type DerivedFrom = "event_name" | "time" | "sequence" | "schema_version" | "schema_url";
 
+/** "log_record" and "scope": a field of the LogRecord, or of its instrumentation scope; "resource": a resource's attribute. */
+export type OtelTarget = "attribute" | "log_record" | "scope" | "resource";
+
 export interface EnumMember {
   /** The value that decoded events carry. */
   readonly value: string;
@@ -42,6 +45,8 @@ export interface Attribute {
   readonly emptyExactlyWhen?: { readonly key: string; readonly value: string } | undefined;
   readonly otelName: string;
   readonly otelNote: string;
+  /** Where an OpenTelemetry LogRecord has the value; undefined: among its attributes. */
+  readonly otelTarget?: OtelTarget | undefined;
 }
 
 export interface EventAttribute {

@@ -13,6 +13,8 @@ for (const folder of ["moddable", "default", "types", "host"])
 await bundleDevice(["moddable"], "dist/moddable/xs-telemetry.js");
 await bundleDevice(["native", "moddable"], "dist/moddable/native/xs-telemetry.js");
 await bundleDevice([], "dist/default/xs-telemetry.js");
+await bundleDevice(["moddable"], "dist/moddable/recorder.js", "src/recorder.ts");
+await bundleDevice([], "dist/default/recorder.js", "src/recorder.ts");
 
 await build({
   entryPoints: ["host/index.ts", "host/cli.ts"],

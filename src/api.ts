@@ -66,6 +66,26 @@ export interface Emitter {
   counters(): Counters;
 }
 
+/** An emitter in TypeScript, for records of any registry. */
+export interface RecordEmitter extends Emitter {
+  records(): Records;
+}
+
+/** The way into the ring for records of any registry; their bytes are the caller's affair. */
+export interface Records {
+  /** Reads the clock, which may be the user's. */
+  clock(): number;
+  /**
+   * Writes a record of so many slots, or counts it as discarded. `now`: what the clock said. `fields`: its words 1 and on;
+   * `tail`: the words behind those. Together they fill the slots. Allocates nothing.
+   */
+  write(now: number, slots: number, fields: Int32Array, tail: Int32Array | undefined): void;
+  /** A token in use; 0, and counted, for everything else. */
+  tokenOf(value: unknown): number;
+  /** Adds to the counters of suppressed calls and invalid arguments. */
+  count(suppressed: number, invalidArguments: number): void;
+}
+
 /** All of it in range. */
 export interface EmitterSettings {
   /** 16 or more. */

@@ -1,12 +1,13 @@
 import { createEncoder, platformClock } from "#platform";
-import type { Connection, Emitter, EmitterSettings, Payload, Reader } from "./api.ts";
+import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
 import { bytesReader } from "./bytes.ts";
 import {
   CLIENT_ID_WORD,
   CONN_EPOCH_WORD,
-  MAX_RECORD_SLOTS,
-  MAX_TEXT_TAIL_BYTES,
+  FINGERPRINT_WORDS,
+  IP_MAX_BYTES,
   MSG_TYPE_SHIFT,
+  PAYLOAD_SUMMARY_MAX_BYTES,
   REASON_NONE,
   REASON_SHIFT,
   RECORD_MSG_RECV,
@@ -28,6 +29,7 @@ import {
 import {
   FIRST_INTERNAL_RECORD_TYPE,
   LAST_CONN_EPOCH,
+  MAX_RECORD_SLOTS,
   RECORD_LOST,
   RECORD_TIME_JUMP,
   SLOT_BYTES,
@@ -36,17 +38,19 @@ import {
 } from "./packet-layout.ts";
 import { countersOf, createReader, type RingReader } from "./reader.ts";
 import { isReason, type Reason } from "./reason.ts";
-import { type Ring, readU64, writeU64 } from "./ring.ts";
+import { type Layout, type Ring, readU64, writeU64 } from "./ring.ts";
 import { enabled, onSwitch } from "./switch.ts";
-import { createText } from "./text.ts";
+import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 import { TokenTable } from "./tokens.ts";
 
 const SLOT_WORDS = SLOT_BYTES / 4;
-/** Instead of a stretch's end: the clock has been read for the next record already, its time stands there. */
+/** Instead of the end of a stretch that asks in a hurry: the clock has been read for the next record already, its time stands there. */
 const CLOCK_READ = -1;
 const MAX_CLIENT_ID = 0xffff_ffff;
 const RECEIVED = (RESULT_OK << RESULT_SHIFT) | (REASON_NONE << REASON_SHIFT);
 const REJECTED = RESULT_REJECTED << RESULT_SHIFT;
+
+const BUNDLED: Layout = Object.freeze({ fingerprint: FINGERPRINT_WORDS, recordSlots: RECORD_SLOTS });
 
 /**
  * The emitter in TypeScript: a ring, its connections and readers.
@@ -60,8 +64,9 @@ const REJECTED = RESULT_REJECTED << RESULT_SHIFT;
  * What XS makes dear shapes the rest: state is in closures (a field costs as much as three variables), each function
  * names few of them (each name costs with every call), and the calls in a hurry are written out.
  */
-export function createEmitter(settings: EmitterSettings): Emitter {
+export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLED): RecordEmitter {
   const { capacitySlots, discard, bootId, messageTypes } = settings;
+  const recordSlots = layout.recordSlots;
   const clock = settings.clock ?? platformClock();
   const uptimeMs = settings.uptimeMs ?? clock() >>> 0;
 
@@ -74,11 +79,15 @@ export function createEmitter(settings: EmitterSettings): Emitter {
   const text = createText(createEncoder(), buffer, draftWord * 4);
   const encode = text.fromString;
   const bytesOf = bytesReader();
-  const payloadBytes = text.payload;
+  const payloadBytes = text.destination(PAYLOAD_SUMMARY_MAX_BYTES);
+  const ipBytes = text.destination(IP_MAX_BYTES);
 
   // The open stretch.
   let at = 0; // word index of the next record
   let end = 0; // up to here a record of one slot asks nothing but the clock
+  // The same for calls that have taken the place when they read the clock: 0 if that is the user's, which may emit itself.
+  let quickEnd = 0;
+  const isQuick = settings.clock === undefined;
   let low = uptimeMs | 0; // low half of the uptime, as the clock read when the ring was last settled
 
   let counted = 0; // records from this word index to `at` are not yet in the figures below
@@ -114,6 +123,7 @@ export function createEmitter(settings: EmitterSettings): Emitter {
   const gate = {
     enable(): void {
       end = at;
+      quickEnd = 0;
     },
   };
   onSwitch(gate);
@@ -145,7 +155,7 @@ export function createEmitter(settings: EmitterSettings): Emitter {
       const type = words[word + 1]! & 0xff;
       if (type < FIRST_INTERNAL_RECORD_TYPE) evictedEvents++;
       else if (type === RECORD_LOST) evictedRefused += readU64(words, word + 2);
-      tail += RECORD_SLOTS[type] ?? 1;
+      tail += recordSlots[type] ?? 1;
     }
     return true;
   }
@@ -207,7 +217,7 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     const word = take(slots);
     if (slots > 1) {
       plainFrom = head;
-      end = at;
+      gate.enable();
     } else open();
     return word;
   }
@@ -217,11 +227,13 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     let room = capacitySlots - (head - tail);
     if (tail >= plainFrom && protectedFrom > tail) room += Math.min(protectedFrom, head) - tail;
     end = Math.min(at + room * SLOT_WORDS, capacityWords);
+    quickEnd = isQuick ? end : 0;
   }
 
+  // `now` of the functions below is read before anything else is done: a clock of the user's may emit itself.
+
   /** Records an event of one slot: its word 1, and words 2 and 3 as the number whose bits they are, which is not NaN. */
-  function put(word1: number, identity: number): void {
-    const now = end === CLOCK_READ ? words[at]! : clock();
+  function put(now: number, word1: number, identity: number): void {
     let word = at;
     if (word < end && (now ^ low) >= 0) {
       at = word + SLOT_WORDS;
@@ -235,8 +247,8 @@ export function createEmitter(settings: EmitterSettings): Emitter {
   }
 
   /** The same with the text of the draft, in a record of so many slots. */
-  function putText(slots: number, word1: number, identity: number): void {
-    const word = reserve(slots, clock());
+  function putText(now: number, slots: number, word1: number, identity: number): void {
+    const word = reserve(slots, now);
     if (word < 0) return;
     words[word + 1] = word1;
     identities[word >> 1] = identity;
@@ -256,16 +268,19 @@ export function createEmitter(settings: EmitterSettings): Emitter {
       suppressed++;
       return;
     }
-    const length =
-      typeof payload === "string" ? encode(payload, payloadBytes) : payload === undefined ? -1 : encodeBytes(payload);
+    // What may run code of the caller's comes first: the look at an object, then the clock.
+    const bytes = typeof payload === "string" || payload === undefined ? undefined : bytesOf(payload);
+    const now = quickEnd === CLOCK_READ ? words[at]! : clock();
+    let length = -1;
+    if (typeof payload === "string") length = payload === "" ? 0 : encode(payload, payloadBytes);
+    else if (payload !== undefined) length = encodeBytes(bytes);
     const type = token << MSG_TYPE_SHIFT;
-    if (length > 0) putText(RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, some | type, identity);
-    else put((length < 0 ? none : empty) | type, identity);
+    if (length > 0) putText(now, RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, some | type, identity);
+    else put(now, (length < 0 ? none : empty) | type, identity);
   }
 
-  /** Puts a payload that is no string into the text. Returns its bytes; -1, and counted, if it is no bytes either. */
-  function encodeBytes(payload: unknown): number {
-    const bytes = bytesOf(payload);
+  /** Puts what bytesOf() found into the text. Returns its bytes; -1, and counted, if it found none. */
+  function encodeBytes(bytes: Uint8Array | "" | undefined): number {
     if (bytes === undefined) invalidArguments++;
     return bytes === undefined ? -1 : bytes === "" ? 0 : text.fromBytes(bytes, payloadBytes);
   }
@@ -284,13 +299,13 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     received(messageType: number, payload?: Payload): void {
       if (messageType !== lastReceived) lastReceived = tokenOf(messageType);
       if (payload === undefined)
-        if (at < end)
+        if (at < quickEnd)
           if (((words[at] = clock()) ^ low) >= 0) {
             words[at + 1] = RECORD_MSG_RECV | RECEIVED | (lastReceived << MSG_TYPE_SHIFT);
             identities[at >> 1] = this.#identity;
             at += SLOT_WORDS;
             return;
-          } else end = CLOCK_READ;
+          } else quickEnd = CLOCK_READ;
       message(
         RECORD_MSG_RECV | RECEIVED,
         RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY | RECEIVED,
@@ -304,13 +319,13 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     sent(messageType: number, payload?: Payload): void {
       if (messageType !== lastSent) lastSent = tokenOf(messageType);
       if (payload === undefined)
-        if (at < end)
+        if (at < quickEnd)
           if (((words[at] = clock()) ^ low) >= 0) {
             words[at + 1] = RECORD_MSG_SEND | (lastSent << MSG_TYPE_SHIFT);
             identities[at >> 1] = this.#identity;
             at += SLOT_WORDS;
             return;
-          } else end = CLOCK_READ;
+          } else quickEnd = CLOCK_READ;
       message(
         RECORD_MSG_SEND,
         RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY,
@@ -322,12 +337,12 @@ export function createEmitter(settings: EmitterSettings): Emitter {
     }
 
     connected(): void {
-      if (enabled) put(RECORD_WS_CONNECTED, this.#identity);
+      if (enabled) put(clock(), RECORD_WS_CONNECTED, this.#identity);
       else suppressed++;
     }
 
     disconnected(): void {
-      if (enabled) put(RECORD_WS_DISCONNECT, this.#identity);
+      if (enabled) put(clock(), RECORD_WS_DISCONNECT, this.#identity);
       else suppressed++;
     }
 
@@ -360,6 +375,7 @@ export function createEmitter(settings: EmitterSettings): Emitter {
   }
 
   const ring: Ring = {
+    layout,
     capacitySlots,
     words,
     head,
@@ -421,15 +437,13 @@ export function createEmitter(settings: EmitterSettings): Emitter {
       identityWords[CLIENT_ID_WORD - 2] = validClientId(clientId);
       identityWords[CONN_EPOCH_WORD - 2] = Math.min(connections++, LAST_CONN_EPOCH);
       const identity = identityNumber[0]!;
-      if (!enabled) {
-        suppressed++;
-      } else if (typeof ip === "string") {
-        if (encode(ip, text.ip) > 0) putText(RECORD_SLOTS[RECORD_WS_CONNECT_IP]!, RECORD_WS_CONNECT_IP, identity);
-        else put(RECORD_WS_CONNECT_EMPTY_IP, identity);
-      } else {
-        if (ip !== undefined) invalidArguments++;
-        put(RECORD_WS_CONNECT, identity);
-      }
+      if (enabled) {
+        const now = clock();
+        if (typeof ip === "string" && ip !== "" && encode(ip, ipBytes) > 0)
+          putText(now, RECORD_SLOTS[RECORD_WS_CONNECT_IP]!, RECORD_WS_CONNECT_IP, identity);
+        else put(now, ip === "" ? RECORD_WS_CONNECT_EMPTY_IP : RECORD_WS_CONNECT, identity);
+        if (ip !== undefined && typeof ip !== "string") invalidArguments++;
+      } else suppressed++;
       return new RingConnection(identity);
     },
 
@@ -452,6 +466,21 @@ export function createEmitter(settings: EmitterSettings): Emitter {
       protect();
       return reader;
     },
+
+    records: () => ({
+      clock,
+      write(now, slots, fields, tail) {
+        const word = reserve(slots, now);
+        if (word < 0) return;
+        words.set(fields, word + 1);
+        if (tail) words.set(tail, word + 1 + fields.length);
+      },
+      tokenOf,
+      count(suppressedCalls, invalid) {
+        suppressed += suppressedCalls;
+        invalidArguments += invalid;
+      },
+    }),
 
     counters() {
       ring.settle();

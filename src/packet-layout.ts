@@ -2,6 +2,8 @@
 
 export const WIRE_FORMAT = 1;
 export const SLOT_BYTES = 16;
+/** Slots of the longest record that a registry may have. */
+export const MAX_RECORD_SLOTS = 8;
 export const TWO_TO_32 = 4_294_967_296;
 /** Two neighbouring records stand less than this apart, or a _time_jump between them. */
 export const TIME_JUMP_MS = 2_147_483_648;

@@ -1,5 +1,4 @@
 import type { Counters, Reader } from "./api.ts";
-import { FINGERPRINT_WORDS } from "./generated/layout.ts";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -30,7 +29,7 @@ import {
   TWO_TO_32,
   WIRE_FORMAT,
 } from "./packet-layout.ts";
-import { elapsedMs, type Ring, readU64, slotsOf, timeAt, wordAt, writeU64 } from "./ring.ts";
+import { elapsedMs, type Ring, readU64, timeAt, wordAt, writeU64 } from "./ring.ts";
 import type { Text } from "./text.ts";
 import type { TokenTable } from "./tokens.ts";
 
@@ -59,6 +58,7 @@ export function countersOf(ring: Ring, drained: number, overwritten: number): Co
 /** A reader that begins at the oldest record of a settled ring. `number`: 0 for the first of its emitter, and so on. */
 export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId: number, number: number): RingReader {
   const words = ring.words;
+  const { fingerprint, recordSlots } = ring.layout;
   let position = ring.tail;
   let eventSeq = ring.evictedEvents + ring.evictedRefused;
   let drained = 0;
@@ -78,7 +78,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   const header = new Int32Array(HEADER_WORDS);
   let isWide = false; // some upper half in the header is not 0
   header[AT_MAGIC / 4] = PACKET_MAGIC;
-  for (let word = 0; word < 4; word++) header[AT_UUID / 4 + word] = FINGERPRINT_WORDS[word]!;
+  for (let word = 0; word < 4; word++) header[AT_UUID / 4 + word] = fingerprint[word]!;
   writeU64(header, AT_BOOT_ID / 4, bootId);
   header[AT_READER / 4] = number;
   header[AT_WIRE_FORMAT / 4] = WIRE_FORMAT;
@@ -163,7 +163,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     } else {
       while (slots < mostSlots && at < endWord) {
         const type = words[at + 1]! & 0xff;
-        const more = slots + slotsOf(type);
+        const more = slots + (recordSlots[type] ?? 1);
         if (more > mostSlots) break;
         if (type === RECORD_TIME_JUMP) {
           if (slots > 0) break;
@@ -204,7 +204,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   function tokenPacket(into: Uint8Array, mostBytes: number): number {
     let end = PACKET_HEADER_BYTES;
     while (tokensSent < tokens.count) {
-      const length = text.fromString(tokens.names[tokensSent]!, text.payload);
+      const length = text.fromString(tokens.names[tokensSent]!, text.name);
       const next = end + TOKEN_ENTRY_HEADER_BYTES + length;
       if (((next + 15) & ~15) > mostBytes) break;
       tokensSent++;
@@ -212,7 +212,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
       into[end + 1] = tokensSent >> 8;
       into[end + 2] = length;
       into[end + 3] = 0;
-      into.set(text.payload.subarray(0, length), end + TOKEN_ENTRY_HEADER_BYTES);
+      into.set(text.name.subarray(0, length), end + TOKEN_ENTRY_HEADER_BYTES);
       end = next;
     }
     into.fill(0, end, (end + 15) & ~15);

@@ -1,6 +1,13 @@
-import { RECORD_SLOTS } from "./generated/layout.ts";
 import { RECORD_TIME_JUMP, SLOT_BYTES, TWO_TO_32 } from "./packet-layout.ts";
 import type { CallCounters, RingReader } from "./reader.ts";
+
+/** What a ring has to know of a registry. */
+export interface Layout {
+  /** The registry's fingerprint: the 16 bytes of a packet's uuid as four little-endian words, as int32. */
+  readonly fingerprint: readonly number[];
+  /** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */
+  readonly recordSlots: readonly number[];
+}
 
 /**
  * What readers see of a ring of 16-byte slots that holds whole records: one writer, any number of readers with positions
@@ -11,6 +18,7 @@ import type { CallCounters, RingReader } from "./reader.ts";
  * functions, because on XS a call costs as much as two of them.
  */
 export interface Ring {
+  readonly layout: Layout;
   readonly capacitySlots: number;
   /** All slots, and the spare ones; four words a slot. */
   readonly words: Int32Array;
@@ -57,11 +65,6 @@ export function writeU64(words: Int32Array, at: number, value: number): void {
   words[at + 1] = value < TWO_TO_32 ? 0 : (value / TWO_TO_32) | 0;
 }
 
-/** Slots of a record type. */
-export function slotsOf(type: number): number {
-  return RECORD_SLOTS[type] ?? 1;
-}
-
 /** Word index of a position. */
 export function wordAt(ring: Ring, position: number): number {
   return (position % ring.capacitySlots) * (SLOT_BYTES / 4);
@@ -75,12 +78,13 @@ export function elapsedMs(words: Int32Array, previousLow: number, word: number):
 /** Time in ms of the record at a position; costs a walk to the head if the position lies before sameHighFrom. */
 export function timeAt(ring: Ring, position: number): number {
   const words = ring.words;
+  const recordSlots = ring.layout.recordSlots;
   let word = wordAt(ring, position);
   let previousLow = words[word]!;
   if (position >= ring.sameHighFrom) return ring.highMs + (previousLow >>> 0);
   let time = ring.newestMs();
   for (;;) {
-    position += slotsOf(words[word + 1]! & 0xff);
+    position += recordSlots[words[word + 1]! & 0xff] ?? 1;
     if (position >= ring.head) return time;
     word = wordAt(ring, position);
     time -= elapsedMs(words, previousLow, word);

@@ -66,7 +66,8 @@ export class Telemetry {
   }
 }
 
-function checkOptions(options: TelemetryOptions): EmitterSettings {
+/** Throws as Telemetry's constructor does. */
+export function checkOptions(options: TelemetryOptions): EmitterSettings {
   if (options === null || typeof options !== "object") refuse("options", "an object", options);
   Object.keys(options).forEach((name) => {
     if (!OPTIONS.includes(name)) throw new TypeError(`unknown option "${name}": known are ${OPTIONS.join(", ")}`);

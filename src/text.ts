@@ -1,4 +1,7 @@
-import { IP_MAX_BYTES, MAX_TEXT_TAIL_BYTES, PAYLOAD_SUMMARY_MAX_BYTES } from "./generated/layout.ts";
+import { MAX_RECORD_SLOTS, MAX_TOKEN_BYTES, SLOT_BYTES } from "./packet-layout.ts";
+
+/** The longest text, in whole slots, which follow at least one other. */
+export const MAX_TEXT_TAIL_BYTES = (MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
 
 /**
  * Writes the UTF-8 of a string into `into`, as much as fits, cut at a code point. Returns its bytes if all of it is ASCII
@@ -12,11 +15,12 @@ export type Encode = (value: string, into: Uint8Array) => number;
  * The destinations share the memory and differ in how much they take.
  */
 export interface Text {
-  readonly payload: Uint8Array;
-  readonly ip: Uint8Array;
+  /** A destination for a token's name: it takes a little more than a name may have. */
+  readonly name: Uint8Array;
+  /** A destination that takes so many bytes, at most 112. Allocates it. */
+  destination(maxBytes: number): Uint8Array;
   /**
-   * Puts a string into a destination. Returns its bytes; 0, and nothing is written, if it is empty.
-   * Lone surrogates and U+0000 become U+FFFD before the cut.
+   * Puts a string into a destination. Returns its bytes. Lone surrogates and U+0000 become U+FFFD before the cut.
    * Allocates what the platform's encoder does, on XS 48 bytes.
    */
   fromString(value: string, into: Uint8Array): number;
@@ -88,11 +92,11 @@ export function createText(encode: Encode, buffer: ArrayBuffer, byteOffset: numb
     return written;
   }
 
+  const destination = (maxBytes: number) => new Uint8Array(buffer, byteOffset, maxBytes);
   const text: Text = {
-    payload: new Uint8Array(buffer, byteOffset, PAYLOAD_SUMMARY_MAX_BYTES),
-    ip: new Uint8Array(buffer, byteOffset, IP_MAX_BYTES),
+    name: destination(MAX_TOKEN_BYTES + 4),
+    destination,
     fromString(value, into) {
-      if (value === "") return 0;
       const found = encode(value, into);
       let written = found < 0 ? ~found : found;
       if (written < filled) all.fill(0, written, filled);
@@ -117,7 +121,7 @@ export function createText(encode: Encode, buffer: ArrayBuffer, byteOffset: numb
       filled = written;
       return written;
     },
-    utf8Bytes: (name) => text.fromString(name, text.payload),
+    utf8Bytes: (name) => text.fromString(name, text.name),
   };
   return text;
 }

@@ -18,10 +18,11 @@ describe("the package", () => {
   it("exports files that the build made", () => {
     const paths = [
       ...Object.values(exports["."]),
+      ...Object.values(exports["./recorder"]),
       ...Object.values(exports["./host"]),
       ...Object.values(bin),
     ] as string[];
-    ok(paths.length >= 6);
+    ok(paths.length >= 9);
     for (const path of paths) {
       ok(existsSync(path), path);
       ok(
@@ -43,6 +44,15 @@ describe("the package", () => {
     deepEqual(typescript.preload, ["xs-telemetry"]);
   });
 
+  it("has a manifest for the records of other registries", () => {
+    const recorder = readJson("manifest-recorder.json");
+    deepEqual(recorder, {
+      include: readJson("manifest-typescript.json").include,
+      modules: { "xs-telemetry/recorder": exports["./recorder"].moddable.replace(/\.js$/, "") },
+      preload: ["xs-telemetry/recorder"],
+    });
+  });
+
   it("ships the natives: C files whose names and functions cannot be another's, and nothing else beside them", () => {
     ok(files.includes("src/moddable/native"));
     const names = readdirSync("src/moddable/native");
@@ -56,14 +66,15 @@ describe("the package", () => {
   });
 
   it("ships flat device modules that import nothing but the SDK's clock and text encoder", () => {
-    deepEqual(importsOf(readFileSync(exports["."].moddable, "utf8")).sort(), ["text/encoder", "time"]);
+    for (const { moddable } of [exports["."], exports["./recorder"]])
+      deepEqual(importsOf(readFileSync(moddable, "utf8")).sort(), ["text/encoder", "time"]);
     deepEqual(importsOf(readFileSync(NATIVE_MODULE, "utf8")), []);
     deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
   });
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    for (const file of [exports["."].moddable, NATIVE_MODULE]) {
+    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE]) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
         .filter((line) => /^(const|let|var) /.test(line));
@@ -74,7 +85,7 @@ describe("the package", () => {
   });
 
   it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
-    for (const file of [exports["."].moddable, NATIVE_MODULE])
+    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE])
       ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
   });
 

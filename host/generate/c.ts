@@ -16,7 +16,6 @@ export function layoutHeader(model: RegistryModel, source: string): string {
   const slots = recordSlots(model);
   out.push("/* Slots by record type; those beyond the end have one. */");
   out.push(`#define RECORD_SLOTS { ${slots.join(", ")} }`);
-  out.push(define("MAX_RECORD_SLOTS", Math.max(1, ...slots)));
   for (const type of model.recordTypes) out.push(define(`RECORD_${constantName(writerName(type))}`, type.id));
   out.push("/* Word of a record, and bits to shift a value there. */");
   for (const { key, offsetBits } of wordFields(model)) {

@@ -50,8 +50,7 @@ export function layoutSource(model: RegistryModel, source: string): string {
   for (const type of model.recordTypes) out.push(`export const RECORD_${constantName(writerName(type))} = ${type.id};`);
   const slots = recordSlots(model);
   out.push("\n/** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */");
-  out.push(`export const RECORD_SLOTS: readonly number[] = Object.freeze([${slots.join(", ")}]);`);
-  out.push(`/** Slots of the longest record. */\nexport const MAX_RECORD_SLOTS = ${Math.max(1, ...slots)};\n`);
+  out.push(`export const RECORD_SLOTS: readonly number[] = Object.freeze([${slots.join(", ")}]);\n`);
   for (const { key, offsetBits } of wordFields(model)) {
     out.push(`/** ${key}: word of a record, and bits to shift it there. */`);
     out.push(`export const ${constantName(key)}_WORD = ${offsetBits >> 5};`);
@@ -63,10 +62,6 @@ export function layoutSource(model: RegistryModel, source: string): string {
     for (const member of attribute.members)
       out.push(`export const ${constantName(`${attribute.key}_${member.id}`)} = ${member.code};`);
   }
-  out.push("/** Bytes of the longest text's tail slots. */");
-  out.push(
-    `export const MAX_TEXT_TAIL_BYTES = ${Math.max(16, ...model.recordTypes.map((type) => (type.slots - 1) * 16))};`,
-  );
   return `${out.join("\n")}\n`;
 }
 

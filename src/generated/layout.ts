@@ -19,8 +19,6 @@ export const RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY = 11;
 
 /** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */
 export const RECORD_SLOTS: readonly number[] = Object.freeze([1, 1, 4, 1, 1, 1, 8, 1, 8]);
-/** Slots of the longest record. */
-export const MAX_RECORD_SLOTS = 8;
 
 /** clientId: word of a record, and bits to shift it there. */
 export const CLIENT_ID_WORD = 2;
@@ -46,5 +44,3 @@ export const REASON_SIZE_LIMIT = 2;
 export const REASON_PARSE_ERROR = 3;
 export const REASON_AUTH_FAILED = 4;
 export const PAYLOAD_SUMMARY_MAX_BYTES = 100;
-/** Bytes of the longest text's tail slots. */
-export const MAX_TEXT_TAIL_BYTES = 112;

@@ -1,5 +1,6 @@
 // Runs inside XS only: what calls take from the engine's heaps, by the engine's own counters.
 import { type Connection, type Policy, Reason, Telemetry } from "xs-telemetry";
+import { Recorder } from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 
 declare const heap: {
@@ -110,6 +111,46 @@ describe("allocation", () => {
   });
 
   for (const policy of ["overwrite", "discard"] as const) {
+    it(`of records of another registry, ${policy}: 0 bytes, a string as it does in a payload`, () => {
+      const layout = { fingerprint: [1, 2, 3, 4], recordSlots: [1, 1, 2, 3] };
+      const recorder = new Recorder(layout, { capacityBytes: 1024, policy });
+      const { words, floats, doubles } = recorder;
+      const text = recorder.text(20);
+      const fill = () => {
+        if (!recorder.begin()) return;
+        words[1] = 2 | (recorder.integer(300, 0, 255) << 8) | (recorder.flag(true) << 16);
+        floats[2] = recorder.single(21.5);
+        words[3] = recorder.integer(-7.5, -1000, 1000);
+        doubles[2] = recorder.double(1e300);
+        words[6] = words[7] = recorder.token(9);
+      };
+      const calls: Record<string, () => void> = {
+        "one slot": () => {
+          fill();
+          recorder.commit(1);
+        },
+        "two slots": () => {
+          fill();
+          recorder.commit(2);
+        },
+        refused: () => {
+          fill();
+          recorder.refuse();
+        },
+      };
+      for (const [name, call] of Object.entries(calls)) deepEqual(allocationOf(call), NOTHING, name);
+      deepEqual(
+        allocationOf(() => {
+          fill();
+          words[1] = 3;
+          text.put("some text");
+          recorder.commit(1, text);
+        }, FEW_CALLS),
+        { ...NOTHING, slotBytes: 3 * heap.slotBytes },
+        "text",
+      );
+    });
+
     describe(`of payloads, ${policy}`, () => {
       const { connection, token, telemetry } = setUp(policy);
       // The floor from TypeScript: the object that encodeInto returns, three slots. docs/design.md states these figures.

@@ -189,6 +189,74 @@ describe("hostile use", () => {
     isSound(telemetry);
   });
 
+  it("by a clock or a payload that emits leaves every record its own: time, type, client, text", () => {
+    let inside: (() => void) | undefined;
+    let ms = 0;
+    const act = () => {
+      const call = inside;
+      inside = undefined;
+      call?.();
+    };
+    const clock = {
+      now: () => {
+        act();
+        return ++ms;
+      },
+    };
+    const trap = {
+      getPrototypeOf(): object {
+        act();
+        return Uint8Array.prototype;
+      },
+    };
+    const view = (text: string): Uint8Array => {
+      const bytes = new Uint8Array(text.length);
+      for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+      return bytes;
+    };
+    const sly = (text: string) => Object.setPrototypeOf(view(text), new Proxy(Uint8Array.prototype, trap));
+    const telemetry = new Telemetry({ capacityBytes: 4096, clock });
+    const reader = telemetry.reader();
+    const outer = telemetry.connect(1);
+    const inner = telemetry.connect(2);
+    while (reader.next(BUFFER) > 0);
+    const calls: [call: (connection: Connection, text: string) => void, type: number, hasText: boolean][] = [
+      [(connection) => connection.connected(), 3, false],
+      [(connection) => connection.received(0), 5, false],
+      [(connection) => connection.sent(0), 7, false],
+      [(connection, text) => connection.received(0, text), 6, true],
+      [(connection, text) => connection.sent(0, text), 8, true],
+      [(connection, text) => connection.received(0, view(text)), 6, true],
+      [(connection, text) => connection.sent(0, sly(text)), 8, true],
+      [(connection, text) => connection.rejected(Reason.authFailed, 0, sly(text)), 6, true],
+    ];
+    for (const [outside, outsideType, outsideText] of calls) {
+      for (const [within, withinType, withinText] of calls) {
+        inside = () => within(inner, "inner text, the longer one");
+        outside(outer, "outer text");
+        const bytes = reader.next(BUFFER);
+        const { records } = readPacket(BUFFER.slice(0, bytes));
+        const what = `${withinType} within ${outsideType}`;
+        equal(records.length, 2, `records of ${what}`);
+        const text = (connection: number) => (connection === 1 ? "outer text" : "inner text, the longer one");
+        records.forEach(({ type, clientId, text: found }) => {
+          equal(type, clientId === 1 ? outsideType : withinType, `type of client ${clientId}, ${what}`);
+          const hasText = clientId === 1 ? outsideText : withinText;
+          equal(
+            found && String.fromCharCode(...found),
+            hasText ? text(clientId) : undefined,
+            `text of client ${clientId}, ${what}`,
+          );
+        });
+        equal(records[0]!.clientId + records[1]!.clientId, 3, `clients of ${what}`);
+        ok(records[0]!.time <= records[1]!.time, `time goes back: ${what}`);
+        ok(records[1]!.time <= ms && records[0]!.time > ms - 4, `times of ${what}`);
+        equal(reader.next(BUFFER), 0, "nothing more");
+      }
+    }
+    isSound(telemetry);
+  });
+
   it("by a clock that emits, collects, closes, detaches and switches keeps every count", () => {
     let inside: (() => void) | undefined;
     const clock = {

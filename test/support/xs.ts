@@ -30,7 +30,7 @@ export async function bundleForXs(
     format: "esm",
     target: "es2022",
     conditions: variant === "native" ? ["native", "moddable"] : ["moddable"],
-    external: ["xs-telemetry", "time", "text/encoder"],
+    external: ["xs-telemetry", "xs-telemetry/recorder", "time", "text/encoder"],
     logLevel: "warning",
   });
   if (variant === "native") writeFileSync(outfile, (await nativesBuild()).spellNatives(readFileSync(outfile, "utf8")));
@@ -57,6 +57,8 @@ export async function engine(
   return { host: await xsHost({ bits, sanitize, natives }), module };
 }
 
+const RECORDER = "dist/moddable/recorder.js";
+
 export interface Ran {
   status: number | null;
   stdout: string;
@@ -67,7 +69,15 @@ export interface Ran {
 export function runInXs({ host, module }: Engine, bundle: string, args: string[] = [], options: string[] = []): Ran {
   const { status, stdout, stderr, error } = spawnSync(
     host,
-    ["--module", `xs-telemetry=${module}`, ...options, bundle, ...args],
+    [
+      "--module",
+      `xs-telemetry=${module}`,
+      "--module",
+      `xs-telemetry/recorder=${RECORDER}`,
+      ...options,
+      bundle,
+      ...args,
+    ],
     { encoding: "utf8", timeout: 300_000, maxBuffer: 1 << 28 },
   );
   if (error) throw error;

@@ -249,6 +249,9 @@ static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32
 	int32_t nowMs = readClock(the, emitter);
 	Text text;
 	int kind = textArgument(the, emitter, index, types != &connectTypes, &text);
+	/* A look at an object may run code of the caller's, which may emit: time does not go back. */
+	if (xsmcArgc > index && xsmcTypeOf(xsArg(index)) == xsReferenceType)
+		nowMs = telemetryRingNotBefore(&emitter->ring, nowMs);
 	if (kind != SOME_TEXT)
 		put(emitter, nowMs, fields | (kind == NO_TEXT ? types->none : types->empty), clientId, connEpoch);
 	else {

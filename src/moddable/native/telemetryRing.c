@@ -156,6 +156,12 @@ void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 		close(ring);
 }
 
+int32_t telemetryRingNotBefore(TelemetryRing* ring, int32_t nowMs)
+{
+	telemetryRingSettle(ring);
+	return (int32_t)((uint32_t)nowMs - (uint32_t)ring->lowMs) < 0 ? ring->lowMs : nowMs;
+}
+
 void telemetryRingProtect(TelemetryRing* ring, uint64_t position)
 {
 	if (!ring->discards)

@@ -1,0 +1,157 @@
+import { createEncoder } from "#platform";
+import type { Counters, Reader, RecordEmitter, Records } from "./api.ts";
+import { type BytesOf, bytesReader } from "./bytes.ts";
+import { createEmitter } from "./emitter.ts";
+import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./packet-layout.ts";
+import type { Layout } from "./ring.ts";
+import { enabled } from "./switch.ts";
+import { checkOptions, type TelemetryOptions } from "./telemetry.ts";
+import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
+
+// All that xs-telemetry has: who uses both takes both from here, so that one switch holds for them.
+export * from "./index.ts";
+export type { Layout } from "./ring.ts";
+
+const SLOT_WORDS = SLOT_BYTES / 4;
+const MAX_SINGLE = 3.4028234663852886e38;
+
+/** NaN is taken for 0. -0 becomes 0. */
+function within(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value || 0, least), most);
+}
+
+/** The text that ends a record, for one attribute. */
+export interface TextField {
+  /**
+   * Takes a string, or bytes as UTF-8: cut at a code point to the bytes that the attribute may have, U+0000 and what is
+   * invalid as U+FFFD. Returns its bytes, 0 if it is empty; -1, and counted, for a value of another type. Never throws.
+   * Allocates nothing but, for a string on XS, what `encodeInto` does: 48 bytes.
+   */
+  put(value: unknown): number;
+  /** The text, zero-filled to whole slots. */
+  readonly words: Int32Array;
+}
+
+/**
+ * A ring and its packets for the records of any registry: what the writers that `xs-telemetry registry generate` makes are
+ * built on. A writer asks begin(), fills the words of its record, and calls commit(), with nothing in between.
+ *
+ * The constructor and text() throw as Telemetry's constructor does, and allocate; nothing else throws, blocks or allocates on XS.
+ */
+export class Recorder {
+  /** The record in the making, from its first word; that is its time, and not the writer's. It is as the last writer left it. */
+  readonly words: Int32Array;
+  /** The same memory. */
+  readonly floats: Float32Array;
+  readonly doubles: Float64Array;
+
+  readonly #emitter: RecordEmitter;
+  readonly #records: Records;
+  readonly #bytesOf: BytesOf = bytesReader();
+  /** Words 1 and on of a record of so many slots. */
+  readonly #fields: readonly Int32Array[];
+  #now = 0;
+
+  constructor(layout: Layout, options: TelemetryOptions) {
+    this.#emitter = createEmitter(checkOptions(options), layout);
+    this.#records = this.#emitter.records();
+    const draft = new ArrayBuffer(MAX_RECORD_SLOTS * SLOT_BYTES);
+    this.words = new Int32Array(draft);
+    this.floats = new Float32Array(draft);
+    this.doubles = new Float64Array(draft);
+    const fields: Int32Array[] = [];
+    for (let slots = 1; slots <= MAX_RECORD_SLOTS; slots++)
+      fields[slots] = new Int32Array(draft, 4, slots * SLOT_WORDS - 1);
+    this.#fields = fields;
+  }
+
+  /** Begins a record: reads the clock. False, and counted as suppressed, while telemetry is off. */
+  begin(): boolean {
+    if (!enabled) {
+      this.#records.count(1, 0);
+      return false;
+    }
+    this.#now = this.#records.clock();
+    return true;
+  }
+
+  /** Puts the record into the ring: so many slots of `words`, and the text behind them. */
+  commit(slots: number, text?: TextField): void {
+    const tail = text?.words;
+    const all = tail ? slots + tail.length / SLOT_WORDS : slots;
+    this.#records.write(this.#now, all, this.#fields[slots]!, tail);
+  }
+
+  /** Instead of commit(): the call emits nothing, for an argument that no record can hold. Counted as suppressed and invalid. */
+  refuse(): void {
+    this.#records.count(1, 1);
+  }
+
+  /** An integer in range. Another number is brought there, anything else is taken for 0; both are counted. */
+  integer(value: unknown, least: number, most: number): number {
+    if (typeof value === "number" && value >= least && value <= most && Math.floor(value) === value) return value + 0;
+    this.#records.count(0, 1);
+    return typeof value === "number" ? within(Math.trunc(value), least, most) : within(0, least, most);
+  }
+
+  /** A number that a float32 can hold; as integer() what cannot be. */
+  single(value: unknown): number {
+    return this.#real(value, MAX_SINGLE);
+  }
+
+  /** A finite number; as integer() what is none. */
+  double(value: unknown): number {
+    return this.#real(value, Number.MAX_VALUE);
+  }
+
+  #real(value: unknown, most: number): number {
+    if (typeof value === "number" && value >= -most && value <= most) return value + 0;
+    this.#records.count(0, 1);
+    return typeof value === "number" ? within(value, -most, most) : 0;
+  }
+
+  /** 1 or 0. Anything but a boolean is taken as JavaScript does, and counted. */
+  flag(value: unknown): number {
+    if (typeof value !== "boolean") this.#records.count(0, 1);
+    return value ? 1 : 0;
+  }
+
+  /** A token in use; 0, and counted, for everything else. */
+  token(value: unknown): number {
+    return this.#records.tokenOf(value);
+  }
+
+  /** A text of at most so many bytes, 1 to 112, to be put at the end of records. */
+  text(maxBytes: number): TextField {
+    const memory = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
+    const text = createText(createEncoder(), memory, 0);
+    const into = text.destination(maxBytes);
+    const words = new Int32Array(memory, 0, Math.ceil(maxBytes / SLOT_BYTES) * SLOT_WORDS);
+    const bytesOf = this.#bytesOf;
+    const records = this.#records;
+    return {
+      words,
+      put(value) {
+        if (typeof value === "string") return value === "" ? 0 : text.fromString(value, into);
+        const bytes = bytesOf(value);
+        if (bytes === undefined) records.count(0, 1);
+        return bytes === undefined ? -1 : bytes === "" ? 0 : text.fromBytes(bytes, into);
+      },
+    };
+  }
+
+  /** As Telemetry.messageType. */
+  messageType(name: string): number {
+    return this.#emitter.messageType(name);
+  }
+
+  /** As Telemetry.reader. */
+  reader(): Reader {
+    return this.#emitter.reader();
+  }
+
+  /** As Telemetry.counters. */
+  counters(): Counters {
+    return this.#emitter.counters();
+  }
+}

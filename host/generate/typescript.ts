@@ -32,6 +32,12 @@ export function recordSlots(model: RegistryModel): number[] {
   return slots;
 }
 
+/** The fingerprint as four little-endian words. */
+export function fingerprintWords(model: RegistryModel): number[] {
+  const bytes = Buffer.from(model.fingerprint, "hex");
+  return [0, 4, 8, 12].map((at) => bytes.readInt32LE(at));
+}
+
 /** The fields that are no text: an attribute stands at the same place in every record that has it. */
 export function wordFields(model: RegistryModel): Field[] {
   const fields = model.recordTypes.flatMap((type) => type.fields).filter(({ type }) => type !== "text");
@@ -43,10 +49,7 @@ export function layoutSource(model: RegistryModel, source: string): string {
   const out = [banner(source)];
   out.push(`export const SCHEMA_VERSION = ${JSON.stringify(model.schemaVersion)};\n`);
   out.push("/** Registry fingerprint, the 16 bytes of the packet's uuid as four little-endian words. */");
-  const bytes = Buffer.from(model.fingerprint, "hex");
-  out.push(
-    `export const FINGERPRINT_WORDS = Object.freeze([${[0, 4, 8, 12].map((at) => bytes.readInt32LE(at)).join(", ")}]);\n`,
-  );
+  out.push(`export const FINGERPRINT_WORDS = Object.freeze([${fingerprintWords(model).join(", ")}]);\n`);
   for (const type of model.recordTypes) out.push(`export const RECORD_${constantName(writerName(type))} = ${type.id};`);
   const slots = recordSlots(model);
   out.push("\n/** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */");

@@ -36,11 +36,11 @@ function refusalOf(step: EventStep, members: Members, from: string, to: string):
 /** A value that the target leaves out, or has no place for. */
 function lossOf(step: EventStep, members: Members, to: string): Refusal | undefined {
   for (const dropped of step.dropped) {
-    const { key, sameAs, value: constant } = dropped;
+    const { key, sameAs, json } = dropped;
     const value = members.get(key);
     if (value === undefined || isMadeAgain(dropped, value, members)) continue;
     const lost = `${key} is ${shown(value)}, and ${to} leaves it out, so that it would be lost`;
-    const other = sameAs === undefined ? constant && quote(constant) : `what ${sameAs} is`;
+    const other = sameAs === undefined ? json && shown(json) : `what ${sameAs} is`;
     const wayOut = other === undefined ? "take it out first" : `expected ${other}`;
     return { code: "E_LOST", message: `${lost}: ${wayOut}`, attribute: key };
   }
@@ -75,8 +75,8 @@ function gapOf(step: EventStep, members: Members, to: string): Refusal | undefin
   return undefined;
 }
 
-function isMadeAgain({ sameAs, value: constant }: DroppedAttribute, value: string, members: Members): boolean {
-  const other = constant === undefined ? members.get(sameAs ?? "") : JSON.stringify(constant);
+function isMadeAgain({ sameAs, json }: DroppedAttribute, value: string, members: Members): boolean {
+  const other = json ?? members.get(sameAs ?? "");
   if (other === value) return true;
   const text = stringOf(value);
   return text !== undefined && text === stringOf(other);
@@ -86,7 +86,7 @@ function afterStep(step: EventStep, members: Members): Members {
   const after = new Map<string, string>();
   for (const { key, origin, isAbsentWhenEmpty, isEmptyWhenAbsent } of step.attributes) {
     if (origin.kind === "none") continue;
-    const value = origin.kind === "constant" ? JSON.stringify(origin.value) : members.get(origin.key);
+    const value = origin.kind === "constant" ? origin.json : members.get(origin.key);
     if (value === undefined && isEmptyWhenAbsent) after.set(key, '""');
     else if (value !== undefined && !(isAbsentWhenEmpty && value === '""')) after.set(key, value);
   }

@@ -182,7 +182,11 @@ class Migrator {
 }
 
 function textOf(members: Members): string {
-  let text = "{";
-  for (const [key, value] of members) text += `${text === "{" ? "" : ","}${JSON.stringify(key)}:${value}`;
-  return `${text}}`;
+  let text = "";
+  for (const [key, value] of members)
+    text += `${text === "" ? "{" : ","}${PLAIN.test(key) ? `"${key}"` : JSON.stringify(key)}:${value}`;
+  return text === "" ? "{}" : `${text}}`;
 }
+
+/** A name that JSON spells as it is. */
+const PLAIN = /^[\w.]*$/;

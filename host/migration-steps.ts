@@ -5,8 +5,8 @@ import type { Attribute, DerivedFrom, EventModel, RegistryModel } from "./regist
 export type Origin =
   /** From an attribute of the source, under the same name or another; with `again`, which another attribute is moved from too. */
   | { readonly kind: "attribute"; readonly key: string; readonly again: boolean }
-  /** Every event of the target version has it. */
-  | { readonly kind: "constant"; readonly value: string }
+  /** Every event of the target version has it, as JSON. */
+  | { readonly kind: "constant"; readonly json: string }
   | { readonly kind: "none" };
 
 export interface TargetAttribute {
@@ -24,9 +24,9 @@ export interface TargetAttribute {
 /** An attribute of the source that no attribute of the target is moved from. */
 export interface DroppedAttribute {
   readonly key: string;
-  /** What it must be to be dropped without loss: the same as another attribute, or what every event of the source version has. */
+  /** What it must be to be dropped without loss: the same as another attribute, or what every event of the source version has, as JSON. */
   readonly sameAs?: string;
-  readonly value?: string;
+  readonly json?: string;
 }
 
 export interface EventStep {
@@ -99,7 +99,7 @@ function eventStep(source: EventModel, target: EventModel, versions: Versions): 
   }
 
   const originOf = (attribute: Attribute): Origin => {
-    if (attribute.value !== undefined) return { kind: "constant", value: attribute.value };
+    if (attribute.value !== undefined) return { kind: "constant", json: JSON.stringify(attribute.value) };
     const key = origins.get(attribute.key);
     if (key !== undefined) return { kind: "attribute", key, again: false };
     const twin = twinOf(attribute, targetAttributes, origins);
@@ -127,7 +127,7 @@ function eventStep(source: EventModel, target: EventModel, versions: Versions): 
       .filter(({ key }) => !moved.has(key))
       .map((attribute) => {
         const { key, value } = attribute;
-        if (value !== undefined) return { key, value };
+        if (value !== undefined) return { key, json: JSON.stringify(value) };
         const sameAs = twinOf(attribute, sourceAttributes, moved);
         return sameAs === undefined ? { key } : { key, sameAs };
       }),

@@ -79,8 +79,8 @@ function attributeRows({ to, events }: MigrationStep): string[][] {
   };
   for (const [event, step] of events) {
     for (const attribute of step.attributes) add(attribute.key, beforeOf(attribute, step), afterOf(attribute), event);
-    for (const { key, value } of step.dropped)
-      if (!step.targetKeys.has(key)) add("", withConstant(key, value), "–", event);
+    for (const { key, json } of step.dropped)
+      if (!step.targetKeys.has(key)) add("", withConstant(key, json), "–", event);
   }
   const sorted = [...rows.values()].sort((a, b) => a.place - b.place);
   return sorted.map((row) => [...row.cells, row.events.length === events.size ? "all" : row.events.join(", ")]);
@@ -88,15 +88,15 @@ function attributeRows({ to, events }: MigrationStep): string[][] {
 
 function beforeOf({ key, origin }: TargetAttribute, { dropped }: EventStep): string {
   if (origin.kind === "attribute") return code(origin.key) + (origin.again ? ", once more" : "");
-  const constant = dropped.find((each) => each.key === key)?.value;
+  const constant = dropped.find((each) => each.key === key)?.json;
   return constant === undefined ? "–" : withConstant(key, constant);
 }
 
 const withConstant = (key: string, constant: string | undefined): string =>
-  constant === undefined ? code(key) : `${code(key)} ${code(JSON.stringify(constant))}`;
+  constant === undefined ? code(key) : `${code(key)} ${code(constant)}`;
 
 function afterOf({ key, origin, isAbsentWhenEmpty }: TargetAttribute): string {
-  if (origin.kind === "constant") return withConstant(key, origin.value);
+  if (origin.kind === "constant") return withConstant(key, origin.json);
   return code(key) + (isAbsentWhenEmpty ? ', left out where it is `""`' : "");
 }
 
@@ -107,13 +107,13 @@ function lossList({ from, to, events }: MigrationStep): string[] {
     if (!events.has(name)) losses.add(`${code(name)}: ${to.schemaVersion} has no such event.`);
   const leftOut = new Set<string>();
   for (const { event, dropped, attributes, required, targetKeys } of events.values()) {
-    for (const { key, sameAs, value } of dropped) {
-      if (value !== undefined && targetKeys.has(key)) continue;
-      if (sameAs === undefined && value === undefined)
+    for (const { key, sameAs, json } of dropped) {
+      if (json !== undefined && targetKeys.has(key)) continue;
+      if (sameAs === undefined && json === undefined)
         losses.add(`${code(key)} of ${code(event)} has no place: a line with it stays behind.`);
       else
         leftOut.add(
-          `${code(key)} is left out, for the way back makes it again; a line stays behind where it is not ${sameAs === undefined ? code(JSON.stringify(value)) : `what ${code(sameAs)} is`}.`,
+          `${code(key)} is left out, for the way back makes it again; a line stays behind where it is not ${sameAs === undefined ? code(json ?? "") : `what ${code(sameAs)} is`}.`,
         );
     }
     for (const { key, isRequired, isEmptyWhenAbsent, origin, unknownValues } of attributes) {

@@ -86,6 +86,9 @@ export function referenceDocument(model: RegistryModel, source: string): string 
   for (const attribute of model.attributes) {
     out.push("", `### \`${attribute.key}\``, "", attribute.brief);
     if (attribute.note) out.push("", attribute.note);
+    if (attribute.renamedTo)
+      out.push("", `Deprecated: renamed to \`${attribute.renamedTo}\`. No event has it; it keeps the field.`);
+    if (attribute.sameAs) out.push("", `Stands in the field of \`${attribute.sameAs}\`.`);
     if (attribute.maxBytes !== undefined) out.push("", `At most ${attribute.maxBytes} bytes of UTF-8.`);
     if (attribute.emptyExactlyWhen)
       out.push(
@@ -99,9 +102,9 @@ export function referenceDocument(model: RegistryModel, source: string): string 
     if (attribute.examples.length > 0)
       out.push("", `Examples: ${attribute.examples.map((value) => `\`${JSON.stringify(value)}\``).join(", ")}.`);
   }
-  out.push("", "## OpenTelemetry names", "", "The names that a later schema version moves to.", "");
+  out.push("", "## OpenTelemetry names", "", "Where OpenTelemetry has what an event says.", "");
   out.push("| Attribute | OpenTelemetry | Note |", "| --- | --- | --- |");
-  for (const { key, otelName, otelNote } of model.attributes)
+  for (const { key, otelName, otelNote } of model.attributes.filter((attribute) => attribute.otelName !== ""))
     out.push(`| \`${key}\` | \`${otelName}\` | ${cell(otelNote)} |`);
   return `${out.join("\n")}\n`;
 }

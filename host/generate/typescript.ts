@@ -83,7 +83,7 @@ export function eventTypesSource(model: RegistryModel, source: string): string {
     for (const { key, required } of event.attributes) {
       const attribute = attributes.get(key)!;
       out.push(
-        `  /** ${attribute.brief} */\n  readonly ${key}${required ? "" : "?"}: ${typeOf(attribute, event.name)};`,
+        `  /** ${attribute.brief} */\n  readonly ${propertyName(key)}${required ? "" : "?"}: ${typeOf(attribute, event.name)};`,
       );
     }
     out.push("}\n");
@@ -93,6 +93,8 @@ export function eventTypesSource(model: RegistryModel, source: string): string {
   return `${out.join("\n")}\n`;
 }
 
+const propertyName = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? key : JSON.stringify(key));
+
 function typeOf(attribute: Attribute, event: string): string {
   if (attribute.from === "event_name") return JSON.stringify(event);
   if (attribute.value !== undefined) return JSON.stringify(attribute.value);
@@ -101,13 +103,4 @@ function typeOf(attribute: Attribute, event: string): string {
       .map((value) => JSON.stringify(value))
       .join(" | ");
   return attribute.type === "int" || attribute.type === "double" ? "number" : attribute.type;
-}
-
-/** The registry itself, for the host: decoding and validating need no YAML. */
-export function modelSource(model: RegistryModel, source: string): string {
-  return `${banner(source)}
-import type { RegistryModel } from "../registry/model.ts";
-
-export const registry: RegistryModel = ${JSON.stringify(model, null, 2)};
-`;
 }

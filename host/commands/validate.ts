@@ -2,10 +2,12 @@ import { statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { decodePath } from "../decode.ts";
 import { TelemetryError } from "../errors.ts";
+import type { RegistryModel } from "../registry/model.ts";
 import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../report.ts";
 import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate.ts";
-import { type Context, REGISTRIES } from "./context.ts";
+import type { Context } from "./context.ts";
 import { bytesDone, openInput, type Progress, placeOf } from "./io.ts";
+import { addRegistryOption, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 Exit code 0: no errors. 1: errors. 2: a file could not be read, or an option is wrong.
@@ -17,10 +19,11 @@ Examples:
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry validate capture/
   $ xs-telemetry validate --strict traces/*.jsonl
+  $ xs-telemetry validate --registry sensor.yaml capture/
   $ xs-telemetry extract serial.log | xs-telemetry validate --format json -
   $ xs-telemetry validate --format github trace.jsonl      (annotations in a GitHub workflow)`;
 
-interface Options {
+interface Options extends RegistryOption {
   readonly checks: readonly Check[];
   readonly strict?: true;
   readonly schemaVersion?: string;
@@ -28,11 +31,12 @@ interface Options {
 }
 
 export function addValidate(program: Command, context: Context): void {
-  program
+  const command = program
     .command("validate")
     .summary("check events against the registry")
     .description("Checks that the events follow the registry, and names what does not, line by line.")
-    .argument("<file...>", "JSON lines, or a capture folder; - is standard input")
+    .argument("<file...>", "JSON lines, or a capture folder; - is standard input");
+  addRegistryOption(command)
     .addOption(
       new Option("--checks <names>", `what to check, separated by commas: ${CHECKS.join(", ")}`)
         .argParser(parseChecks)
@@ -58,8 +62,9 @@ async function runValidate(files: readonly string[], options: Options, context: 
     throw new TelemetryError("E_USAGE", "standard input can be read once: name - once", 2);
   }
   const { checks, strict = false, schemaVersion, format } = options;
+  const registries = registriesOf(options);
   const settings: ValidateOptions = {
-    registries: REGISTRIES,
+    registries,
     checks,
     strict,
     ...(schemaVersion === undefined ? {} : { schemaVersion }),
@@ -70,7 +75,11 @@ async function runValidate(files: readonly string[], options: Options, context: 
   const reporter = createReporter({ format, write, color: context.hasColor });
   for (const file of files) {
     const progress = context.progress("validate", file, format !== "text");
-    const error = await validateFile(file, new Validator(settings), { reporter, progress, context, format });
+    // A capture's events have the version that it is decoded to.
+    const registry =
+      registries.find((known) => known.schemaVersion === schemaVersion) ?? registries[registries.length - 1]!;
+    const around = { reporter, progress, context, format, registry };
+    const error = await validateFile(file, new Validator(settings), around);
     // The other files are still worth reading.
     if (error !== undefined) context.fail(error);
   }
@@ -82,6 +91,7 @@ interface Surroundings {
   readonly progress: Progress;
   readonly context: Context;
   readonly format: ReportFormat;
+  readonly registry: RegistryModel;
 }
 
 /** Returns what ended the work on the file before its end, undefined if nothing did. */
@@ -96,7 +106,7 @@ async function validateFile(file: string, validator: Validator, around: Surround
   };
   try {
     const bytes = isFolder(file)
-      ? decodedLines(file, validator, progress, context)
+      ? decodedLines(file, validator, around)
       : (await openInput(file, (input) => progress.update(() => bytesDone(input)))).bytes;
     for await (const issue of validator.lines(bytes)) {
       report(issue);
@@ -127,12 +137,10 @@ function issueOf({ code, message }: TelemetryError, validator: Validator): Issue
 async function* decodedLines(
   capture: string,
   validator: Validator,
-  progress: Progress,
-  context: Context,
+  { progress, context, registry }: Surroundings,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const newest = REGISTRIES[REGISTRIES.length - 1];
   let boot = "";
-  for await (const item of decodePath(capture, { registry: newest, output: "lines" })) {
+  for await (const item of decodePath(capture, { registry, output: "lines" })) {
     if (item.kind === "lines") {
       const bootOfItem = `${item.bootId} ${item.reader}`;
       if (bootOfItem !== boot) validator.beginBoot();

@@ -214,7 +214,9 @@ function checkWriters(recordTypes: readonly RecordType[], events: readonly Event
     const empty = draft.emptyText === undefined ? [] : ["empty"];
     const name = bareName([type.event, ...empty, ...type.optionals].join(""));
     const same = names.get(name);
-    if (same) {
+    const isTwin = same?.event === type.event && same.optionals.join() === type.optionals.join();
+    // Two that carry the same have been named as such.
+    if (same && !isTwin) {
       const others = listed([same.event, ...same.optionals].map(shown));
       draft.at.mistake(
         "E_NAME",

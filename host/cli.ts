@@ -5,6 +5,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
+import { addRegistry } from "./commands/registry.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 
@@ -16,6 +17,7 @@ Examples:
   $ xs-telemetry decode capture/ > trace.jsonl
   $ xs-telemetry extract serial.log > trace.jsonl
   $ xs-telemetry validate trace.jsonl
+  $ xs-telemetry registry check my.yaml
   $ xs-telemetry help validate`;
 
 function createProgram(context: Context): Command {
@@ -28,6 +30,7 @@ function createProgram(context: Context): Command {
   addDecode(program, context);
   addExtract(program, context);
   addValidate(program, context);
+  addRegistry(program, context);
   return program;
 }
 

@@ -1,5 +1,5 @@
 /** A sensor board: what happens on it is recorded, and drained when there is time. Runs as it is in XS and in Node. */
-import { Severity, Telemetry } from "./telemetry.gen.ts";
+import { Severity, type Telemetry } from "./telemetry.gen.ts";
 
 /** What the board measures; an application reads its sensors instead. */
 const READINGS = Object.freeze([

@@ -41,7 +41,7 @@ export function addDecode(program: Command, context: Context): void {
 }
 
 async function runDecode(capture: string, options: Options, context: Context): Promise<void> {
-  const registries = registriesOf(options);
+  const registries = await registriesOf(options);
   const newest = options.registry === undefined ? emitted : registries[registries.length - 1]!;
   const registry = registryOf(options.schemaVersion ?? newest.schemaVersion, registries);
   const progress = context.progress("decode", capture, true);

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { TelemetryError } from "../errors.ts";
 import { nameOf } from "../io-error.ts";
 import { quote } from "../lines.ts";
-import { loadRegistry, readRegistryText } from "../registry/load.ts";
+import { readRegistryText } from "../registry/file.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { compareSemver } from "../registry/semver.ts";
 import { REGISTRIES } from "./context.ts";
@@ -24,8 +24,10 @@ export function addRegistryOption(command: Command): Command {
  * The registries by version, oldest first; without the option the bundled ones. Throws TelemetryError: exit code 1 if one has
  * mistakes, 2 if it cannot be read or two are of one version.
  */
-export function registriesOf({ registry: files }: RegistryOption): readonly RegistryModel[] {
+export async function registriesOf({ registry: files }: RegistryOption): Promise<readonly RegistryModel[]> {
   if (files === undefined) return REGISTRIES;
+  // Loaded when it is needed: it brings a YAML reader.
+  const { loadRegistry } = await import("../registry/load.ts");
   const models = files.map((file) => loadRegistry(readRegistryText(file), file));
   models.forEach(({ schemaVersion }, index) => {
     const same = models.findIndex((model) => model.schemaVersion === schemaVersion);

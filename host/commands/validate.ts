@@ -62,7 +62,7 @@ async function runValidate(files: readonly string[], options: Options, context: 
     throw new TelemetryError("E_USAGE", "standard input can be read once: name - once", 2);
   }
   const { checks, strict = false, schemaVersion, format } = options;
-  const registries = registriesOf(options);
+  const registries = await registriesOf(options);
   const settings: ValidateOptions = {
     registries,
     checks,

@@ -6,11 +6,11 @@ import { ioError, nameOf } from "../io-error.ts";
 import { visible } from "../lines.ts";
 
 /** By path, what stands in it. */
-export type GeneratedFiles = Readonly<Record<string, string>>;
+export type GeneratedFiles = ReadonlyMap<string, string>;
 
 /** Paths of those that are not there or say something else. Throws TelemetryError if one cannot be read. */
 export function differing(files: GeneratedFiles): string[] {
-  return Object.keys(files).filter((path) => textOf(path) !== files[path]);
+  return [...files.keys()].filter((path) => textOf(path) !== files.get(path));
 }
 
 /** Writes those that differ, with their folders; returns their paths. Throws TelemetryError if one cannot be written. */
@@ -19,7 +19,7 @@ export function write(files: GeneratedFiles): string[] {
   for (const path of paths) {
     try {
       mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, files[path]!);
+      writeFileSync(path, files.get(path)!);
     } catch (error) {
       throw new TelemetryError(
         "E_WRITE",

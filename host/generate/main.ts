@@ -51,12 +51,13 @@ function withSections(path: string, versions: readonly RegistryModel[]): string 
 }
 
 const check = process.argv.includes("--check");
-const changed = check ? differing(files) : write(files);
+const generated = new Map(Object.entries(files));
+const changed = check ? differing(generated) : write(generated);
 for (const path of changed)
   console.error(
     check
       ? `${path} differs from what registry/*.yaml says: run \`npm run generate\` and commit the result`
       : `wrote ${path}`,
   );
-console.error(`${Object.keys(files).length} generated files, ${changed.length} ${check ? "differ" : "written"}`);
+console.error(`${generated.size} generated files, ${changed.length} ${check ? "differ" : "written"}`);
 process.exitCode = check && changed.length > 0 ? 1 : 0;

@@ -108,4 +108,22 @@ describe("the bundled registry's events, by generated writers", () => {
       { numRuns: 500 },
     );
   });
+
+  it("are none when two enums contradict the registry's rule, or one has no such value; that is counted", () => {
+    const writers = new Generated({ capacityBytes: 1024 });
+    const wrong = [
+      [0, 1],
+      [1, 0],
+      [2, 0],
+      [1, 5],
+      [0, -1],
+      ["0", 0],
+      [0, undefined],
+    ] as [number, number][];
+    for (const [result, reason] of wrong) writers.msgRecv(0, 1, 0, result, reason);
+    writers.msgRecv(0, 1, 0, 0, 0);
+    writers.msgRecv(0, 1, 0, 1, 4);
+    const { emitted, suppressed, invalidArguments } = writers.counters();
+    deepEqual([emitted, suppressed, invalidArguments], [2, wrong.length, wrong.length]);
+  });
 });

@@ -83,7 +83,7 @@ interface Draft extends FieldSpec {
 }
 
 const rawAttribute = fc.record({
-  kind: fc.constantFrom(...KINDS),
+  kind: fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...KINDS) }, fc.constant<Kind>("enum")),
   place: fc.nat(),
   isFarOff: fc.boolean(),
   bits: fc.integer({ min: 1, max: 8 }),

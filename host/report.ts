@@ -1,7 +1,7 @@
 /** What validate says, in the three forms it has: text for people, JSON for programs, annotations for GitHub. */
 import picocolors from "picocolors";
 import { visible } from "./lines.ts";
-import { ISSUE_CODES, type Issue, type IssueCode } from "./validate.ts";
+import { ISSUE_CODES, type Issue, type IssueCode } from "./validate-issues.ts";
 
 export const REPORT_FORMATS = ["text", "json", "github"] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
@@ -68,9 +68,10 @@ class JsonReporter implements Reporter {
   finish(): void {}
 }
 
-/** Workflow commands: one annotation an issue. */
+/** Workflow commands: one annotation an issue. GitHub shows ten of a kind and step, so counts stand behind them all. */
 class GithubReporter implements Reporter {
   readonly #write: (text: string) => void;
+  readonly #total = new Total();
   #file = "";
 
   constructor(write: (text: string) => void) {
@@ -86,9 +87,15 @@ class GithubReporter implements Reporter {
     this.#write(`::${severity} ${place}::${githubData(message)}\n`);
   }
 
-  end(): void {}
+  end(result: FileResult): void {
+    this.#total.add(result);
+  }
 
-  finish(): void {}
+  finish(): void {
+    const { files, events, errors, warnings } = this.#total;
+    const counts = [counted(events, "event"), counted(errors, "error"), counted(warnings, "warning")];
+    this.#write(`${counted(files, "file")}: ${counts.join(", ")}\n`);
+  }
 }
 
 function githubData(text: string): string {
@@ -113,7 +120,7 @@ const MOST_LINES = 20;
 class TextReporter implements Reporter {
   readonly #write: (text: string) => void;
   readonly #colors: ReturnType<typeof picocolors.createColors>;
-  readonly #total = { files: 0, events: 0, errors: 0, warnings: 0 };
+  readonly #total = new Total();
   #file = "";
   #groups = new Map<string, Group>();
   #ungrouped = 0;
@@ -146,10 +153,7 @@ class TextReporter implements Reporter {
 
   end(result: FileResult): void {
     const { bold, dim } = this.#colors;
-    this.#total.files += 1;
-    this.#total.events += result.events;
-    this.#total.errors += result.errors;
-    this.#total.warnings += result.warnings;
+    this.#total.add(result);
     this.#write(`${bold(this.#file === "-" ? "standard input" : visible(this.#file))}: ${this.#counts(result)}\n`);
     const bySeverity = (severity: string) =>
       [...this.#groups.values()].filter(({ first }) => first.severity === severity);
@@ -182,6 +186,21 @@ class TextReporter implements Reporter {
     const warningText = counted(warnings, "warning");
     const parts = [errors > 0 ? red(errorText) : green(errorText), warnings > 0 ? yellow(warningText) : warningText];
     return [counted(events, "event"), ...parts].join(", ");
+  }
+}
+
+/** What all files came to. */
+class Total {
+  files = 0;
+  events = 0;
+  errors = 0;
+  warnings = 0;
+
+  add({ events, errors, warnings }: FileResult): void {
+    this.files += 1;
+    this.events += events;
+    this.errors += errors;
+    this.warnings += warnings;
   }
 }
 

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
@@ -173,77 +173,4 @@ describe("registry 1.0.0", () => {
     equal(validate(JSON.parse(JSON.stringify({ ...message, result: "ok" }))), false, "a reason though ok");
     equal(validate(JSON.parse(JSON.stringify({ ...message, reason: "" }))), false, "no reason though rejected");
   });
-});
-
-describe("a registry with a mistake", () => {
-  const cases: [string, (source: string) => string, RegExp][] = [
-    ["is no YAML", () => "attributes: [", /^my\.yaml:1:\d+: not valid YAML/],
-    [
-      "is of another format",
-      (source) => source.replace("file_format: definition/2", "file_format: definition/1"),
-      /^my\.yaml:\d+:\d+: file_format: must be definition\/2, is "definition\/1"/,
-    ],
-    ["is empty", () => "", /^my\.yaml:1:1: .*must be a mapping, is null/],
-    ["has an anchor that multiplies", () => "a: &a [1,1]\nb: [*a,*a]", /^my\.yaml:1:1: .*alias/i],
-    [
-      "names an attribute that there is not",
-      (source) => source.replace("ref: ip", "ref: ipp"),
-      /attributes\.5\.ref: no attribute has the key "ipp"/,
-    ],
-    ["has a key twice", (source) => source.replace("key: ip\n", "key: clientId\n"), /an attribute key stands twice/],
-    [
-      "has a record type id twice",
-      (source) => source.replace("{ id: 3 }", "{ id: 4 }"),
-      /record type id 4 stands twice/,
-    ],
-    [
-      "has a record type id of the format's own",
-      (source) => source.replace("{ id: 3 }", "{ id: 240 }"),
-      /id: must be an integer from 1 to 239, is 240/,
-    ],
-    [
-      "has fields that overlap",
-      (source) => source.replace("offset_bits: 44", "offset_bits: 42"),
-      /reason overlaps the field before it/,
-    ],
-    [
-      "has a code beyond its width",
-      (source) => source.replace("code: 4 }", "code: 16 }"),
-      /code 16 of "auth_failed" does not fit 4 bits/,
-    ],
-    [
-      "has a field outside the head slot",
-      (source) => source.replace("offset_bits: 96", "offset_bits: 128"),
-      /offset_bits: must be an integer from 40 to 96, is 128/,
-    ],
-    [
-      "has a text that is too long",
-      (source) => source.replace("max_bytes: 100", "max_bytes: 113"),
-      /max_bytes: must be an integer from 1 to 112, is 113/,
-    ],
-    [
-      "makes a required attribute optional on the wire",
-      (source) => source.replace("with: ip", "with: clientId"),
-      /"clientId" is not an optional attribute of ws\.connect/,
-    ],
-    [
-      "has no schema version",
-      (source) => source.replace("from: schema_version", "from: event_name"),
-      /no attribute has wire: \{ from: schema_version/,
-    ],
-  ];
-  for (const [name, change, message] of cases) {
-    it(`is refused with file, line, column and rule if it ${name}`, () => {
-      const source = change(text);
-      ok(source !== text);
-      throws(
-        () => load(source),
-        (error: Error & { code?: string; exitCode?: number }) => {
-          match(error.message, message);
-          deepEqual([error.code, error.exitCode], ["E_REGISTRY_FILE", 1]);
-          return true;
-        },
-      );
-    });
-  }
 });

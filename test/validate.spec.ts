@@ -30,7 +30,8 @@ async function* chunksOf(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<
 }
 
 async function validate(trace: string | Uint8Array, settings: Settings = {}, chunkBytes = 1000) {
-  const validator = new Validator({ registries: [registry], ...settings });
+  // Each line by itself: what they are to one another is sequence.spec.ts's matter.
+  const validator = new Validator({ registries: [registry], checks: ["schema"], ...settings });
   const issues: Issue[] = [];
   const bytes = typeof trace === "string" ? Buffer.from(trace) : trace;
   for await (const issue of validator.lines(chunksOf(bytes, chunkBytes))) issues.push(issue);
@@ -281,7 +282,7 @@ describe("validate", () => {
   });
 
   it("checks events as objects too, and counts them", async () => {
-    const validator = new Validator({ registries: [registry] });
+    const validator = new Validator({ registries: [registry], checks: ["schema"] });
     const found: string[] = [];
     const events = [SENT, { ...SENT, clientId: Number.NaN }, null, 4n, { ...SENT, clientId: undefined }];
     for await (const { line, code } of validator.events(events)) found.push(`${line} ${code}`);
@@ -312,10 +313,19 @@ describe("validate", () => {
     assert.deepEqual(await briefOf(without(SENT, "clientId"), { registries: [proto] }), ["1 E_MISSING __proto__"]);
   });
 
-  it("counts the last of duplicate keys, as JSON.parse does", async () => {
+  it("counts the last of duplicate keys, as JSON.parse does, and warns of them", async () => {
     const line = JSON.stringify(SENT);
-    assert.deepEqual(await brief(line.replace('"clientId":4', '"clientId":"x","clientId":4')), []);
-    assert.deepEqual(await brief(line.replace('"clientId":4', '"clientId":4,"clientId":"x"')), ["1 E_TYPE clientId"]);
+    const twice = line.replace('"clientId":4', '"clientId":"x","clientId":4');
+    const { issues } = await validate(twice);
+    assert.equal(issues[0]!.message, "clientId stands 2 times; the last counts: it is 4, expected a key once");
+    assert.deepEqual(
+      issues.map(({ severity, code }) => [severity, code]),
+      [["warning", "W_DUPLICATE"]],
+    );
+    assert.deepEqual(await brief(line.replace('"clientId":4', '"clientId":4,"clientId":"x"')), [
+      "1 E_TYPE clientId",
+      "1 W_DUPLICATE clientId",
+    ]);
   });
 
   it("agrees with the generated JSON Schema on good, mutated and hostile lines", () => {
@@ -397,7 +407,7 @@ describe("validate", () => {
     async function* trace(): AsyncGenerator<Uint8Array> {
       for (let i = 0; i < 3000; i++) yield block;
     }
-    const validator = new Validator({ registries: [registry] });
+    const validator = new Validator({ registries: [registry], checks: ["schema"] });
     let issues = 0;
     let most = 0;
     for await (const _ of validator.lines(trace())) {

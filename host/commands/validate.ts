@@ -2,23 +2,28 @@ import { statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { decodePath } from "../decode.ts";
 import { TelemetryError } from "../errors.ts";
+import type { RegistryModel } from "../registry/model.ts";
 import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../report.ts";
-import { CHECKS, type Check, type ValidateOptions, Validator } from "../validate.ts";
-import { type Context, REGISTRIES } from "./context.ts";
+import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate.ts";
+import type { Context } from "./context.ts";
 import { bytesDone, openInput, type Progress, placeOf } from "./io.ts";
+import { addRegistryOption, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 Exit code 0: no errors. 1: errors. 2: a file could not be read, or an option is wrong.
-Warnings are attributes that an event does not declare and texts over their bound.
+Checks: schema, each event by itself; sequence, the events of a boot one after the other.
+Warnings are attributes that an event does not declare, texts over their bound, keys that stand twice, and losses.
+With --strict they are errors, but for losses: a trace with losses is as good as one can be.
 
 Examples:
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry validate capture/
   $ xs-telemetry validate --strict traces/*.jsonl
+  $ xs-telemetry validate --registry sensor.yaml capture/
   $ xs-telemetry extract serial.log | xs-telemetry validate --format json -
   $ xs-telemetry validate --format github trace.jsonl      (annotations in a GitHub workflow)`;
 
-interface Options {
+interface Options extends RegistryOption {
   readonly checks: readonly Check[];
   readonly strict?: true;
   readonly schemaVersion?: string;
@@ -26,17 +31,18 @@ interface Options {
 }
 
 export function addValidate(program: Command, context: Context): void {
-  program
+  const command = program
     .command("validate")
     .summary("check events against the registry")
-    .description("Checks that every event follows the registry, and names what does not, line by line.")
-    .argument("<file...>", "JSON lines, or a capture folder; - is standard input")
+    .description("Checks that the events follow the registry, and names what does not, line by line.")
+    .argument("<file...>", "JSON lines, or a capture folder; - is standard input");
+  addRegistryOption(command)
     .addOption(
       new Option("--checks <names>", `what to check, separated by commas: ${CHECKS.join(", ")}`)
         .argParser(parseChecks)
         .default(CHECKS, "all"),
     )
-    .option("--strict", "warnings are errors")
+    .option("--strict", "warnings are errors, but for losses")
     .option("--schema-version <version>", "every event must have this schema version")
     .addOption(new Option("--format <format>", "of the report").choices(REPORT_FORMATS).default("text"))
     .addHelpText("after", HELP)
@@ -56,8 +62,9 @@ async function runValidate(files: readonly string[], options: Options, context: 
     throw new TelemetryError("E_USAGE", "standard input can be read once: name - once", 2);
   }
   const { checks, strict = false, schemaVersion, format } = options;
+  const registries = await registriesOf(options);
   const settings: ValidateOptions = {
-    registries: REGISTRIES,
+    registries,
     checks,
     strict,
     ...(schemaVersion === undefined ? {} : { schemaVersion }),
@@ -67,60 +74,77 @@ async function runValidate(files: readonly string[], options: Options, context: 
   const write = (text: string) => context.output.write(text);
   const reporter = createReporter({ format, write, color: context.hasColor });
   for (const file of files) {
-    try {
-      const progress = context.progress("validate", file, format !== "text");
-      await validateFile(file, new Validator(settings), reporter, progress, context);
-    } catch (error) {
-      // The other files are still worth reading.
-      context.fail(error);
-    }
+    const progress = context.progress("validate", file, format !== "text");
+    // A capture's events have the version that it is decoded to.
+    const registry =
+      registries.find((known) => known.schemaVersion === schemaVersion) ?? registries[registries.length - 1]!;
+    const around = { reporter, progress, context, format, registry };
+    const error = await validateFile(file, new Validator(settings), around);
+    // The other files are still worth reading.
+    if (error !== undefined) context.fail(error);
   }
   reporter.finish();
 }
 
-async function validateFile(
-  file: string,
-  validator: Validator,
-  reporter: Reporter,
-  progress: Progress,
-  context: Context,
-): Promise<void> {
-  const bytes = isFolder(file)
-    ? decodedLines(file, validator, progress, context)
-    : (await openInput(file, (input) => progress.update(() => bytesDone(input)))).bytes;
+interface Surroundings {
+  readonly reporter: Reporter;
+  readonly progress: Progress;
+  readonly context: Context;
+  readonly format: ReportFormat;
+  readonly registry: RegistryModel;
+}
+
+/** Returns what ended the work on the file before its end, undefined if nothing did. */
+async function validateFile(file: string, validator: Validator, around: Surroundings): Promise<unknown> {
+  const { reporter, progress, context, format } = around;
   let hasBegun = false;
-  let isWhole = false;
-  // Nothing is reported of a file of which nothing can be read.
-  const begin = () => {
+  let failure: unknown;
+  const report = (issue?: Issue) => {
     if (!hasBegun) reporter.begin(file);
     hasBegun = true;
+    if (issue !== undefined) reporter.issue(issue);
   };
   try {
+    const bytes = isFolder(file)
+      ? decodedLines(file, validator, around)
+      : (await openInput(file, (input) => progress.update(() => bytesDone(input)))).bytes;
     for await (const issue of validator.lines(bytes)) {
-      begin();
-      reporter.issue(issue);
+      report(issue);
       if (issue.severity === "error") context.worsen(1);
       if (context.output.isFull) await context.output.flush();
     }
-    begin();
-    isWhole = true;
-  } finally {
-    progress.clear();
-    const { eventCount: events, errorCount: errors, warningCount: warnings, isValid } = validator;
-    if (hasBegun) reporter.end({ events, errors, warnings, isValid: isWhole && isValid });
+    report();
+  } catch (error) {
+    failure = error;
+    // People read it on standard error.
+    if (error instanceof TelemetryError && (hasBegun || format !== "text")) report(issueOf(error, validator));
   }
+  progress.clear();
+  if (hasBegun) {
+    const { eventCount: events, errorCount, warningCount: warnings, isValid } = validator;
+    const errors = errorCount + (failure === undefined ? 0 : 1);
+    reporter.end({ events, errors, warnings, isValid: isValid && failure === undefined });
+  }
+  return failure;
+}
+
+/** Of a file that could not be read, or not to its end: behind the lines that could. */
+function issueOf({ code, message }: TelemetryError, validator: Validator): Issue {
+  return { line: validator.line + 1, severity: "error", code, event: null, attribute: null, message };
 }
 
 /** A capture as `decode` prints it. Damage is an issue of the line that comes next; losses are only told. */
 async function* decodedLines(
   capture: string,
   validator: Validator,
-  progress: Progress,
-  context: Context,
+  { progress, context, registry }: Surroundings,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const newest = REGISTRIES[REGISTRIES.length - 1];
-  for await (const item of decodePath(capture, { registry: newest, output: "lines" })) {
+  let boot = "";
+  for await (const item of decodePath(capture, { registry, output: "lines" })) {
     if (item.kind === "lines") {
+      const bootOfItem = `${item.bootId} ${item.reader}`;
+      if (bootOfItem !== boot) validator.beginBoot();
+      boot = bootOfItem;
       yield item.lines;
       progress.update(() => counted(validator.eventCount, "event"));
     } else if (item.kind === "problem") {

@@ -6,6 +6,15 @@ export type FieldType = "u8" | "u16" | "u32" | "i32" | "f32" | "f64" | "bool" | 
 /** Where an attribute's value comes from when it is not a field of the record. */
 export type DerivedFrom = "event_name" | "time" | "sequence" | "schema_version" | "schema_url";
 
+/** "log_record" and "scope": a field of the LogRecord, or of its instrumentation scope; "resource": a resource's attribute. */
+export type OtelTarget = "attribute" | "log_record" | "scope" | "resource";
+
+/** How far the registry promises to keep something, in Weaver's terms, from the least to the most. */
+export type Stability = "deprecated" | "development" | "alpha" | "beta" | "release_candidate" | "stable";
+
+/** Why something is no longer to be used, in Weaver's terms. */
+export type Deprecation = "renamed" | "obsoleted" | "uncategorized" | "unspecified";
+
 export interface EnumMember {
   /** The value that decoded events carry. */
   readonly value: string;
@@ -13,6 +22,8 @@ export interface EnumMember {
   readonly code: number;
   readonly id: string;
   readonly brief: string;
+  readonly stability?: Stability | undefined;
+  readonly deprecated?: Deprecation | undefined;
 }
 
 export interface Attribute {
@@ -21,7 +32,9 @@ export interface Attribute {
   readonly type: "int" | "double" | "boolean" | "string" | "enum";
   readonly brief: string;
   readonly note: string;
-  readonly examples: readonly (string | number)[];
+  readonly examples: readonly (string | number | boolean)[];
+  readonly stability?: Stability | undefined;
+  readonly deprecated?: Deprecation | undefined;
   /** Members of an enum, in the registry's order; empty for other types. */
   readonly members: readonly EnumMember[];
   /** Set when the value is not a field of the record. */
@@ -42,6 +55,8 @@ export interface Attribute {
   readonly emptyExactlyWhen?: { readonly key: string; readonly value: string } | undefined;
   readonly otelName: string;
   readonly otelNote: string;
+  /** Where an OpenTelemetry LogRecord has the value; undefined: among its attributes. */
+  readonly otelTarget?: OtelTarget | undefined;
 }
 
 export interface EventAttribute {
@@ -62,6 +77,8 @@ export interface SpanRole {
 export interface EventModel {
   readonly name: string;
   readonly brief: string;
+  readonly stability?: Stability | undefined;
+  readonly deprecated?: Deprecation | undefined;
   readonly span?: SpanRole | undefined;
   readonly otelName?: string | undefined;
   readonly otelNote?: string | undefined;

@@ -2,48 +2,13 @@
 import { type Connection, type Policy, Reason, Telemetry } from "xs-telemetry";
 import { Recorder } from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
+import { type Allocation, allocationOf, CALLS, FEW_CALLS, NOTHING, slotBytes } from "../support/xs-allocation.ts";
 
-declare const heap: {
-  slots(): number;
-  chunkBytes(): number;
-  collections(): number;
-  readonly slotBytes: number;
-};
-declare const gc: () => void;
 /** Of the command line: the first is which emitter this is. */
 declare const args: string[];
 
 const isNative = args[0] === "native";
 
-const CALLS = 10_000;
-/** Of calls that do allocate: few enough to need no collection. */
-const FEW_CALLS = 1_000;
-
-interface Allocation {
-  /** Bytes on the slot heap and on the chunk heap for each call, and collections in all. */
-  slotBytes: number;
-  chunkBytes: number;
-  collections: number;
-}
-
-/** What so many calls allocate; the first call, which may set something up, is made before. */
-function allocationOf(call: () => void, calls = CALLS): Allocation {
-  call();
-  gc();
-  const collections = heap.collections();
-  const slots = heap.slots();
-  const chunkBytes = heap.chunkBytes();
-  for (let count = 0; count < calls; count++) call();
-  const chunkBytesAfter = heap.chunkBytes();
-  const slotsAfter = heap.slots();
-  return {
-    slotBytes: ((slotsAfter - slots) * heap.slotBytes) / calls,
-    chunkBytes: (chunkBytesAfter - chunkBytes) / calls,
-    collections: heap.collections() - collections,
-  };
-}
-
-const NOTHING: Allocation = { slotBytes: 0, chunkBytes: 0, collections: 0 };
 let held: unknown;
 
 function setUp(policy: Policy): { connection: Connection; token: number; telemetry: Telemetry } {
@@ -62,13 +27,8 @@ describe("allocation", () => {
     const one = allocationOf(() => {
       held = {};
     }, FEW_CALLS);
-    equal(one.slotBytes / heap.slotBytes, 1, "slots of an empty object");
-    throws(
-      () => deepEqual(one, NOTHING, "a call that allocates one slot"),
-      "Error",
-      "slotBytes",
-      String(heap.slotBytes),
-    );
+    equal(one.slotBytes / slotBytes, 1, "slots of an empty object");
+    throws(() => deepEqual(one, NOTHING, "a call that allocates one slot"), "Error", "slotBytes", String(slotBytes));
     ok(held, "held");
   });
 
@@ -146,7 +106,7 @@ describe("allocation", () => {
           text.put("some text");
           recorder.commit(1, text);
         }, FEW_CALLS),
-        { ...NOTHING, slotBytes: 3 * heap.slotBytes },
+        { ...NOTHING, slotBytes: 3 * slotBytes },
         "text",
       );
     });
@@ -166,7 +126,7 @@ describe("allocation", () => {
         it(`${name}: ${slots} slots`, () => {
           // Each call searches the whole string: a few of the long one tell as much.
           const calls = text.length > 1000 ? 20 : FEW_CALLS;
-          const expected: Allocation = { ...NOTHING, slotBytes: slots * heap.slotBytes };
+          const expected: Allocation = { ...NOTHING, slotBytes: slots * slotBytes };
           deepEqual(
             allocationOf(() => connection.received(token, text), calls),
             expected,

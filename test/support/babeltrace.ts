@@ -83,7 +83,7 @@ class TextOutput {
 
   #value(): string | number | null {
     if (this.#text[this.#at] === '"') return this.#string();
-    if (!this.#accept("( ")) return Number(this.#match(/0x[0-9A-F]+|-?\d+/y)[0]);
+    if (!this.#accept("( ")) return Number(this.#match(/0x[0-9A-F]+|-?\d+(?:\.\d+)?(?:e[+-]\d+)?/y)[0]);
     const label = this.#accept("<unknown>") ? null : this.#string();
     this.#match(/ : container = \d+ \)/y);
     return label;

@@ -1,0 +1,113 @@
+/** YAML with its bounds: what is too long, too deep or multiplies itself is refused before anything is built of it. */
+import { Composer, CST, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser } from "yaml";
+import { type MistakeCode, type MistakeList, type Place, shown } from "./mistakes.ts";
+
+export const MAX_REGISTRY_BYTES = 1024 * 1024;
+/** A registry of 1 MiB has fewer; each costs memory many times its length. */
+const MOST_TOKENS = 400_000;
+/** Lists and mappings in each other. A registry has 8. */
+const MOST_DEPTH = 32;
+
+export class YamlSource {
+  readonly file: string;
+  readonly mistakes: MistakeList;
+  readonly #lines = new LineCounter();
+
+  constructor(file: string, mistakes: MistakeList) {
+    this.file = file;
+    this.mistakes = mistakes;
+  }
+
+  placeAt(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  fail(offset: number, code: MistakeCode, message: string, fix: string): void {
+    this.mistakes.add({ file: this.file, ...this.placeAt(offset), code, message, fix });
+  }
+
+  /** The document's value, or undefined after a mistake was added. Mappings have string keys, each once; no aliases. */
+  read(text: string): Node | undefined {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > MAX_REGISTRY_BYTES) {
+      this.fail(0, "E_YAML", `the file has ${bytes} bytes, most are ${MAX_REGISTRY_BYTES}`, "split the registry");
+      return undefined;
+    }
+    const before = this.mistakes.count;
+    const tokens = this.#tokens(text.startsWith("\ufeff") ? text.slice(1) : text);
+    if (!tokens) return undefined;
+    // The check of keys below takes one pass; the library's own compares each with each.
+    const composer = new Composer({ uniqueKeys: false, prettyErrors: false, version: "1.2" });
+    const [document] = composer.compose(tokens, true, text.length);
+    for (const { pos, message } of [...document!.errors, ...document!.warnings])
+      this.fail(pos[0], "E_YAML", `not valid YAML: ${message}`, "mend it here, or in the line before");
+    const root = document!.contents as Node | null;
+    if (root) this.#checkKeys(root);
+    if (this.mistakes.count > before) return undefined;
+    if (!root || (isScalar(root) && root.value === null)) {
+      this.fail(0, "E_YAML", "the document is empty", "`xs-telemetry registry new` writes one to begin from");
+      return undefined;
+    }
+    return root as Node;
+  }
+
+  /** The syntax, as far as it is of the kinds a registry may have. */
+  #tokens(text: string): CST.Token[] | undefined {
+    const parser = new Parser(this.#lines.addNewLine);
+    this.#lines.addNewLine(0);
+    const tokens: CST.Token[] = [];
+    let count = 0;
+    let isScalarNext = false;
+    const refuse = (what: string, fix: string): undefined => void this.fail(parser.offset, "E_YAML", what, fix);
+    let documents = 0;
+    for (const lexeme of new Lexer().lex(text)) {
+      const type = isScalarNext ? "scalar" : CST.tokenType(lexeme);
+      isScalarNext = lexeme === CST.SCALAR;
+      if (type === "anchor" || type === "alias") {
+        return refuse(`${shown(lexeme)} is an ${type}`, "write the value out at each place");
+      }
+      if (type === "tag") return refuse(`${shown(lexeme)} is a tag`, "leave it out: types follow from the key");
+      if (type === "directive-line") return refuse(`${shown(lexeme)} is a directive`, "leave it out");
+      if (++count > MOST_TOKENS) return refuse(`more than ${MOST_TOKENS} tokens`, "split the registry");
+      for (const token of parser.next(lexeme)) {
+        tokens.push(token);
+        if (token.type === "document") documents++;
+        if (token.type === "error") {
+          this.fail(token.offset, "E_YAML", `not valid YAML: ${token.message}`, "mend it here, or in the line before");
+          return undefined;
+        }
+      }
+      if (documents > 1) break;
+      if (parser.stack.length > MOST_DEPTH) {
+        return refuse(`more than ${MOST_DEPTH} lists and mappings in each other`, "close those that are done");
+      }
+    }
+    tokens.push(...parser.end());
+    const [, second] = tokens.filter((token) => token.type === "document");
+    if (second) {
+      this.fail(second.offset, "E_YAML", "a second document begins", "a file is one registry: move it to its own file");
+      return undefined;
+    }
+    return tokens;
+  }
+
+  #checkKeys(node: Node): void {
+    if (isSeq(node)) {
+      for (const item of node.items) this.#checkKeys(item as Node);
+    } else if (isMap(node)) {
+      const seen = new Set<string>();
+      for (const { key, value } of node.items) {
+        const name = isScalar(key) ? key.value : key;
+        const at = (key as Node | null)?.range?.[0] ?? node.range?.[0] ?? 0;
+        if (typeof name !== "string") {
+          const what = isScalar(key) ? shown(name) : "a list or mapping";
+          this.fail(at, "E_KEY", `${what} is a key, keys are text`, "put it in quotes");
+        } else if (seen.has(name)) {
+          this.fail(at, "E_KEY", `the key ${shown(name)} stands twice`, "leave one of them out");
+        } else seen.add(name);
+        if (value) this.#checkKeys(value as Node);
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Keys that stand more than once in a line. JSON.parse keeps the last and tells nobody. Whether there can be one is told
+ * by the line's length: every pair takes room, so a line not much longer than its pairs need has no other. Only where it
+ * is (spaces, escapes that were not necessary) is the line itself looked at.
+ */
+
+/** Least characters that an integer's JSON takes: 1000 may be written 1e3. */
+export function leastIntegerChars(value: number): number {
+  if (value < 0) return 1 + leastIntegerChars(-value);
+  if (value < 10) return 1;
+  if (value < 100) return 2;
+  if (value < 1000) return 3;
+  if (value % 1000 === 0) return 3;
+  if (value < 10_000) return 4;
+  if (value < 100_000) return 5;
+  if (value < 1_000_000) return 6;
+  if (value < 10_000_000) return 7;
+  if (value < 100_000_000) return 8;
+  return String(value).length;
+}
+
+/** Counts of the keys that stand more than once in a line that JSON.parse takes for an object; its own keys, not those of values. */
+export function duplicateKeys(line: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  const duplicates = new Map<string, number>();
+  let depth = 0;
+  let isKey = false;
+  for (let at = 0; at < line.length; at++) {
+    switch (line.charCodeAt(at)) {
+      case 0x22: {
+        const end = stringEnd(line, at);
+        if (isKey) {
+          const key: string = JSON.parse(line.slice(at, end));
+          const count = (counts.get(key) ?? 0) + 1;
+          counts.set(key, count);
+          if (count > 1) duplicates.set(key, count);
+          isKey = false;
+        }
+        at = end - 1;
+        break;
+      }
+      case 0x7b: // {
+      case 0x5b: // [
+        depth += 1;
+        isKey = depth === 1;
+        break;
+      case 0x7d: // }
+      case 0x5d: // ]
+        depth -= 1;
+        break;
+      case 0x2c: // ,
+        isKey = depth === 1;
+        break;
+    }
+  }
+  return duplicates;
+}
+
+/** Behind the closing quote of the string that begins at `start`. */
+function stringEnd(line: string, start: number): number {
+  for (let at = line.indexOf('"', start + 1); ; at = line.indexOf('"', at + 1)) {
+    let backslashes = 0;
+    while (line.charCodeAt(at - 1 - backslashes) === 0x5c) backslashes += 1;
+    if (backslashes % 2 === 0) return at + 1;
+  }
+}

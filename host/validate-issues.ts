@@ -1,0 +1,98 @@
+/** What validation finds: codes, and the log that the checks write to. */
+
+export type Severity = "error" | "warning";
+
+/**
+ * What each code means. Codes are stable. The first letter is the severity without `strict`, which turns warnings into
+ * errors, all but those of UNALTERED.
+ */
+export const ISSUE_CODES = {
+  E_JSON: "the line is no JSON",
+  E_NOT_OBJECT: "the line is JSON, but no object",
+  E_LINE_LENGTH: "the line is longer than 1 MiB",
+  E_UTF8: "the line is not UTF-8",
+  E_PACKETS: "the file holds packets, not JSON lines",
+  E_EMPTY: "there is no event at all",
+  E_NOT_FOUND: "there is no such file",
+  E_READ: "the file cannot be read",
+  E_EVENT: "the registry has no such event",
+  E_VERSION: "the schema version is not known, or not the one asked for",
+  E_MISSING: "a required attribute is missing",
+  E_TYPE: "a value is of the wrong JSON type",
+  E_RANGE: "a number is out of its range, or fractional where an integer is expected",
+  E_ENUM: "a value is none of those allowed",
+  E_RULE: "two attributes contradict each other",
+  E_TIME: "time goes back within a boot",
+  E_SEQUENCE: "the event's number does not rise within a boot",
+  E_SPAN: "the event stands outside its span: before its begin, or behind its end",
+  E_ORDER: "the event stands on the wrong side of its span's ready event, or is a second one",
+  E_EPOCH: "a span begins under a number that is not greater than the one before",
+  W_UNDECLARED: "the event does not declare the attribute",
+  W_TEXT_LENGTH: "a text has more bytes than declared",
+  W_DUPLICATE: "a key stands more than once; the last one counts",
+  W_LOSS: "events are missing",
+  W_FORGOTTEN: "too many spans are open at once: the oldest are not followed any longer",
+} as const;
+export type IssueCode = keyof typeof ISSUE_CODES;
+
+/** Warnings also under `strict`: what happened on the way here, or to this program, is no mistake in the events. */
+const UNALTERED: ReadonlySet<string> = new Set<IssueCode>(["W_LOSS", "W_FORGOTTEN"]);
+
+export interface Issue {
+  /** From 1. Of events that come as objects: which one. */
+  readonly line: number;
+  readonly severity: Severity;
+  /** One of ISSUE_CODES; of a capture also a code of the decoder's. */
+  readonly code: string;
+  /** The event's name as it stands there, cut when long; null without one. */
+  readonly event: string | null;
+  /** The attribute's name, cut when long; null when no single one is at fault. */
+  readonly attribute: string | null;
+  /** What stands there and what was expected; values are escaped and cut. */
+  readonly message: string;
+}
+
+/** Where an issue belongs. */
+export interface Place {
+  readonly line: number;
+  readonly event: string | null;
+}
+
+/** Issues until somebody takes them, and how many there were. */
+export class IssueLog {
+  errorCount = 0;
+  warningCount = 0;
+  /** Where the event that is checked stands, and its name. */
+  line = 0;
+  event: string | null = null;
+
+  readonly #isStrict: boolean;
+  #issues: Issue[] = [];
+
+  constructor(isStrict: boolean) {
+    this.#isStrict = isStrict;
+  }
+
+  get isEmpty(): boolean {
+    return this.#issues.length === 0;
+  }
+
+  startLine(line: number): void {
+    this.line = line;
+    this.event = null;
+  }
+
+  report(code: string, attribute: string | null, message: string, { line, event }: Place = this): void {
+    const isWarning = code.startsWith("W_") && !(this.#isStrict && !UNALTERED.has(code));
+    if (isWarning) this.warningCount += 1;
+    else this.errorCount += 1;
+    this.#issues.push({ line, severity: isWarning ? "warning" : "error", code, event, attribute, message });
+  }
+
+  /** The issues since the last call, in order; they are the caller's. */
+  take(): Issue[] {
+    const issues = this.#issues;
+    this.#issues = [];
+    return issues;
+  }
+}

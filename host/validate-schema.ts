@@ -1,6 +1,6 @@
 /** Schema checks: does an event follow what the registry says of it? */
 import { quote } from "./lines.ts";
-import { duplicateKeys, leastIntegerChars } from "./validate-duplicates.ts";
+import { duplicateKeys, leastEscapeChars, leastIntegerChars } from "./validate-duplicates.ts";
 import type { IssueCode, IssueLog } from "./validate-issues.ts";
 import { type AttributeTable, describe, type EventTable, isUsable, shortName, shownName } from "./validate-tables.ts";
 
@@ -132,10 +132,9 @@ export class SchemaChecker {
   /** There is room for a pair that the object does not have, unless it is escapes that take it. */
   #checkDuplicates(object: Event, event: EventTable, line: string, leastChars: number): void {
     let chars = leastChars;
-    for (const { key, type } of event.attributes) {
-      const value = type === "string" ? own(object, key) : undefined;
-      // With the escapes that JSON demands.
-      if (typeof value === "string") chars += JSON.stringify(value).length - 2 - value.length;
+    for (const key of event.freeTexts) {
+      const value = object[key];
+      if (typeof value === "string") chars += leastEscapeChars(value);
     }
     if (line.length - chars < event.leastPairChars) return;
     for (const [key, count] of duplicateKeys(line)) {

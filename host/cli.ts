@@ -5,6 +5,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
+import { addMigrate } from "./commands/migrate.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 
@@ -16,11 +17,12 @@ Examples:
   $ xs-telemetry decode capture/ > trace.jsonl
   $ xs-telemetry extract serial.log > trace.jsonl
   $ xs-telemetry validate trace.jsonl
+  $ xs-telemetry migrate --to 2.0.0 trace.jsonl
   $ xs-telemetry help validate`;
 
 function createProgram(context: Context): Command {
   const program = new Command("xs-telemetry")
-    .description("Telemetry of Moddable XS devices: decode captures, extract from logs, validate.")
+    .description("Telemetry of Moddable XS devices: decode captures, extract from logs, validate, migrate.")
     .version(packageJson.version)
     .exitOverride()
     .showHelpAfterError("(--help shows the options, with examples)")
@@ -28,6 +30,7 @@ function createProgram(context: Context): Command {
   addDecode(program, context);
   addExtract(program, context);
   addValidate(program, context);
+  addMigrate(program, context);
   return program;
 }
 

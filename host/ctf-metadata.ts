@@ -22,6 +22,17 @@ const INTERNAL_RECORDS = [
   { id: RECORD_TIME_JUMP, name: "_time_jump", field: "elapsedMs" },
 ];
 
+/** Declared where a registry uses them. */
+const SOME_TYPES = [
+  { type: "i32", tsdl: "typealias integer { size = 32; align = 8; signed = true; } := i32;" },
+  { type: "f32", tsdl: "typealias floating_point { exp_dig = 8; mant_dig = 24; align = 8; } := f32;" },
+  { type: "f64", tsdl: "typealias floating_point { exp_dig = 11; mant_dig = 53; align = 8; } := f64;" },
+  {
+    type: "bool",
+    tsdl: 'enum bool : integer { size = 1; align = 1; signed = false; } { "false" = 0, "true" = 1 };',
+  },
+] as const;
+
 /**
  * CTF 1.8 metadata (TSDL) for the data packets of one boot and reader. Same arguments, same text.
  * No name, whatever is in it, can leave its string: see tsdlString. Costs time and space linear in the tokens.
@@ -29,9 +40,8 @@ const INTERNAL_RECORDS = [
 export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = {}): string {
   const identifiers = fieldIdentifiers(model);
   const enums = model.attributes.filter(({ members }) => members.length > 0);
-  const widths = new Map(
-    model.recordTypes.flatMap(({ fields }) => fields).map((field) => [field.key, field.widthBits]),
-  );
+  const fields = model.recordTypes.flatMap((type) => type.fields);
+  const widths = new Map(fields.map((field) => [field.key, field.widthBits]));
   const tokens = [...(options.tokens ?? [])].sort(([a], [b]) => a - b);
 
   // No uuid in `trace`: readers take traces of one UUID for one trace and would read every boot with one boot's tokens.
@@ -39,6 +49,7 @@ export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = 
     "/* CTF 1.8 */",
     "",
     ...[8, 16, 32, 64].map((size) => `typealias integer { size = ${size}; align = 8; signed = false; } := u${size};`),
+    ...SOME_TYPES.filter(({ type }) => fields.some((field) => field.type === type)).map(({ tsdl }) => tsdl),
     "typealias integer { size = 8; align = 8; signed = false; encoding = UTF8; } := utf8;",
     "typealias integer { size = 64; align = 8; signed = false; base = 16; } := hex64;",
     "",
@@ -167,7 +178,8 @@ function declaration({ type, widthBits }: Field, identifier: string): string {
     case "enum":
       return `enum ${identifier} ${identifier};`;
     case "token":
-      return `enum token ${identifier};`;
+    case "bool":
+      return `enum ${type} ${identifier};`;
     case "text":
       return `utf8 ${identifier}[${widthBits / 8}];`;
     default:
@@ -175,11 +187,13 @@ function declaration({ type, widthBits }: Field, identifier: string): string {
   }
 }
 
-/** TSDL identifiers of the attributes. Readers drop the leading `_`, which keeps keys apart from TSDL's keywords. */
+/** TSDL identifiers of the fields. Readers drop the leading `_`, which keeps keys apart from TSDL's keywords. */
 function fieldIdentifiers(model: RegistryModel): Map<string, string> {
   const taken = new Set<string>();
   const identifiers = new Map<string, string>();
+  const keys = new Set(model.recordTypes.flatMap(({ fields }) => fields).map(({ key }) => key));
   for (const { key } of model.attributes) {
+    if (!keys.has(key)) continue;
     let identifier = `_${key.replace(/[^A-Za-z0-9_]/g, "_")}`;
     while (taken.has(identifier)) identifier += "_";
     taken.add(identifier);

@@ -15,7 +15,8 @@ export {
 export { type Problem, TelemetryError } from "./errors.ts";
 export { type Extracted, extract } from "./extract.ts";
 export type * from "./generated/events.ts";
-export { registry } from "./generated/registry.ts";
+export type * as v2 from "./generated/events-2.0.0.ts";
+export { registries, registry } from "./generated/registry.ts";
 export {
   type FaultyLine,
   type Line,
@@ -26,6 +27,7 @@ export {
   readLines,
   type TextLine,
 } from "./lines.ts";
+export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
 export type { DecodedEvent } from "./records.ts";
 export type * from "./registry/model.ts";
 export {

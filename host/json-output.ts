@@ -1,7 +1,8 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Most bytes that an integer takes: the digits of 2^53 - 1. */
-export const MOST_DIGITS = 16;
+const MINUS = 0x2d;
+/** Most bytes that a number takes: -1.2345678901234567e-308 has as many. */
+export const MOST_NUMBER_BYTES = 24;
 /** Most bytes that a character of one byte takes: \u001f. */
 export const MOST_ESCAPE_BYTES = 6;
 /** Behind what is written, as many bytes of output may be overwritten. */
@@ -82,6 +83,18 @@ export class JsonOutput {
       this.#view.setInt32(this.#end, FOUR_DIGITS[value - high * 10_000]!, true);
       this.#end += 4;
     }
+  }
+
+  /** Any finite number as JSON.stringify writes it; -0 is 0. */
+  number(value: number): void {
+    const absolute = Math.abs(value);
+    if (absolute <= Number.MAX_SAFE_INTEGER && Number.isInteger(value)) {
+      if (value < 0) this.#view.setUint8(this.#end++, MINUS);
+      this.integer(absolute);
+      return;
+    }
+    const text = String(value);
+    for (let index = 0; index < text.length; index++) this.#view.setUint8(this.#end++, text.charCodeAt(index));
   }
 
   /** Text up to its first zero byte as a JSON string, escaped as JSON.stringify does. `source` is a view of valid UTF-8. */

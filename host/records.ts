@@ -1,21 +1,20 @@
-import { isUtf8 } from "node:buffer";
 import {
   FIRST_INTERNAL_RECORD_TYPE,
   PACKET_HEADER_BYTES,
   RECORD_LOST,
   RECORD_TIME_JUMP,
   SLOT_BYTES,
-  TIME_JUMP_MS,
   TWO_TO_32,
 } from "../src/packet-layout.ts";
 import type { TelemetryEvent } from "./generated/events.ts";
 import { type JsonOutput, type Piece, pieceOf } from "./json-output.ts";
 import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
-import { codeOf, type End, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
+import { internalFault, recordFault, sequenceFault, timeFault, tooShort } from "./record-faults.ts";
+import { codeOf, type End, type Omissible, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
 import type { RegistryModel } from "./registry/model.ts";
 
 /** A decoded event: the registry's attributes, in its order. Typed for the bundled registry; by key for any. */
-export type DecodedEvent = TelemetryEvent & { readonly [key: string]: string | number };
+export type DecodedEvent = TelemetryEvent & { readonly [key: string]: string | number | boolean };
 
 /** The records of one packet as check() found them. */
 export interface CheckedRecords extends Content {
@@ -237,12 +236,13 @@ export class RecordDecoder {
 
   /** Writes what seldom stands outside a run. */
   #value(
-    step: Step | End,
-    { bytes, view }: CheckedPacket,
+    step: Step | Omissible | End,
+    packet: CheckedPacket,
     position: number,
     tally: RecordTally,
     out: JsonOutput,
   ): void {
+    const { bytes, view } = packet;
     const at = position + step.offset;
     switch (step.kind) {
       case "u8":
@@ -261,98 +261,39 @@ export class RecordDecoder {
         out.piece(name?.json ?? EMPTY_JSON);
         break;
       }
+      case "i32":
+        out.number(view.getInt32(at, true));
+        break;
+      case "f32":
+        out.number(view.getFloat32(at, true));
+        break;
+      case "f64":
+        out.number(view.getFloat64(at, true));
+        break;
+      case "u32":
+        out.integer(view.getUint32(at, true));
+        break;
+      case "text":
+        out.text(view, at, at + step.tailBytes);
+        break;
+      case "omissible":
+        if (this.#isEmpty(step.step, packet, position, tally)) break;
+        out.piece(step.step.prefix);
+        this.#value(step.step, packet, position, tally, out);
+        out.piece(step.suffix);
+        break;
     }
   }
-}
 
-function timeFault(low: number, previousLow: number, first: boolean, afterJump: boolean): Damage | undefined {
-  const step = low - previousLow;
-  if (step === 0) return undefined;
-  if (first)
-    return {
-      code: "E_TIME",
-      message: `the first record's time is ${low}, timestamp_begin's lower half ${previousLow}`,
-    };
-  if (step < 0) return { code: "E_TIME", message: `time goes back from ${previousLow} to ${low}` };
-  if (afterJump) return { code: "E_TIME", message: `time is ${low}, the _time_jump before it has ${previousLow}` };
-  if (step < TIME_JUMP_MS) return undefined;
-  return { code: "E_TIME", message: `${step} ms lie between it and the record before, but no _time_jump` };
-}
-
-function recordFault(shape: Shape, bytes: Uint8Array, view: DataView, at: number): Damage | undefined {
-  const { type, unused, fallible, rules } = shape;
-  const stale =
-    (view.getInt32(at + 4, true) & unused[0]!) |
-    (view.getInt32(at + 8, true) & unused[1]!) |
-    (view.getInt32(at + 12, true) & unused[2]!);
-  if (stale !== 0) return { code: "E_RECORD", message: `${type.event}: unused bits are not 0: ${headHex(bytes, at)}` };
-  for (const step of fallible) {
-    if (step.kind === "text") {
-      const message = textFault(step, bytes, view, at + step.offset);
-      if (message !== undefined) return { code: "E_RECORD", message: `${type.event}.${step.key}: ${message}` };
-    } else {
-      const code = codeOf(step, bytes, at);
-      if (step.jsonValues[code] === undefined)
-        return { code: "E_RECORD", message: `${type.event}.${step.key}: code ${code} is unknown` };
-    }
+  /** Whether a value is "". */
+  #isEmpty(step: Step, { bytes, view }: CheckedPacket, position: number, tally: RecordTally): boolean {
+    const at = position + step.offset;
+    if (step.kind === "text") return step.tailBytes === 0 || bytes[at] === 0;
+    if (step.kind === "enum") return step.jsonValues[codeOf(step, bytes, position)]!.bytes === EMPTY_JSON.bytes;
+    if (step.kind !== "token") return false;
+    const token = view.getUint16(at, true);
+    const isUnnamed = token !== 0 && this.#names!.get(token) === undefined;
+    if (isUnnamed) tally.unnamedTokens++;
+    return token === 0 || isUnnamed;
   }
-  for (const { enumeration, emptyCode, condition, conditionCode, text } of rules) {
-    const empty = codeOf(enumeration, bytes, at) === emptyCode;
-    if (empty !== (condition === undefined || codeOf(condition, bytes, at) === conditionCode))
-      return { code: "E_RECORD", message: `${type.event}: ${text}: ${headHex(bytes, at)}` };
-  }
-  return undefined;
-}
-
-function textFault({ maxBytes, tailBytes }: Step, bytes: Uint8Array, view: DataView, from: number): string | undefined {
-  const stop = from + tailBytes;
-  let end = from;
-  let bits = 0;
-  // Tail slots are whole words. Up to the one that holds the first zero byte.
-  for (; end < stop; end += 4) {
-    const word = view.getInt32(end, true);
-    if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break;
-    bits |= word;
-  }
-  let stale = 0;
-  if (end < stop) {
-    for (let at = end + 4; at < stop; at += 4) stale |= view.getInt32(at, true);
-    const wordEnd = end + 4;
-    for (; bytes[end] !== 0; end++) bits |= bytes[end]!;
-    for (let at = end; at < wordEnd; at++) stale |= bytes[at]!;
-  }
-  if (end - from > maxBytes) return `${end - from} bytes of text, at most ${maxBytes} are allowed`;
-  if (stale !== 0) return `bytes behind the text's end, after ${end - from} bytes, are not 0`;
-  const isAscii = (bits & 0x80808080) === 0;
-  return isAscii || isUtf8(bytes.subarray(from, end)) ? undefined : "the text is not UTF-8";
-}
-
-function internalFault(id: number, view: DataView, at: number, first: boolean): Damage | undefined {
-  if (id !== RECORD_LOST && id !== RECORD_TIME_JUMP)
-    return { code: "E_RECORD_TYPE", message: `record type ${id} is unknown, so is its length: ${headHex(view, at)}` };
-  const name = id === RECORD_LOST ? "_lost" : "_time_jump";
-  const least = id === RECORD_LOST ? 1 : TIME_JUMP_MS;
-  const value = readU64(view, at + 8);
-  if (view.getUint32(at + 4, true) !== id)
-    return { code: "E_RECORD", message: `${name}: unused bits are not 0: ${headHex(view, at)}` };
-  if (value < least || value > Number.MAX_SAFE_INTEGER)
-    return {
-      code: "E_RECORD",
-      message: `${name} is ${view.getBigUint64(at + 8, true)}, expected ${least} to 2^53 - 1`,
-    };
-  if (id === RECORD_TIME_JUMP && !first)
-    return { code: "E_RECORD", message: "_time_jump is not the packet's first record" };
-  return undefined;
-}
-
-function tooShort(what: string, needed: number, left: number): Damage {
-  return { code: "E_LENGTH", message: `${what} needs ${needed} bytes, ${left} left` };
-}
-
-function sequenceFault(): Damage {
-  return { code: "E_RECORD", message: "eventSeq goes beyond 2^53 - 1" };
-}
-
-function headHex(bytes: ArrayBufferView, at: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + at, SLOT_BYTES).toString("hex");
 }

@@ -106,7 +106,7 @@ describe("the command line", () => {
       const commands = /Commands:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? "";
       assert.deepEqual(
         commands.split("\n").map((line) => line.trim().split(" ")[0]),
-        ["decode", "extract", "validate", "help"],
+        ["decode", "extract", "validate", "migrate", "help"],
       );
     });
 

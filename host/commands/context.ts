@@ -1,6 +1,7 @@
 /** What a run of the command line shares: where it writes, and what it comes to. */
+import { statSync } from "node:fs";
 import { type Problem, TelemetryError } from "../errors.ts";
-import { registry } from "../generated/registry.ts";
+import { registries } from "../generated/registry.ts";
 import { nameOf } from "../io-error.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { formatProblem, Output, Progress } from "./io.ts";
@@ -8,7 +9,16 @@ import { formatProblem, Output, Progress } from "./io.ts";
 export type ExitCode = 0 | 1 | 2;
 
 /** The schema versions known, the newest last. */
-export const REGISTRIES: readonly RegistryModel[] = [registry];
+export const REGISTRIES: readonly RegistryModel[] = registries;
+
+/** Also false for what is not there: openInput says what is wrong with it. */
+export function isFolder(path: string): boolean {
+  try {
+    return path !== "-" && statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
 
 export class Context {
   readonly output = new Output(process.stdout);

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type DecodeItem, type DecodeSummary, decode, decodePath } from "../decode.ts";
 import { TelemetryError } from "../errors.ts";
+import { registry as emitted } from "../generated/registry.ts";
 import { nameOf } from "../io-error.ts";
 import { quote } from "../lines.ts";
 import type { RegistryModel } from "../registry/model.ts";
@@ -16,6 +17,7 @@ damaged, or there are none; the good ones are decoded. 2: the capture could not 
 Examples:
   $ xs-telemetry decode capture/ > trace.jsonl
   $ cat packets.bin | xs-telemetry decode -
+  $ xs-telemetry decode --schema-version 2.0.0 capture/ > trace-2.jsonl
   $ xs-telemetry decode capture/ | xs-telemetry validate -`;
 
 interface Options {
@@ -23,13 +25,13 @@ interface Options {
 }
 
 export function addDecode(program: Command, context: Context): void {
-  const newest = REGISTRIES[REGISTRIES.length - 1].schemaVersion;
+  const known = REGISTRIES.map(({ schemaVersion }) => schemaVersion).join(", ");
   program
     .command("decode")
     .summary("a capture as JSON lines")
     .description("Prints the events of a capture as JSON lines, attributes in the registry's order.")
     .argument("<capture>", "a capture folder, or a file of packets; - is standard input")
-    .option("--schema-version <version>", "the schema version to write", newest)
+    .option("--schema-version <version>", `the schema version to write: ${known}`, emitted.schemaVersion)
     .addHelpText("after", HELP)
     .action((capture: string, options: Options) => runDecode(capture, options, context));
 }

@@ -1,10 +1,11 @@
-import { statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { decodePath } from "../decode.ts";
 import { TelemetryError } from "../errors.ts";
+import { registry as emitted } from "../generated/registry.ts";
+import type { RegistryModel } from "../registry/model.ts";
 import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../report.ts";
 import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate.ts";
-import { type Context, REGISTRIES } from "./context.ts";
+import { type Context, isFolder, REGISTRIES } from "./context.ts";
 import { bytesDone, openInput, type Progress, placeOf } from "./io.ts";
 
 const HELP = `
@@ -66,11 +67,13 @@ async function runValidate(files: readonly string[], options: Options, context: 
   };
   // Before any file is opened: it throws when the version is not known.
   new Validator(settings);
+  const registry = REGISTRIES.find((version) => version.schemaVersion === schemaVersion) ?? emitted;
   const write = (text: string) => context.output.write(text);
   const reporter = createReporter({ format, write, color: context.hasColor });
   for (const file of files) {
     const progress = context.progress("validate", file, format !== "text");
-    const error = await validateFile(file, new Validator(settings), { reporter, progress, context, format });
+    const around = { reporter, progress, context, format, registry };
+    const error = await validateFile(file, new Validator(settings), around);
     // The other files are still worth reading.
     if (error !== undefined) context.fail(error);
   }
@@ -82,11 +85,13 @@ interface Surroundings {
   readonly progress: Progress;
   readonly context: Context;
   readonly format: ReportFormat;
+  /** What captures are decoded as: the version asked for, or the one that devices emit. */
+  readonly registry: RegistryModel;
 }
 
 /** Returns what ended the work on the file before its end, undefined if nothing did. */
 async function validateFile(file: string, validator: Validator, around: Surroundings): Promise<unknown> {
-  const { reporter, progress, context, format } = around;
+  const { reporter, progress, context, format, registry } = around;
   let hasBegun = false;
   let failure: unknown;
   const report = (issue?: Issue) => {
@@ -96,7 +101,7 @@ async function validateFile(file: string, validator: Validator, around: Surround
   };
   try {
     const bytes = isFolder(file)
-      ? decodedLines(file, validator, progress, context)
+      ? decodedLines(file, registry, validator, progress, context)
       : (await openInput(file, (input) => progress.update(() => bytesDone(input)))).bytes;
     for await (const issue of validator.lines(bytes)) {
       report(issue);
@@ -126,13 +131,13 @@ function issueOf({ code, message }: TelemetryError, validator: Validator): Issue
 /** A capture as `decode` prints it. Damage is an issue of the line that comes next; losses are only told. */
 async function* decodedLines(
   capture: string,
+  registry: RegistryModel,
   validator: Validator,
   progress: Progress,
   context: Context,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const newest = REGISTRIES[REGISTRIES.length - 1];
   let boot = "";
-  for await (const item of decodePath(capture, { registry: newest, output: "lines" })) {
+  for await (const item of decodePath(capture, { registry, output: "lines" })) {
     if (item.kind === "lines") {
       const bootOfItem = `${item.bootId} ${item.reader}`;
       if (bootOfItem !== boot) validator.beginBoot();
@@ -148,13 +153,5 @@ async function* decodedLines(
         context.sayProblem(item.problem, capture);
       }
     }
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return path !== "-" && statSync(path).isDirectory();
-  } catch {
-    return false; // openInput says what is wrong with it.
   }
 }

@@ -1,5 +1,5 @@
 import type { Attribute, RegistryModel } from "../registry/model.ts";
-import { hasEmptyText } from "./typescript.ts";
+import { hasEmptyText, valuesOf } from "./typescript.ts";
 
 /** JSON Schema (2020-12) of one decoded event. */
 export function schemaDocument(model: RegistryModel): object {
@@ -30,18 +30,22 @@ function propertySchema(attribute: Attribute, event: string): object {
   const description = attribute.brief;
   if (attribute.from === "event_name") return { description, const: event };
   if (attribute.value !== undefined) return { description, const: attribute.value };
-  if (attribute.type === "enum") return { description, enum: attribute.members.map(({ value }) => value) };
-  if (attribute.type === "int") return { description, type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
-  return { description, type: "string" };
+  if (attribute.type === "enum") return { description, enum: valuesOf(attribute) };
+  if (attribute.type === "int")
+    return { description, type: "integer", minimum: attribute.least ?? 0, maximum: Number.MAX_SAFE_INTEGER };
+  if (attribute.type === "double") return { description, type: "number" };
+  if (attribute.type === "boolean") return { description, type: "boolean" };
+  return { description, type: "string", ...(attribute.absentWhenEmpty && { minLength: 1 }) };
 }
 
-function ruleSchema({ key, emptyExactlyWhen }: Attribute): object {
+function ruleSchema({ key, emptyExactlyWhen, absentWhenEmpty = false }: Attribute): object {
   const { key: other, value } = emptyExactlyWhen!;
+  const isEmpty = absentWhenEmpty ? { not: { required: [key] } } : { properties: { [key]: { const: "" } } };
   return {
     if: { properties: { [other]: { const: value } } },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
-    then: { properties: { [key]: { const: "" } } },
-    else: { properties: { [key]: { not: { const: "" } } } },
+    then: isEmpty,
+    else: absentWhenEmpty ? { required: [key] } : { properties: { [key]: { not: { const: "" } } } },
   };
 }
 
@@ -82,6 +86,9 @@ export function referenceDocument(model: RegistryModel, source: string): string 
   for (const attribute of model.attributes) {
     out.push("", `### \`${attribute.key}\``, "", attribute.brief);
     if (attribute.note) out.push("", attribute.note);
+    if (attribute.renamedTo)
+      out.push("", `Deprecated: renamed to \`${attribute.renamedTo}\`. No event has it; it keeps the field.`);
+    if (attribute.sameAs) out.push("", `Stands in the field of \`${attribute.sameAs}\`.`);
     if (attribute.maxBytes !== undefined) out.push("", `At most ${attribute.maxBytes} bytes of UTF-8.`);
     if (attribute.emptyExactlyWhen)
       out.push(
@@ -95,9 +102,9 @@ export function referenceDocument(model: RegistryModel, source: string): string 
     if (attribute.examples.length > 0)
       out.push("", `Examples: ${attribute.examples.map((value) => `\`${JSON.stringify(value)}\``).join(", ")}.`);
   }
-  out.push("", "## OpenTelemetry names", "", "The names that a later schema version moves to.", "");
+  out.push("", "## OpenTelemetry names", "", "Where OpenTelemetry has what an event says.", "");
   out.push("| Attribute | OpenTelemetry | Note |", "| --- | --- | --- |");
-  for (const { key, otelName, otelNote } of model.attributes)
+  for (const { key, otelName, otelNote } of model.attributes.filter((attribute) => attribute.otelName !== ""))
     out.push(`| \`${key}\` | \`${otelName}\` | ${cell(otelNote)} |`);
   return `${out.join("\n")}\n`;
 }
@@ -107,6 +114,10 @@ const cell = (text: string): string => text.replaceAll("|", "\\|");
 function jsonType(attribute: Attribute, event: string): string {
   if (attribute.from === "event_name") return `\`"${event}"\``;
   if (attribute.value !== undefined) return `\`"${attribute.value}"\``;
-  if (attribute.type === "enum") return attribute.members.map(({ value }) => `\`"${value}"\``).join(", ");
-  return attribute.type === "int" ? "integer, 0 to 2^53 − 1" : "string";
+  if (attribute.type === "enum")
+    return valuesOf(attribute)
+      .map((value) => `\`"${value}"\``)
+      .join(", ");
+  if (attribute.type === "int") return `integer, ${attribute.least ?? 0} to 2^53 − 1`;
+  return attribute.type === "double" ? "number" : attribute.type;
 }

@@ -9,9 +9,15 @@ import { OWN } from "./support/own-model.ts";
 
 const MODELS = [...registries, OWN];
 
-function issuesOf(line: string, model: RegistryModel) {
-  // Every model at once: each line is judged by the version that it names.
-  const validator = new Validator({ registries: [...MODELS.filter((other) => other !== model), model] });
+/** Every model at once, this one the newest: each line is judged by the version that it names. */
+const validators = new Map(
+  MODELS.map((model) => [model, new Validator({ registries: [...MODELS.filter((other) => other !== model), model] })]),
+);
+
+/** What is said of a line by itself, with all checks. */
+function issuesOf(line: string, model: RegistryModel): string[] {
+  const validator = validators.get(model)!;
+  validator.beginBoot();
   validator.checkLine(line, 1);
   return validator.takeIssues().map(({ code, attribute }) => `${code} ${attribute ?? "-"}`);
 }

@@ -8,9 +8,10 @@ import { readMembers, stringOf } from "../host/json-members.ts";
 import { MAX_LINE_BYTES } from "../host/lines.ts";
 import { migrate } from "../host/migrate.ts";
 import type { RegistryModel } from "../host/registry/model.ts";
-import { eventLines } from "./support/event-lines.ts";
+import { arbitraryEvent } from "./support/arbitrary-events.ts";
 import { edited, laterVersion } from "./support/later-version.ts";
 
+const eventLines = (version: RegistryModel) => arbitraryEvent(version).map((event) => JSON.stringify(event));
 const [V1, V2] = registries as [RegistryModel, RegistryModel];
 const V3 = laterVersion(V2);
 const ALL = [V1, V2, V3];

@@ -310,6 +310,11 @@ describe("the commands for schema versions", () => {
     deepEqual([piped.stdout, piped.stderr], [`${line2.split("\n")[0]}\n`, ""]);
   });
 
+  it("validate takes a capture as 1.0.0, or as the version asked for", () => {
+    for (const version of [[], ["--schema-version", "1.0.0"], ["--schema-version", "2.0.0"]])
+      deepEqual(run(["validate", ...version, "capture"]).stdout, "capture: 2 events, 0 errors, 0 warnings\n");
+  });
+
   it("validate takes lines of either version in one file", () => {
     const { status, stdout } = run(["validate", "--checks", "schema", "-"], line1 + line2);
     deepEqual([status, stdout], [0, "standard input: 4 events, 0 errors, 0 warnings\n"]);

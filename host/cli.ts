@@ -6,6 +6,7 @@ import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
+import { addRegistry } from "./commands/registry.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 
@@ -18,6 +19,7 @@ Examples:
   $ xs-telemetry extract serial.log > trace.jsonl
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl
+  $ xs-telemetry registry check my.yaml
   $ xs-telemetry help validate`;
 
 function createProgram(context: Context): Command {
@@ -31,6 +33,7 @@ function createProgram(context: Context): Command {
   addExtract(program, context);
   addValidate(program, context);
   addMigrate(program, context);
+  addRegistry(program, context);
   return program;
 }
 

@@ -29,6 +29,11 @@ export {
 } from "./lines.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
 export type { DecodedEvent } from "./records.ts";
+export { type Bump, type Change, type ChangeKind, diffRegistries, leastBump } from "./registry/diff.ts";
+export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
+export { readRegistryText } from "./registry/file.ts";
+export { loadRegistry, type RegistryRead, readRegistry } from "./registry/load.ts";
+export { formatMistake, MISTAKE_CODES, type Mistake, type MistakeCode, type Place } from "./registry/mistakes.ts";
 export type * from "./registry/model.ts";
 export {
   createReporter,

@@ -115,7 +115,7 @@ function readSameAs(wire: Mapping): Wire | undefined {
   if (flag && typeof flag.scalar !== "boolean")
     flag.mistake("E_VALUE", `must be true or false, is ${flag.shown}`, "leave it out for false");
   if (key === undefined) return undefined;
-  return { at: wire.at, sameAs: { key, at, absentWhenEmpty: flag?.scalar === true } };
+  return { at: wire.at, sameAs: { key, at, absentWhenEmpty: flag !== undefined && flag.scalar !== false } };
 }
 
 function readField(wire: Mapping, type: Attribute["type"] | undefined): Wire | undefined {

@@ -1,6 +1,4 @@
 /** A registry in Weaver's definition/2 syntax as a model, or all that is wrong in it. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { ioError } from "../io-error.ts";
 import { Cursor, type Mapping } from "./cursor.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { layOut } from "./layout.ts";
@@ -11,7 +9,7 @@ import { bareName, NameSpace } from "./names.ts";
 import { type AttributeDraft, readAttribute } from "./read-attribute.ts";
 import { type EventDraft, readEvent } from "./read-event.ts";
 import { ALWAYS, type Known } from "./refs.ts";
-import { MAX_REGISTRY_BYTES, YamlSource } from "./yaml-source.ts";
+import { YamlSource } from "./yaml-source.ts";
 
 const ROOT_KEYS = ["file_format", "attributes", "events"];
 /** Weaver's, for other kinds of telemetry: passed over. */
@@ -34,7 +32,7 @@ export interface RegistryRead {
   readonly mistakes: readonly Mistake[];
   /** The others too. */
   readonly mistakeCount: number;
-  /** Where an attribute or event is defined: "attribute ip", "event ws.connect". */
+  /** Where each subject of a Change is defined, and "version", "attributes", "events". */
   readonly places: ReadonlyMap<string, Place>;
 }
 
@@ -59,46 +57,6 @@ export function loadRegistry(text: string, file: string): RegistryModel {
   return model;
 }
 
-/** A registry file's text. Throws TelemetryError: E_NOT_FOUND, E_READ, E_IS_DIRECTORY, or E_REGISTRY_FILE if it is too long or no UTF-8. */
-export function readRegistryText(path: string): string {
-  const bytes = readAtMost(path, MAX_REGISTRY_BYTES + 1);
-  const at = (line: number, message: string, fix: string) =>
-    mistakesError([{ file: path, line, column: 1, code: "E_YAML", message, fix }]);
-  if (bytes.length > MAX_REGISTRY_BYTES)
-    throw at(1, `the file has more than ${MAX_REGISTRY_BYTES} bytes`, "name a registry, or split this one");
-  const text = bytes.toString("utf8");
-  const written = Buffer.from(text);
-  if (!written.equals(bytes)) {
-    let same = 0;
-    while (same < bytes.length && bytes[same] === written[same]) same++;
-    const line = bytes.subarray(0, same).filter((byte) => byte === 0x0a).length + 1;
-    throw at(
-      line,
-      `not UTF-8 at byte ${same}: 0x${(bytes[same] ?? 0).toString(16).padStart(2, "0")}`,
-      "save the file as UTF-8",
-    );
-  }
-  return text;
-}
-
-function readAtMost(path: string, most: number): Buffer {
-  try {
-    const file = openSync(path, "r");
-    try {
-      if (fstatSync(file).isDirectory()) throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
-      const bytes = Buffer.alloc(most);
-      let length = 0;
-      for (let read = -1; read !== 0 && length < most; length += read)
-        read = readSync(file, bytes, length, most - length, null);
-      return bytes.subarray(0, length);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    throw ioError(path, error);
-  }
-}
-
 function readModel(at: Cursor, places: Map<string, Place>): RegistryModel | undefined {
   const root = at.mapping([...ROOT_KEYS, ...OTHER_ROOT_KEYS]);
   if (!root) return undefined;
@@ -111,8 +69,7 @@ function readModel(at: Cursor, places: Map<string, Place>): RegistryModel | unde
   checkConstants(attributes, drafts);
   checkWriters(recordTypes, events);
   checkSpans(events);
-  for (const { key, at } of drafts.values()) places.set(`attribute ${key}`, at.place);
-  for (const { name, at } of events) places.set(`event ${name}`, at.place);
+  notePlaces(root, drafts.values(), events, derived, places);
   const byKey = new Map(attributes.map((attribute) => [attribute.key, attribute]));
   const version = byKey.get(derived.get("schema_version") ?? "")?.value;
   if (version === undefined || at.source.mistakes.count > 0) return undefined;
@@ -123,6 +80,25 @@ function readModel(at: Cursor, places: Map<string, Place>): RegistryModel | unde
     events: events.map(({ model }) => model),
     recordTypes,
   };
+}
+
+function notePlaces(
+  root: Mapping,
+  drafts: Iterable<AttributeDraft>,
+  events: readonly EventDraft[],
+  derived: ReadonlyMap<DerivedFrom, string>,
+  places: Map<string, Place>,
+): void {
+  for (const section of ["attributes", "events"]) places.set(section, root.keyAt(section).place);
+  for (const { key, at, members, wire } of drafts) {
+    places.set(`attribute ${key}`, at.place);
+    for (const member of members) places.set(`member ${key}.${member.id}`, member.at.place);
+    if (wire && derived.get("schema_version") === key) places.set("version", wire.at.place);
+  }
+  for (const { name, at, recordTypes } of events) {
+    places.set(`event ${name}`, at.place);
+    for (const type of recordTypes) places.set(`record type ${type.id}`, type.at.place);
+  }
 }
 
 function readAttributes(root: Mapping): Map<string, AttributeDraft> {
@@ -214,7 +190,9 @@ function checkWriters(recordTypes: readonly RecordType[], events: readonly Event
     const empty = draft.emptyText === undefined ? [] : ["empty"];
     const name = bareName([type.event, ...empty, ...type.optionals].join(""));
     const same = names.get(name);
-    if (same) {
+    const isTwin = same?.event === type.event && same.optionals.join() === type.optionals.join();
+    // Two that carry the same have been named as such.
+    if (same && !isTwin) {
       const others = listed([same.event, ...same.optionals].map(shown));
       draft.at.mistake(
         "E_NAME",

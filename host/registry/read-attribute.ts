@@ -160,13 +160,14 @@ function readMember(at: Cursor, needsCode: boolean): MemberDraft | undefined {
   const codeAt = needsCode ? wire?.need("code", "add the number that stands for it in records") : wire?.get("code");
   const code = codeAt?.integer(0, 255);
   entry.text("note");
-  if (id === undefined || value === undefined) return undefined;
+  if (value === undefined) return undefined;
   return {
     at,
     codeAt,
-    id,
+    // Without an id it stands for its value all the same, which others refer to.
+    id: id ?? value,
     value,
-    brief: entry.text("brief", id),
+    brief: entry.text("brief", id ?? value),
     code,
     stability: readStability(entry, false),
     deprecated: readDeprecation(entry)?.reason,

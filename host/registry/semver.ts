@@ -31,3 +31,12 @@ function comparePrereleases(a: readonly string[], b: readonly string[]): number 
   }
   return a.length - b.length;
 }
+
+/** The step from one version to a later one; "none" if it is not later. A prerelease is a step towards its release. */
+export function bumpOf(from: string, to: string): "none" | "patch" | "minor" | "major" {
+  if (compareSemver(from, to) >= 0) return "none";
+  const [, ...before] = SEMVER.exec(from)!;
+  const [, ...after] = SEMVER.exec(to)!;
+  if (before[0] !== after[0]) return "major";
+  return before[1] !== after[1] ? "minor" : "patch";
+}

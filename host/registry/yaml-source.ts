@@ -55,6 +55,7 @@ export class YamlSource {
   /** The syntax, as far as it is of the kinds a registry may have. */
   #tokens(text: string): CST.Token[] | undefined {
     const parser = new Parser(this.#lines.addNewLine);
+    this.#lines.addNewLine(0);
     const tokens: CST.Token[] = [];
     let count = 0;
     let isScalarNext = false;

@@ -1,0 +1,38 @@
+/** What the registry commands read and write. */
+import { writeFileSync } from "node:fs";
+import { TelemetryError } from "../errors.ts";
+import { nameOf } from "../io-error.ts";
+import { readRegistryText, registryText } from "../registry/file.ts";
+import { MAX_REGISTRY_BYTES } from "../registry/yaml-source.ts";
+import type { Context } from "./context.ts";
+import { openInput } from "./io.ts";
+
+/** A registry's text, from a file or standard input. Fails with a TelemetryError. */
+export async function readSource(path: string): Promise<string> {
+  if (path !== "-") return readRegistryText(path);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of (await openInput(path)).bytes) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > MAX_REGISTRY_BYTES) break;
+  }
+  return registryText(Buffer.concat(pieces), nameOf(path));
+}
+
+/** To the file, or to standard output. With `mayReplace` false, a file that is there stays as it is. */
+export function writeResult(text: string, path: string | undefined, mayReplace: boolean, context: Context): void {
+  if (path === undefined || path === "-") {
+    context.output.write(text);
+    return;
+  }
+  try {
+    writeFileSync(path, text, { flag: mayReplace ? "w" : "wx" });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST")
+      throw new TelemetryError("E_EXISTS", `${nameOf(path)} is there already; name another, or say --force`, 2);
+    throw new TelemetryError("E_WRITE", `${nameOf(path)} cannot be written: ${message}`, 2);
+  }
+  context.say(`wrote ${nameOf(path)}`);
+}

@@ -1,0 +1,97 @@
+/** `registry check|diff|docs|schema|new`: the registry's own tools. What they do is loaded when one is called: it needs a YAML reader. */
+import type { Command } from "commander";
+import type { Context } from "./context.ts";
+
+const CHECK_HELP = `
+Every mistake is shown as file:line:column, with the rule and the way out. Without a file: the registries of this package.
+Several files are versions of one registry. In the order of their versions, each must keep what the one before promised:
+ids and codes keep their meaning, nothing is removed, types and stability stay, and the version says how far it goes.
+
+Examples:
+  $ xs-telemetry registry check my.yaml
+  $ xs-telemetry registry check registry/*.yaml
+  $ xs-telemetry registry check my.yaml --against released/1.0.0.yaml
+  $ git show v1:my.yaml | xs-telemetry registry check my.yaml --against -`;
+
+const DIFF_HELP = `
+Each change is patch (words), minor (more than before) or breaking, with the reason and the way out; the last line says
+how far the version must go. Exit code 0, whatever changed; 1: a file has mistakes.
+
+Examples:
+  $ xs-telemetry registry diff registry/1.0.0.yaml my.yaml`;
+
+const DOCS_HELP = `
+Examples:
+  $ xs-telemetry registry docs my.yaml > reference.md
+  $ xs-telemetry registry docs my.yaml -o reference.md`;
+
+const SCHEMA_HELP = `
+Examples:
+  $ xs-telemetry registry schema my.yaml > event.schema.json`;
+
+const NEW_HELP = `
+Examples:
+  $ xs-telemetry registry new > my.yaml
+  $ xs-telemetry registry new -o my.yaml`;
+
+export function addRegistry(program: Command, context: Context): void {
+  const registry = program
+    .command("registry")
+    .summary("check, compare and document registries")
+    .description("Tools for registries: this package's, or one of your own.");
+  registry
+    .command("check")
+    .summary("all mistakes in a registry, and what a version must not change")
+    .description("Names every mistake in a registry, and what a version changes though it was promised.")
+    .argument("[file...]", "registries; - is standard input")
+    .option("--against <old...>", "released versions of it")
+    .addHelpText("after", CHECK_HELP)
+    .action(async (files: string[], { against = [] }: { against?: string[] }) => {
+      const { runCheck } = await import("./registry-check.ts");
+      await runCheck(files, against, context);
+    });
+  registry
+    .command("diff")
+    .summary("what changed, and how far the version must go")
+    .description("Names what changed from one version of a registry to another.")
+    .argument("<old>", "the earlier version; - is standard input")
+    .argument("<new>", "the later version")
+    .addHelpText("after", DIFF_HELP)
+    .action(async (old: string, later: string) => {
+      const { runDiff } = await import("./registry-diff.ts");
+      await runDiff(old, later, context);
+    });
+  registry
+    .command("docs")
+    .summary("the registry's reference in Markdown")
+    .description("Prints the reference of a registry in Markdown.")
+    .argument("<file>", "the registry; - is standard input")
+    .option("-o, --output <file>", "write it there")
+    .addHelpText("after", DOCS_HELP)
+    .action(async (file: string, { output }: { output?: string }) => {
+      const { runDocs } = await import("./registry-documents.ts");
+      await runDocs(file, output, context);
+    });
+  registry
+    .command("schema")
+    .summary("JSON Schema of the registry's events")
+    .description("Prints the JSON Schema (2020-12) of one line of a trace.")
+    .argument("<file>", "the registry; - is standard input")
+    .option("-o, --output <file>", "write it there")
+    .addHelpText("after", SCHEMA_HELP)
+    .action(async (file: string, { output }: { output?: string }) => {
+      const { runSchema } = await import("./registry-documents.ts");
+      await runSchema(file, output, context);
+    });
+  registry
+    .command("new")
+    .summary("a registry to begin from")
+    .description("Prints a small, commented registry without mistakes.")
+    .option("-o, --output <file>", "write it there, if there is no such file")
+    .option("--force", "write over a file that is there")
+    .addHelpText("after", NEW_HELP)
+    .action(async (options: { output?: string; force?: true }) => {
+      const { runNew } = await import("./registry-documents.ts");
+      await runNew(options.output, options.force === true, context);
+    });
+}

@@ -1,0 +1,80 @@
+/** What no later version of a registry may do, because devices and traces of the earlier one are out there. */
+import { type Bump, type Change, diffRegistries, isEnough, leastBump } from "./diff.ts";
+import type { RegistryRead } from "./load.ts";
+import type { Mistake, Place } from "./mistakes.ts";
+import type { RegistryModel } from "./model.ts";
+import { compareSemver } from "./semver.ts";
+
+/** A registry without mistakes, and the file that it was read from. */
+export interface ReadFile extends RegistryRead {
+  readonly file: string;
+  readonly model: RegistryModel;
+}
+
+/** By version, the oldest first. */
+export function byVersion(a: ReadFile, b: ReadFile): number {
+  return compareSemver(a.model.schemaVersion, b.model.schemaVersion);
+}
+
+/**
+ * What of `older`, which is released, `newer` must not have changed: ids, codes, names, types, promises. And its version must
+ * say how far it goes. The places are those in `newer`.
+ */
+export function checkEvolution(older: ReadFile, newer: ReadFile): Mistake[] {
+  const changes = diffRegistries(older.model, newer.model);
+  const mistakes = changes.filter(({ isForbidden }) => isForbidden).map((change) => mistakeOf(change, older, newer));
+  const version = versionMistake(changes, older, newer);
+  return [...mistakes, ...(version ? [version] : [])].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function mistakeOf({ subject, message, reason, wayOut }: Change, older: ReadFile, newer: ReadFile): Mistake {
+  const said = `${subject}: ${message} in ${older.model.schemaVersion}`;
+  return evolution(newer, placeOf(subject, newer), `${said}: ${reason}`, wayOut);
+}
+
+function evolution({ file }: ReadFile, place: Place, message: string, fix: string): Mistake {
+  return { file, ...place, code: "E_EVOLUTION", message, fix };
+}
+
+/** Of what is gone: where it would be. */
+function placeOf(subject: string, { places }: ReadFile): Place {
+  const attribute = /^member (.*)\.[^.]*$/.exec(subject)?.[1];
+  const section = /^(attribute|member)/.test(subject) ? "attributes" : "events";
+  const candidates = [subject, ...(attribute === undefined ? [] : [`attribute ${attribute}`]), section];
+  for (const candidate of candidates) {
+    const place = places.get(candidate);
+    if (place) return place;
+  }
+  return { line: 1, column: 1 };
+}
+
+function versionMistake(changes: readonly Change[], older: ReadFile, newer: ReadFile): Mistake | undefined {
+  const [from, to] = [older.model.schemaVersion, newer.model.schemaVersion];
+  const place = placeOf("version", newer);
+  if (compareSemver(from, to) > 0)
+    return evolution(newer, place, `version ${to} comes before ${from} (${older.file})`, "give it a later one");
+  const least = leastBump(changes, from);
+  if (isEnough(from, to, least)) return undefined;
+  const change = changes.find(({ kind }) => leastKind(kind, from) === least)!;
+  const what = `${change.subject}: ${change.message}`;
+  return evolution(
+    newer,
+    place,
+    `version ${to} after ${from}, but the changes are ${least} (${what})`,
+    stepFix(from, least),
+  );
+}
+
+const leastKind = (kind: Change["kind"], from: string): Bump =>
+  kind === "breaking" ? (from.startsWith("0.") ? "minor" : "major") : kind;
+
+function stepFix(from: string, least: Bump): string {
+  const [major = 0, minor = 0, patch = 0] = from.split(/[-+]/)[0]!.split(".").map(Number);
+  const next =
+    least === "major"
+      ? `${major + 1}.0.0`
+      : least === "minor"
+        ? `${major}.${minor + 1}.0`
+        : `${major}.${minor}.${patch + 1}`;
+  return `write ${next} or later`;
+}

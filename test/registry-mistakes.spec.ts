@@ -1,0 +1,115 @@
+import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { loadRegistry, readRegistry } from "../host/registry/load.ts";
+import { formatMistake } from "../host/registry/mistakes.ts";
+import { SMALL_REGISTRY } from "./support/small-registry.ts";
+
+interface Case {
+  readonly kind: string;
+  /** "E_KEY attributes.uptime: unknown key …" */
+  readonly told: string;
+  /** The registry, with the mark. */
+  readonly text: string;
+}
+
+/** The cases of registry-mistakes.txt. */
+function readCases(): Case[] {
+  const cases: Case[] = [];
+  let kind = "";
+  for (const block of readFileSync("test/registry-mistakes.txt", "utf8").split(/\n\n+/)) {
+    if (block.startsWith("# ")) kind = block.slice(2);
+    const [told = "", ...lines] = block.trimEnd().split("\n");
+    if (!told.startsWith("E_")) continue;
+    let text = SMALL_REGISTRY;
+    while (lines.length > 0) {
+      const [from, to] = [takeLines(lines, "-"), takeLines(lines, "+")];
+      ok(text.includes(from), `${told}: the registry has ${from}`);
+      text = text.replace(from, () => to);
+    }
+    cases.push({ kind, told, text });
+  }
+  return cases;
+}
+
+/** The lines at the front that begin with the sign, without it. */
+function takeLines(lines: string[], sign: string): string {
+  const taken: string[] = [];
+  while (lines[0]?.startsWith(sign)) taken.push(lines.shift()!.slice(2));
+  ok(taken.length > 0, `a line beginning with ${sign} before ${lines[0]}`);
+  return taken.join("\n");
+}
+
+const told = (text: string): string[] => readRegistry(text, "my.yaml").mistakes.map(formatMistake);
+
+describe("a registry", () => {
+  it("with one of everything has no mistake", () => {
+    const { model, mistakes } = readRegistry(SMALL_REGISTRY, "my.yaml");
+    deepEqual(mistakes, []);
+    equal(model?.schemaVersion, "1.2.3");
+  });
+
+  it("may be written with CRLF, a byte order mark, and without a last line end", () => {
+    const { fingerprint } = loadRegistry(SMALL_REGISTRY, "my.yaml");
+    for (const text of [SMALL_REGISTRY.replaceAll("\n", "\r\n"), `\ufeff${SMALL_REGISTRY}`, SMALL_REGISTRY.trimEnd()])
+      equal(loadRegistry(text, "my.yaml").fingerprint, fingerprint);
+    const broken = SMALL_REGISTRY.replace("key: percent", "key: 7").replaceAll("\n", "\r\n");
+    match(told(`\ufeff${broken}`)[0]!, /^my\.yaml:58:10: E_VALUE/);
+    match(told("\ufeffwrong: 1").join("\n"), /^my\.yaml:1:1: E_KEY/m);
+  });
+
+  it("may have annotations of other tools, and Weaver's other signals", () => {
+    const text = SMALL_REGISTRY.replace(
+      "otel: { name: reading }",
+      "otel: { name: reading }\n      my_tool: { level: 1 }",
+    );
+    ok(text !== SMALL_REGISTRY);
+    deepEqual(told(`${text}metrics: []\n`), []);
+  });
+
+  it("shows all its mistakes at once, by place", () => {
+    const text = SMALL_REGISTRY.replace("brief: Time since boot.", "breif: Time since boot.")
+      .replace("key: percent", "key: 7")
+      .replace("{ id: 10 }", "{ id: 999 }");
+    deepEqual(
+      readRegistry(text, "my.yaml").mistakes.map(({ line, column, code }) => [line, column, code]),
+      [
+        [8, 5, "E_MISSING"],
+        [11, 5, "E_KEY"],
+        [58, 10, "E_VALUE"],
+        [139, 16, "E_REFERENCE"],
+        [166, 36, "E_VALUE"],
+      ],
+    );
+    throws(() => loadRegistry(text, "my.yaml"), {
+      code: "E_REGISTRY_FILE",
+      exitCode: 1,
+      message: told(text).join("\n"),
+    });
+  });
+
+  it("has a hundred mistakes named, and the rest counted", () => {
+    const text = SMALL_REGISTRY + Array.from({ length: 250 }, (_, index) => `wrong${index}: 1\n`).join("");
+    const { mistakes, mistakeCount } = readRegistry(text, "my.yaml");
+    deepEqual([mistakes.length, mistakeCount], [100, 250]);
+    throws(() => loadRegistry(text, "my.yaml"), /wrong99.*\n… and 150 more$/);
+  });
+});
+
+describe("a mistake in a registry", () => {
+  const cases = readCases();
+  const kinds = new Set(cases.map(({ kind }) => kind));
+  ok(cases.length > 90);
+  for (const kind of kinds) {
+    describe(kind, () => {
+      for (const { told: said, text: marked } of cases.filter((each) => each.kind === kind)) {
+        it(`is told alone, at its place: ${said}`, () => {
+          const before = marked.slice(0, marked.indexOf("‸")).split("\n");
+          ok(marked.includes("‸"), "a mark");
+          const [code, ...rest] = said.split(" ");
+          const place = `my.yaml:${before.length}:${before.at(-1)!.length + 1}`;
+          deepEqual(told(marked.replace("‸", "")), [`${place}: ${code}: ${rest.join(" ")}`]);
+        });
+      }
+    });
+  }
+});

@@ -19,6 +19,17 @@ export function leastIntegerChars(value: number): number {
   return String(value).length;
 }
 
+/** Characters that the escapes which JSON demands add to a text at least. */
+export function leastEscapeChars(text: string): number {
+  let added = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    // A quote, a backslash, or a control character, of which some have a short form.
+    if (code === 0x22 || code === 0x5c || code < 0x20) added += 1;
+  }
+  return added;
+}
+
 /** Counts of the keys that stand more than once in a line that JSON.parse takes for an object; its own keys, not those of values. */
 export function duplicateKeys(line: string): Map<string, number> {
   const counts = new Map<string, number>();

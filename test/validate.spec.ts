@@ -143,7 +143,7 @@ describe("validate", () => {
     assert.deepEqual(await briefOf({ ...SENT, schemaVersion: "" }), ["1 E_VERSION schemaVersion"]);
   });
 
-  it("judges each event by the version it names, and by the newest when it names none", async () => {
+  it("judges each event by the version it names, and by the one whose names it uses when it names none", async () => {
     const registries = [registry, NEXT];
     const renamed = { event: "ws.connected", ...without(COMMON, "clientId"), "client.id": 4, schemaVersion: "2.0.0" };
     assert.deepEqual(await brief(`${JSON.stringify(renamed)}\n${JSON.stringify(CONNECTED)}`, { registries }), []);
@@ -151,7 +151,10 @@ describe("validate", () => {
       "1 W_UNDECLARED clientId",
       "1 E_MISSING client.id",
     ]);
+    // Without a version: by the one whose names it uses.
     assert.deepEqual(await briefOf(without(renamed, "schemaVersion"), { registries }), ["1 E_MISSING schemaVersion"]);
+    assert.deepEqual(await briefOf(without(CONNECTED, "schemaVersion"), { registries }), ["1 E_MISSING schemaVersion"]);
+    assert.deepEqual(await briefOf({ ...CONNECTED, schemaVersion: 1 }, { registries }), ["1 E_TYPE schemaVersion"]);
   });
 
   it("wants one version of all when told, and refuses to begin with one it does not know", async () => {

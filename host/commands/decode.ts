@@ -1,13 +1,12 @@
 import type { Command } from "commander";
 import { type DecodeItem, type DecodeSummary, decode, decodePath } from "../decode.ts";
-import { TelemetryError } from "../errors.ts";
 import { registry as emitted } from "../generated/registry.ts";
 import { nameOf } from "../io-error.ts";
-import { quote } from "../lines.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { counted } from "../report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
 import { openInput } from "./io.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 The capture is a capture folder, one boot's folder in it, or a file of packets as the device wrote them.
@@ -18,26 +17,31 @@ Examples:
   $ xs-telemetry decode capture/ > trace.jsonl
   $ cat packets.bin | xs-telemetry decode -
   $ xs-telemetry decode --schema-version 2.0.0 capture/ > trace-2.jsonl
+  $ xs-telemetry decode --registry sensor.yaml capture/
   $ xs-telemetry decode capture/ | xs-telemetry validate -`;
 
-interface Options {
-  readonly schemaVersion: string;
+interface Options extends RegistryOption {
+  readonly schemaVersion?: string;
 }
 
 export function addDecode(program: Command, context: Context): void {
   const known = REGISTRIES.map(({ schemaVersion }) => schemaVersion).join(", ");
-  program
+  const command = program
     .command("decode")
     .summary("a capture as JSON lines")
     .description("Prints the events of a capture as JSON lines, attributes in the registry's order.")
-    .argument("<capture>", "a capture folder, or a file of packets; - is standard input")
-    .option("--schema-version <version>", `the schema version to write: ${known}`, emitted.schemaVersion)
+    .argument("<capture>", "a capture folder, or a file of packets; - is standard input");
+  addRegistryOption(command)
+    .option(
+      "--schema-version <version>",
+      `the schema version to write: ${known}, or the registry's own (default: ${emitted.schemaVersion}, or the newest of them)`,
+    )
     .addHelpText("after", HELP)
     .action((capture: string, options: Options) => runDecode(capture, options, context));
 }
 
 async function runDecode(capture: string, options: Options, context: Context): Promise<void> {
-  const registry = registryOf(options.schemaVersion);
+  const registry = decodedRegistry(options, await registriesOf(options));
   const progress = context.progress("decode", capture, true);
   let events = 0;
   try {
@@ -65,13 +69,6 @@ async function itemsOf(capture: string, registry: RegistryModel): Promise<AsyncI
   if (capture !== "-") return decodePath(capture, { registry, output: "batches" });
   const input = await openInput(capture);
   return decode(input.bytes, { registry, output: "batches", file: "standard input" });
-}
-
-function registryOf(schemaVersion: string): RegistryModel {
-  const found = REGISTRIES.find((registry) => registry.schemaVersion === schemaVersion);
-  if (found !== undefined) return found;
-  const known = REGISTRIES.map((registry) => quote(registry.schemaVersion)).join(", ");
-  throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is not known; known: ${known}`, 2);
 }
 
 function saySummary(summary: DecodeSummary, events: number, capture: string, context: Context): void {

@@ -1,6 +1,7 @@
-/** `registry check|diff|docs|schema|new`: the registry's own tools. What they do is loaded when one is called: it needs a YAML reader. */
+/** `registry check|diff|docs|schema|generate|new`: the registry's own tools. What they do is loaded when one is called: it needs a YAML reader. */
 import type { Command } from "commander";
 import type { Context } from "./context.ts";
+import { addRegistryGenerate } from "./registry-generate.ts";
 
 const CHECK_HELP = `
 Every mistake is shown as file:line:column, with the rule and the way out. Without a file: the registries of this package.
@@ -37,7 +38,7 @@ Examples:
 export function addRegistry(program: Command, context: Context): void {
   const registry = program
     .command("registry")
-    .summary("check, compare and document registries")
+    .summary("check, compare and document registries, generate code")
     .description("Tools for registries: this package's, or one of your own.");
   registry
     .command("check")
@@ -83,6 +84,7 @@ export function addRegistry(program: Command, context: Context): void {
       const { runSchema } = await import("./registry-documents.ts");
       await runSchema(file, output, context);
     });
+  addRegistryGenerate(registry, context);
   registry
     .command("new")
     .summary("a registry to begin from")

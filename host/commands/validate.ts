@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { decodePath } from "../decode.ts";
 import { TelemetryError } from "../errors.ts";
-import { registry as emitted } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../report.ts";
 import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate.ts";
-import { type Context, isFolder, REGISTRIES } from "./context.ts";
+import { type Context, isFolder } from "./context.ts";
 import { bytesDone, openInput, type Progress, placeOf } from "./io.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 Exit code 0: no errors. 1: errors. 2: a file could not be read, or an option is wrong.
@@ -18,10 +18,11 @@ Examples:
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry validate capture/
   $ xs-telemetry validate --strict traces/*.jsonl
+  $ xs-telemetry validate --registry sensor.yaml capture/
   $ xs-telemetry extract serial.log | xs-telemetry validate --format json -
   $ xs-telemetry validate --format github trace.jsonl      (annotations in a GitHub workflow)`;
 
-interface Options {
+interface Options extends RegistryOption {
   readonly checks: readonly Check[];
   readonly strict?: true;
   readonly schemaVersion?: string;
@@ -29,11 +30,12 @@ interface Options {
 }
 
 export function addValidate(program: Command, context: Context): void {
-  program
+  const command = program
     .command("validate")
     .summary("check events against the registry")
     .description("Checks that the events follow the registry, and names what does not, line by line.")
-    .argument("<file...>", "JSON lines, or a capture folder; - is standard input")
+    .argument("<file...>", "JSON lines, or a capture folder; - is standard input");
+  addRegistryOption(command)
     .addOption(
       new Option("--checks <names>", `what to check, separated by commas: ${CHECKS.join(", ")}`)
         .argParser(parseChecks)
@@ -59,15 +61,16 @@ async function runValidate(files: readonly string[], options: Options, context: 
     throw new TelemetryError("E_USAGE", "standard input can be read once: name - once", 2);
   }
   const { checks, strict = false, schemaVersion, format } = options;
+  const registries = await registriesOf(options);
   const settings: ValidateOptions = {
-    registries: REGISTRIES,
+    registries,
     checks,
     strict,
     ...(schemaVersion === undefined ? {} : { schemaVersion }),
   };
   // Before any file is opened: it throws when the version is not known.
   new Validator(settings);
-  const registry = REGISTRIES.find((version) => version.schemaVersion === schemaVersion) ?? emitted;
+  const registry = decodedRegistry(options, registries);
   const write = (text: string) => context.output.write(text);
   const reporter = createReporter({ format, write, color: context.hasColor });
   for (const file of files) {
@@ -85,13 +88,13 @@ interface Surroundings {
   readonly progress: Progress;
   readonly context: Context;
   readonly format: ReportFormat;
-  /** What captures are decoded as: the version asked for, or the one that devices emit. */
+  /** What captures are decoded as. */
   readonly registry: RegistryModel;
 }
 
 /** Returns what ended the work on the file before its end, undefined if nothing did. */
 async function validateFile(file: string, validator: Validator, around: Surroundings): Promise<unknown> {
-  const { reporter, progress, context, format, registry } = around;
+  const { reporter, progress, context, format } = around;
   let hasBegun = false;
   let failure: unknown;
   const report = (issue?: Issue) => {
@@ -101,7 +104,7 @@ async function validateFile(file: string, validator: Validator, around: Surround
   };
   try {
     const bytes = isFolder(file)
-      ? decodedLines(file, registry, validator, progress, context)
+      ? decodedLines(file, validator, around)
       : (await openInput(file, (input) => progress.update(() => bytesDone(input)))).bytes;
     for await (const issue of validator.lines(bytes)) {
       report(issue);
@@ -131,10 +134,8 @@ function issueOf({ code, message }: TelemetryError, validator: Validator): Issue
 /** A capture as `decode` prints it. Damage is an issue of the line that comes next; losses are only told. */
 async function* decodedLines(
   capture: string,
-  registry: RegistryModel,
   validator: Validator,
-  progress: Progress,
-  context: Context,
+  { progress, context, registry }: Surroundings,
 ): AsyncGenerator<Uint8Array, void, void> {
   let boot = "";
   for await (const item of decodePath(capture, { registry, output: "lines" })) {

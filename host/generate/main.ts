@@ -1,11 +1,11 @@
 // `npm run generate` writes every generated file that differs; `npm run generate -- --check` names those that would and exits 1.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import { ctfMetadata } from "../ctf-metadata.ts";
 import { loadRegistry } from "../registry/load.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { layoutHeader } from "./c.ts";
-import { referenceDocument, schemaDocument } from "./documents.ts";
+import { type Origin, referenceDocument, schemaDocument } from "./documents.ts";
+import { differing, write } from "./files.ts";
 import { migrationsDocument, openTelemetryTables } from "./migrations.ts";
 import { eventTypesSource, layoutSource } from "./typescript.ts";
 import { registriesSource } from "./versions.ts";
@@ -14,6 +14,7 @@ import { registriesSource } from "./versions.ts";
 const VERSIONS = ["1.0.0", "2.0.0"];
 /** What devices emit: all that is theirs is made from it. */
 const EMITTED = "1.0.0";
+const ORIGIN: Origin = { command: "npm run generate", format: "[format.md](format.md)" };
 
 const sourceOf = (version: string): string => `registry/${version}.yaml`;
 const models = VERSIONS.map((version) => loadRegistry(readFileSync(sourceOf(version), "utf8"), sourceOf(version)));
@@ -33,7 +34,7 @@ for (const model of models) {
   const suffix = model === emitted ? "" : `-${version}`;
   files[`host/generated/events${suffix}.ts`] = eventTypesSource(model, sourceOf(version));
   files[`registry/${version}.schema.json`] = `${JSON.stringify(schemaDocument(model), null, 2)}\n`;
-  files[`docs/registry${suffix}.md`] = referenceDocument(model, sourceOf(version));
+  files[`docs/registry${suffix}.md`] = referenceDocument(model, sourceOf(version), ORIGIN);
 }
 
 /** The document as it is, but for the table of each version, which stands between two marks. */
@@ -50,17 +51,13 @@ function withSections(path: string, versions: readonly RegistryModel[]): string 
 }
 
 const check = process.argv.includes("--check");
-let differing = 0;
-for (const [path, text] of Object.entries(files)) {
-  if (existsSync(path) && readFileSync(path, "utf8") === text) continue;
-  differing++;
-  if (check) {
-    console.error(`${path} differs from what registry/*.yaml says: run \`npm run generate\` and commit the result`);
-  } else {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-    console.error(`wrote ${path}`);
-  }
-}
-console.error(`${Object.keys(files).length} generated files, ${differing} ${check ? "differ" : "written"}`);
-process.exitCode = check && differing > 0 ? 1 : 0;
+const generated = new Map(Object.entries(files));
+const changed = check ? differing(generated) : write(generated);
+for (const path of changed)
+  console.error(
+    check
+      ? `${path} differs from what registry/*.yaml says: run \`npm run generate\` and commit the result`
+      : `wrote ${path}`,
+  );
+console.error(`${generated.size} generated files, ${changed.length} ${check ? "differ" : "written"}`);
+process.exitCode = check && changed.length > 0 ? 1 : 0;

@@ -29,8 +29,7 @@ export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames
   const bytes = new Map(plan.texts.map((argument) => [argument, scope.take(`${names.get(argument)}Bytes`)]));
   const nameOf = (argument: Argument) => names.get(argument)!;
   const bytesOf = (argument: Argument) => bytes.get(argument)!;
-  const [first, ...others] = plan.types;
-  const type = others.length === 0 ? String(first!.id) : "type";
+  const hasChoice = plan.types.length > 1;
   const typeIs = (types: readonly RecordType[]) => types.map(({ id }) => `type === ${id}`).join(" || ");
   const out: string[] = [];
   const line = (depth: number, text: string) => out.push("  ".repeat(depth) + text);
@@ -84,7 +83,7 @@ export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames
         line(depth, `recorder.doubles[${word++ >> 1}] = recorder.double(${nameOf(real)});`);
       } else {
         const parts = here.map((argument) => bits(argument, nameOf(argument)));
-        if (word === 1) parts.unshift(type);
+        if (word === 1) parts.unshift(types.length === 1 ? String(types[0]!.id) : "type");
         line(depth, `words[${word}] = ${parts.join(" | ") || "0"};`);
       }
     }
@@ -112,7 +111,7 @@ export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames
     const put = `this.#${module.texts.get(text.field.key)}.put(${nameOf(text)})`;
     line(2, `const ${bytesOf(text)} = ${text.isOptional ? `${nameOf(text)} === undefined ? -1 : ` : ""}${put};`);
   }
-  if (others.length > 0) line(2, `const type: number = ${typeChoice()};`);
+  if (hasChoice) line(2, `const type: number = ${typeChoice()};`);
   for (const argument of plan.arguments) {
     const isCode = module.enums.get(argument.field.key)?.isCode;
     if (isCode !== undefined) refuseUnless(`!${isCode}(${nameOf(argument)})`, argument);

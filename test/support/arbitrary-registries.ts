@@ -50,7 +50,7 @@ const NAMES = [
   "undefined",
   "arguments",
   "Object",
-  "Recorder",
+  "layout",
   "lw.client.id",
   "status",
   "is_status",
@@ -70,7 +70,7 @@ const NAMES = [
 ];
 const EVENT_NAMES = ["reading", "button.pressed", "token", "delete", "counters", "a.b.c", "Reader", "recorder"];
 const VALUES = ["", "ok", "two words", 'quo"te \\', "naïve ☃ 😀", "true", "0", "__proto__"];
-const MEMBER_IDS = ["none", "ok", "class", "new", "a_b", "x1", "Ab", "name"];
+const MEMBER_IDS = ["none", "ok", "class", "new", "a_b", "x1", "Up", "name"];
 const MOST_ATTRIBUTES = 12;
 const RECORD_BITS = 1024;
 const SLOT_BITS = 128;

@@ -1,0 +1,61 @@
+/** Which registries a command reads with: the bundled ones, or those that --registry names. */
+import type { Command } from "commander";
+import { TelemetryError } from "../errors.ts";
+import { registry as emitted } from "../generated/registry.ts";
+import { nameOf } from "../io-error.ts";
+import { quote } from "../lines.ts";
+import { readRegistryText } from "../registry/file.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { compareSemver } from "../registry/semver.ts";
+import { REGISTRIES } from "./context.ts";
+
+export interface RegistryOption {
+  readonly registry?: readonly string[];
+}
+
+export function addRegistryOption(command: Command): Command {
+  return command.option(
+    "--registry <file>",
+    "read with a registry of one's own, YAML; again for another version of it",
+    (file: string, before: readonly string[] = []) => [...before, file],
+  );
+}
+
+/**
+ * The registries by version, oldest first; without the option the bundled ones. Throws TelemetryError: exit code 1 if one has
+ * mistakes, 2 if it cannot be read or two are of one version.
+ */
+export async function registriesOf({ registry: files }: RegistryOption): Promise<readonly RegistryModel[]> {
+  if (files === undefined) return REGISTRIES;
+  // Loaded when it is needed: it brings a YAML reader.
+  const { loadRegistry } = await import("../registry/load.ts");
+  const models = files.map((file) => loadRegistry(readRegistryText(file), file));
+  models.forEach(({ schemaVersion }, index) => {
+    const same = models.findIndex((model) => model.schemaVersion === schemaVersion);
+    if (same === index) return;
+    const both = `${nameOf(files[same]!)} and ${nameOf(files[index]!)}`;
+    throw new TelemetryError(
+      "E_USAGE",
+      `${both} have one schema version, ${quote(schemaVersion)}: name one of them`,
+      2,
+    );
+  });
+  return models.sort((a, b) => compareSemver(a.schemaVersion, b.schemaVersion));
+}
+
+/** That of a version. Throws TelemetryError E_VERSION, which lists the known ones. */
+export function registryOf(schemaVersion: string, registries: readonly RegistryModel[]): RegistryModel {
+  const found = registries.find((registry) => registry.schemaVersion === schemaVersion);
+  if (found !== undefined) return found;
+  const known = registries.map((registry) => quote(registry.schemaVersion)).join(", ");
+  throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is not known; known: ${known}`, 2);
+}
+
+/** What captures are decoded as: the version asked for, else what devices emit, or the newest of one's own. Throws as registryOf. */
+export function decodedRegistry(
+  { registry: files, schemaVersion }: RegistryOption & { readonly schemaVersion?: string },
+  registries: readonly RegistryModel[],
+): RegistryModel {
+  if (schemaVersion !== undefined) return registryOf(schemaVersion, registries);
+  return files === undefined ? emitted : registries[registries.length - 1]!;
+}

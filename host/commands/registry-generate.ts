@@ -1,0 +1,61 @@
+import { relative } from "node:path";
+import type { Command } from "commander";
+import { TelemetryError } from "../errors.ts";
+import { differing, write } from "../generate/files.ts";
+import type { Wanted } from "../generate/own-registry.ts";
+import { nameOf } from "../io-error.ts";
+import { counted } from "../report.ts";
+import type { Context } from "./context.ts";
+import { readSource } from "./registry-files.ts";
+
+const HELP = `
+The module has a class with a method for each event; firmware and host tests import it. The others are for the computer: decode
+and validate need none of them, they read the registry itself with --registry FILE. Files that say the same are left alone.
+Exit code 0: written, or nothing to write. 1: the registry has mistakes, or with --check a file differs. 2: a file could not be
+read or written, or an option is wrong.
+
+Examples:
+  $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts
+  $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts --docs docs/events.md --schema docs/events.schema.json
+  $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts --check      (in CI: are the files up to date?)`;
+
+interface Options extends Wanted {
+  readonly check?: true;
+}
+
+export function addRegistryGenerate(registry: Command, context: Context): void {
+  registry
+    .command("generate")
+    .summary("typed writers for the events of a registry")
+    .description("Writes a TypeScript module that records the events of a registry, and what describes them.")
+    .argument("<file>", "the registry; - is standard input")
+    .requiredOption("-o, --output <file>", "the TypeScript module")
+    .option("--types <file>", "TypeScript types of decoded events")
+    .option("--schema <file>", "JSON Schema of decoded events")
+    .option("--metadata <file>", "CTF metadata")
+    .option("--docs <file>", "Markdown reference")
+    .option("--check", "write nothing, say which files differ")
+    .addHelpText("after", HELP)
+    .action((file: string, options: Options) => runGenerate(file, options, context));
+}
+
+async function runGenerate(file: string, options: Options, context: Context): Promise<void> {
+  const paths = [file, options.output, options.types, options.schema, options.metadata, options.docs];
+  for (const [index, path] of paths.entries())
+    if (path !== undefined && paths.findIndex((other) => other !== undefined && relative(other, path) === "") < index)
+      throw new TelemetryError("E_USAGE", `${nameOf(path)} is named twice: name a file for each`, 2);
+  // Loaded when it is called: it needs a YAML reader.
+  const { generatedFiles } = await import("../generate/own-registry.ts");
+  const files = new Map(generatedFiles(await readSource(file), file, options));
+  if (!options.check) {
+    const written = write(files);
+    for (const path of written) context.say(`wrote ${nameOf(path)}`);
+    context.say(`${counted(files.size, "file")}, ${written.length} written`);
+    return;
+  }
+  const changed = differing(files);
+  for (const path of changed)
+    context.say(`${nameOf(path)} differs from what ${nameOf(file)} says: run it without --check and commit the result`);
+  context.say(`${counted(files.size, "file")}, ${changed.length} ${changed.length === 1 ? "differs" : "differ"}`);
+  if (changed.length > 0) context.worsen(1);
+}

@@ -1,0 +1,36 @@
+/** All that `registry generate` makes of a registry of one's own. */
+import { dirname, relative } from "node:path";
+import { ctfMetadata } from "../ctf-metadata.ts";
+import { visible } from "../lines.ts";
+import { loadRegistry } from "../registry/load.ts";
+import { referenceDocument, schemaDocument } from "./documents.ts";
+import { eventTypesSource } from "./typescript.ts";
+import { writersSource } from "./writers.ts";
+
+/** Paths of what is wanted. */
+export interface Wanted {
+  /** The TypeScript module for the device. */
+  readonly output: string;
+  /** TypeScript types of decoded events. */
+  readonly types?: string;
+  readonly schema?: string;
+  /** CTF metadata. */
+  readonly metadata?: string;
+  readonly docs?: string;
+}
+
+/** What stands in each file that is wanted. `file` is the registry's path. Throws TelemetryError that lists the mistakes in it. */
+export function generatedFiles(text: string, file: string, wanted: Wanted): [path: string, text: string][] {
+  const model = loadRegistry(text, file === "-" ? "standard input" : file);
+  // As the generated file sees it, so that the text does not depend on where the command runs.
+  const seenFrom = (path: string) =>
+    file === "-" ? "standard input" : visible(relative(dirname(path), file).replaceAll("\\", "/"));
+  const { output, types, schema, metadata, docs } = wanted;
+  const files: [string, string][] = [[output, writersSource(model, seenFrom(output))]];
+  if (types !== undefined)
+    files.push([types, eventTypesSource(model, seenFrom(types), "xs-telemetry registry generate")]);
+  if (schema !== undefined) files.push([schema, `${JSON.stringify(schemaDocument(model), null, 2)}\n`]);
+  if (metadata !== undefined) files.push([metadata, ctfMetadata(model)]);
+  if (docs !== undefined) files.push([docs, referenceDocument(model, seenFrom(docs))]);
+  return files;
+}

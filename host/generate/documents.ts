@@ -111,7 +111,7 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
   }
   out.push("", "## OpenTelemetry names", "", "Where OpenTelemetry has what an event says.", "");
   out.push("| Attribute | OpenTelemetry | Note |", "| --- | --- | --- |");
-  for (const { key, otelName, otelNote } of model.attributes.filter((attribute) => attribute.otelName !== ""))
+  for (const { key, otelName, otelNote } of model.attributes.filter(({ renamedTo }) => renamedTo === undefined))
     out.push(`| \`${key}\` | \`${otelName}\` | ${cell(otelNote)} |`);
   return `${out.join("\n")}\n`;
 }

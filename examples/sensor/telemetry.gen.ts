@@ -40,8 +40,8 @@ const LAYOUT: Layout = Object.freeze({
 
 /**
  * Records the events of sensor.yaml, schema version 1.0.0, in a preallocated ring, to be drained as packets.
- * Only the constructor and token() throw, as xs-telemetry's Telemetry does. A number out of range is brought into it, what is no
- * number is taken for 0, an optional text that is none is left out; a value that is none of its enum's emits nothing. All that is
+ * Only the constructor throws, as that of xs-telemetry's Telemetry. A number out of range is brought into it, what is no number
+ * is taken for 0, an optional text that is none is left out; a value that is none of its enum's emits nothing. All that is
  * counted in invalidArguments.
  */
 export class Telemetry {
@@ -66,7 +66,7 @@ export class Telemetry {
     const type: number = pressurePa !== undefined ? 2 : 1;
     const words = recorder.words;
     if (type === 1) {
-      words[1] = type;
+      words[1] = 1;
       recorder.floats[2] = recorder.single(temperatureC);
       recorder.floats[3] = recorder.single(humidityPercent);
       words[4] = recorder.integer(altitudeMm, -2147483648, 2147483647);
@@ -75,7 +75,7 @@ export class Telemetry {
       words[7] = 0;
       recorder.commit(2);
     } else {
-      words[1] = type;
+      words[1] = 2;
       recorder.floats[2] = recorder.single(temperatureC);
       recorder.floats[3] = recorder.single(humidityPercent);
       words[4] = recorder.integer(altitudeMm, -2147483648, 2147483647);

@@ -109,10 +109,12 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
     if (attribute.examples.length > 0)
       out.push("", `Examples: ${attribute.examples.map((value) => `\`${JSON.stringify(value)}\``).join(", ")}.`);
   }
-  out.push("", "## OpenTelemetry names", "", "Where OpenTelemetry has what an event says.", "");
-  out.push("| Attribute | OpenTelemetry | Note |", "| --- | --- | --- |");
-  for (const { key, otelName, otelNote } of model.attributes.filter(({ renamedTo }) => renamedTo === undefined))
-    out.push(`| \`${key}\` | \`${otelName}\` | ${cell(otelNote)} |`);
+  const named = model.attributes.filter(({ otelName, renamedTo }) => otelName !== "" && renamedTo === undefined);
+  if (named.length > 0) {
+    out.push("", "## OpenTelemetry names", "", "Where OpenTelemetry has what an event says.", "");
+    out.push("| Attribute | OpenTelemetry | Note |", "| --- | --- | --- |");
+    for (const { key, otelName, otelNote } of named) out.push(`| \`${key}\` | \`${otelName}\` | ${cell(otelNote)} |`);
+  }
   return `${out.join("\n")}\n`;
 }
 

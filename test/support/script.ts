@@ -7,6 +7,7 @@ import {
   type Reason,
   setEnabled,
   Telemetry,
+  type TelemetryOptions,
 } from "xs-telemetry";
 import { fromHex, toHex } from "./assert.ts";
 
@@ -35,12 +36,18 @@ export type Call =
   | { do: "close"; on: number }
   | { do: "enable"; value: boolean };
 
+/** The emitter that a script is played on. */
+export interface Stage {
+  readonly Telemetry: new (options: TelemetryOptions) => Pick<Telemetry, "connect" | "messageType" | "reader">;
+  readonly setEnabled: (value: boolean) => void;
+}
+
 /** Plays a script; returns every packet in hex. */
-export function play(script: Script): string[] {
+export function play(script: Script, stage: Stage = { Telemetry, setEnabled }): string[] {
   let reading = 0;
   const { clock: readings, calls, capacityBytes, policy, bootId, messageTypes = 64 } = script;
   const clock = { now: () => readings[Math.min(reading++, readings.length - 1)]! };
-  const telemetry = new Telemetry({ capacityBytes, policy, bootId, messageTypes, clock });
+  const telemetry = new stage.Telemetry({ capacityBytes, policy, bootId, messageTypes, clock });
   const connections: Connection[] = [];
   const readers: Reader[] = [];
   const packets: string[] = [];
@@ -79,10 +86,10 @@ export function play(script: Script): string[] {
         readers[call.on]!.close();
         break;
       case "enable":
-        setEnabled(call.value);
+        stage.setEnabled(call.value);
         break;
     }
   }
-  setEnabled(true);
+  stage.setEnabled(true);
   return packets;
 }

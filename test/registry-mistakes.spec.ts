@@ -1,43 +1,8 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { loadRegistry, readRegistry } from "../host/registry/load.ts";
 import { formatMistake } from "../host/registry/mistakes.ts";
+import { readRegistryCases } from "./support/registry-cases.ts";
 import { SMALL_REGISTRY } from "./support/small-registry.ts";
-
-interface Case {
-  readonly kind: string;
-  /** "E_KEY attributes.uptime: unknown key …" */
-  readonly told: string;
-  /** The registry, with the mark. */
-  readonly text: string;
-}
-
-/** The cases of registry-mistakes.txt. */
-function readCases(): Case[] {
-  const cases: Case[] = [];
-  let kind = "";
-  for (const block of readFileSync("test/registry-mistakes.txt", "utf8").split(/\n\n+/)) {
-    if (block.startsWith("# ")) kind = block.slice(2);
-    const [told = "", ...lines] = block.trimEnd().split("\n");
-    if (!told.startsWith("E_")) continue;
-    let text = SMALL_REGISTRY;
-    while (lines.length > 0) {
-      const [from, to] = [takeLines(lines, "-"), takeLines(lines, "+")];
-      ok(text.includes(from), `${told}: the registry has ${from}`);
-      text = text.replace(from, () => to);
-    }
-    cases.push({ kind, told, text });
-  }
-  return cases;
-}
-
-/** The lines at the front that begin with the sign, without it. */
-function takeLines(lines: string[], sign: string): string {
-  const taken: string[] = [];
-  while (lines[0]?.startsWith(sign)) taken.push(lines.shift()!.slice(2));
-  ok(taken.length > 0, `a line beginning with ${sign} before ${lines[0]}`);
-  return taken.join("\n");
-}
 
 const told = (text: string): string[] => readRegistry(text, "my.yaml").mistakes.map(formatMistake);
 
@@ -96,18 +61,14 @@ describe("a registry", () => {
 });
 
 describe("a mistake in a registry", () => {
-  const cases = readCases();
-  const kinds = new Set(cases.map(({ kind }) => kind));
+  const cases = readRegistryCases("test/registry-mistakes.txt");
   ok(cases.length > 90);
-  for (const kind of kinds) {
+  for (const kind of new Set(cases.map((each) => each.kind))) {
     describe(kind, () => {
-      for (const { told: said, text: marked } of cases.filter((each) => each.kind === kind)) {
-        it(`is told alone, at its place: ${said}`, () => {
-          const before = marked.slice(0, marked.indexOf("‸")).split("\n");
-          ok(marked.includes("‸"), "a mark");
-          const [code, ...rest] = said.split(" ");
-          const place = `my.yaml:${before.length}:${before.at(-1)!.length + 1}`;
-          deepEqual(told(marked.replace("‸", "")), [`${place}: ${code}: ${rest.join(" ")}`]);
+      for (const { told: said, text, place } of cases.filter((each) => each.kind === kind)) {
+        it(`is told alone, at its place: ${said.join()}`, () => {
+          const [code, ...rest] = said.join().split(" ");
+          deepEqual(told(text), [`my.yaml:${place}: ${code}: ${rest.join(" ")}`]);
         });
       }
     });

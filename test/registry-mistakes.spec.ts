@@ -1,6 +1,9 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
 import { loadRegistry, readRegistry } from "../host/registry/load.ts";
-import { formatMistake } from "../host/registry/mistakes.ts";
+import { formatMistake, MISTAKE_CODES } from "../host/registry/mistakes.ts";
+import { SCAFFOLD } from "../host/registry/scaffold.ts";
 import { readRegistryCases } from "./support/registry-cases.ts";
 import { SMALL_REGISTRY } from "./support/small-registry.ts";
 
@@ -29,6 +32,12 @@ describe("a registry", () => {
     );
     ok(text !== SMALL_REGISTRY);
     deepEqual(told(`${text}metrics: []\n`), []);
+  });
+
+  it("without what every event carries is told what it lacks, once", () => {
+    const text = SMALL_REGISTRY.replace("wire: { from: sequence }", "wire: { type: u32, offset_bits: 256 }");
+    const missing = "no attribute is from: sequence, which every event carries; add one with wire: { from: sequence }";
+    deepEqual(told(text), [`my.yaml:3:3: E_MISSING: attributes: ${missing}`]);
   });
 
   it("shows all its mistakes at once, by place", () => {
@@ -73,4 +82,18 @@ describe("a mistake in a registry", () => {
       }
     });
   }
+});
+
+describe("docs/registry-syntax.md", () => {
+  it("explains each code of a mistake", () => {
+    const document = readFileSync("docs/registry-syntax.md", "utf8");
+    const rows = Object.entries(MISTAKE_CODES).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
+    ok(document.includes(rows.join("\n")));
+  });
+
+  it("has record types that an event may have", () => {
+    const [example] = /record_types:\n.*?(?=```)/s.exec(readFileSync("docs/registry-syntax.md", "utf8"))!;
+    const [wanted] = /record_types: \[.*?\]/.exec(SCAFFOLD)!;
+    deepEqual(parse(example), parse(wanted));
+  });
 });

@@ -19,13 +19,25 @@ export function leastIntegerChars(value: number): number {
   return String(value).length;
 }
 
-/** Characters that the escapes which JSON demands add to a text at least. */
+const encoder = new TextEncoder();
+/** Texts that are longer are looked at a piece at a time. */
+const PIECE_CHARS = 1024;
+const piece = new Uint8Array(PIECE_CHARS * 3);
+
+/**
+ * Characters that the escapes which JSON demands add to a text at least. By way of bytes: to ask a string for one character
+ * after the other costs twice as much.
+ */
 export function leastEscapeChars(text: string): number {
   let added = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    // A quote, a backslash, or a control character, of which some have a short form.
-    if (code === 0x22 || code === 0x5c || code < 0x20) added += 1;
+  for (let from = 0; from < text.length; from += PIECE_CHARS) {
+    const part = text.length <= PIECE_CHARS ? text : text.slice(from, from + PIECE_CHARS);
+    const { written } = encoder.encodeInto(part, piece);
+    for (let at = 0; at < written; at++) {
+      const byte = piece[at];
+      // A quote, a backslash, or a control character, of which some have a short form.
+      if (byte === 0x22 || byte === 0x5c || byte < 0x20) added += 1;
+    }
   }
   return added;
 }

@@ -3,6 +3,7 @@
  * terminal or ends the process; what is wrong in data comes as a value, what cannot go on as a TelemetryError.
  */
 export { type BootFolder, CaptureWriter, type CaptureWriterOptions, listBoots } from "./capture.ts";
+export { type CtfMetadataOptions, ctfMetadata } from "./ctf-metadata.ts";
 export {
   type DecodeItem,
   type DecodeOptions,
@@ -14,6 +15,10 @@ export {
 } from "./decode.ts";
 export { type Problem, TelemetryError } from "./errors.ts";
 export { type Extracted, extract } from "./extract.ts";
+export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
+export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
+export { eventTypesSource } from "./generate/typescript.ts";
+export { writersSource } from "./generate/writers.ts";
 export type * from "./generated/events.ts";
 export type * as v2 from "./generated/events-2.0.0.ts";
 export { registries, registry } from "./generated/registry.ts";

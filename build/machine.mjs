@@ -22,6 +22,7 @@ const NEEDS = {
     input: "#include <stdio.h>\n",
   },
   "qemu-system-riscv32": { packages: ["qemu-system-misc"], probe: ["qemu-system-riscv32", "--version"] },
+  python3: { packages: ["python3"], probe: ["python3", "--version"] },
   babeltrace2: { packages: ["babeltrace2"], probe: ["babeltrace2", "--version"] },
 };
 

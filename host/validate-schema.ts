@@ -1,6 +1,6 @@
 /** Schema checks: does an event follow what the registry says of it? */
 import { quote } from "./lines.ts";
-import { duplicateKeys, leastIntegerChars } from "./validate-duplicates.ts";
+import { duplicateKeys, leastEscapeChars, leastIntegerChars } from "./validate-duplicates.ts";
 import type { IssueCode, IssueLog } from "./validate-issues.ts";
 import { type AttributeTable, describe, type EventTable, isUsable, shortName, shownName } from "./validate-tables.ts";
 
@@ -66,7 +66,8 @@ export class SchemaChecker {
   #checkString(object: Event, event: EventTable, attribute: AttributeTable, value: string): void {
     if (attribute.type === "enum") {
       if (!attribute.members.has(value)) this.#reportValue("E_ENUM", attribute, value);
-      else if (attribute.emptyRule !== undefined) this.#checkEmptyRule(object, event, attribute, value);
+      else if (attribute.emptyRule !== undefined && attribute.mirrors === undefined)
+        this.#checkEmptyRule(object, event, attribute, value);
     } else if (attribute.type !== "string") {
       this.#reportValue("E_TYPE", attribute, value);
     } else if (attribute.constant !== undefined) {
@@ -113,29 +114,40 @@ export class SchemaChecker {
 
   /** An attribute that is left out where it would be "", and else is what its mirrors are. */
   #checkMirror(object: Event, event: EventTable, attribute: AttributeTable): void {
-    const { key } = attribute;
+    const { key, emptyRule } = attribute;
     const value = own(object, key);
     // A value that is none has been reported, and nothing follows from it.
     if (value !== undefined && !isUsable(attribute, value)) return;
+    let expected: unknown;
+    let cause: string | undefined;
     for (const mirror of attribute.mirrors!) {
-      const other = own(object, mirror);
       const table = event.byKey.get(mirror)!;
-      if (value === undefined ? other === "" : other === value && value !== "") continue;
-      if (!isUsable(table, other) || breaksEmptyRule(object, event, table, other as string)) continue;
-      const found = value === undefined ? "is missing" : `is ${describe(value)}`;
-      const expected = other === "" ? "it to be absent" : describe(other);
-      this.#log.report("E_RULE", key, `${key} ${found}, expected ${expected} as ${mirror} is ${describe(other)}`);
-      return;
+      const other = own(object, mirror);
+      if (!isUsable(table, other)) continue;
+      // Reported there; nothing follows from it either.
+      if (breaksEmptyRule(object, event, table, other as string)) return;
+      if (value === undefined ? other === "" : value === other && value !== "") return;
+      expected = other === "" ? "it to be absent" : describe(other);
+      cause = mirror;
+      break;
     }
+    if (cause === undefined) {
+      const isWrong = breaksEmptyRule(object, event, attribute, (value as string | undefined) ?? "");
+      if (!isWrong && value !== "") return;
+      expected = isWrong && (value === undefined || value === "") ? "one that is not empty" : "it to be absent";
+      cause = emptyRule?.key;
+    }
+    const found = value === undefined ? "is missing" : `is ${describe(value)}`;
+    const because = cause === undefined ? "where it is empty" : `as ${cause} is ${describe(own(object, cause))}`;
+    this.#log.report("E_RULE", key, `${key} ${found}, expected ${expected} ${because}`);
   }
 
   /** There is room for a pair that the object does not have, unless it is escapes that take it. */
   #checkDuplicates(object: Event, event: EventTable, line: string, leastChars: number): void {
     let chars = leastChars;
-    for (const { key, type } of event.attributes) {
-      const value = type === "string" ? own(object, key) : undefined;
-      // With the escapes that JSON demands.
-      if (typeof value === "string") chars += JSON.stringify(value).length - 2 - value.length;
+    for (const key of event.freeTexts) {
+      const value = object[key];
+      if (typeof value === "string") chars += leastEscapeChars(value);
     }
     if (line.length - chars < event.leastPairChars) return;
     for (const [key, count] of duplicateKeys(line)) {

@@ -49,6 +49,8 @@ export interface EventTable {
   readonly requiredCount: number;
   /** The keys of attributes that are left out where they would be "". */
   readonly absentWhenEmpty: readonly AttributeTable[];
+  /** The keys of texts that may need escapes in JSON. */
+  readonly freeTexts: readonly string[];
   /** Characters that a pair takes in JSON at least. */
   readonly leastPairChars: number;
   readonly span: SpanTable | undefined;
@@ -96,6 +98,9 @@ function eventTable(event: EventModel, registry: RegistryModel): EventTable {
     byKey: new Map(attributes.map((attribute) => [attribute.key, attribute])),
     requiredCount: attributes.filter((attribute) => attribute.isRequired).length,
     absentWhenEmpty: attributes.filter((attribute) => attribute.mirrors !== undefined),
+    freeTexts: attributes
+      .filter(({ key, type, constant }) => type === "string" && constant === undefined && !isName(registry, key))
+      .map(({ key }) => key),
     // Quotes, colon, comma, and a value of one character.
     leastPairChars: Math.min(...attributes.map(({ key }) => key.length)) + 5,
     span: spanTable(event, registry),
@@ -127,6 +132,12 @@ function attributeTable(attribute: Attribute, index: number, registry: RegistryM
     mirrors: undefined,
     expected: constant === undefined ? expectedOf[type] : quote(constant),
   };
+}
+
+/** An event's name, or a version: one of those that the registry knows. */
+function isName(registry: RegistryModel, key: string): boolean {
+  const from = registry.attributes.find((attribute) => attribute.key === key)?.from;
+  return from === "event_name" || from === "schema_version";
 }
 
 function attributeOf(registry: RegistryModel, key: string, event: EventModel): Attribute {

@@ -170,7 +170,7 @@ export class Validator {
     this.eventCount += 1;
     const object = value as Record<string, unknown>;
     const named = object[this.#newest.versionKey];
-    const version = this.#versions.get(named) ?? this.#newest;
+    const version = this.#versions.get(named) ?? this.#versionOf(object, named);
     const name = object[version.eventKey];
     const event = version.events.get(name);
     this.#log.event = event !== undefined ? event.name : typeof name === "string" ? shortName(name) : null;
@@ -192,6 +192,21 @@ export class Validator {
     if (this.#sequence === undefined) return;
     if (isKnown && event !== undefined) this.#sequence.check(object, event, version);
     else this.#sequence.skip();
+  }
+
+  /** By which version to judge an event that names none of those known: the one whose names it uses, in doubt the newest. */
+  #versionOf(object: Record<string, unknown>, named: unknown): VersionTable {
+    let fits = this.#newest;
+    if (typeof named === "string" || this.#onlyVersion !== undefined) return fits;
+    let most = -1;
+    for (const version of this.#versions.values()) {
+      const event = version.events.get(object[version.eventKey]);
+      const known = event === undefined ? 0 : Object.keys(object).filter((key) => event.byKey.has(key)).length;
+      if (known < most) continue;
+      most = known;
+      fits = version;
+    }
+    return fits;
   }
 
   #startLine(line: number): void {

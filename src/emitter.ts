@@ -160,40 +160,36 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     return true;
   }
 
-  /** Takes slots that there is room for, stores the time, returns the first word index. */
-  function take(slots: number): number {
+  /** Writes a record of the format's own, for which there is room. */
+  function writeInternal(type: number, value: number): void {
     const word = at < capacityWords ? at : 0;
-    if (high !== recordHigh) {
-      recordHigh = high;
-      sameHighFrom = head;
-    }
-    head += slots;
-    at = word + slots * SLOT_WORDS;
-    if (at >= capacityWords) at -= capacityWords;
-    counted = at;
+    at = counted = word + SLOT_WORDS;
+    head++;
+    plainFrom = head;
     recordLow = low;
     words[word] = low;
-    return word;
-  }
-
-  function takeInternal(type: number, value: number): void {
-    const word = take(1);
     words[word + 1] = type;
     writeU64(words, word + 2, value);
-    plainFrom = head;
   }
 
   const newestMs = () => recordHigh * TWO_TO_32 + (recordLow >>> 0);
   const nowMs = () => high * TWO_TO_32 + (low >>> 0);
 
-  /** Writes the internal records that must precede a record of `slots`; false, and nothing written, if there is no room. */
+  /**
+   * Makes room for a record of `slots`, and writes the internal records that must precede it, in another half of the clock or
+   * after a loss. False, and nothing written, if there is no room.
+   */
   function precede(slots: number): boolean {
     const idleMs = nowMs() - newestMs();
     const jumped = idleMs >= TIME_JUMP_MS;
     if (!makeRoom(slots + (jumped ? 1 : 0) + (lostPending > 0 ? 1 : 0))) return false;
-    if (jumped) takeInternal(RECORD_TIME_JUMP, idleMs);
+    if (high !== recordHigh) {
+      recordHigh = high;
+      sameHighFrom = head;
+    }
+    if (jumped) writeInternal(RECORD_TIME_JUMP, idleMs);
     if (lostPending > 0) {
-      takeInternal(RECORD_LOST, lostPending);
+      writeInternal(RECORD_LOST, lostPending);
       lostPending = 0;
     }
     return true;
@@ -205,20 +201,32 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     eventSeq++;
     if ((now ^ low) < 0) advance(now);
     low = now;
-    let isRefused = false;
-    if (lostPending > 0 || high !== recordHigh || (now ^ recordLow) < 0) isRefused = !precede(slots);
-    else if (capacitySlots - (head - tail) < slots) isRefused = !makeRoom(slots);
-    if (isRefused) {
+    let hasRoom = true;
+    let isNext = false; // nothing has to be said before it
+    if (lostPending === 0) if (high === recordHigh) if ((now ^ recordLow) >= 0) isNext = true;
+    if (!isNext) hasRoom = precede(slots);
+    else if (capacitySlots - (head - tail) < slots) hasRoom = makeRoom(slots);
+    if (!hasRoom) {
       discarded++;
       lostPending++;
       gate.enable(); // whoever can write keeps the gate
       return -1;
     }
-    const word = take(slots);
-    if (slots > 1) {
-      plainFrom = head;
-      gate.enable();
-    } else open();
+    let word = at;
+    if (word >= capacityWords) word = 0;
+    head += slots;
+    at = word + slots * SLOT_WORDS;
+    if (at >= capacityWords) at -= capacityWords;
+    counted = at;
+    recordLow = now;
+    words[word] = now;
+    if (slots === 1) {
+      open();
+      return word;
+    }
+    plainFrom = head;
+    end = at;
+    quickEnd = 0;
     return word;
   }
 
@@ -246,7 +254,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     identities[word >> 1] = identity;
   }
 
-  /** The same with the text of the draft, in a record of so many slots. */
+  /** Records an event with the text of the draft, in a record of so many slots. */
   function putText(now: number, slots: number, word1: number, identity: number): void {
     const word = reserve(slots, now);
     if (word < 0) return;
@@ -262,27 +270,35 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     return 0;
   }
 
-  /** msg.recv or msg.send with a token in use. The three are word 1 without a payload, with an empty one, with one. */
-  function message(none: number, empty: number, some: number, identity: number, token: number, payload: unknown): void {
-    if (!enabled) {
-      suppressed++;
-      return;
-    }
-    // What may run code of the caller's comes first: the look at an object, then the clock.
-    const bytes = typeof payload === "string" || payload === undefined ? undefined : bytesOf(payload);
-    const now = quickEnd === CLOCK_READ ? words[at]! : clock();
-    let length = -1;
-    if (typeof payload === "string") length = payload === "" ? 0 : encode(payload, payloadBytes);
-    else if (payload !== undefined) length = encodeBytes(bytes);
-    const type = token << MSG_TYPE_SHIFT;
-    if (length > 0) putText(now, RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, some | type, identity);
-    else put(now, (length < 0 ? none : empty) | type, identity);
+  /** msg.recv or msg.send. `fields`: the bits of word 1 beside the record type, with a token in use. */
+  function message(sent: boolean, fields: number, identity: number, payload: unknown): void {
+    if (enabled)
+      if (typeof payload === "string" && payload !== "") {
+        const now = clock();
+        encode(payload, payloadBytes);
+        const word = reserve(RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, now);
+        if (word < 0) return;
+        words[word + 1] = fields | (sent ? RECORD_MSG_SEND_PAYLOAD_SUMMARY : RECORD_MSG_RECV_PAYLOAD_SUMMARY);
+        identities[word >> 1] = identity;
+        words.copyWithin(word + SLOT_WORDS, draftWord, draftWord + MAX_TEXT_TAIL_BYTES / 4);
+      } else otherMessage(sent, fields, identity, payload);
+    else suppressed++;
   }
 
-  /** Puts what bytesOf() found into the text. Returns its bytes; -1, and counted, if it found none. */
-  function encodeBytes(bytes: Uint8Array | "" | undefined): number {
-    if (bytes === undefined) invalidArguments++;
-    return bytes === undefined ? -1 : bytes === "" ? 0 : text.fromBytes(bytes, payloadBytes);
+  /** The same for a payload that is no string, or an empty one. */
+  function otherMessage(sent: boolean, fields: number, identity: number, payload: unknown): void {
+    // What may run code of the caller's comes first: the look at an object, then the clock.
+    const bytes = payload === undefined || payload === "" ? payload : bytesOf(payload);
+    if (bytes === undefined && payload !== undefined) invalidArguments++;
+    const now = quickEnd === CLOCK_READ ? words[at]! : clock();
+    if (bytes !== undefined && bytes !== "" && text.fromBytes(bytes, payloadBytes) > 0) {
+      const type = sent ? RECORD_MSG_SEND_PAYLOAD_SUMMARY : RECORD_MSG_RECV_PAYLOAD_SUMMARY;
+      putText(now, RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, type | fields, identity);
+    } else if (bytes === undefined) put(now, (sent ? RECORD_MSG_SEND : RECORD_MSG_RECV) | fields, identity);
+    else {
+      const type = sent ? RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY : RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY;
+      put(now, type | fields, identity);
+    }
   }
 
   class RingConnection implements Connection {
@@ -306,14 +322,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
             at += SLOT_WORDS;
             return;
           } else quickEnd = CLOCK_READ;
-      message(
-        RECORD_MSG_RECV | RECEIVED,
-        RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY | RECEIVED,
-        RECORD_MSG_RECV_PAYLOAD_SUMMARY | RECEIVED,
-        this.#identity,
-        lastReceived,
-        payload,
-      );
+      message(false, RECEIVED | (lastReceived << MSG_TYPE_SHIFT), this.#identity, payload);
     }
 
     sent(messageType: number, payload?: Payload): void {
@@ -326,14 +335,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
             at += SLOT_WORDS;
             return;
           } else quickEnd = CLOCK_READ;
-      message(
-        RECORD_MSG_SEND,
-        RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY,
-        RECORD_MSG_SEND_PAYLOAD_SUMMARY,
-        this.#identity,
-        lastSent,
-        payload,
-      );
+      message(true, lastSent << MSG_TYPE_SHIFT, this.#identity, payload);
     }
 
     connected(): void {
@@ -348,15 +350,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
 
     rejected(reason: Reason, messageType: number, payload?: Payload): void {
       if (isReason(reason)) {
-        const rejected = REJECTED | (reason << REASON_SHIFT);
-        message(
-          RECORD_MSG_RECV | rejected,
-          RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY | rejected,
-          RECORD_MSG_RECV_PAYLOAD_SUMMARY | rejected,
-          this.#identity,
-          tokenOf(messageType),
-          payload,
-        );
+        const fields = REJECTED | (reason << REASON_SHIFT) | (tokenOf(messageType) << MSG_TYPE_SHIFT);
+        message(false, fields, this.#identity, payload);
       } else {
         suppressed++;
         if (enabled) invalidArguments++;

@@ -3,12 +3,17 @@ import { MAX_RECORD_SLOTS, MAX_TOKEN_BYTES, SLOT_BYTES } from "./packet-layout.t
 /** The longest text, in whole slots, which follow at least one other. */
 export const MAX_TEXT_TAIL_BYTES = (MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
 
-/**
- * Writes the UTF-8 of a string into `into`, as much as fits, cut at a code point. Returns its bytes if all of it is ASCII
- * without U+0000, else their complement: then it may hold what has to be replaced, lone surrogates as three bytes, as XS
- * keeps them, or as U+FFFD.
- */
-export type Encode = (value: string, into: Uint8Array) => number;
+/** What a platform encodes strings with. */
+export interface Encoder {
+  /**
+   * As TextEncoder's, but for lone surrogates, which may also be left as three bytes, as XS keeps them.
+   */
+  readonly encoder: {
+    encodeInto(value: string, into: Uint8Array): { readonly read: number; readonly written: number };
+  };
+  /** String.prototype.includes, as a value whose call() is cheap. */
+  readonly includes: typeof String.prototype.includes;
+}
 
 /**
  * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of the longest tail.
@@ -48,7 +53,7 @@ function forbids(lead: number, second: number, surrogates: boolean): boolean {
 }
 
 /** `buffer`, `byteOffset`: where the text is to stand, MAX_TEXT_TAIL_BYTES. */
-export function createText(encode: Encode, buffer: ArrayBuffer, byteOffset: number): Text {
+export function createText({ encoder, includes }: Encoder, buffer: ArrayBuffer, byteOffset: number): Text {
   const all = new Uint8Array(buffer, byteOffset, MAX_TEXT_TAIL_BYTES);
   let filled = 0; // bytes from here on are zero
   const raw = new Uint8Array(MAX_TEXT_TAIL_BYTES);
@@ -92,22 +97,31 @@ export function createText(encode: Encode, buffer: ArrayBuffer, byteOffset: numb
     return written;
   }
 
+  /** Replaces what must not stand in the text that was encoded into the buffer; returns its bytes. */
+  function repair(encoded: number, most: number): number {
+    all.fill(0, encoded);
+    raw.set(all);
+    const written = copy(raw, encoded, most, true);
+    all.fill(0, written);
+    filled = written;
+    return written;
+  }
+
   const destination = (maxBytes: number) => new Uint8Array(buffer, byteOffset, maxBytes);
   const text: Text = {
     name: destination(MAX_TOKEN_BYTES + 4),
     destination,
     fromString(value, into) {
-      const found = encode(value, into);
-      let written = found < 0 ? ~found : found;
-      if (written < filled) all.fill(0, written, filled);
-      filled = written;
-      if (found < 0) {
-        raw.set(all);
-        written = copy(raw, written, into.length, true);
-        all.fill(0, written);
-        filled = written;
-      }
-      return written;
+      const result = encoder.encodeInto(value, into);
+      const written = result.written;
+      // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
+      if (written === result.read)
+        if (!includes.call(value, "\0")) {
+          if (written < filled) all.fill(0, written, filled);
+          filled = written;
+          return written;
+        }
+      return repair(written, into.length);
     },
     fromBytes(value, into) {
       let written = 0;

@@ -342,7 +342,9 @@ const layout: fc.Arbitrary<RegistryModel> = fc
     let bit = 40;
     for (const { type, width, gap } of cells) {
       const widthBits = { u8: 8, u16: 16, u32: 32, token: 16, enum: width }[type];
-      const offsetBits = type === "enum" ? bit + gap : Math.ceil((bit + gap) / 8) * 8;
+      let offsetBits = type === "enum" ? bit + gap : Math.ceil((bit + gap) / 8) * 8;
+      // An enum stands within a word; the others are as the emitter never writes them, but any bytes are read.
+      if (type === "enum" && (offsetBits & 31) + widthBits > 32) offsetBits = (offsetBits + 31) & ~31;
       if (offsetBits + widthBits > 128) break;
       fields.push({ key: `f${fields.length}`, type, offsetBits, widthBits, maxBytes: 0 });
       bit = offsetBits + widthBits;

@@ -8,9 +8,10 @@ import { readMembers, stringOf } from "../host/json-members.ts";
 import { MAX_LINE_BYTES } from "../host/lines.ts";
 import { migrate } from "../host/migrate.ts";
 import type { RegistryModel } from "../host/registry/model.ts";
-import { eventLines } from "./support/event-lines.ts";
-import { edited, laterVersion } from "./support/later-version.ts";
+import { arbitraryEvent } from "./support/arbitrary-events.ts";
+import { type Draft, edited, laterVersion } from "./support/later-version.ts";
 
+const eventLines = (version: RegistryModel) => arbitraryEvent(version).map((event) => JSON.stringify(event));
 const [V1, V2] = registries as [RegistryModel, RegistryModel];
 const V3 = laterVersion(V2);
 const ALL = [V1, V2, V3];
@@ -231,6 +232,55 @@ describe("migrate", () => {
   });
 });
 
+describe("migrate between versions of any kind", () => {
+  const find = (draft: Draft, key: string) => draft.attributes.find((attribute) => attribute.key === key)!;
+
+  it("makes an empty text of what the newer version leaves out where it is empty", async () => {
+    const sparing = edited(V2, "2.1.0", (draft) => {
+      find(draft, "lw.msg.type").absentWhenEmpty = true;
+      for (const { attributes } of draft.events)
+        for (const attribute of attributes) if (attribute.key === "lw.msg.type") attribute.required = false;
+    });
+    const older = PAIRS[5]![0];
+    const newer = await one(older, "2.1.0", [V1, V2, sparing]);
+    ok(!newer.includes("lw.msg.type"), newer);
+    equal(await one(newer, "1.0.0", [V1, V2, sparing]), older);
+    equal(await one(PAIRS[6]![0], "2.1.0", [V1, sparing]), PAIRS[6]![1].replaceAll("2.0.0", "2.1.0"));
+  });
+
+  it("follows names that were renamed more than once, and ends where they go in a circle", async () => {
+    const line = await one(PAIRS[5]![0], "3.0.0", [V1, V3]);
+    equal(line, await one(PAIRS[5]![0], "3.0.0"));
+    equal(await one(line, "1.0.0", [V1, V3]), PAIRS[5]![0]);
+    const circular = edited(V2, "2.1.0", (draft) => {
+      find(draft, "client.id").renamedTo = "clientId";
+    });
+    match(await refusal(PAIRS[3]![0], "2.1.0", [V1, circular]), /^E_LOST clientId/);
+  });
+
+  it("takes the first of two attributes that became one, and names a line that has the other", async () => {
+    const merged = edited(V2, "2.1.0", (draft) => {
+      find(draft, "payloadSummary").renamedTo = "lw.msg.type";
+    });
+    const versions = [V1, merged];
+    match(
+      await refusal(PAIRS[5]![0], "2.1.0", versions),
+      /^E_LOST payloadSummary: payloadSummary is "\{.*take it out first$/,
+    );
+    const newer = await one(PAIRS[6]![0], "2.1.0", versions);
+    equal(newer, PAIRS[6]![1].replaceAll("2.0.0", "2.1.0"));
+    equal(await one(newer, "1.0.0", versions), PAIRS[6]![0]);
+  });
+
+  it("wants no member for what is left out where it is empty", async () => {
+    const strict = edited(V2, "2.1.0", (draft) => {
+      const attribute = find(draft, "error.type");
+      attribute.members = attribute.members.filter(({ value }) => value !== "");
+    });
+    equal(await one(PAIRS[5]![0], "2.1.0", [V1, strict]), PAIRS[5]![1].replaceAll("2.0.0", "2.1.0"));
+  });
+});
+
 const clone = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe("migrate names what cannot go, and leaves it behind", () => {
@@ -342,6 +392,10 @@ describe("migrate names what cannot go, and leaves it behind", () => {
     const trace = `\ufeff${older}\r\n\n  \r\nnonsense\n${older.replace("1.0.0", "4.0.0")}\n${newer}\n${older}`;
     const { lines, problems } = await migrated(trace, "2.0.0");
     deepEqual(lines, [newer, newer, newer]);
+    const kinds: string[] = [];
+    for await (const { kind } of migrate(chunksOf(Buffer.from(trace), 1 << 20), { to: "2.0.0", registries: ALL }))
+      kinds.push(kind);
+    deepEqual(kinds, ["lines", "problem", "problem", "lines", "lines"], "in their order");
     const atNonsense = 3 + older.length + 2 + 1 + 4;
     deepEqual(
       problems.map(({ code, line, offsetBytes }) => [code, line, offsetBytes]),

@@ -1,43 +1,11 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { parse } from "yaml";
 import { loadRegistry, readRegistry } from "../host/registry/load.ts";
-import { formatMistake } from "../host/registry/mistakes.ts";
+import { formatMistake, MISTAKE_CODES } from "../host/registry/mistakes.ts";
+import { SCAFFOLD } from "../host/registry/scaffold.ts";
+import { readRegistryCases } from "./support/registry-cases.ts";
 import { SMALL_REGISTRY } from "./support/small-registry.ts";
-
-interface Case {
-  readonly kind: string;
-  /** "E_KEY attributes.uptime: unknown key …" */
-  readonly told: string;
-  /** The registry, with the mark. */
-  readonly text: string;
-}
-
-/** The cases of registry-mistakes.txt. */
-function readCases(): Case[] {
-  const cases: Case[] = [];
-  let kind = "";
-  for (const block of readFileSync("test/registry-mistakes.txt", "utf8").split(/\n\n+/)) {
-    if (block.startsWith("# ")) kind = block.slice(2);
-    const [told = "", ...lines] = block.trimEnd().split("\n");
-    if (!told.startsWith("E_")) continue;
-    let text = SMALL_REGISTRY;
-    while (lines.length > 0) {
-      const [from, to] = [takeLines(lines, "-"), takeLines(lines, "+")];
-      ok(text.includes(from), `${told}: the registry has ${from}`);
-      text = text.replace(from, () => to);
-    }
-    cases.push({ kind, told, text });
-  }
-  return cases;
-}
-
-/** The lines at the front that begin with the sign, without it. */
-function takeLines(lines: string[], sign: string): string {
-  const taken: string[] = [];
-  while (lines[0]?.startsWith(sign)) taken.push(lines.shift()!.slice(2));
-  ok(taken.length > 0, `a line beginning with ${sign} before ${lines[0]}`);
-  return taken.join("\n");
-}
 
 const told = (text: string): string[] => readRegistry(text, "my.yaml").mistakes.map(formatMistake);
 
@@ -64,6 +32,12 @@ describe("a registry", () => {
     );
     ok(text !== SMALL_REGISTRY);
     deepEqual(told(`${text}metrics: []\n`), []);
+  });
+
+  it("without what every event carries is told what it lacks, once", () => {
+    const text = SMALL_REGISTRY.replace("wire: { from: sequence }", "wire: { type: u32, offset_bits: 256 }");
+    const missing = "no attribute is from: sequence, which every event carries; add one with wire: { from: sequence }";
+    deepEqual(told(text), [`my.yaml:3:3: E_MISSING: attributes: ${missing}`]);
   });
 
   it("shows all its mistakes at once, by place", () => {
@@ -96,20 +70,30 @@ describe("a registry", () => {
 });
 
 describe("a mistake in a registry", () => {
-  const cases = readCases();
-  const kinds = new Set(cases.map(({ kind }) => kind));
+  const cases = readRegistryCases("test/registry-mistakes.txt");
   ok(cases.length > 90);
-  for (const kind of kinds) {
+  for (const kind of new Set(cases.map((each) => each.kind))) {
     describe(kind, () => {
-      for (const { told: said, text: marked } of cases.filter((each) => each.kind === kind)) {
-        it(`is told alone, at its place: ${said}`, () => {
-          const before = marked.slice(0, marked.indexOf("‸")).split("\n");
-          ok(marked.includes("‸"), "a mark");
-          const [code, ...rest] = said.split(" ");
-          const place = `my.yaml:${before.length}:${before.at(-1)!.length + 1}`;
-          deepEqual(told(marked.replace("‸", "")), [`${place}: ${code}: ${rest.join(" ")}`]);
+      for (const { told: said, text, place } of cases.filter((each) => each.kind === kind)) {
+        it(`is told alone, at its place: ${said.join()}`, () => {
+          const [code, ...rest] = said.join().split(" ");
+          deepEqual(told(text), [`my.yaml:${place}: ${code}: ${rest.join(" ")}`]);
         });
       }
     });
   }
+});
+
+describe("docs/registry-syntax.md", () => {
+  it("explains each code of a mistake", () => {
+    const document = readFileSync("docs/registry-syntax.md", "utf8");
+    const rows = Object.entries(MISTAKE_CODES).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
+    ok(document.includes(rows.join("\n")));
+  });
+
+  it("has record types that an event may have", () => {
+    const [example] = /record_types:\n.*?(?=```)/s.exec(readFileSync("docs/registry-syntax.md", "utf8"))!;
+    const [wanted] = /record_types: \[.*?\]/.exec(SCAFFOLD)!;
+    deepEqual(parse(example), parse(wanted));
+  });
 });

@@ -159,7 +159,9 @@ describe("sequence checks, for any trace", () => {
         const connects = events.filter(({ event }, index) => event === "ws.connect" && index > 0);
         fc.pre(connects.length > 0);
         const connect = connects[at % connects.length]!;
-        const lines = events.filter((event) => event !== connect).map((event, eventSeq) => ({ ...event, eventSeq }));
+        const lines: Json[] = events
+          .filter((event) => event !== connect)
+          .map((event, eventSeq) => ({ ...event, eventSeq }));
         const index = lines.findIndex(
           ({ clientId, connEpoch }) => clientId === connect.clientId && connEpoch === connect.connEpoch,
         );

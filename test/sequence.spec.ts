@@ -52,6 +52,9 @@ describe("sequence checks", () => {
   it("report a number that does not rise, once, whether it is too small or the one before too great", () => {
     for (const eventSeq of [0, 3, 4]) assert.deepEqual(brief(changed(5, { eventSeq })), ["6 E_SEQUENCE eventSeq"]);
     assert.deepEqual(brief(changed(5, { eventSeq: 999 })), ["6 W_LOSS eventSeq", "7 E_SEQUENCE eventSeq"]);
+    // A connect under the number of the event before it, and all others behind it: only that one is wrong.
+    const late = good().map((event, index) => ({ ...event, eventSeq: index < 9 ? index : index - 1 }));
+    assert.deepEqual(brief(late), ["10 E_SEQUENCE eventSeq"]);
     const [issue] = issuesOf(changed(5, { eventSeq: 3 }));
     assert.equal(issue!.message, "eventSeq is 3, expected more than 4, which was there before");
   });

@@ -265,6 +265,14 @@ describe("the commands for schema versions", () => {
     deepEqual([piped.status, piped.stdout], [0, line1]);
   });
 
+  it("migrate goes by registries of one's own, in the order of their versions", () => {
+    const own = ["--registry", resolve("registry/2.0.0.yaml"), "--registry", resolve("registry/1.0.0.yaml")];
+    deepEqual(run(["migrate", ...own, "--to", "2.0.0", "trace.jsonl"]).stdout, line2);
+    const alone = run(["migrate", "--registry", resolve("registry/2.0.0.yaml"), "--to", "2.0.0", "trace.jsonl"]);
+    deepEqual([alone.status, alone.stdout], [1, ""]);
+    match(alone.stderr, /schemaVersion is "1\.0\.0", expected a known version: "2\.0\.0"/);
+  });
+
   it("migrate names lines that cannot go, prints the others, and exits 1", () => {
     const { status, stdout, stderr } = run(["migrate", "--to", "2.0.0", "mixed.jsonl"]);
     deepEqual([status, stdout], [1, line2 + line2]);
@@ -308,6 +316,11 @@ describe("the commands for schema versions", () => {
       },
     );
     deepEqual([piped.stdout, piped.stderr], [`${line2.split("\n")[0]}\n`, ""]);
+  });
+
+  it("validate takes a capture as 1.0.0, or as the version asked for", () => {
+    for (const version of [[], ["--schema-version", "1.0.0"], ["--schema-version", "2.0.0"]])
+      deepEqual(run(["validate", ...version, "capture"]).stdout, "capture: 2 events, 0 errors, 0 warnings\n");
   });
 
   it("validate takes lines of either version in one file", () => {

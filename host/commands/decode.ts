@@ -6,7 +6,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import { counted } from "../report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
 import { openInput } from "./io.ts";
-import { addRegistryOption, type RegistryOption, registriesOf, registryOf } from "./registries.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 The capture is a capture folder, one boot's folder in it, or a file of packets as the device wrote them.
@@ -41,9 +41,7 @@ export function addDecode(program: Command, context: Context): void {
 }
 
 async function runDecode(capture: string, options: Options, context: Context): Promise<void> {
-  const registries = await registriesOf(options);
-  const newest = options.registry === undefined ? emitted : registries[registries.length - 1]!;
-  const registry = registryOf(options.schemaVersion ?? newest.schemaVersion, registries);
+  const registry = decodedRegistry(options, await registriesOf(options));
   const progress = context.progress("decode", capture, true);
   let events = 0;
   try {

@@ -4,8 +4,9 @@ import { nameOf } from "../io-error.ts";
 import { visible } from "../lines.ts";
 import { migrate } from "../migrate.ts";
 import { counted } from "../report.ts";
-import { type Context, isFolder, REGISTRIES } from "./context.ts";
+import { type Context, isFolder } from "./context.ts";
 import { bytesDone, openInput } from "./io.ts";
+import { addRegistryOption, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 Attributes are renamed, added and left out as the registries of the versions between say; values stay as they are spelled.
@@ -16,24 +17,28 @@ Exit code 0: every line went. 1: some did not, or there is none. 2: the file cou
 Examples:
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl > trace-2.jsonl
   $ xs-telemetry migrate --to 1.0.0 trace-2.jsonl | xs-telemetry validate -
-  $ xs-telemetry extract serial.log | xs-telemetry migrate --to 2.0.0 -`;
+  $ xs-telemetry extract serial.log | xs-telemetry migrate --to 2.0.0 -
+  $ xs-telemetry migrate --registry my-1.yaml --registry my-2.yaml --to 2.0.0 trace.jsonl`;
 
-interface Options {
+interface Options extends RegistryOption {
   readonly to: string;
 }
 
 export function addMigrate(program: Command, context: Context): void {
-  program
+  const command = program
     .command("migrate")
     .summary("JSON lines in another schema version")
     .description("Prints JSON lines in another schema version, older or newer.")
-    .argument("<file>", "JSON lines; - is standard input")
+    .argument("<file>", "JSON lines; - is standard input");
+  addRegistryOption(command)
     .requiredOption("--to <version>", "the schema version to write")
     .addHelpText("after", HELP)
     .action((file: string, options: Options) => runMigrate(file, options, context));
 }
 
-async function runMigrate(file: string, { to }: Options, context: Context): Promise<void> {
+async function runMigrate(file: string, options: Options, context: Context): Promise<void> {
+  const { to } = options;
+  const registries = await registriesOf(options);
   if (isFolder(file)) {
     const wayOut = `a capture is written in any version by decode --schema-version ${visible(to)}`;
     throw new TelemetryError("E_IS_DIRECTORY", `${nameOf(file)} is a directory, expected JSON lines; ${wayOut}`, 2);
@@ -43,7 +48,7 @@ async function runMigrate(file: string, { to }: Options, context: Context): Prom
   let migrated = 0;
   let left = 0;
   try {
-    for await (const item of migrate(input.bytes, { to, registries: REGISTRIES })) {
+    for await (const item of migrate(input.bytes, { to, registries })) {
       if (item.kind === "lines") {
         migrated += item.count;
         context.output.write(item.lines);

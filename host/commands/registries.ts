@@ -1,6 +1,7 @@
 /** Which registries a command reads with: the bundled ones, or those that --registry names. */
 import type { Command } from "commander";
 import { TelemetryError } from "../errors.ts";
+import { registry as emitted } from "../generated/registry.ts";
 import { nameOf } from "../io-error.ts";
 import { quote } from "../lines.ts";
 import { readRegistryText } from "../registry/file.ts";
@@ -48,4 +49,13 @@ export function registryOf(schemaVersion: string, registries: readonly RegistryM
   if (found !== undefined) return found;
   const known = registries.map((registry) => quote(registry.schemaVersion)).join(", ");
   throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is not known; known: ${known}`, 2);
+}
+
+/** What captures are decoded as: the version asked for, else what devices emit, or the newest of one's own. Throws as registryOf. */
+export function decodedRegistry(
+  { registry: files, schemaVersion }: RegistryOption & { readonly schemaVersion?: string },
+  registries: readonly RegistryModel[],
+): RegistryModel {
+  if (schemaVersion !== undefined) return registryOf(schemaVersion, registries);
+  return files === undefined ? emitted : registries[registries.length - 1]!;
 }

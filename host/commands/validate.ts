@@ -1,13 +1,12 @@
-import { statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { decodePath } from "../decode.ts";
 import { TelemetryError } from "../errors.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../report.ts";
 import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate.ts";
-import type { Context } from "./context.ts";
+import { type Context, isFolder } from "./context.ts";
 import { bytesDone, openInput, type Progress, placeOf } from "./io.ts";
-import { addRegistryOption, type RegistryOption, registriesOf } from "./registries.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 Exit code 0: no errors. 1: errors. 2: a file could not be read, or an option is wrong.
@@ -71,13 +70,11 @@ async function runValidate(files: readonly string[], options: Options, context: 
   };
   // Before any file is opened: it throws when the version is not known.
   new Validator(settings);
+  const registry = decodedRegistry(options, registries);
   const write = (text: string) => context.output.write(text);
   const reporter = createReporter({ format, write, color: context.hasColor });
   for (const file of files) {
     const progress = context.progress("validate", file, format !== "text");
-    // A capture's events have the version that it is decoded to.
-    const registry =
-      registries.find((known) => known.schemaVersion === schemaVersion) ?? registries[registries.length - 1]!;
     const around = { reporter, progress, context, format, registry };
     const error = await validateFile(file, new Validator(settings), around);
     // The other files are still worth reading.
@@ -91,6 +88,7 @@ interface Surroundings {
   readonly progress: Progress;
   readonly context: Context;
   readonly format: ReportFormat;
+  /** What captures are decoded as. */
   readonly registry: RegistryModel;
 }
 
@@ -156,13 +154,5 @@ async function* decodedLines(
         context.sayProblem(item.problem, capture);
       }
     }
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return path !== "-" && statSync(path).isDirectory();
-  } catch {
-    return false; // openInput says what is wrong with it.
   }
 }

@@ -109,7 +109,7 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
     if (attribute.examples.length > 0)
       out.push("", `Examples: ${attribute.examples.map((value) => `\`${JSON.stringify(value)}\``).join(", ")}.`);
   }
-  const named = model.attributes.filter(({ otelName }) => otelName !== "");
+  const named = model.attributes.filter(({ otelName, renamedTo }) => otelName !== "" && renamedTo === undefined);
   if (named.length > 0) {
     out.push("", "## OpenTelemetry names", "", "Where OpenTelemetry has what an event says.", "");
     out.push("| Attribute | OpenTelemetry | Note |", "| --- | --- | --- |");

@@ -1118,68 +1118,80 @@ const registry2_0_0: RegistryModel = {
       "key": "ts_mono_ms",
       "type": "int",
       "brief": "Monotonic time in milliseconds since the device booted.",
-      "note": "",
-      "examples": [],
+      "note": "Boot time, not wall-clock time: devices without NTP have no other. It starts again at 0 with every boot.",
+      "examples": [
+        71323
+      ],
       "stability": "stable",
       "deprecated": "renamed",
       "members": [],
       "from": "time",
       "renamedTo": "monotonic.timestamp",
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "monotonic.timestamp",
+      "otelNote": "A custom monotonic clock; OpenTelemetry uses wall-clock time by default."
     },
     {
       "key": "connEpoch",
       "type": "int",
       "brief": "Connection epoch. It increments on reconnect.",
-      "note": "",
-      "examples": [],
+      "note": "0 for the first connection after boot, one more for every later one, so the same client that reconnects gets a greater one.",
+      "examples": [
+        0,
+        1
+      ],
       "stability": "stable",
       "deprecated": "renamed",
       "members": [],
       "renamedTo": "lw.conn.epoch",
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "lw.conn.epoch",
+      "otelNote": "Custom namespace. session.id is a string, so an integer epoch cannot be renamed to it; session.id is derived on export."
     },
     {
       "key": "eventSeq",
       "type": "int",
       "brief": "Monotonic event sequence number since boot.",
-      "note": "",
-      "examples": [],
+      "note": "Every event takes a number, also one that could not be stored, so that a loss shows as a gap.",
+      "examples": [
+        0,
+        126
+      ],
       "stability": "stable",
       "deprecated": "renamed",
       "members": [],
       "from": "sequence",
       "renamedTo": "lw.event.seq",
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "lw.event.seq",
+      "otelNote": "Custom namespace."
     },
     {
       "key": "clientId",
       "type": "int",
       "brief": "WebSocket client id.",
       "note": "",
-      "examples": [],
+      "examples": [
+        4
+      ],
       "stability": "stable",
       "deprecated": "renamed",
       "members": [],
       "renamedTo": "client.id",
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "client.id",
+      "otelNote": "Custom, named as OpenTelemetry names things."
     },
     {
       "key": "ip",
       "type": "string",
       "brief": "Client IP address.",
       "note": "",
-      "examples": [],
+      "examples": [
+        "192.168.0.25"
+      ],
       "stability": "stable",
       "deprecated": "renamed",
       "members": [],
       "renamedTo": "client.address",
       "maxBytes": 45,
-      "otelName": "",
+      "otelName": "client.address",
       "otelNote": ""
     },
     {
@@ -1187,13 +1199,16 @@ const registry2_0_0: RegistryModel = {
       "type": "string",
       "brief": "Message type. The empty string if it is unknown or the message could not be parsed.",
       "note": "",
-      "examples": [],
+      "examples": [
+        "getStatus",
+        ""
+      ],
       "stability": "stable",
       "deprecated": "renamed",
       "members": [],
       "renamedTo": "lw.msg.type",
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "lw.msg.type",
+      "otelNote": "Custom namespace."
     },
     {
       "key": "result",
@@ -1220,8 +1235,8 @@ const registry2_0_0: RegistryModel = {
         }
       ],
       "renamedTo": "lw.msg.result",
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "lw.msg.result",
+      "otelNote": "Custom namespace."
     },
     {
       "key": "reason",
@@ -1273,22 +1288,24 @@ const registry2_0_0: RegistryModel = {
         "key": "result",
         "value": "ok"
       },
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "error.type",
+      "otelNote": "Set for rejections only."
     },
     {
       "key": "payloadSummary",
       "type": "string",
       "brief": "Truncated payload summary, at most 100 bytes of UTF-8, cut at a code point.",
       "note": "",
-      "examples": [],
+      "examples": [
+        "{\"type\":\"getStatus\"}"
+      ],
       "stability": "stable",
       "deprecated": "renamed",
       "members": [],
       "renamedTo": "lw.msg.payload_summary",
       "maxBytes": 100,
-      "otelName": "",
-      "otelNote": ""
+      "otelName": "lw.msg.payload_summary",
+      "otelNote": "Custom namespace."
     }
   ],
   "events": [

@@ -1,5 +1,6 @@
 /** What changed from one version of a registry to another, and what that asks of its users. */
-import { diffAttributes, diffEvents } from "./diff-definitions.ts";
+import { diffAttributes } from "./diff-attributes.ts";
+import { diffEvents } from "./diff-events.ts";
 import { diffRecordTypes } from "./diff-records.ts";
 import type { RegistryModel } from "./model.ts";
 import { bumpOf } from "./semver.ts";

@@ -195,8 +195,10 @@ function checkCovered(event: EventDraft, events: readonly EventDraft[], drafts: 
 
   const requiredText = [...refs.values()].find(({ key, required }) => required && isText(key))?.key;
   for (const { carried, emptyText } of combinations.values()) {
-    const text = emptyText ?? [...carried].find(isText) ?? requiredText;
-    if (text === undefined || combinations.has(nameOf(carried, emptyText === undefined))) continue;
+    const texts = [...carried].filter(isText);
+    const text = emptyText ?? texts[0] ?? requiredText;
+    // Two texts have been named as such.
+    if (text === undefined || texts.length > 1 || combinations.has(nameOf(carried, emptyText === undefined))) continue;
     const others = [...carried].filter((key) => key !== text);
     const together = others.length > 0 ? ` together with ${listed(others)}` : "";
     const keys = emptyText === undefined ? others : [...carried];

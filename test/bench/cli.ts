@@ -11,6 +11,7 @@ Parts:
   xs-host  time and allocated bytes in XS on this machine
   node     time in Node, beside other packages
   decode   time to decode a capture, beside babeltrace2
+  validate time to validate a trace, beside a validator in Python and JSON.parse alone
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
 
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   "xs-host": async () => (await import("./xs-engines.ts")).measureXs("xs-host", say),
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
+  validate: async () => (await import("./validate.ts")).measureValidate(say),
 };
 
 interface Options {
@@ -102,7 +104,7 @@ function buildModule(): void {
 const parts = new Argument("[part]", "one part; all of them without it").choices(Object.keys(PARTS));
 
 const program = new Command("bench")
-  .description("What telemetry costs: an event emitted, drained, decoded; beside other ways to do it.")
+  .description("What telemetry costs: an event emitted, drained, decoded, validated; beside other ways to do it.")
   .showHelpAfterError("(--help shows the parts, with examples)")
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .addHelpText("after", HELP);

@@ -17,7 +17,7 @@ import {
 import { type Memory, memoryTable } from "./memory.ts";
 import { nodeFloorTable, type Operation, operationsTable } from "./operations.ts";
 import { type Engine, find, type Path, type Row } from "./rows.ts";
-import type { Sizes } from "./sizes.ts";
+import { nativesTable, type Sizes } from "./sizes.ts";
 
 const DOCUMENT = "docs/performance.md";
 const README = "README.md";
@@ -40,6 +40,7 @@ export async function writeDocs(rows: readonly Row[], { sizes, operations, memor
       .join("\n\n"),
     history: markdownTable(historyTable(rows)),
     sizes: markdownTable(sizesTable(sizes)),
+    natives: markdownTable(await nativesTable()),
     operations: markdownTable(operationsTable(operations)),
     "node floor": markdownTable(nodeFloorTable()),
     memory: markdownTable(memoryTable(memory)),

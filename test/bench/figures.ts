@@ -38,6 +38,9 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
   const nodeRatio = (payloadChars: number, peers: readonly Path[]) =>
     Math.min(...peers.map((peer) => ns(peer, "msg.recv", payloadChars))) / ns("typescript", "msg.recv", payloadChars);
 
+  const validateRatio = (payloadChars: number) =>
+    ns("python", "validate", payloadChars) / ns("validate", "validate", payloadChars);
+
   const shortCalls: EventName[] = ["msg.recv", "msg.send", "ws.connected", "ws.disconnect"];
   const jsonRatio = (path: Path, payloadChars: number) =>
     instructions("JSON.stringify", "msg.recv", payloadChars) / instructions(path, "msg.recv", payloadChars);
@@ -78,6 +81,8 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
     atLeast("Node: fastest binary peer ÷ ours, without payload", 8, nodeRatio(0, BINARY_PEERS)),
     atLeast("Node: fastest binary peer ÷ ours, 100 characters", 3, nodeRatio(100, BINARY_PEERS)),
     atLeast("decode: babeltrace2 ÷ ours", 3, ns("babeltrace2", "decode") / ns("typescript", "decode")),
+    atLeast("validate: Python ÷ ours, without payload", 2.5, validateRatio(0)),
+    atLeast("validate: Python ÷ ours, 100 characters", 2.5, validateRatio(100)),
     atMost("a record without payload", 16, "bytes", recordBytes("native", "msg.recv")),
     atMost("a record with payload", 128, "bytes", recordBytes("native", "msg.recv", 100)),
     atMost(

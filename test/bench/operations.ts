@@ -10,35 +10,11 @@ export interface Operation {
   readonly allocatedBytes: number;
 }
 
-/** Operations that a text of 100 characters cannot do without: called, encoded, searched, copied, three words stored, timed. */
-const TEXT_100: Readonly<Record<string, number>> = {
-  "method call, two arguments": 1,
-  "`encodeInto`, 100 characters": 1,
-  "search of 100 characters for U+0000": 1,
-  "`copyWithin`, 32 words": 1,
-  "store into an Int32Array": 2,
-  "store into a Float64Array": 1,
-  "the clock": 1,
-};
-
 export async function measureOperations(say: Say): Promise<Operation[]> {
   say("xs-rv32: single operations");
   const main = await bundleBench("test/bench/xs/operations.ts", "dist/bench/operations.js");
   const lines = (await runInRv32([], "dist/moddable/xs-telemetry.js", main)).trim().split("\n");
-  const found = lines.map((line) => JSON.parse(line) as Operation);
-  const floor = Object.entries(TEXT_100).reduce((sum, [what, times]) => {
-    const operation = found.find((candidate) => candidate.what === what);
-    if (!operation) throw new Error(`no operation "${what}" was measured`);
-    return sum + times * operation.instructions;
-  }, 0);
-  return [
-    ...found,
-    {
-      what: "**the least for 100 characters in TypeScript**: the sum of what cannot be left out",
-      instructions: floor,
-      allocatedBytes: 48,
-    },
-  ];
+  return lines.map((line) => JSON.parse(line) as Operation);
 }
 
 /** Median ns of a call in Node, in this process. */

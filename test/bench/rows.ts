@@ -4,7 +4,7 @@ export const ENGINES = ["xs-rv32", "xs-host", "node"] as const;
 export type Engine = (typeof ENGINES)[number];
 
 /** The emitter's implementations, telemetry switched off at the call site, or what it is compared with. */
-export type Path = "typescript" | "native" | "disabled" | Baseline;
+export type Path = "typescript" | "native" | "disabled" | "validate" | Baseline;
 export type Baseline =
   | "JSON.stringify"
   | "template"
@@ -15,10 +15,12 @@ export type Baseline =
   | "avsc"
   | "protobufjs"
   | "otel-logs"
-  | "babeltrace2";
+  | "babeltrace2"
+  | "python"
+  | "JSON.parse";
 
 /**
- * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `off`, a call made
+ * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `validate`, such a line checked; `off`, a call made
  * while telemetry is off; `clock`, one reading of the platform's clock.
  */
 export type EventName =
@@ -29,6 +31,7 @@ export type EventName =
   | "msg.send"
   | "drain"
   | "decode"
+  | "validate"
   | "off"
   | "clock";
 

@@ -1,7 +1,9 @@
 /** What the emitter takes of a device's flash and RAM. */
 
 import { execFile } from "node:child_process";
+import { basename } from "node:path";
 import { promisify } from "node:util";
+import { number, type Table } from "./format.ts";
 import { bundleBench, runInHost, rv32Machine, type Variant, variants, xsHost } from "./xs-engines.ts";
 
 const run = promisify(execFile);
@@ -36,4 +38,12 @@ export async function measureSizes(): Promise<Sizes[]> {
     });
   }
   return found;
+}
+
+/** What each C file takes: the ring, its packets, UTF-8, and what binds them to XS. */
+export async function nativesTable(): Promise<Table> {
+  const { natives } = (await variants()).find(({ path }) => path === "native")!;
+  const files = await (await rv32Machine(natives)).sizes();
+  const rows = files.map(({ file, text, data, bss }) => [`\`${basename(file)}\``, number(text + data + bss)]);
+  return { title: "", head: ["native file", "bytes"], rows };
 }

@@ -230,8 +230,9 @@ describe("hostile use", () => {
       [(connection, text) => connection.sent(0, sly(text)), 8, true],
       [(connection, text) => connection.rejected(Reason.authFailed, 0, sly(text)), 6, true],
     ];
-    for (const [outside, outsideType, outsideText] of calls) {
-      for (const [within, withinType, withinText] of calls) {
+    const some = args[1] === "stress" ? [calls[6]!] : calls;
+    for (const [outside, outsideType, outsideText] of some) {
+      for (const [within, withinType, withinText] of some) {
         inside = () => within(inner, "inner text, the longer one");
         outside(outer, "outer text");
         const bytes = reader.next(BUFFER);

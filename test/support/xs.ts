@@ -65,7 +65,7 @@ export interface Ran {
   stderr: string;
 }
 
-/** Runs a bundle in XS; at most five minutes. `options` are the host's. */
+/** Runs a bundle in XS; at most ten minutes. `options` are the host's. */
 export function runInXs({ host, module }: Engine, bundle: string, args: string[] = [], options: string[] = []): Ran {
   const { status, stdout, stderr, error } = spawnSync(
     host,
@@ -78,7 +78,7 @@ export function runInXs({ host, module }: Engine, bundle: string, args: string[]
       bundle,
       ...args,
     ],
-    { encoding: "utf8", timeout: 300_000, maxBuffer: 1 << 28 },
+    { encoding: "utf8", timeout: 600_000, maxBuffer: 1 << 28 },
   );
   if (error) throw error;
   return { status, stdout, stderr };

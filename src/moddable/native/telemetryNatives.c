@@ -148,9 +148,10 @@ static int32_t whole(xsMachine* the, xsSlot* slot, int32_t most)
 	if (type == xsIntegerType)
 		value = xsmcToInteger(*slot);
 	else if (type == xsNumberType) {
-		double number = xsmcToNumber(*slot);
-		if (number >= 0 && number <= most && number == (int32_t)number)
-			value = (int32_t)number;
+		double number = xsmcToNumber(*slot); /* first: the other makes an integer of the argument itself */
+		value = xsmcToInteger(*slot);
+		if (value != number)
+			value = -1;
 	}
 	return value <= most ? value : -1;
 }
@@ -174,7 +175,7 @@ typedef struct {
 enum { NO_TEXT, EMPTY_TEXT, SOME_TEXT };
 
 /* What the argument is; one of a wrong type is none, and counted. */
-static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, int bytesToo, Text* text)
+static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, int bytesToo, Text* text, int32_t* nowMs)
 {
 	xsSlot* slot;
 	xsType type;
@@ -189,6 +190,8 @@ static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, 
 		xsUnsignedValue size;
 		slot = &xsResult;
 		*slot = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(index));
+		/* That may have run code of the caller's, which may have emitted: time does not go back. */
+		*nowMs = telemetryRingNotBefore(&emitter->ring, *nowMs);
 		type = xsmcTypeOf(*slot);
 		if (type == xsReferenceType) {
 			xsmcGetBufferReadable(*slot, &bytes, &size);
@@ -248,10 +251,7 @@ static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32
 {
 	int32_t nowMs = readClock(the, emitter);
 	Text text;
-	int kind = textArgument(the, emitter, index, types != &connectTypes, &text);
-	/* A look at an object may run code of the caller's, which may emit: time does not go back. */
-	if (xsmcArgc > index && xsmcTypeOf(xsArg(index)) == xsReferenceType)
-		nowMs = telemetryRingNotBefore(&emitter->ring, nowMs);
+	int kind = textArgument(the, emitter, index, types != &connectTypes, &text, &nowMs);
 	if (kind != SOME_TEXT)
 		put(emitter, nowMs, fields | (kind == NO_TEXT ? types->none : types->empty), clientId, connEpoch);
 	else {
@@ -421,19 +421,14 @@ enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS }
 static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
 {
 	TelemetryRing* ring = &emitter->ring;
-	uint64_t value = 0;
+	const uint64_t none = 0;
+	const uint64_t* const values[] = { &ring->eventSeq, reader ? &reader->drained : &none,
+		reader ? &reader->overwritten : &ring->evictedEvents, &ring->discarded, &emitter->suppressed, &emitter->invalidArguments };
+	xsIntegerValue which = xsmcArgc > 0 ? xsmcToInteger(xsArg(0)) : 0;
 	telemetryRingSettle(ring);
 	if (reader)
 		telemetryReaderCatchUp(reader, ring);
-	switch (xsmcArgc > 0 ? xsmcToInteger(xsArg(0)) : -1) {
-	case EMITTED: value = ring->eventSeq; break;
-	case DRAINED: value = reader ? reader->drained : 0; break;
-	case OVERWRITTEN: value = reader ? reader->overwritten : ring->evictedEvents; break;
-	case DISCARDED: value = ring->discarded; break;
-	case SUPPRESSED: value = emitter->suppressed; break;
-	case INVALID_ARGUMENTS: value = emitter->invalidArguments; break;
-	}
-	xsmcSetNumber(xsResult, (double)value);
+	xsmcSetNumber(xsResult, (double)*values[(uint32_t)which % (sizeof(values) / sizeof(*values))]);
 }
 
 /** As the first open reader sees it. */

@@ -4,7 +4,6 @@ import { TelemetryError } from "../errors.ts";
 import { registry as emitted } from "../generated/registry.ts";
 import { nameOf } from "../io-error.ts";
 import { quote } from "../lines.ts";
-import { readRegistryText } from "../registry/file.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { compareSemver } from "../registry/semver.ts";
 import { REGISTRIES } from "./context.ts";
@@ -27,7 +26,8 @@ export function addRegistryOption(command: Command): Command {
  */
 export async function registriesOf({ registry: files }: RegistryOption): Promise<readonly RegistryModel[]> {
   if (files === undefined) return REGISTRIES;
-  // Loaded when it is needed: it brings a YAML reader.
+  // Loaded when they are needed: they bring a YAML reader.
+  const { readRegistryText } = await import("../registry/file.ts");
   const { loadRegistry } = await import("../registry/load.ts");
   const models = files.map((file) => loadRegistry(readRegistryText(file), file));
   models.forEach(({ schemaVersion }, index) => {

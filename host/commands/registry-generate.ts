@@ -6,7 +6,6 @@ import type { Wanted } from "../generate/own-registry.ts";
 import { nameOf } from "../io-error.ts";
 import { counted } from "../report.ts";
 import type { Context } from "./context.ts";
-import { readSource } from "./registry-files.ts";
 
 const HELP = `
 The module has a class with a method for each event; firmware and host tests import it. The others are for the computer: decode
@@ -44,7 +43,8 @@ async function runGenerate(file: string, options: Options, context: Context): Pr
   for (const [index, path] of paths.entries())
     if (path !== undefined && paths.findIndex((other) => other !== undefined && relative(other, path) === "") < index)
       throw new TelemetryError("E_USAGE", `${nameOf(path)} is named twice: name a file for each`, 2);
-  // Loaded when it is called: it needs a YAML reader.
+  // Loaded when they are called: they need a YAML reader.
+  const { readSource } = await import("./registry-files.ts");
   const { generatedFiles } = await import("../generate/own-registry.ts");
   const files = new Map(generatedFiles(await readSource(file), file, options));
   if (!options.check) {

@@ -87,6 +87,11 @@ export class Recorder {
     this.#records.count(1, 1);
   }
 
+  /** Counts an argument that the record has no place for as invalid. */
+  leaveOut(): void {
+    this.#records.count(0, 1);
+  }
+
   /** An integer in range. Another number is brought there, anything else is taken for 0; both are counted. */
   integer(value: unknown, least: number, most: number): number {
     if (typeof value === "number" && value >= least && value <= most && Math.floor(value) === value) return value + 0;

@@ -131,7 +131,7 @@ export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames
     for (const argument of plan.arguments.filter(({ isOptional }) => isOptional)) {
       const carriers = plan.types.filter((each) => carries(each, argument));
       const isThere = bytes.has(argument) ? `${bytesOf(argument)} >= 0` : `${nameOf(argument)} !== undefined`;
-      line(2, `if (${isThere} && !(${typeIs(carriers)})) recorder.integer(undefined, 0, 0); // counted`);
+      line(2, `if (${isThere} && !(${typeIs(carriers)})) recorder.leaveOut();`);
     }
   line(2, "const words = recorder.words;");
   const bodies = [...plan.bodies];

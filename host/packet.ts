@@ -147,7 +147,7 @@ function hasUuid(view: DataView, at: number, uuid: Uint8Array): boolean {
 function otherRegistry(view: DataView, at: number, uuid: Uint8Array): string {
   const theirs = Buffer.from(view.buffer, view.byteOffset + at, UUID_BYTES).toString("hex");
   const ours = Buffer.from(uuid).toString("hex");
-  return `the packet's registry has the fingerprint ${theirs}, the one in use ${ours}: read it with the registry it was written with`;
+  return `the packet's registry has the fingerprint ${theirs}, the one in use ${ours}: read it with the registry it was written with (--registry FILE)`;
 }
 
 function wrongSize(contentBits: number, packetBits: number, streamId: number): string | undefined {

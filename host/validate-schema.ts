@@ -44,7 +44,7 @@ export class SchemaChecker {
       leastChars += key.length + PAIR_CHARS;
       if (attribute.type === "int") {
         if (typeof value !== "number") this.#reportValue("E_TYPE", attribute, value);
-        else if (!(value >= attribute.least && value <= Number.MAX_SAFE_INTEGER && Number.isInteger(value))) {
+        else if (!(value >= attribute.least && value <= attribute.most && Number.isInteger(value))) {
           this.#reportValue("E_RANGE", attribute, value);
         }
         leastChars += typeof value === "number" ? leastIntegerChars(value) : Number.NaN;

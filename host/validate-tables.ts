@@ -13,6 +13,7 @@ export interface AttributeTable {
   readonly type: Attribute["type"];
   /** Least value of an int. */
   readonly least: number;
+  readonly most: number;
   /** Infinity without a bound. */
   readonly maxBytes: number;
   readonly members: ReadonlySet<unknown>;
@@ -108,10 +109,10 @@ function eventTable(event: EventModel, registry: RegistryModel): EventTable {
 }
 
 function attributeTable(attribute: Attribute, index: number, registry: RegistryModel): AttributeTable {
-  const { key, type, least = 0, value } = attribute;
+  const { key, type, least = 0, most = Number.MAX_SAFE_INTEGER, value } = attribute;
   const values = attribute.members.map((member) => member.value);
   const expectedOf = {
-    int: `an integer from ${least} to ${Number.MAX_SAFE_INTEGER}`,
+    int: `an integer from ${least} to ${most}`,
     double: "a finite number",
     boolean: "true or false",
     string: attribute.from === "schema_version" ? quote(registry.schemaVersion) : "a string",
@@ -125,6 +126,7 @@ function attributeTable(attribute: Attribute, index: number, registry: RegistryM
     isRequired: false,
     type,
     least,
+    most,
     maxBytes: attribute.maxBytes ?? Number.POSITIVE_INFINITY,
     members: new Set(values),
     constant,
@@ -184,10 +186,10 @@ function spanTable(event: EventModel, registry: RegistryModel): SpanTable | unde
 }
 
 /** Whether a value is one that its attribute can have: from others nothing follows. */
-export function isUsable({ type, least, members }: AttributeTable, value: unknown): boolean {
+export function isUsable({ type, least, most, members }: AttributeTable, value: unknown): boolean {
   switch (type) {
     case "int":
-      return Number.isSafeInteger(value) && (value as number) >= least;
+      return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
     case "double":
       return Number.isFinite(value);
     case "boolean":

@@ -67,7 +67,7 @@ describe("xs-telemetry registry", () => {
       const { status, stdout } = run(["check", ...files]);
       match(
         stdout,
-        /^wrong\.yaml:111:1: E_EVOLUTION: record type 10: is gone in 1\.2\.3: devices in the field send it; keep \{ id: 10 \} in station\.label\n/m,
+        /^wrong\.yaml:111:1: E_EVOLUTION: record type 10: is gone \(1\.2\.3 → 1\.9\.0\): devices in the field send it; keep \{ id: 10 \} in station\.label\n/m,
       );
       equal(status, 1);
     }
@@ -75,6 +75,10 @@ describe("xs-telemetry registry", () => {
     deepEqual(released, { status: 0, stdout: good(later, "1.10.0"), stderr: "" });
     equal(run(["check", old, "--against", later]).status, 1, "a version before a released one");
     equal(run(["check", later, "--against", "-"], SMALL_REGISTRY).status, 0);
+    equal(run(["check", "--against", old, later]).stdout, good(later, "1.10.0"), "in the other order");
+    const alone = run(["check", "--against", old]);
+    deepEqual([alone.status, alone.stdout], [2, ""]);
+    match(alone.stderr, /E_USAGE: --against compares with a file/);
   });
 
   it("check fails with 2 for what cannot be read, and goes on", () => {

@@ -39,7 +39,7 @@ describe("the changes of a registry", () => {
       const mistakes = checkEvolution(old, later);
       equal(mistakes.length, told.filter((each) => each.startsWith("never")).length);
       for (const mistake of mistakes)
-        match(formatMistake(mistake), /^new\.yaml:\d+:\d+: E_EVOLUTION: .* in 1\.2\.3: .*; ./);
+        match(formatMistake(mistake), /^new\.yaml:\d+:\d+: E_EVOLUTION: .* \(1\.2\.3 → 9\.0\.0\): .*; ./);
       if (place) equal(`${mistakes[0]!.line}:${mistakes[0]!.column}`, place);
     });
   }

@@ -54,6 +54,7 @@ function mutationsOf(event: Json, model: RegistryModel): Mutation[] {
       const below = (attribute.least ?? 0) - 1;
       for (const text of [
         `${below}`,
+        ...(attribute.most === undefined ? [] : [`${attribute.most + 1}`]),
         "0.5",
         "9007199254740992",
         "9007199254740993",

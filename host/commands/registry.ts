@@ -45,7 +45,10 @@ export function addRegistry(program: Command, context: Context): void {
     .summary("all mistakes in a registry, and what a version must not change")
     .description("Names every mistake in a registry, and what a version changes though it was promised.")
     .argument("[file...]", "registries; - is standard input")
-    .option("--against <old...>", "released versions of it")
+    .option("--against <old>", "a released version of it; again for another", (file: string, before: string[] = []) => [
+      ...before,
+      file,
+    ])
     .addHelpText("after", CHECK_HELP)
     .action(async (files: string[], { against = [] }: { against?: string[] }) => {
       const { runCheck } = await import("./registry-check.ts");

@@ -1,5 +1,5 @@
 import type { Attribute, RegistryModel } from "../registry/model.ts";
-import { hasEmptyText, valuesOf } from "./typescript.ts";
+import { valuesOf } from "./typescript.ts";
 
 /** JSON Schema (2020-12) of one decoded event. */
 export function schemaDocument(model: RegistryModel): object {
@@ -32,7 +32,12 @@ function propertySchema(attribute: Attribute, event: string): object {
   if (attribute.value !== undefined) return { description, const: attribute.value };
   if (attribute.type === "enum") return { description, enum: valuesOf(attribute) };
   if (attribute.type === "int")
-    return { description, type: "integer", minimum: attribute.least ?? 0, maximum: Number.MAX_SAFE_INTEGER };
+    return {
+      description,
+      type: "integer",
+      minimum: attribute.least ?? 0,
+      maximum: attribute.most ?? Number.MAX_SAFE_INTEGER,
+    };
   if (attribute.type === "double") return { description, type: "number" };
   if (attribute.type === "boolean") return { description, type: "boolean" };
   return { description, type: "string", ...(attribute.absentWhenEmpty && { minLength: 1 }) };
@@ -84,9 +89,10 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
     out.push("", "| Record type | Bytes | Fields at bit (width) |", "| --- | --- | --- |");
     for (const type of model.recordTypes.filter((candidate) => candidate.event === event.name)) {
       const fields = type.fields.map(({ key, offsetBits, widthBits }) => `\`${key}\` ${offsetBits} (${widthBits})`);
-      out.push(
-        `| ${type.id}${type.optionals.map((key) => `, with ${hasEmptyText(type) ? "empty " : ""}\`${key}\``).join("")} | ${type.slots * 16} | ${fields.join(", ")} |`,
-      );
+      const isEmpty = (key: string) =>
+        type.fields.some((field) => field.key === (attributes.get(key)!.sameAs ?? key) && field.widthBits === 0);
+      const carried = type.optionals.map((key) => `, with ${isEmpty(key) ? "empty " : ""}\`${key}\``);
+      out.push(`| ${type.id}${carried.join("")} | ${type.slots * 16} | ${fields.join(", ")} |`);
     }
   }
   out.push("", "## Attributes");
@@ -127,6 +133,6 @@ function jsonType(attribute: Attribute, event: string): string {
     return valuesOf(attribute)
       .map((value) => `\`"${value}"\``)
       .join(", ");
-  if (attribute.type === "int") return `integer, ${attribute.least ?? 0} to 2^53 − 1`;
+  if (attribute.type === "int") return `integer, ${attribute.least ?? 0} to ${attribute.most ?? "2^53 − 1"}`;
   return attribute.type === "double" ? "number" : attribute.type;
 }

@@ -28,7 +28,7 @@ export function checkEvolution(older: ReadFile, newer: ReadFile): Mistake[] {
 }
 
 function mistakeOf({ subject, message, reason, wayOut }: Change, older: ReadFile, newer: ReadFile): Mistake {
-  const said = `${subject}: ${message} in ${older.model.schemaVersion}`;
+  const said = `${subject}: ${message} (${older.model.schemaVersion} → ${newer.model.schemaVersion})`;
   return evolution(newer, placeOf(subject, newer), `${said}: ${reason}`, wayOut);
 }
 

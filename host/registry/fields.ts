@@ -21,15 +21,17 @@ interface Kind {
   /** 0: the registry says it. */
   readonly widthBits: number;
   readonly least?: number;
+  readonly most?: number;
   /** Keys beside `type`. */
   readonly keys: readonly string[];
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
-  u8: { type: "u8", valueType: "int", widthBits: 8, keys: ["offset_bits"] },
-  u16: { type: "u16", valueType: "int", widthBits: 16, keys: ["offset_bits"] },
+  u8: { type: "u8", valueType: "int", widthBits: 8, most: 255, keys: ["offset_bits"] },
+  u16: { type: "u16", valueType: "int", widthBits: 16, most: 65_535, keys: ["offset_bits"] },
+  // No bound of its own: lines may come from others than this emitter, whose numbers have more bits.
   u32: { type: "u32", valueType: "int", widthBits: 32, keys: ["offset_bits"] },
-  i32: { type: "i32", valueType: "int", widthBits: 32, least: -(2 ** 31), keys: ["offset_bits"] },
+  i32: { type: "i32", valueType: "int", widthBits: 32, least: -(2 ** 31), most: 2 ** 31 - 1, keys: ["offset_bits"] },
   f32: { type: "f32", valueType: "double", widthBits: 32, keys: ["offset_bits"] },
   f64: { type: "f64", valueType: "double", widthBits: 64, keys: ["offset_bits"] },
   bool: { type: "bool", valueType: "boolean", widthBits: 1, keys: ["offset_bits"] },
@@ -64,6 +66,7 @@ export interface Wire {
   readonly derived?: { readonly from: DerivedFrom; readonly value: string | undefined } | undefined;
   readonly sameAs?: { readonly key: string; readonly at: Cursor; readonly absentWhenEmpty: boolean } | undefined;
   readonly least?: number | undefined;
+  readonly most?: number | undefined;
 }
 
 /** `type` is the attribute's, undefined if that is a mistake already. */
@@ -136,7 +139,7 @@ function readField(wire: Mapping, type: Attribute["type"] | undefined): Wire | u
     return undefined;
   }
   const field = kind.type === "text" ? readText(wire, name) : readWord(wire, kind, name);
-  return field && { at: wire.at, field, least: kind.least };
+  return field && { at: wire.at, field, least: kind.least, most: kind.most };
 }
 
 function readText(wire: Mapping, name: string): FieldDraft | undefined {

@@ -190,7 +190,7 @@ function checkCovered(event: EventDraft, events: readonly EventDraft[], drafts: 
   const covered = new Set(recordTypes.flatMap((type) => [...type.carried]).map((key) => fieldOf(key)?.key));
   for (const { key, required, draft } of refs.values()) {
     const field = required || draft.wire?.sameAs?.absentWhenEmpty ? undefined : fieldOf(key);
-    if (field && !covered.has(field.key)) lacks(shown(key), `, with: ${key}`);
+    if (field && !covered.has(field.key)) lacks(`${shown(key)}, which is not required`, `, with: ${key}`);
   }
 
   const requiredText = [...refs.values()].find(({ key, required }) => required && isText(key))?.key;

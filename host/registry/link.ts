@@ -179,6 +179,7 @@ function finished(draft: AttributeDraft, drafts: AttributeDrafts): Attribute {
     absentWhenEmpty: sameAs?.absentWhenEmpty || undefined,
     renamedTo: renamedTo?.key,
     least: source?.wire?.least,
+    most: source?.wire?.most,
     maxBytes: maxBytes || undefined,
     emptyExactlyWhen: rule && { key: rule.key, value: rule.value },
     otelName,

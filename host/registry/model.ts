@@ -49,6 +49,8 @@ export interface Attribute {
   readonly renamedTo?: string | undefined;
   /** Least value of an int, 0 if undefined. */
   readonly least?: number | undefined;
+  /** Greatest value of an int, 2^53 - 1 if undefined. */
+  readonly most?: number | undefined;
   /** Most bytes of UTF-8 of a text; undefined for other types. */
   readonly maxBytes?: number | undefined;
   /** The rule "this enum is empty exactly when attribute `key` has `value`". */

@@ -35,6 +35,12 @@ function readKeys(at: Cursor, refs: Refs): string[] {
         `${shown(ref.key)} is not required here`,
         "a span's keys stand in each of its events",
       );
+    if (ref.draft.wire?.derived)
+      each.mistake(
+        "E_REFERENCE",
+        `${shown(ref.key)} is from: ${ref.draft.wire.derived.from}`,
+        "a span's keys are fields, whose values its events share",
+      );
     if (keys.has(ref.key)) each.mistake("E_DUPLICATE", `${shown(ref.key)} stands twice`, "leave one of them out");
     keys.add(ref.key);
   }

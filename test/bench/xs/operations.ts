@@ -40,20 +40,23 @@ function operations(): Record<string, Loop> {
   // records, one token, a clock that never wraps, no reader and no counter.
   const slotsOf = [1, 1, 4, 1, 1, 1, 8];
   let next = 0;
-
+  const ring = new Int32Array(128 + 28);
+  const ringDoubles = new Float64Array(ring.buffer, 8);
+  const ringText = new Uint8Array(ring.buffer, 128 * 4, 100);
+  for (let word = 0; word < 128; word += 32) ring[word + 1] = 6;
   class Least {
     readonly #identity = number;
     received(token: number, payload: string) {
-      if (token !== 1) return;
+      if (token !== 1) throw new Error("no token");
       const now = clock();
-      const result = encoder.encodeInto(payload, text);
-      if (result.read !== result.written) return;
-      if (includes.call(payload, "\0")) return;
-      if (slotsOf[words[next + 1]! & 0xff] !== 8) return;
-      words[next] = now;
-      words[next + 1] = 6 | (token << 16);
-      doubles[next >> 1] = this.#identity;
-      words.copyWithin(next + 4, 256, 284);
+      const result = encoder.encodeInto(payload, ringText);
+      if (result.read !== result.written) throw new Error("not ASCII");
+      if (includes.call(payload, "\0")) throw new Error("U+0000");
+      if (slotsOf[ring[next + 1]! & 0xff] !== 8) throw new Error("not the record that was there");
+      ring[next] = now;
+      ring[next + 1] = 6 | (token << 16);
+      ringDoubles[next >> 1] = this.#identity;
+      ring.copyWithin(next + 4, 128, 156);
       next += 32;
       if (next === 128) next = 0;
     }

@@ -208,19 +208,25 @@ export async function* readLines(
 
 /** Offset of the first byte that cannot be UTF-8, or the length when it is the end that is missing. For error messages. */
 export function invalidUtf8Offset(bytes: Uint8Array): number {
-  // Bisects on prefixes: with `stream` a prefix that ends inside a character is no error.
-  let good = 0;
-  let bad = bytes.length + 1;
-  while (bad - good > 1) {
-    const middle = (good + bad) >> 1;
-    try {
-      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, middle), { stream: true });
-      good = middle;
-    } catch {
-      bad = middle;
+  let at = 0;
+  while (at < bytes.length) {
+    const lead = bytes[at];
+    if (lead < 0x80) {
+      at++;
+      continue;
+    }
+    if (lead < 0xc2 || lead > 0xf4) return at;
+    const end = at + (lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4);
+    // What may follow first, so that nothing is overlong, a surrogate or above U+10FFFF (RFC 3629 § 4).
+    let least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+    let most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+    for (at++; at < end && at < bytes.length; at++) {
+      if (bytes[at] < least || bytes[at] > most) return at;
+      least = 0x80;
+      most = 0xbf;
     }
   }
-  return good;
+  return at;
 }
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;

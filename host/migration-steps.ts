@@ -70,9 +70,10 @@ export function migrationStep(from: RegistryModel, to: RegistryModel, newer: Reg
   return { from, to, eventKey: keyFrom(from, "event_name"), events };
 }
 
-/** The attribute that has what `from` says; "" if there is none. */
+/** The attribute that has what `from` says, of an old and a new name the new one; "" if there is none. */
 export function keyFrom({ attributes }: RegistryModel, from: DerivedFrom): string {
-  return attributes.find((attribute) => attribute.from === from)?.key ?? "";
+  const found = attributes.filter((attribute) => attribute.from === from);
+  return (found.find(({ renamedTo }) => renamedTo === undefined) ?? found[0])?.key ?? "";
 }
 
 interface Versions {

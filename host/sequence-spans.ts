@@ -32,6 +32,8 @@ interface Owner {
   latest: number;
   /** Blind spots that are certainly before the begin of the next greater one: it may hide in those behind. */
   blindAtLatest: number;
+  /** Blind spots that may be before the begin of the latest: a smaller one began there. */
+  blindBeforeLatest: number;
   /** The last one that ended. */
   ended: number;
 }
@@ -95,11 +97,13 @@ export class SpanChecker {
     if (number > owner.latest) {
       owner.latest = number;
       owner.blindAtLatest = this.#blindSpots;
+      owner.blindBeforeLatest = this.#blindSpots;
     } else {
       const said = `is ${number} in ${event} of ${shownOwner(object, table)}, expected more than ${owner.latest}`;
       this.#log.report("E_EPOCH", table.number.key, `${table.number.key} ${said}, which was there before`);
       // Which span began here is not known: any may go on.
       owner.blindAtLatest = -1;
+      owner.blindBeforeLatest = Number.POSITIVE_INFINITY;
     }
     this.#open(kind, owner, number, this.#blindSpots, table);
   }
@@ -114,8 +118,12 @@ export class SpanChecker {
   ): void {
     let span = owner.spans.get(number);
     if (span === undefined) {
-      if (this.#mayHaveBegun(owner, number)) owner.latest = Math.max(owner.latest, number);
-      else this.#reportOutside(object, owner, number, table, event);
+      if (this.#mayHaveBegun(owner, number)) {
+        if (number > owner.latest) {
+          owner.latest = number;
+          owner.blindBeforeLatest = this.#blindSpots;
+        }
+      } else this.#reportOutside(object, owner, number, table, event);
       // Reported once: what follows is taken to belong to it.
       span = this.#open(kind, owner, number, -1, table);
     }
@@ -134,7 +142,7 @@ export class SpanChecker {
   #mayHaveBegun(owner: Owner, number: number): boolean {
     if (number === owner.ended) return false;
     // A greater one began behind the latest, a smaller one before it: each in a blind spot.
-    return this.#blindSpots > (number > owner.latest ? owner.blindAtLatest : 0);
+    return number > owner.latest ? this.#blindSpots > owner.blindAtLatest : owner.blindBeforeLatest > 0;
   }
 
   #ready(kind: Kind, span: Span, object: Record<string, unknown>, table: SpanTable, event: string): void {
@@ -197,7 +205,7 @@ export class SpanChecker {
     if (owner === undefined) {
       if (kind.owners.size >= MOST_OWNERS) forgetOwner(kind);
       const none = Number.NEGATIVE_INFINITY;
-      owner = { key, spans: new Map(), latest: none, blindAtLatest: 0, ended: none };
+      owner = { key, spans: new Map(), latest: none, blindAtLatest: 0, blindBeforeLatest: 0, ended: none };
       kind.owners.set(key, owner);
     }
     return owner;
@@ -220,6 +228,7 @@ export class SpanChecker {
     // Its events are taken for those of a span whose begin was not seen.
     this.#blindSpots += 1;
     oldest.owner.blindAtLatest = -1;
+    oldest.owner.blindBeforeLatest = Number.POSITIVE_INFINITY;
     if (kind.hasForgotten) return;
     kind.hasForgotten = true;
     const said = `more than ${MOST_OPEN_SPANS} spans of ${table.begins} are open, expected their ${table.ends}`;

@@ -79,6 +79,7 @@ export class SequenceChecker {
     const boot = this.#boot;
     if (boot.number < 0) {
       begin(boot, number, event);
+      boot.unread = 0; // a line that cannot be read before it is none of those behind it
       return true;
     }
     let before = boot.number;

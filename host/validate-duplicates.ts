@@ -16,6 +16,7 @@ export function leastIntegerChars(value: number): number {
   if (value < 1_000_000) return 6;
   if (value < 10_000_000) return 7;
   if (value < 100_000_000) return 8;
+  if (value > Number.MAX_SAFE_INTEGER) return 3; // as 1e99 or 1e999
   return String(value).length;
 }
 

@@ -45,6 +45,7 @@ export class Validator {
 
   readonly #versions: ReadonlyMap<unknown, VersionTable>;
   readonly #newest: VersionTable;
+  readonly #olderVersionKeys: readonly string[];
   readonly #onlyVersion: string | undefined;
   readonly #log: IssueLog;
   readonly #schema: SchemaChecker;
@@ -63,6 +64,8 @@ export class Validator {
       throw new TelemetryError("E_VERSION", `schema version ${quote(String(wanted))} is not known; known: ${known}`, 2);
     }
     this.#newest = newest;
+    const versionKeys = new Set(tables.map(({ versionKey }) => versionKey));
+    this.#olderVersionKeys = [...versionKeys].filter((key) => key !== newest.versionKey);
     this.#onlyVersion = wanted;
     const checks = options.checks ?? CHECKS;
     this.#log = new IssueLog(options.strict ?? false);
@@ -169,7 +172,10 @@ export class Validator {
     }
     this.eventCount += 1;
     const object = value as Record<string, unknown>;
-    const named = object[this.#newest.versionKey];
+    let named = object[this.#newest.versionKey];
+    // An older version may have another name for it.
+    if (named === undefined)
+      for (const key of this.#olderVersionKeys) if (Object.hasOwn(object, key)) named ??= object[key];
     const version = this.#versions.get(named) ?? this.#versionOf(object, named);
     const name = object[version.eventKey];
     const event = version.events.get(name);

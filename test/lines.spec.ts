@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import {
   invalidUtf8Offset,
   type Line,
@@ -165,6 +166,30 @@ describe("lines", () => {
       const actual = brief(await linesOf(bytes, 1 + random(20), limitBytes));
       assert.deepEqual(actual, expected, `seed ${seed}, round ${round}, ${bytes.toString("hex")}, limit ${limitBytes}`);
     }
+  });
+
+  it("find the byte at which a decoder stops, in any bytes", () => {
+    const isGood = (bytes: Uint8Array) => {
+      try {
+        new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const edges = [
+      0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf4, 0xf5,
+      0xff,
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...edges), { maxLength: 12 }), (values) => {
+        const bytes = Uint8Array.from(values);
+        const at = invalidUtf8Offset(bytes);
+        assert.ok(isGood(bytes.subarray(0, at)), `${values}: ${at}`);
+        assert.ok(at === bytes.length || !isGood(bytes.subarray(0, at + 1)), `${values}: ${at}`);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it("finds the first byte that is not UTF-8", () => {

@@ -7,7 +7,9 @@ import { registries } from "../host/generated/registry.ts";
 import { readMembers, stringOf } from "../host/json-members.ts";
 import { MAX_LINE_BYTES } from "../host/lines.ts";
 import { migrate } from "../host/migrate.ts";
+import { loadRegistry } from "../host/registry/load.ts";
 import type { RegistryModel } from "../host/registry/model.ts";
+import { Validator } from "../host/validate.ts";
 import { arbitraryEvent } from "./support/arbitrary-events.ts";
 import { type Draft, edited, laterVersion } from "./support/later-version.ts";
 
@@ -552,5 +554,44 @@ describe("readMembers", () => {
       undefined,
       undefined,
     ]);
+  });
+});
+
+describe("migrate, with other names for event and version", () => {
+  it("goes both ways", async () => {
+    const keys = [
+      ["t", "int", "{ from: time }"],
+      ["seq", "int", "{ from: sequence }"],
+      ["a", "int", "{ type: u8, offset_bits: 40 }"],
+    ];
+    const attribute = (key: string, type: string, wire: string, more = "") =>
+      `  - { key: ${key}, type: ${type}, stability: stable, brief: b, ${more}annotations: { wire: ${wire} } }\n`;
+    const names = (event: string, version: string, value: string, to?: readonly [string, string]) => {
+      const renamed = (name: string) => (to ? `deprecated: { reason: renamed, renamed_to: ${name} }, ` : "");
+      const constant = `{ from: schema_version, value: "${value}" }`;
+      const first = attribute(event, "string", "{ from: event_name }", renamed(to?.[0] ?? ""));
+      return first + attribute(version, "string", constant, renamed(to?.[1] ?? ""));
+    };
+    const registryOf = (attributes: string, event: string, version: string) => {
+      const refs = [event, "t", "seq", "a", version].map((key) => `{ ref: ${key}, requirement_level: required }`);
+      const fields = keys.map(([key, type, wire]) => attribute(key!, type!, wire!)).join("");
+      const wire = "annotations: { wire: { record_types: [{ id: 1 }] } }";
+      const text = `file_format: definition/2\nattributes:\n${attributes}${fields}events:\n  - { name: e.one, stability: stable, brief: b, attributes: [${refs}], ${wire} }\n`;
+      return loadRegistry(text, `${version}.yaml`);
+    };
+    const older = registryOf(names("event", "ver", "1.0.0"), "event", "ver");
+    const renamed = names("event", "ver", "1.0.0", ["ev.name", "schema.v"]) + names("ev.name", "schema.v", "2.0.0");
+    const newer = registryOf(renamed, "ev.name", "schema.v");
+    const line = '{"event":"e.one","t":0,"seq":0,"a":3,"ver":"1.0.0"}';
+    const there = await one(line, "2.0.0", [older, newer]);
+    equal(there, '{"ev.name":"e.one","t":0,"seq":0,"a":3,"schema.v":"2.0.0"}');
+    equal(await one(there, "1.0.0", [older, newer]), line);
+    const validator = new Validator({ registries: [older, newer], checks: ["schema"] });
+    for (const [index, text] of [line, there, line.replace("1.0.0", "9.9.9")].entries())
+      validator.checkLine(text, index + 1);
+    deepEqual(
+      validator.takeIssues().map((issue) => `${issue.line} ${issue.code}`),
+      ["3 E_VERSION"],
+    );
   });
 });

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -130,6 +130,18 @@ describe("xs-telemetry registry", () => {
     equal(run(["schema", file, "-o", "my.schema.json"]).stderr, "wrote my.schema.json\n");
     equal(readFileSync(join(folder, "my.schema.json"), "utf8"), stdout);
     equal(run(["docs", file, "-o", "none/reference.md"]).status, 2);
+  });
+
+  it("docs, schema and generate do not write over the registry, by whatever name", () => {
+    write("mine.yaml", SMALL_REGISTRY);
+    symlinkSync("mine.yaml", join(folder, "link.yaml"));
+    for (const path of ["mine.yaml", "./mine.yaml", "link.yaml"])
+      for (const name of ["docs", "schema", "generate"]) {
+        const { status, stderr } = run([name, "mine.yaml", "-o", path]);
+        equal(status, 2, `${name} -o ${path}`);
+        match(stderr, /E_USAGE: /);
+      }
+    equal(readFileSync(join(folder, "mine.yaml"), "utf8"), SMALL_REGISTRY);
   });
 
   it("new is a registry without mistakes, and replaces nothing unless it is told to", () => {

@@ -170,12 +170,29 @@ describe("sequence checks", () => {
       assert.deepEqual(brief(without(9, 10)), ["10 W_LOSS eventSeq"]);
     });
 
+    it("do not take a line before the first event for one that is missing behind it", () => {
+      const trace = new Trace().add("ws.connect", 1, 0).lose(1).add("msg.recv", 1, 0);
+      const text = ["noise", ...trace.events.map((event) => JSON.stringify(event))].join("\n");
+      const validator = new Validator({ registries: [registry] });
+      text.split("\n").forEach((line, index) => {
+        validator.checkLine(line, index + 1);
+      });
+      const found = validator.takeIssues().map(({ line, code }) => `${line} ${code}`);
+      assert.deepEqual(found, ["1 E_JSON", "3 W_LOSS"]);
+    });
+
     it("know that what has ended does not go on, and that no connect is lost where nothing is", () => {
       const trace = new Trace().add("ws.connect", 1, 0).add("ws.disconnect", 1, 0).lose(5).add("msg.recv", 1, 0);
       assert.deepEqual(brief(trace.events), ["3 W_LOSS eventSeq", "3 E_SPAN connEpoch"]);
       // Begun behind the loss: a message of the next one has no place where it could have begun.
       const next = new Trace().lose(5).add("ws.connect", 1, 3).add("ws.disconnect", 1, 3).add("msg.recv", 1, 4);
       assert.deepEqual(brief(next.events), ["3 E_SPAN connEpoch"]);
+      // Before a connect that nothing precedes unseen, no smaller one can have begun; nor does an earlier one that has ended go on.
+      const smaller = new Trace().add("ws.connect", 1, 5).lose(5).add("msg.recv", 1, 3);
+      assert.deepEqual(brief(smaller.events), ["2 W_LOSS eventSeq", "2 E_SPAN connEpoch"]);
+      const earlier = new Trace().add("ws.connect", 1, 0).add("ws.disconnect", 1, 0).add("ws.connect", 1, 1);
+      earlier.add("ws.disconnect", 1, 1).lose(5).add("msg.recv", 1, 0);
+      assert.deepEqual(brief(earlier.events), ["5 W_LOSS eventSeq", "5 E_SPAN connEpoch"]);
       const between = new Trace().add("ws.connect", 1, 0).lose(5).add("ws.connect", 1, 3).add("msg.recv", 1, 2);
       assert.deepEqual(brief(between.events), ["2 W_LOSS eventSeq"]);
     });

@@ -3,14 +3,16 @@ import { nameOf } from "../io-error.ts";
 import { loadRegistry } from "../registry/load.ts";
 import { SCAFFOLD } from "../registry/scaffold.ts";
 import type { Context } from "./context.ts";
-import { readSource, writeResult } from "./registry-files.ts";
+import { readSource, refuseSource, writeResult } from "./registry-files.ts";
 
 export async function runDocs(file: string, output: string | undefined, context: Context): Promise<void> {
+  refuseSource(file, output);
   const model = loadRegistry(await readSource(file), nameOf(file));
   writeResult(referenceDocument(model, nameOf(file)), output, true, context);
 }
 
 export async function runSchema(file: string, output: string | undefined, context: Context): Promise<void> {
+  refuseSource(file, output);
   const model = loadRegistry(await readSource(file), nameOf(file));
   writeResult(`${JSON.stringify(schemaDocument(model), null, 2)}\n`, output, true, context);
 }

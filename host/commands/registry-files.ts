@@ -1,5 +1,5 @@
 /** What the registry commands read and write. */
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { TelemetryError } from "../errors.ts";
 import { nameOf } from "../io-error.ts";
 import { readRegistryText, registryText } from "../registry/file.ts";
@@ -18,6 +18,14 @@ export async function readSource(path: string): Promise<string> {
     if (length > MAX_REGISTRY_BYTES) break;
   }
   return registryText(Buffer.concat(pieces), nameOf(path));
+}
+
+/** Throws TelemetryError E_USAGE if what is to be written is the registry itself, by whatever path. */
+export function refuseSource(source: string, output: string | undefined): void {
+  if (source === "-" || output === undefined || output === "-") return;
+  const [from, to] = [source, output].map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (from && to && from.dev === to.dev && from.ino === to.ino)
+    throw new TelemetryError("E_USAGE", `${nameOf(output)} is the registry itself: name another file to write`, 2);
 }
 
 /** To the file, or to standard output. With `mayReplace` false, a file that is there stays as it is. */

@@ -44,7 +44,8 @@ async function runGenerate(file: string, options: Options, context: Context): Pr
     if (path !== undefined && paths.findIndex((other) => other !== undefined && relative(other, path) === "") < index)
       throw new TelemetryError("E_USAGE", `${nameOf(path)} is named twice: name a file for each`, 2);
   // Loaded when they are called: they need a YAML reader.
-  const { readSource } = await import("./registry-files.ts");
+  const { readSource, refuseSource } = await import("./registry-files.ts");
+  for (const path of paths.slice(1)) refuseSource(file, path);
   const { generatedFiles } = await import("../generate/own-registry.ts");
   const files = new Map(generatedFiles(await readSource(file), file, options));
   if (!options.check) {

@@ -245,3 +245,8 @@ export function quote(text: string, maxChars = 80): string {
   if (text.length <= maxChars) return visible(JSON.stringify(text));
   return `${visible(JSON.stringify(text.slice(0, maxChars)))}… (${text.length} characters)`;
 }
+
+/** Texts in quotes, with commas between them. */
+export function quotedList(values: Iterable<unknown>): string {
+  return Array.from(values, (value) => quote(String(value))).join(", ");
+}

@@ -1,6 +1,6 @@
 /** One event, as the members of its line, brought one schema version on. */
 import { stringOf } from "./json-members.ts";
-import { quote, visible } from "./lines.ts";
+import { quote, quotedList, visible } from "./lines.ts";
 import type { DroppedAttribute, EventStep, MigrationStep } from "./migration-steps.ts";
 
 /** JSON values as they are spelled, by attribute. */
@@ -98,8 +98,4 @@ function afterStep(step: EventStep, members: Members): Members {
 export function shown(value: string): string {
   const text = stringOf(value);
   return text !== undefined ? quote(text) : visible(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-}
-
-export function quotedList(values: readonly string[]): string {
-  return values.map((value) => quote(value)).join(", ");
 }

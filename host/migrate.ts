@@ -4,8 +4,16 @@
  */
 import { type Problem, TelemetryError } from "./errors.ts";
 import { readMembers, stringOf } from "./json-members.ts";
-import { type FaultyLine, invalidUtf8Offset, LineSplitter, MAX_LINE_BYTES, quote, visible } from "./lines.ts";
-import { type Members, migrateEvent, quotedList, type Refusal, shown } from "./migrate-event.ts";
+import {
+  type FaultyLine,
+  invalidUtf8Offset,
+  LineSplitter,
+  MAX_LINE_BYTES,
+  quote,
+  quotedList,
+  visible,
+} from "./lines.ts";
+import { type Members, migrateEvent, type Refusal, shown } from "./migrate-event.ts";
 import { keyFrom, type MigrationStep, migrationPath } from "./migration-steps.ts";
 import type { RegistryModel } from "./registry/model.ts";
 

@@ -30,6 +30,7 @@ export interface ReportOptions {
   readonly color?: boolean;
 }
 
+/** Writes what was found, file by file, in a form for people, programs or GitHub; holds a bounded number of issues. Fails as write() fails. */
 export function createReporter(options: ReportOptions): Reporter {
   switch (options.format) {
     case "json":

@@ -1,5 +1,5 @@
 /** RegistryModels as tables to check events by: made once, so that a line costs one pass over its attributes. */
-import { quote, visible } from "./lines.ts";
+import { quote, quotedList, visible } from "./lines.ts";
 import type { Attribute, EventModel, RegistryModel } from "./registry/model.ts";
 
 type EmptyRule = NonNullable<Attribute["emptyExactlyWhen"]>;
@@ -199,10 +199,6 @@ export function isUsable({ type, least, most, members }: AttributeTable, value: 
     case "enum":
       return members.has(value);
   }
-}
-
-export function quotedList(values: Iterable<unknown>): string {
-  return Array.from(values, (value) => quote(String(value))).join(", ");
 }
 
 const LONGEST_NAME = 100;

@@ -4,12 +4,20 @@
  * costs before.
  */
 import { type Problem, TelemetryError } from "./errors.ts";
-import { type FaultyLine, invalidUtf8Offset, LineSplitter, MAX_LINE_BYTES, quote, visible } from "./lines.ts";
+import {
+  type FaultyLine,
+  invalidUtf8Offset,
+  LineSplitter,
+  MAX_LINE_BYTES,
+  quote,
+  quotedList,
+  visible,
+} from "./lines.ts";
 import type { RegistryModel } from "./registry/model.ts";
 import { SequenceChecker } from "./sequence.ts";
 import { type Issue, IssueLog } from "./validate-issues.ts";
 import { SchemaChecker } from "./validate-schema.ts";
-import { describe, quotedList, shortName, type VersionTable, versionTable } from "./validate-tables.ts";
+import { describe, shortName, type VersionTable, versionTable } from "./validate-tables.ts";
 
 export { ISSUE_CODES, type Issue, type IssueCode, type Severity } from "./validate-issues.ts";
 

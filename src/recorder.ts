@@ -36,7 +36,7 @@ export interface TextField {
  * A ring and its packets for the records of any registry: what the writers that `xs-telemetry registry generate` makes are
  * built on. A writer asks begin(), fills the words of its record, and calls commit(), with nothing in between.
  *
- * The constructor and text() throw as Telemetry's constructor does, and allocate; nothing else throws, blocks or allocates on XS.
+ * The constructor throws as Telemetry's does; it and text() allocate. Nothing that writers call throws, blocks or allocates on XS.
  */
 export class Recorder {
   /** The record in the making, from its first word; that is its time, and not the writer's. It is as the last writer left it. */
@@ -52,6 +52,7 @@ export class Recorder {
   readonly #fields: readonly Int32Array[];
   #now = 0;
 
+  /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's. */
   constructor(layout: Layout, options: TelemetryOptions) {
     this.#emitter = createEmitter(checkOptions(options), layout);
     this.#records = this.#emitter.records();
@@ -75,7 +76,10 @@ export class Recorder {
     return true;
   }
 
-  /** Puts the record into the ring: so many slots of `words`, and the text behind them. */
+  /**
+   * Puts the record into the ring, or counts it as discarded: so many slots of `words`, and the text behind them, 1 to 8 slots
+   * together. Costs a copy of them.
+   */
   commit(slots: number, text?: TextField): void {
     const tail = text?.words;
     const all = tail ? slots + tail.length / SLOT_WORDS : slots;

@@ -4,7 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import type { Problem } from "../host/errors.ts";
 import { registries } from "../host/generated/registry.ts";
-import { readMembers, stringOf } from "../host/json-members.ts";
+import { readMembers } from "../host/json-members.ts";
 import { MAX_LINE_BYTES } from "../host/lines.ts";
 import { migrate } from "../host/migrate.ts";
 import { loadRegistry } from "../host/registry/load.ts";
@@ -523,37 +523,6 @@ describe("migrate with hostile input", () => {
     await rejects(async () => {
       for await (const item of migrate(broken(), { to: "2.0.0", registries: ALL })) equal(item, undefined);
     }, /the disk is gone/);
-  });
-});
-
-describe("readMembers", () => {
-  it("finds what JSON.parse finds, in the text's order, spelled as it is there", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.string({ unit: "binary" }), fc.json()), { maxLength: 8 }),
-        fc.constantFrom("", " ", "\t \r"),
-        (entries, gap) => {
-          const text = `${gap}{${entries.map(([key, value]) => `${gap}${JSON.stringify(key)}${gap}:${gap}${value}${gap}`).join(",")}${gap}}${gap}`;
-          const { values, repeated } = readMembers(text);
-          deepEqual(new Map(entries), values);
-          equal(repeated !== undefined, values.size < entries.length);
-          deepEqual(
-            new Map(Object.entries(JSON.parse(text))),
-            new Map([...values].map(([key, value]) => [key, JSON.parse(value)])),
-          );
-        },
-      ),
-    );
-  });
-
-  it("reads text with escapes, and nothing else, as text", () => {
-    deepEqual(['"a"', '"\\u0041\\\\"', "1", "null", undefined].map(stringOf), [
-      "a",
-      "A\\",
-      undefined,
-      undefined,
-      undefined,
-    ]);
   });
 });
 

@@ -15,6 +15,9 @@ interface NativesBuild {
 // Outside the bundle: these find files beside themselves.
 const outside = (path: string) => import(`${process.cwd()}/${path}`);
 const nativesBuild = (): Promise<NativesBuild> => outside("build/natives.mjs");
+const { platformFiles } = (await outside("build/platforms.mjs")) as {
+  platformFiles(conditions: readonly string[]): Record<string, string>;
+};
 
 /** Bundles a TypeScript module for XS; xs-telemetry itself stays the file that is shipped. */
 export async function bundleForXs(
@@ -29,7 +32,7 @@ export async function bundleForXs(
     bundle: true,
     format: "esm",
     target: "es2022",
-    conditions: variant === "native" ? ["native", "moddable"] : ["moddable"],
+    alias: platformFiles(variant === "native" ? ["native", "moddable"] : ["moddable"]),
     external: ["xs-telemetry", "xs-telemetry/recorder", "time", "text/encoder"],
     logLevel: "warning",
   });

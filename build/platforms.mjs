@@ -5,6 +5,8 @@ import { resolve } from "node:path";
 const IMPORTS = {
   "#emitter": { native: "src/moddable/emitter.ts", default: "src/emitter.ts" },
   "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform.ts" },
+  "#timer": { moddable: "src/moddable/timer.ts", default: "host/timer.ts" },
+  "#frame": { native: "src/moddable/frame.ts", default: "src/frame.ts" },
 };
 
 /** Files by import, for conditions "moddable", or "native" and "moddable", or none: Node. The first that is known decides. */

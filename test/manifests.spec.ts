@@ -1,7 +1,7 @@
 // The manifests for Moddable's tools, all that there are.
 import { deepEqual, ok } from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 
 interface Manifest {
   readonly include?: string | readonly string[];
@@ -37,17 +37,29 @@ function withIncludes(name: string, ours = new Map<string, Manifest>(), theirs =
   return { ours, theirs };
 }
 
-/** Module names with their files, and the folders whose C files are taken, of one manifest by itself. */
+/** Module names with their files, and the C files, of one manifest by itself. */
 function modulesOf(name: string) {
   const files: [module: string, file: string][] = [];
-  const folders: string[] = [];
+  const natives: string[] = [];
   for (const [module, paths] of Object.entries(read<Manifest>(name).modules ?? {}))
     for (const path of listed(paths)) {
       if (module !== "*") files.push([module, `${normalize(path)}.js`]);
-      else if (path.endsWith("/*")) folders.push(normalize(path.slice(0, -2)));
-      else throw new Error(`${name}: ${path} takes its name from its file: name it`);
+      else {
+        const found = filesLike(path);
+        ok(found.length > 0, `${name}: ${path} is no file`);
+        for (const file of found) ok(/\.[ch]$/.test(file), `${name}: ${file} takes its name from its file: name it`);
+        natives.push(...found);
+      }
     }
-  return { files, folders };
+  return { files, natives };
+}
+
+/** What the tools find for a path: its files without their endings, or all of a folder. */
+function filesLike(path: string): string[] {
+  const base = basename(path);
+  return readdirSync(dirname(path))
+    .filter((file) => base === "*" || file.replace(/\.\w+$/, "") === base)
+    .map((file) => join(dirname(path), file));
 }
 
 const importsOf = (file: string) =>
@@ -67,19 +79,19 @@ describe("manifests", () => {
   for (const name of manifests)
     describe(name, () => {
       const { ours, theirs } = withIncludes(name);
-      const { files, folders } = modulesOf(name);
+      const { files, natives } = modulesOf(name);
       const all = [...ours.keys()].map(modulesOf);
       const allFiles = all.flatMap((each) => each.files);
 
       it("names files that are built and shipped", () => {
         ok(files.length > 0);
         for (const [module, file] of files) ok(existsSync(file) && isShipped(file), `${module}: ${file}`);
-        for (const folder of folders) ok(readdirSync(folder).length > 0 && isShipped(folder), folder);
+        for (const file of natives) ok(isShipped(file), file);
       });
 
       it("names each module and each file once, with what it includes", () => {
         const names = [...allFiles.map(([module]) => module), ...theirs];
-        const paths = [...allFiles.map(([, file]) => file), ...all.flatMap((each) => each.folders)];
+        const paths = [...allFiles.map(([, file]) => file), ...all.flatMap((each) => each.natives)];
         for (const list of [names, paths]) deepEqual(list, [...new Set(list)]);
       });
 
@@ -91,13 +103,12 @@ describe("manifests", () => {
       });
 
       it("has C that includes nothing but its own headers and XS's", () => {
-        for (const folder of folders)
-          for (const file of readdirSync(folder))
-            for (const [, header] of readFileSync(join(folder, file), "utf8").matchAll(/^#include ["<]([^">]+)[">]/gm))
-              ok(
-                existsSync(join(folder, header!)) || SDK_HEADERS.test(header!),
-                `${folder}/${file} includes ${header}`,
-              );
+        for (const file of natives)
+          for (const [, header] of readFileSync(file, "utf8").matchAll(/^#include ["<]([^">]+)[">]/gm))
+            ok(
+              natives.includes(join(dirname(file), header!)) || SDK_HEADERS.test(header!),
+              `${file} includes ${header}`,
+            );
       });
 
       it("preloads all of its modules: in flash they take no RAM", () => {

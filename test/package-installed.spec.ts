@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, normalize, resolve } from "node:path";
+import { basename, join, normalize, resolve } from "node:path";
 import { transformSync } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -73,13 +73,14 @@ describe("the package, installed", function () {
     const modules = manifests.flatMap((name) =>
       Object.values(readJson(join(installed, name)).modules as object).flat(),
     );
-    const natives = modules.filter((path) => path.endsWith("/*")).map((path) => normalize(path.slice(0, -1)));
-    const named = modules.filter((path) => !path.endsWith("/*")).map((path) => `${path}.js`);
+    const isNative = (path: string) => path.startsWith("./src/");
+    const natives = modules.filter(isNative).map((path) => normalize(path.replace(/\*$/, "")));
+    const named = modules.filter((path) => !isNative(path)).map((path) => `${path}.js`);
     const reached = reachable(installed, [...roots, ...Object.values(bin as Record<string, string>), ...named]);
     const isWanted = (file: string) =>
       reached.has(file) ||
       manifests.includes(file) ||
-      natives.some((folder) => file.startsWith(folder)) ||
+      natives.some((start) => file.startsWith(start)) ||
       /^(package\.json|LICENSE|[A-Z]+\.md|docs\/.*\.(md|svg)|registry\/.*\.(yaml|json|tsdl))$/.test(file);
     deepEqual(
       files.filter((file) => !isWanted(file)),
@@ -212,7 +213,9 @@ export async function connects(path: string): Promise<DecodedEvent[]> {
       for (const path of [include].flat()) if (path.startsWith(".")) ok(existsSync(join(installed, path)), path);
       for (const path of Object.values(modules as object).flat() as string[]) {
         match(path, /^\.\//, `${name}: ${path}`);
-        if (path.endsWith("/*")) ok(readdirSync(join(installed, path.slice(0, -2))).length > 0, `${name}: ${path}`);
+        const beside = readdirSync(join(installed, path, ".."));
+        if (path.startsWith("./src/"))
+          ok(path.endsWith("/*") || beside.includes(`${basename(path)}.c`), `${name}: ${path}`);
         else ok(existsSync(join(installed, `${path}.js`)), `${name}: ${path}.js`);
       }
     }

@@ -215,10 +215,23 @@ describe("an MQTT sink", () => {
     equal(sink.write(packet, 300), false, "no room");
     mqtt.run(10_000);
     deepEqual(told, ["writable", "writable"], "told");
-    for (let count = 0; count < 4; count++) mqtt.ping();
     equal(sink.write(packet, 300), true, "taken");
     mqtt.run(10_000);
     equal(mqtt.messages.length, 2, "messages");
+  });
+
+  it("leaves room for what the client sends by itself", () => {
+    for (let socketBytes = 310; socketBytes < 345; socketBytes++) {
+      const mqtt = new FakeMQTT();
+      mqtt.socketBytes = socketBytes;
+      const sink = mqttSink(good(mqtt))(listen().events);
+      mqtt.accept();
+      for (let count = 0; count < 4; count++) mqtt.ping();
+      for (let count = 0; !sink.write(packetOf(300), 300); count++) {
+        ok(count < 5, `it comes to an end with ${socketBytes} bytes`);
+        mqtt.run(10_000);
+      }
+    }
   });
 
   it("writes a packet in parts where the socket has not room for all of it", () => {

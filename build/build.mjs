@@ -15,6 +15,8 @@ await bundleDevice(["native", "moddable"], "dist/moddable/native/xs-telemetry.js
 await bundleDevice([], "dist/default/xs-telemetry.js");
 await bundleDevice(["moddable"], "dist/moddable/recorder.js", "src/recorder.ts");
 await bundleDevice([], "dist/default/recorder.js", "src/recorder.ts");
+await bundleDevice(["moddable"], "dist/moddable/flash.js", "src/flash/index.ts");
+await bundleDevice([], "dist/default/flash.js", "src/flash/index.ts");
 
 await build({
   entryPoints: ["host/index.ts", "host/cli.ts"],

@@ -1,7 +1,7 @@
 /** Frames of wire format 1: packets on a byte stream that log text may share. docs/format.md is normative. */
 
 /** CRC-32 of ISO 3309, IEEE 802.3 and zlib, four bits at a time: 16 entries take 256 bytes of flash, not 4 KB. */
-const CRC_OF_NIBBLE: readonly number[] = Object.freeze(crcTable());
+export const CRC_OF_NIBBLE: readonly number[] = Object.freeze(crcTable());
 const CRC_BYTES = 4;
 /** COBS: a group is a code and up to so many bytes that are not zero. */
 const MAX_GROUP_BYTES = 254;

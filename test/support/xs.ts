@@ -30,7 +30,7 @@ export async function bundleForXs(
     format: "esm",
     target: "es2022",
     conditions: variant === "native" ? ["native", "moddable"] : ["moddable"],
-    external: ["xs-telemetry", "xs-telemetry/recorder", "time", "text/encoder"],
+    external: ["xs-telemetry", "xs-telemetry/recorder", "xs-telemetry/flash", "time", "text/encoder"],
     logLevel: "warning",
   });
   if (variant === "native") writeFileSync(outfile, (await nativesBuild()).spellNatives(readFileSync(outfile, "utf8")));
@@ -58,6 +58,7 @@ export async function engine(
 }
 
 const RECORDER = "dist/moddable/recorder.js";
+const FLASH = "dist/moddable/flash.js";
 
 export interface Ran {
   status: number | null;
@@ -74,6 +75,8 @@ export function runInXs({ host, module }: Engine, bundle: string, args: string[]
       `xs-telemetry=${module}`,
       "--module",
       `xs-telemetry/recorder=${RECORDER}`,
+      "--module",
+      `xs-telemetry/flash=${FLASH}`,
       ...options,
       bundle,
       ...args,

@@ -242,10 +242,11 @@ export class FlashStore implements Sink {
       this.#flash.read(this.#page, at);
       let index = PAGE_BYTES - 1;
       while (index >= 0 && this.#page[index] === ERASED) index--;
-      if (at + index < begin + this.#align) continue;
-      // Frames end with zero. If this one does not, power was lost as it was written, and bits behind it may seem erased that
-      // are not quite: the rest of the page is left alone.
-      return this.#page[index] === 0 ? roundUp(at + index + 1, this.#align) : at + PAGE_BYTES;
+      if (index < 0 || at + index < begin + this.#align) continue;
+      // A frame ends with zero, and whole. If this one does not, power was lost as it was written, and bits behind it may seem
+      // erased that are not quite: the rest of the page is left alone.
+      const end = at + index + 1;
+      return this.#page[index] === 0 && end % this.#align === 0 ? end : at + PAGE_BYTES;
     }
     return 0;
   }

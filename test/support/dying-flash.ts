@@ -64,9 +64,10 @@ export class NorFlash implements Flash {
 
   program(buffer: Uint8Array, at: number): void {
     for (let index = 0; index < buffer.length; index++) {
+      this.bytes[at + index]! &= buffer[index]!;
       const other = this.marginal.get(at + index);
-      this.bytes[at + index]! &= buffer[index]! & (other ?? 0xff);
-      if (other !== undefined) this.marginal.delete(at + index);
+      // A weak bit stays weak until it is erased, unless it is programmed in full.
+      if (other !== undefined) this.marginal.set(at + index, other & buffer[index]!);
     }
   }
 
@@ -97,10 +98,14 @@ export function remainsOf(flash: NorFlash, operation: Operation, cut: Cut, seed:
   else if (cut === "pages") {
     for (let index = 0; index < bytes.length; ) {
       const end = Math.min(bytes.length, index + PAGE_BYTES - ((at + index) % PAGE_BYTES));
-      // Of a page in the making, bytes are programmed in any order, too.
-      const fate = chance.below(3);
-      for (; index < end; index++)
-        if (fate === 1 || (fate === 2 && chance.below(2))) left.program(bytes.subarray(index, index + 1), at + index);
+      // Of a page in the making, bytes are programmed in any order, too; so many of 32 are not.
+      const missing = chance.pick([0, 1, 4, 16, 32]);
+      for (const first = index; index < end; index++) {
+        const isSeen = index === first && missing < 32; // that the page was in the making
+        if (isSeen || chance.below(32) >= missing) left.program(bytes.subarray(index, index + 1), at + index);
+        else if (isMarginal && missing < 32 && chance.below(8) === 0)
+          left.marginal.set(at + index, left.bytes[at + index]! & (bytes[index]! | chance.below(256)));
+      }
     }
   } else {
     left.program(bytes.subarray(0, cut), at);

@@ -19,6 +19,7 @@ describe("the package", () => {
     const paths = [
       ...Object.values(exports["."]),
       ...Object.values(exports["./recorder"]),
+      ...Object.values(exports["./flash"]),
       ...Object.values(exports["./host"]),
       ...Object.values(bin),
     ] as string[];
@@ -53,6 +54,14 @@ describe("the package", () => {
     });
   });
 
+  it("has a manifest for the flash store", () => {
+    deepEqual(readJson("manifest-flash.json"), {
+      modules: { "xs-telemetry/flash": exports["./flash"].moddable.replace(/\.js$/, "") },
+      preload: ["xs-telemetry/flash"],
+    });
+    deepEqual(importsOf(readFileSync(exports["./flash"].moddable, "utf8")), []);
+  });
+
   it("ships the natives: C files whose names and functions cannot be another's, and nothing else beside them", () => {
     ok(files.includes("src/moddable/native"));
     const names = readdirSync("src/moddable/native");
@@ -74,7 +83,12 @@ describe("the package", () => {
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE]) {
+    for (const file of [
+      exports["."].moddable,
+      exports["./recorder"].moddable,
+      exports["./flash"].moddable,
+      NATIVE_MODULE,
+    ]) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
         .filter((line) => /^(const|let|var) /.test(line));
@@ -85,7 +99,12 @@ describe("the package", () => {
   });
 
   it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
-    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE])
+    for (const file of [
+      exports["."].moddable,
+      exports["./recorder"].moddable,
+      exports["./flash"].moddable,
+      NATIVE_MODULE,
+    ])
       ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
   });
 

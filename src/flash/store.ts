@@ -23,7 +23,7 @@ const DEFAULT_PACKET_BYTES = 1400;
 const MIN_WRITE_ALIGN = 4;
 const ERASED = 0xff;
 const ERASED_WORD = -1;
-/** Blocks that one write() tries before it throws: each takes an erase, 50 to 400 ms in which nothing else runs. */
+/** Blocks that one write() tries before it throws: each takes an erase, 50 to 400 ms in which no other JavaScript runs. */
 const MOST_TRIES = 4;
 
 export interface FlashStoreOptions {

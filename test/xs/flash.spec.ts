@@ -62,6 +62,23 @@ describe("a flash store", () => {
     ok(operations <= 3, `${operations} marks`);
   });
 
+  it("leaves the rest of a page alone in which a write was interrupted, however much of it is seen", () => {
+    for (const bytesWritten of [1, 2, 20, 47]) {
+      const flash = small();
+      const store = open(flash);
+      put(store, 1);
+      flash.onOperation = ({ at }) => equal(at, 24 + 4 + 48, "where the frame begins");
+      const before = flash.bytes.slice();
+      put(store, 2);
+      before.set(flash.bytes.slice(76, 76 + bytesWritten), 76);
+      const remains = new NorFlash(flash.options, before);
+      remains.onOperation = ({ at }) => equal(at, 256, "where the next frame begins");
+      const next = open(remains);
+      put(next, 3);
+      deepEqual(drain(next), [1, 3], `packets after ${bytesWritten} bytes`);
+    }
+  });
+
   it("erases each block once a round", () => {
     const flash = small();
     const erased = [0, 0, 0, 0];

@@ -7,6 +7,7 @@ import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 
@@ -33,6 +34,7 @@ function createProgram(context: Context): Command {
   addExtract(program, context);
   addValidate(program, context);
   addMigrate(program, context);
+  addTail(program, context);
   addRegistry(program, context);
   return program;
 }

@@ -36,6 +36,12 @@ export {
   readLines,
   type TextLine,
 } from "./lines.ts";
+export type { Link, LinkEvents } from "./links/link.ts";
+export { type MqttLinkOptions, openMqttLink } from "./links/mqtt.ts";
+export { openSerialLink, type SerialLinkOptions } from "./links/serial.ts";
+export { openStreamLink } from "./links/stream.ts";
+export { openUdpLink, type UdpLinkOptions } from "./links/udp.ts";
+export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./live-decoder.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
 export { type ArrivedPacket, PacketOrder, type PacketOrderCounters, type PacketOrderOptions } from "./packet-order.ts";
 export type { DecodedEvent } from "./records.ts";

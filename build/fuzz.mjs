@@ -25,6 +25,6 @@ try {
     `held in ${Math.round((performance.now() - startMs) / 1000)} s, at most ${Math.round(mostMb)} MB of memory`,
   );
 } catch (error) {
-  console.error(error);
+  console.error(error.message, error.stack);
   process.exitCode = 1;
 }

@@ -170,6 +170,7 @@ class Episode {
         rotateBytes: 4000,
         reorderPackets: WINDOW,
       });
+      collector.text("good", "is known before any flood", 0);
       let expected = 0;
       for (const [index, packet] of this.#captured.entries()) {
         const isGood =

@@ -2,7 +2,9 @@
  * The host library, `xs-telemetry/host`: all that the command line does, as functions. Nothing here writes to the
  * terminal or ends the process; what is wrong in data comes as a value, what cannot go on as a TelemetryError.
  */
-export { type BootFolder, CaptureWriter, type CaptureWriterOptions, listBoots } from "./capture.ts";
+export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "./capture.ts";
+export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture-folder.ts";
+export { Collector, type CollectorCounters, type CollectorOptions } from "./collector.ts";
 export { type CtfMetadataOptions, ctfMetadata } from "./ctf-metadata.ts";
 export {
   type DecodeItem,
@@ -13,8 +15,10 @@ export {
   type PacketPlace,
   StreamDecoder,
 } from "./decode.ts";
+export { type Deframed, Deframer } from "./deframer.ts";
 export { type Problem, TelemetryError } from "./errors.ts";
 export { type Extracted, extract } from "./extract.ts";
+export { extractFrames } from "./extract-frames.ts";
 export { type FlashImage, readFlashImage } from "./flash-image.ts";
 export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
 export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
@@ -34,7 +38,14 @@ export {
   readLines,
   type TextLine,
 } from "./lines.ts";
+export type { Link, LinkEvents } from "./links/link.ts";
+export { type MqttLinkOptions, openMqttLink } from "./links/mqtt.ts";
+export { openSerialLink, type SerialLinkOptions } from "./links/serial.ts";
+export { openStreamLink } from "./links/stream.ts";
+export { openUdpLink, type UdpLinkOptions } from "./links/udp.ts";
+export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./live-decoder.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
+export { type ArrivedPacket, PacketOrder, type PacketOrderCounters, type PacketOrderOptions } from "./packet-order.ts";
 export type { DecodedEvent } from "./records.ts";
 export { type Bump, type Change, type ChangeKind, diffRegistries, leastBump } from "./registry/diff.ts";
 export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
@@ -60,3 +71,4 @@ export {
   type ValidateOptions,
   Validator,
 } from "./validate.ts";
+export { type Anchor, parseAnchors, WallClock, type WallTime } from "./wall-clock.ts";

@@ -4,7 +4,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
-import { bundleDevice } from "./device.mjs";
+import { bundleDevice, DEVICE_MODULES, NATIVE_MODULES } from "./device.mjs";
 
 // Nothing of an earlier build is shipped.
 for (const folder of ["moddable", "default", "types", "host"])
@@ -13,8 +13,12 @@ for (const folder of ["moddable", "default", "types", "host"])
 await bundleDevice(["moddable"], "dist/moddable/xs-telemetry.js");
 await bundleDevice(["native", "moddable"], "dist/moddable/native/xs-telemetry.js");
 await bundleDevice([], "dist/default/xs-telemetry.js");
-await bundleDevice(["moddable"], "dist/moddable/recorder.js", "src/recorder.ts");
-await bundleDevice([], "dist/default/recorder.js", "src/recorder.ts");
+for (const [name, input] of Object.entries(DEVICE_MODULES)) {
+  await bundleDevice(["moddable"], `dist/moddable/${name}.js`, input);
+  await bundleDevice([], `dist/default/${name}.js`, input);
+}
+for (const name of NATIVE_MODULES)
+  await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
 
 await build({
   entryPoints: ["host/index.ts", "host/cli.ts"],

@@ -7,6 +7,17 @@ import { minify } from "terser";
 
 const { imports } = JSON.parse(readFileSync("package.json", "utf8"));
 
+/** What is shipped for the device beside the library itself: xs-telemetry/NAME, and where it is written. */
+export const DEVICE_MODULES = {
+  recorder: "src/recorder.ts",
+  drainer: "src/drainer.ts",
+  serial: "src/sinks/serial.ts",
+  udp: "src/sinks/udp.ts",
+  mqtt: "src/sinks/mqtt.ts",
+};
+/** Those of them with a part in C. */
+export const NATIVE_MODULES = ["serial"];
+
 // On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
 // they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds.
 const FOLD = {
@@ -51,7 +62,7 @@ export async function bundleDevice(conditions, file, input = "src/index.ts") {
   const bundle = await rollup({
     input,
     plugins: [platform, typescript, fold],
-    external: ["time", "text/encoder", /^node:/],
+    external: ["time", "timer", "text/encoder", /^node:/],
     treeshake: { moduleSideEffects: "no-external" },
     onwarn(warning) {
       throw new Error(`rollup: ${warning.message}`);

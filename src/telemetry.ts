@@ -2,6 +2,7 @@ import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
 import type { Connection, Counters, Emitter, EmitterSettings, Reader } from "./api.ts";
 import { type Clock, guardClock } from "./clock.ts";
+import { checkNames, checkNumber, refuse } from "./options.ts";
 import { SLOT_BYTES } from "./packet-layout.ts";
 
 /** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
@@ -68,10 +69,7 @@ export class Telemetry {
 
 /** Throws as Telemetry's constructor does. */
 export function checkOptions(options: TelemetryOptions): EmitterSettings {
-  if (options === null || typeof options !== "object") refuse("options", "an object", options);
-  Object.keys(options).forEach((name) => {
-    if (!OPTIONS.includes(name)) throw new TypeError(`unknown option "${name}": known are ${OPTIONS.join(", ")}`);
-  });
+  checkNames(options, OPTIONS);
   const capacityBytes = options.capacityBytes;
   checkNumber("capacityBytes", capacityBytes, MIN_CAPACITY_BYTES, MAX_CAPACITY_BYTES);
   const { policy = "overwrite", bootId = randomBootId(), messageTypes = DEFAULT_MESSAGE_TYPES, clock } = options;
@@ -96,18 +94,4 @@ function firstReading(clock: Clock): number {
   const first = clock.now();
   if (!Number.isFinite(first)) refuse("clock.now()", "a finite number", first);
   return first;
-}
-
-function checkNumber(name: string, value: number, least: number, most: number): void {
-  if (typeof value !== "number") refuse(name, "a number", value);
-  if (!Number.isInteger(value) || value < least || value > most)
-    throw new RangeError(`${name} must be an integer from ${least} to ${most}, is ${value}`);
-}
-
-/** The value is shown short, by what never throws. */
-function refuse(what: string, allowed: string, value: unknown): never {
-  let shown = Array.isArray(value) ? "an array" : typeof value;
-  if (typeof value === "string") shown = `"${value.slice(0, 40)}"`;
-  else if (value === null || (typeof value !== "object" && typeof value !== "function")) shown = String(value);
-  throw new TypeError(`${what} must be ${allowed}, is ${shown}`);
 }

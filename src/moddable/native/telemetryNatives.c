@@ -486,6 +486,12 @@ void xs_telemetry_reader_close(xsMachine* the)
 	protect(emitter);
 }
 
+/** The next packets tell all tokens again. */
+void xs_telemetry_reader_repeat_tokens(xsMachine* the)
+{
+	readerOf(the)->reader.tokensSent = 0;
+}
+
 void xs_telemetry_reader_count(xsMachine* the)
 {
 	Reader* reader = readerOf(the);

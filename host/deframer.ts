@@ -129,7 +129,8 @@ export class Deframer {
       const [code, second] = this.#body;
       const bytes = this.#bodyBytes;
       const begun = bytes > 1 ? second === MAGIC[0] : bytes === 1 && !isLineSpace(code!);
-      if (begun) this.#damage(`it ends after ${bytes} bytes`);
+      // Behind a bad frame it is a rest of that.
+      if (begun && !this.#lines.isSuspect) this.#damage(`it ends after ${bytes} bytes`);
       else this.#headAsText();
     }
     if (this.#state === "text") {

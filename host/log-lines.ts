@@ -42,11 +42,16 @@ export class LogLines {
     return this.#length > 0 ? this.#line[this.#length - 1]! : -1;
   }
 
+  get isSuspect(): boolean {
+    return this.#belief === "suspect";
+  }
+
   /** Says what the bytes from here on are. What the bytes since the last call turned out not to be text is dropped. */
   believe(belief: Belief): void {
     if (this.#belief !== "text") {
       const part = this.#line.subarray(this.#doubtFrom, this.#length);
-      const good = isClean(part) && (this.#belief === "suspect" || (this.#kept && this.#doubtFrom === 0));
+      const isLong = part.length >= LEAST_TEXT_BYTES;
+      const good = isLong && isClean(part) && (this.#belief === "suspect" || (this.#kept && this.#doubtFrom === 0));
       if (!good) this.#length = this.#doubtFrom;
     }
     this.#belief = belief;

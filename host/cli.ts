@@ -7,6 +7,7 @@ import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addSimulate } from "./commands/simulate.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 
@@ -19,6 +20,7 @@ Examples:
   $ xs-telemetry extract serial.log > trace.jsonl
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl
+  $ xs-telemetry simulate --udp 127.0.0.1:5514 --devices 20
   $ xs-telemetry registry check my.yaml
   $ xs-telemetry help validate`;
 
@@ -33,6 +35,7 @@ function createProgram(context: Context): Command {
   addExtract(program, context);
   addValidate(program, context);
   addMigrate(program, context);
+  addSimulate(program, context);
   addRegistry(program, context);
   return program;
 }

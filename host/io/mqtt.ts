@@ -42,7 +42,8 @@ export interface MQTTClientOptions {
 
 export interface MQTTWriteOptions {
   readonly topic: string;
-  readonly QoS?: 0 | 1 | 2;
+  /** 0, 1 or 2; default 0. */
+  readonly QoS?: number;
   readonly retain?: boolean;
   readonly duplicate?: boolean;
   readonly id?: number;
@@ -152,7 +153,8 @@ export class MQTTClient {
   #publish({ options, parts }: Unfinished, heldBytes: number): void {
     const { topic, QoS = 0, retain = false, duplicate = false } = options;
     const id = options.id ?? ++this.#lastId;
-    this.#client.publish(topic, Buffer.concat(parts), { qos: QoS, retain, dup: duplicate }, (error) => {
+    const settings = { qos: QoS as 0 | 1 | 2, retain, dup: duplicate };
+    this.#client.publish(topic, Buffer.concat(parts), settings, (error) => {
       if (this.#isClosed) return;
       if (error) this.#fail(error);
       else if (QoS > 0) this.#control({ operation: MQTTClient.PUBACK, id });

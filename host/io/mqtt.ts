@@ -75,6 +75,8 @@ export class MQTTClient {
   readonly #client: MqttClient;
   readonly #options: MQTTClientOptions;
   #free: number;
+  /** Bytes that have left, and are free with the next onWritable. */
+  #left = 0;
   #isConnected = false;
   #isClosed = false;
   #isScheduled = false;
@@ -167,7 +169,7 @@ export class MQTTClient {
   }
 
   #release(bytes: number): void {
-    this.#free += bytes;
+    this.#left += bytes;
     this.#schedule();
   }
 
@@ -177,6 +179,8 @@ export class MQTTClient {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
+      this.#free += this.#left;
+      this.#left = 0;
       const count = this.#free - OVERHEAD_BYTES;
       if (!this.#isClosed && count > 0) this.#options.onWritable?.call(this, count);
     });

@@ -53,6 +53,7 @@ interface Boot {
   readonly drainer: Drainer;
   /** When its clock was 0, in the simulation's time. */
   readonly bootedMs: number;
+  drained: number;
   /** Events of the packet drained last. */
   lastEvents: number;
 }
@@ -135,15 +136,18 @@ export class Device {
     const reader = telemetry.reader();
     const source = {
       next: (buffer: Uint8Array) => {
-        const before = reader.counters().drained;
         const bytes = reader.next(buffer);
-        boot.lastEvents = reader.counters().drained - before;
+        if (bytes > 0) {
+          const { drained } = reader.counters();
+          boot.lastEvents = drained - boot.drained;
+          boot.drained = drained;
+        }
         return bytes;
       },
       repeatTokens: () => reader.repeatTokens(),
     };
     const drainer = new Drainer({ source, open, packetBytes, everyMs, packetsPerSlice });
-    const boot: Boot = { bootId, telemetry, reader, drainer, bootedMs: nowMs, lastEvents: 0 };
+    const boot: Boot = { bootId, telemetry, reader, drainer, bootedMs: nowMs, drained: 0, lastEvents: 0 };
     return boot;
   }
 

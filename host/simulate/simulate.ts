@@ -53,8 +53,9 @@ export interface Simulation {
 
 /** Between two looks at what is due. */
 const STEP_MS = 10;
-/** So many devices are switched on in a step: a broker takes only so many connections at once. */
-const STARTS_PER_STEP = 10;
+/** So many devices are switched on in a ms, and in a step: a broker takes only so many connections at once. */
+const STARTS_PER_MS = 1;
+const STARTS_PER_STEP = 100;
 
 /**
  * Plays devices until their events or the time are over; then waits until what they hold has left, and switches them off. Returns what
@@ -85,16 +86,20 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
   try {
     await everyStep(() => {
       const nowMs = performance.now();
-      for (let started = 0; started < STARTS_PER_STEP && startsMs.length < count; started++) startsMs.push(nowMs);
+      const due = Math.min(count, startsMs.length + STARTS_PER_STEP, 1 + (nowMs - fromMs) * STARTS_PER_MS);
+      while (startsMs.length < due) startsMs.push(nowMs);
       let isOver = startsMs.length === count;
+      let made = 0;
       for (let index = 0; index < startsMs.length; index++) {
         const device = devices[index]!;
         const elapsedMs = nowMs - startsMs[index]!;
-        if (device.events >= mostEvents || elapsedMs >= durationMs) continue;
-        device.advance(elapsedMs, mostEvents);
-        if (device.events < mostEvents) isOver = false;
+        if (device.events < mostEvents && elapsedMs < durationMs) {
+          device.advance(elapsedMs, mostEvents);
+          if (device.events < mostEvents) isOver = false;
+        }
+        made += device.events;
       }
-      onProgress?.(eventsOf(devices));
+      onProgress?.(made);
       return isOver || signal?.aborted === true;
     });
     const endMs = performance.now() + lingerMs;
@@ -131,12 +136,6 @@ function everyStep(step: () => boolean): Promise<void> {
       clearInterval(timer);
     }, STEP_MS);
   });
-}
-
-function eventsOf(devices: readonly Device[]): number {
-  let sum = 0;
-  for (const { events } of devices) sum += events;
-  return sum;
 }
 
 function sumOf<Name extends string>(

@@ -33,11 +33,22 @@ const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p"
   stdio: "inherit",
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+// The declarations stand beside no .ts file where they are installed; those that no exported one needs are not shipped.
+const needed = new Set();
+function finishDeclarations(path) {
+  if (needed.has(path)) return;
+  needed.add(path);
+  const text = readFileSync(path, "utf8").replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"');
+  writeFileSync(path, text);
+  for (const [, specifier] of text.matchAll(/(?:from |import\()"(\.[^"]*)\.js"/g))
+    finishDeclarations(join(path, "..", `${specifier}.d.ts`));
+}
+const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
+for (const { types } of Object.values(exports)) if (types) finishDeclarations(join(types));
 for (const file of readdirSync("dist/types", { recursive: true })) {
   const path = join("dist/types", file);
-  if (!path.endsWith(".d.ts")) continue;
-  // The declarations stand beside no .ts file where they are installed.
-  writeFileSync(path, readFileSync(path, "utf8").replace(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
+  if (path.endsWith(".d.ts") && !needed.has(path)) rmSync(path);
 }
 
 for (const file of ["dist/moddable/xs-telemetry.js", "dist/default/xs-telemetry.js", "dist/host/cli.js"])

@@ -1,11 +1,8 @@
 // The device library as one flat ES module for each platform: rollup joins, esbuild takes the types off, terser folds constants.
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { transform } from "esbuild";
 import { rollup } from "rollup";
 import { minify } from "terser";
-
-const { imports } = JSON.parse(readFileSync("package.json", "utf8"));
+import { platformFiles } from "./platforms.mjs";
 
 /** What is shipped for the device beside the library itself: xs-telemetry/NAME, and where it is written. */
 export const DEVICE_MODULES = {
@@ -38,10 +35,10 @@ const FOLD = {
 
 /** Bundles `input` (default: the library) for package conditions: "moddable", or "native" and "moddable", or none. */
 export async function bundleDevice(conditions, file, input = "src/index.ts") {
-  const fileOf = (choices) => choices[conditions.find((condition) => condition in choices) ?? "default"];
+  const files = platformFiles(conditions);
   const platform = {
     name: "platform",
-    resolveId: (id) => (id in imports ? resolve(fileOf(imports[id])) : null),
+    resolveId: (id) => files[id] ?? null,
   };
   const typescript = {
     name: "typescript",

@@ -17,6 +17,9 @@ interface NativesBuild {
 // Outside the bundle: these find files beside themselves.
 const outside = (path: string) => import(`${process.cwd()}/${path}`);
 const nativesBuild = (): Promise<NativesBuild> => outside("build/natives.mjs");
+const { platformFiles } = (await outside("build/platforms.mjs")) as {
+  platformFiles(conditions: readonly string[]): Record<string, string>;
+};
 
 /** What is shipped for the device: specifiers, and their files in TypeScript. */
 const SHIPPED: Record<string, string> = shippedModules();
@@ -42,7 +45,7 @@ export async function bundleForXs(
     bundle: true,
     format: "esm",
     target: "es2022",
-    conditions: variant === "native" ? ["native", "moddable"] : ["moddable"],
+    alias: platformFiles(variant === "native" ? ["native", "moddable"] : ["moddable"]),
     external: [...Object.keys(SHIPPED), "time", "timer", "text/encoder"],
     logLevel: "warning",
   });

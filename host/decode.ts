@@ -2,7 +2,7 @@ import { existsSync, type Stats, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../src/packet-layout.ts";
-import { type BootFolder, listBoots, STREAM_FILE, TOKENS_FILE } from "./capture.ts";
+import { type BootFolder, listBoots, STREAM_FILE, TOKENS_FILE } from "./capture-folder.ts";
 import { type Problem, TelemetryError } from "./errors.ts";
 import { ioError } from "./io-error.ts";
 import { CHUNK_BYTES, PacketScanner, Session } from "./packet-scanner.ts";

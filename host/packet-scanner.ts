@@ -5,7 +5,7 @@ import {
   STREAM_DATA,
   STREAM_TOKENS,
 } from "../src/packet-layout.ts";
-import type { BootFolder } from "./capture.ts";
+import type { BootFolder } from "./capture-folder.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./decode.ts";
 import { DecodeItems } from "./decode-items.ts";
 import type { Problem } from "./errors.ts";
@@ -295,7 +295,7 @@ export class PacketScanner {
     const { records, tally, sums, items } = this.#session;
     const { packetNumber: packet } = header;
     const at = this.#start;
-    if (packet === 0) return undefined; // the empty packet of a capture folder
+    if (header.contentBytes === PACKET_HEADER_BYTES) return undefined; // the empty packet of a capture folder
     const checked = records.check(this.#buffer, this.#view, at, available, header);
     const cut = this.#cut(header, available);
     const damage = cut && (checked.damage?.code ?? "E_LENGTH") === "E_LENGTH" ? cut : checked.damage;

@@ -1,0 +1,97 @@
+// A network for specs: datagrams go through it to a port, and some are lost, doubled or overtaken, as a seed says.
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import type { Random } from "../../host/simulate/random.ts";
+import { type SeenPacket, seen } from "./accounts.ts";
+
+export interface LossyUdpOptions {
+  readonly random: Random;
+  /** Where the datagrams go. */
+  readonly port: number;
+  /** Shares of all datagrams. */
+  readonly lost: number;
+  readonly doubled: number;
+  /** Held back until one to three further ones of the sender have passed. */
+  readonly late: number;
+}
+
+export interface LossyUdp {
+  /** Where devices send to. */
+  readonly port: number;
+  /** By boot id. */
+  readonly boots: ReadonlyMap<number, { passed: SeenPacket[]; dropped: SeenPacket[] }>;
+  readonly counts: { readonly lost: number; readonly doubled: number; readonly late: number };
+  /** Lets go what is held back, and ends. */
+  close(): Promise<void>;
+}
+
+interface Sender {
+  /** A socket for each sender: its port tells the devices apart. */
+  readonly socket: Socket;
+  held: Buffer | undefined;
+  heldFor: number;
+}
+
+export async function openLossyUdp({ random, port, lost, doubled, late }: LossyUdpOptions): Promise<LossyUdp> {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const senders = new Map<number, Sender>();
+  const boots = new Map<number, { passed: SeenPacket[]; dropped: SeenPacket[] }>();
+  const counts = { lost: 0, doubled: 0, late: 0 };
+  let unsent = 0;
+  let idle = () => {};
+
+  const pass = (sender: Sender, bytes: Buffer) => {
+    unsent++;
+    sender.socket.send(bytes, port, "127.0.0.1", () => {
+      if (--unsent === 0) idle();
+    });
+  };
+  const letGo = (sender: Sender) => {
+    if (sender.held) pass(sender, sender.held);
+    sender.held = undefined;
+  };
+  socket.on("message", (bytes, from) => {
+    let sender = senders.get(from.port);
+    if (sender === undefined) {
+      sender = { socket: createSocket("udp4"), held: undefined, heldFor: 0 };
+      senders.set(from.port, sender);
+    }
+    const isLost = random.chance(lost);
+    const packet = seen(bytes);
+    if (packet) {
+      const { bootId } = packet.header;
+      const boot = boots.get(bootId) ?? { passed: [], dropped: [] };
+      boots.set(bootId, boot);
+      (isLost ? boot.dropped : boot.passed).push(packet);
+    }
+    if (isLost) counts.lost++;
+    else if (sender.held === undefined && random.chance(late)) {
+      counts.late++;
+      sender.held = bytes;
+      sender.heldFor = 1 + random.below(3);
+      return;
+    } else pass(sender, bytes);
+    if (!isLost && random.chance(doubled)) {
+      counts.doubled++;
+      pass(sender, bytes);
+    }
+    if (sender.held !== undefined && --sender.heldFor === 0) letGo(sender);
+  });
+
+  return {
+    port: socket.address().port,
+    boots,
+    counts,
+    async close() {
+      socket.close();
+      for (const sender of senders.values()) letGo(sender);
+      if (unsent > 0)
+        await new Promise<void>((resolve) => {
+          idle = resolve;
+        });
+      for (const sender of senders.values()) sender.socket.close();
+    },
+  };
+}

@@ -8,6 +8,7 @@ import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
 import { addSimulate } from "./commands/simulate.ts";
+import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 
@@ -35,6 +36,7 @@ function createProgram(context: Context): Command {
   addExtract(program, context);
   addValidate(program, context);
   addMigrate(program, context);
+  addTail(program, context);
   addSimulate(program, context);
   addRegistry(program, context);
   return program;

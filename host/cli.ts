@@ -2,6 +2,7 @@
 /** The command line: `xs-telemetry <command>`. Exit code 0 good, 1 the data is bad, 2 usage or I/O. */
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { addCapture } from "./commands/capture.ts";
 import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
@@ -21,13 +22,15 @@ Examples:
   $ xs-telemetry extract serial.log > trace.jsonl
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl
-  $ xs-telemetry simulate --udp 127.0.0.1:5514 --devices 20
+  $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
+  $ xs-telemetry tail --udp 5140
+  $ xs-telemetry simulate --udp 127.0.0.1:5140 --devices 20
   $ xs-telemetry registry check my.yaml
   $ xs-telemetry help validate`;
 
 function createProgram(context: Context): Command {
   const program = new Command("xs-telemetry")
-    .description("Telemetry of Moddable XS devices: decode captures, extract from logs, validate, migrate.")
+    .description("Telemetry of Moddable XS devices: capture, decode, extract from logs, validate, migrate.")
     .version(packageJson.version)
     .exitOverride()
     .showHelpAfterError("(--help shows the options, with examples)")
@@ -36,6 +39,7 @@ function createProgram(context: Context): Command {
   addExtract(program, context);
   addValidate(program, context);
   addMigrate(program, context);
+  addCapture(program, context);
   addTail(program, context);
   addSimulate(program, context);
   addRegistry(program, context);

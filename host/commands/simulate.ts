@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { TelemetryError } from "../errors.ts";
 import { counted } from "../report.ts";
 import type { Destination } from "../simulate/links.ts";
 import type { Simulation } from "../simulate/simulate.ts";
 import type { Context } from "./context.ts";
+import { integerFrom, usage } from "./source.ts";
 
 const HELP = `
 The devices are the real emitter, drainer and sinks, called by traffic of WebSocket clients: connections, bursts of messages,
@@ -13,10 +13,10 @@ It ends after --events or --duration, or with Ctrl-C; what the rings still hold 
 
 Examples:
   $ xs-telemetry simulate --stdout --events 1000 | xs-telemetry capture --stdin -o capture/
-  $ xs-telemetry simulate --udp 127.0.0.1:5514 --devices 20 --duration 60
+  $ xs-telemetry simulate --udp 127.0.0.1:5140 --devices 20 --duration 60
   $ xs-telemetry simulate --mqtt mqtt://127.0.0.1 --devices 1000 --rate 2
   $ xs-telemetry simulate --serial /dev/ttyUSB0 --baud 115200 --rate 100 --capacity 4096 --policy discard
-  $ xs-telemetry simulate --udp 127.0.0.1:5514 --seed 7 --events 500 --format json`;
+  $ xs-telemetry simulate --udp 127.0.0.1:5140 --seed 7 --events 500 --format json`;
 
 interface Options {
   readonly serial?: string;
@@ -50,7 +50,7 @@ interface HostPort {
 const MOST_DEVICES = 100_000;
 
 export function addSimulate(program: Command, context: Context): void {
-  const events = integer(1, Number.MAX_SAFE_INTEGER);
+  const events = integerFrom(1, Number.MAX_SAFE_INTEGER);
   program
     .command("simulate")
     .summary("devices without a board: played, over any link")
@@ -61,24 +61,26 @@ export function addSimulate(program: Command, context: Context): void {
     .option("--mqtt <url>", "a broker, mqtt:// or mqtts://, with user:password@ if need be")
     .option("--stdout", "standard output, frames as on a serial line; one device")
     .optionsGroup("Of the link:")
-    .option("--baud <n>", "bits a second of --serial", integer(300, 20_000_000), 115_200)
+    .option("--baud <n>", "bits a second of --serial", integerFrom(300, 20_000_000), 115_200)
     .option("--topic <name>", 'of --mqtt: what stands before "/<device>" (default: xs-telemetry)')
-    .addOption(option("--qos <n>", "of --mqtt: 1 sends again what the broker has not acknowledged", 0, integer(0, 1)))
+    .addOption(
+      option("--qos <n>", "of --mqtt: 1 sends again what the broker has not acknowledged", 0, integerFrom(0, 1)),
+    )
     .option("--ca <file>", "of --mqtt: certificate (PEM) of who signed the broker's")
     .optionsGroup("Devices and what happens on them:")
-    .option("--devices <n>", `how many, 1 to ${MOST_DEVICES}`, integer(1, MOST_DEVICES), 1)
+    .option("--devices <n>", `how many, 1 to ${MOST_DEVICES}`, integerFrom(1, MOST_DEVICES), 1)
     .option("--name <prefix>", "what their names begin with", "sim")
-    .option("--seed <n>", "for the same devices and calls again (default: a random one)", integer(0, 2 ** 32 - 1))
+    .option("--seed <n>", "for the same devices and calls again (default: a random one)", integerFrom(0, 2 ** 32 - 1))
     .option("--events <n>", "so many events a device", events)
     .option("--duration <seconds>", "so long", positive)
     .option("--rate <n>", 'events a second and device in the mean; "max": as fast as they leave', rate, 20)
-    .option("--reboot-every <events>", "from boot to reboot in the mean; 0: never", integer(0, 2 ** 32), 2000)
+    .option("--reboot-every <events>", "from boot to reboot in the mean; 0: never", integerFrom(0, 2 ** 32), 2000)
     .optionsGroup("What the firmware sets:")
-    .option("--capacity <bytes>", "of the ring", integer(256, 268_435_456), 16_384)
+    .option("--capacity <bytes>", "of the ring", integerFrom(256, 268_435_456), 16_384)
     .addOption(new Option("--policy <policy>", "of a full ring").choices(["overwrite", "discard"]).default("overwrite"))
-    .option("--packet <bytes>", "of the longest packet", integer(256, 65_507), 1400)
-    .option("--every <ms>", "from one slice of packets to the next", integer(1, 60_000), 100)
-    .option("--slice <packets>", "most packets in a slice", integer(1, 1000), 4)
+    .option("--packet <bytes>", "of the longest packet", integerFrom(256, 65_507), 1400)
+    .option("--every <ms>", "from one slice of packets to the next", integerFrom(1, 60_000), 100)
+    .option("--slice <packets>", "most packets in a slice", integerFrom(1, 1000), 4)
     .optionsGroup("Output:")
     .addOption(
       new Option("--format <format>", "json: what became of each event, as one JSON object, on standard output")
@@ -171,26 +173,14 @@ function saySummary({ seed, seconds, events, link, devices }: Simulation, contex
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
 }
 
-function usage(message: string): TelemetryError {
-  return new TelemetryError("E_USAGE", message, 2);
-}
-
 function option(flags: string, description: string, value: number, parse: (text: string) => number): Option {
   return new Option(flags, description).default(value).argParser(parse);
-}
-
-function integer(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`It must be an integer from ${least} to ${most}.`);
-  };
 }
 
 function positive(text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("It must be a number above 0.");
+  throw new InvalidArgumentError("Expected a number above 0.");
 }
 
 function rate(text: string): number | "max" {
@@ -200,5 +190,5 @@ function rate(text: string): number | "max" {
 function hostPort(text: string): HostPort {
   const [, host, port] = /^(?:\[?([^[\]]+)\]?:)?(\d{1,5})$/.exec(text) ?? [];
   if (Number(port) >= 1 && Number(port) <= 65_535) return { host: host ?? "127.0.0.1", port: Number(port) };
-  throw new InvalidArgumentError("It must be HOST:PORT, or a port of this machine.");
+  throw new InvalidArgumentError("Expected HOST:PORT, or a port of this machine.");
 }

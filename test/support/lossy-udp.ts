@@ -18,7 +18,9 @@ export interface LossyUdpOptions {
 export interface LossyUdp {
   /** Where devices send to. */
   readonly port: number;
-  /** By boot id. */
+  /** So many have come. */
+  datagrams(): number;
+  /** Of records, by boot id. */
   readonly boots: ReadonlyMap<number, { passed: SeenPacket[]; dropped: SeenPacket[] }>;
   readonly counts: { readonly lost: number; readonly doubled: number; readonly late: number };
   /** Lets go what is held back, and ends. */
@@ -39,6 +41,7 @@ export async function openLossyUdp({ random, port, lost, doubled, late }: LossyU
   const senders = new Map<number, Sender>();
   const boots = new Map<number, { passed: SeenPacket[]; dropped: SeenPacket[] }>();
   const counts = { lost: 0, doubled: 0, late: 0 };
+  let datagrams = 0;
   let unsent = 0;
   let idle = () => {};
 
@@ -53,6 +56,7 @@ export async function openLossyUdp({ random, port, lost, doubled, late }: LossyU
     sender.held = undefined;
   };
   socket.on("message", (bytes, from) => {
+    datagrams++;
     let sender = senders.get(from.port);
     if (sender === undefined) {
       sender = { socket: createSocket("udp4"), held: undefined, heldFor: 0 };
@@ -82,6 +86,7 @@ export async function openLossyUdp({ random, port, lost, doubled, late }: LossyU
 
   return {
     port: socket.address().port,
+    datagrams: () => datagrams,
     boots,
     counts,
     async close() {

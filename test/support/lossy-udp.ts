@@ -27,11 +27,15 @@ export interface LossyUdp {
   close(): Promise<void>;
 }
 
+/** A device that reboots sends nothing for a while; what is held back longer than capture waits for would be lost. */
+const MOST_HELD_MS = 300;
+
 interface Sender {
   /** A socket for each sender: its port tells the devices apart. */
   readonly socket: Socket;
   held: Buffer | undefined;
   heldFor: number;
+  timer: NodeJS.Timeout | undefined;
 }
 
 export async function openLossyUdp({ random, port, lost, doubled, late }: LossyUdpOptions): Promise<LossyUdp> {
@@ -52,6 +56,7 @@ export async function openLossyUdp({ random, port, lost, doubled, late }: LossyU
     });
   };
   const letGo = (sender: Sender) => {
+    clearTimeout(sender.timer);
     if (sender.held) pass(sender, sender.held);
     sender.held = undefined;
   };
@@ -59,7 +64,7 @@ export async function openLossyUdp({ random, port, lost, doubled, late }: LossyU
     datagrams++;
     let sender = senders.get(from.port);
     if (sender === undefined) {
-      sender = { socket: createSocket("udp4"), held: undefined, heldFor: 0 };
+      sender = { socket: createSocket("udp4"), held: undefined, heldFor: 0, timer: undefined };
       senders.set(from.port, sender);
     }
     const isLost = random.chance(lost);
@@ -75,6 +80,7 @@ export async function openLossyUdp({ random, port, lost, doubled, late }: LossyU
       counts.late++;
       sender.held = bytes;
       sender.heldFor = 1 + random.below(3);
+      sender.timer = setTimeout(letGo, MOST_HELD_MS, sender);
       return;
     } else pass(sender, bytes);
     if (!isLost && random.chance(doubled)) {

@@ -61,6 +61,14 @@ export {
   type ReportFormat,
   type ReportOptions,
 } from "./report.ts";
+export type { BootCounters, LinkCounters } from "./simulate/device.ts";
+export {
+  type EventCounters,
+  type SimulatedDevice,
+  type SimulateOptions,
+  type Simulation,
+  simulate,
+} from "./simulate/simulate.ts";
 export {
   CHECKS,
   type Check,

@@ -4,7 +4,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
-import { bundleDevice } from "./device.mjs";
+import { bundleDevice, DEVICE_MODULES, NATIVE_MODULES } from "./device.mjs";
 
 // Nothing of an earlier build is shipped.
 for (const folder of ["moddable", "default", "types", "host"])
@@ -13,8 +13,12 @@ for (const folder of ["moddable", "default", "types", "host"])
 await bundleDevice(["moddable"], "dist/moddable/xs-telemetry.js");
 await bundleDevice(["native", "moddable"], "dist/moddable/native/xs-telemetry.js");
 await bundleDevice([], "dist/default/xs-telemetry.js");
-await bundleDevice(["moddable"], "dist/moddable/recorder.js", "src/recorder.ts");
-await bundleDevice([], "dist/default/recorder.js", "src/recorder.ts");
+for (const [name, input] of Object.entries(DEVICE_MODULES)) {
+  await bundleDevice(["moddable"], `dist/moddable/${name}.js`, input);
+  await bundleDevice([], `dist/default/${name}.js`, input);
+}
+for (const name of NATIVE_MODULES)
+  await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
 
 await build({
   entryPoints: ["host/index.ts", "host/cli.ts"],
@@ -28,11 +32,22 @@ const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p"
   stdio: "inherit",
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+// The declarations stand beside no .ts file where they are installed; those that no exported one needs are not shipped.
+const needed = new Set();
+function finishDeclarations(path) {
+  if (needed.has(path)) return;
+  needed.add(path);
+  const text = readFileSync(path, "utf8").replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"');
+  writeFileSync(path, text);
+  for (const [, specifier] of text.matchAll(/(?:from |import\()"(\.[^"]*)\.js"/g))
+    finishDeclarations(join(path, "..", `${specifier}.d.ts`));
+}
+const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
+for (const { types } of Object.values(exports)) if (types) finishDeclarations(join(types));
 for (const file of readdirSync("dist/types", { recursive: true })) {
   const path = join("dist/types", file);
-  if (!path.endsWith(".d.ts")) continue;
-  // The declarations stand beside no .ts file where they are installed.
-  writeFileSync(path, readFileSync(path, "utf8").replace(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
+  if (path.endsWith(".d.ts") && !needed.has(path)) rmSync(path);
 }
 
 for (const file of ["dist/moddable/xs-telemetry.js", "dist/default/xs-telemetry.js", "dist/host/cli.js"])

@@ -1,5 +1,6 @@
 // TypeScript of this repository as something Node runs; packages stay outside, xs-telemetry itself too.
 import { build } from "esbuild";
+import { platformFiles } from "./platforms.mjs";
 
 export const NODE = {
   bundle: true,
@@ -7,6 +8,7 @@ export const NODE = {
   platform: "node",
   target: "node20",
   packages: "external",
+  alias: platformFiles(),
   logLevel: "warning",
 };
 

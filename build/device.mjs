@@ -1,11 +1,20 @@
 // The device library as one flat ES module for each platform: rollup joins, esbuild takes the types off, terser folds constants.
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { transform } from "esbuild";
 import { rollup } from "rollup";
 import { minify } from "terser";
+import { platformFiles } from "./platforms.mjs";
 
-const { imports } = JSON.parse(readFileSync("package.json", "utf8"));
+/** What is shipped for the device beside the library itself: xs-telemetry/NAME, and where it is written. */
+export const DEVICE_MODULES = {
+  recorder: "src/recorder.ts",
+  drainer: "src/drainer.ts",
+  serial: "src/sinks/serial.ts",
+  udp: "src/sinks/udp.ts",
+  mqtt: "src/sinks/mqtt.ts",
+  flash: "src/flash/index.ts",
+};
+/** Those of them with a part in C. */
+export const NATIVE_MODULES = ["serial", "flash"];
 
 // On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
 // they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds.
@@ -27,10 +36,10 @@ const FOLD = {
 
 /** Bundles `input` (default: the library) for package conditions: "moddable", or "native" and "moddable", or none. */
 export async function bundleDevice(conditions, file, input = "src/index.ts") {
-  const fileOf = (choices) => choices[conditions.find((condition) => condition in choices) ?? "default"];
+  const files = platformFiles(conditions);
   const platform = {
     name: "platform",
-    resolveId: (id) => (id in imports ? resolve(fileOf(imports[id])) : null),
+    resolveId: (id) => files[id] ?? null,
   };
   const typescript = {
     name: "typescript",
@@ -51,7 +60,7 @@ export async function bundleDevice(conditions, file, input = "src/index.ts") {
   const bundle = await rollup({
     input,
     plugins: [platform, typescript, fold],
-    external: ["time", "text/encoder", /^node:/],
+    external: ["time", "timer", "text/encoder", /^node:/],
     treeshake: { moduleSideEffects: "no-external" },
     onwarn(warning) {
       throw new Error(`rollup: ${warning.message}`);

@@ -2,12 +2,16 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-const FOLDER = "src/moddable/native";
+const filesOf = (folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".c"))
+    .map((name) => join(folder, name));
 
-/** The C files, for xsHost() and rv32Machine(). */
-export const nativeFiles = readdirSync(FOLDER)
-  .filter((name) => name.endsWith(".c"))
-  .map((name) => join(FOLDER, name));
+/** The C files of the emitter, for xsHost() and rv32Machine(). */
+export const nativeFiles = filesOf("src/moddable/native");
+
+/** Those of frames, which the manifests of what writes frames name. */
+export const frameFiles = filesOf("src/moddable/frame");
 
 const CONSTRUCTOR =
   /constructor\(([^)]*)\) \{\s*super\(\);\s*native\("(\w+)"\)\.call\(\s*this((?:,\s*\w+)*)\s*\);\s*\}/g;

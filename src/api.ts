@@ -52,6 +52,11 @@ export interface Reader {
    * views of a buffer that it has not seen the last time, and for a packet of tokens a view and more for each name.
    */
   next(buffer: Uint8Array): number;
+  /**
+   * The next packets tell all tokens again: for a listener that joined late, or behind a link that was opened again. They go before
+   * the next records; while nothing waits, none are written. On a closed reader it does nothing. Never throws, allocates nothing.
+   */
+  repeatTokens(): void;
   /** The counters as this reader sees them; once it is closed, as it saw them last. Allocates the object. */
   counters(): Counters;
   /** Releases the reader: it holds nothing back any more, and next() returns 0. Closing twice does nothing. */

@@ -240,6 +240,10 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
         : dataPacket(into, (mostBytes - PACKET_HEADER_BYTES) >> 4);
     },
 
+    repeatTokens() {
+      tokensSent = 0;
+    },
+
     counters() {
       if (closed) return closed;
       ring.settle();

@@ -2,7 +2,7 @@
 
 /** What a sink tells whoever has opened it. Neither call throws; a sink that was closed makes none. */
 export interface SinkEvents {
-  /** After a refusal: write() is worth trying again. */
+  /** After a refusal: the packet is worth offering again. */
   onWritable(): void;
   /** The sink is broken: its owner closes it. */
   onError(error?: unknown): void;
@@ -14,8 +14,9 @@ export interface Sink {
   readonly maxPacketBytes: number;
   /**
    * Takes the packet that is the first `byteLength` bytes of `buffer`. True: it has the packet, and the buffer may be used for
-   * the next. False: not now, and nothing of it is taken; onWritable() follows. Throws if the sink is broken: its owner closes
-   * it. Allocates no more than the IO below makes unavoidable; each sink says how much that is.
+   * the next. False: not yet; the buffer stays as it is, onWritable() follows, and the same packet is offered again until it is
+   * taken. So a sink may be in the middle of it, and what breaks with the sink is sent again by the next one. Throws if the sink
+   * is broken: its owner closes it. Allocates no more than the IO below makes unavoidable; each sink says how much that is.
    */
   write(buffer: Uint8Array, byteLength: number): boolean;
   /** Gives up what it holds. Never throws; closing twice does nothing. */

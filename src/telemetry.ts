@@ -2,12 +2,14 @@ import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
 import type { Connection, Counters, Emitter, EmitterSettings, Reader } from "./api.ts";
 import { type Clock, guardClock } from "./clock.ts";
+import { checkNames, checkNumber, refuse } from "./options.ts";
 import { SLOT_BYTES } from "./packet-layout.ts";
+import { type IpPolicy, type PayloadPolicy, type Privacy, withPrivacy } from "./privacy.ts";
 
 /** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
 export type Policy = "overwrite" | "discard";
 
-export interface TelemetryOptions {
+export interface RingOptions {
   /** Bytes of the ring, 256 to 268,435,456; whole slots of 16 bytes are used. The one allocation of size. */
   readonly capacityBytes: number;
   /** Default "overwrite". */
@@ -20,7 +22,18 @@ export interface TelemetryOptions {
   readonly messageTypes?: number;
 }
 
-const OPTIONS: readonly string[] = Object.freeze(["capacityBytes", "policy", "clock", "bootId", "messageTypes"]);
+export interface TelemetryOptions extends RingOptions {
+  /** What of payloads reaches the ring, for each event that has them. Default "keep". */
+  readonly payloads?: { readonly "msg.recv"?: PayloadPolicy; readonly "msg.send"?: PayloadPolicy };
+  /** What of addresses reaches the ring. Default "keep". */
+  readonly ip?: IpPolicy;
+}
+
+const RING_OPTIONS: readonly string[] = Object.freeze(["capacityBytes", "policy", "clock", "bootId", "messageTypes"]);
+const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("payloads", "ip"));
+const PAYLOADS: readonly string[] = Object.freeze(["msg.recv", "msg.send"]);
+const PAYLOAD_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "length"]);
+const IP_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "truncate"]);
 const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
@@ -33,7 +46,8 @@ export class Telemetry {
   readonly #emitter: Emitter;
 
   constructor(options: TelemetryOptions) {
-    this.#emitter = createEmitter(checkOptions(options));
+    const settings = checkOptions(options, OPTIONS);
+    this.#emitter = withPrivacy(createEmitter(settings), checkPrivacy(options));
   }
 
   /**
@@ -67,11 +81,8 @@ export class Telemetry {
 }
 
 /** Throws as Telemetry's constructor does. */
-export function checkOptions(options: TelemetryOptions): EmitterSettings {
-  if (options === null || typeof options !== "object") refuse("options", "an object", options);
-  Object.keys(options).forEach((name) => {
-    if (!OPTIONS.includes(name)) throw new TypeError(`unknown option "${name}": known are ${OPTIONS.join(", ")}`);
-  });
+export function checkOptions(options: RingOptions, known: readonly string[] = RING_OPTIONS): EmitterSettings {
+  checkNames(options, known);
   const capacityBytes = options.capacityBytes;
   checkNumber("capacityBytes", capacityBytes, MIN_CAPACITY_BYTES, MAX_CAPACITY_BYTES);
   const { policy = "overwrite", bootId = randomBootId(), messageTypes = DEFAULT_MESSAGE_TYPES, clock } = options;
@@ -90,24 +101,25 @@ export function checkOptions(options: TelemetryOptions): EmitterSettings {
   };
 }
 
+/** What the options say now: an object that changes later changes nothing. Throws as Telemetry's constructor does. */
+function checkPrivacy({ payloads = {}, ip = "keep" }: TelemetryOptions): Privacy {
+  checkNames(payloads, PAYLOADS, "payloads");
+  const { "msg.recv": received = "keep", "msg.send": sent = "keep" } = payloads;
+  checkPayloadPolicy('payloads["msg.recv"]', received);
+  checkPayloadPolicy('payloads["msg.send"]', sent);
+  if (!IP_POLICIES.includes(ip)) refuse("ip", '"keep", "omit" or "truncate"', ip);
+  return { received, sent, ip };
+}
+
+function checkPayloadPolicy(name: string, policy: PayloadPolicy): void {
+  if (typeof policy !== "function" && !PAYLOAD_POLICIES.includes(policy))
+    refuse(name, '"keep", "omit", "length" or a function', policy);
+}
+
 function firstReading(clock: Clock): number {
   if (clock === null || typeof clock !== "object" || typeof clock.now !== "function")
     refuse("clock", "an object with a method now()", clock);
   const first = clock.now();
   if (!Number.isFinite(first)) refuse("clock.now()", "a finite number", first);
   return first;
-}
-
-function checkNumber(name: string, value: number, least: number, most: number): void {
-  if (typeof value !== "number") refuse(name, "a number", value);
-  if (!Number.isInteger(value) || value < least || value > most)
-    throw new RangeError(`${name} must be an integer from ${least} to ${most}, is ${value}`);
-}
-
-/** The value is shown short, by what never throws. */
-function refuse(what: string, allowed: string, value: unknown): never {
-  let shown = Array.isArray(value) ? "an array" : typeof value;
-  if (typeof value === "string") shown = `"${value.slice(0, 40)}"`;
-  else if (value === null || (typeof value !== "object" && typeof value !== "function")) shown = String(value);
-  throw new TypeError(`${what} must be ${allowed}, is ${shown}`);
 }

@@ -97,6 +97,10 @@ class NativeReader extends Native("xs_telemetry_reader_destructor") {
     return native("xs_telemetry_reader_next").call(this, buffer) as number;
   }
 
+  repeatTokens(): void {
+    native("xs_telemetry_reader_repeat_tokens").call(this);
+  }
+
   release(): void {
     native("xs_telemetry_reader_close").call(this);
   }

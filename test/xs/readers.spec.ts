@@ -94,6 +94,41 @@ describe("readers", () => {
     equal(at(0).length, 140, "data packets");
   });
 
+  it("tell all tokens again when asked, before the next records and not while nothing waits", () => {
+    const telemetry = setUp();
+    const reader = telemetry.reader();
+    const other = telemetry.reader();
+    const token = telemetry.messageType("a");
+    telemetry.messageType("b");
+    const connection = telemetry.connect(1);
+    const told = (from: Reader) => drain(from).map(({ stream, tokens }) => [stream, ...tokens.map(({ name }) => name)]);
+    deepEqual(told(reader), [[1, "a", "b"], [0]], "the first time");
+    reader.repeatTokens();
+    reader.repeatTokens();
+    deepEqual(told(reader), [], "while nothing waits");
+    connection.sent(token);
+    deepEqual(told(reader), [[1, "a", "b"], [0]], "again, once");
+    connection.sent(token);
+    deepEqual(told(reader), [[0]], "and not a third time");
+    deepEqual(told(other), [[1, "a", "b"], [0]], "another reader is not concerned");
+    deepEqual(ringCounters(reader.counters()), [3, 3, 0, 0, 0], "tokens are no events");
+    reader.close();
+    reader.repeatTokens();
+    equal(reader.next(new Uint8Array(256)), 0, "next() of a closed reader");
+  });
+
+  it("begin with the first token again when asked while they are being told", () => {
+    const telemetry = setUp();
+    const reader = telemetry.reader();
+    for (let count = 0; count < 10; count++) telemetry.messageType(`${count}`.padEnd(64, "x"));
+    telemetry.connect(1);
+    const buffer = new Uint8Array(256);
+    const first = () => readPacket(buffer.slice(0, reader.next(buffer))).tokens[0]!.token;
+    deepEqual([first(), first()], [1, 3], "two names a packet");
+    reader.repeatTokens();
+    deepEqual([first(), first()], [1, 3], "again from the first");
+  });
+
   it("spread many tokens over packets of the buffer's size", () => {
     const telemetry = setUp(4096);
     const reader = telemetry.reader();

@@ -438,6 +438,12 @@ void xs_telemetry_emitter_count(xsMachine* the)
 	count(the, emitter, emitter->readers);
 }
 
+/** The bytes that the string has as UTF-8. */
+void xs_telemetry_utf8_length(xsMachine* the)
+{
+	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryUtf8Length((const uint8_t*)xsmcToString(xsArg(0))));
+}
+
 /* READERS */
 
 /* Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */
@@ -484,6 +490,12 @@ void xs_telemetry_reader_close(xsMachine* the)
 	*link = reader->reader.next;
 	telemetryRingSettle(&emitter->ring);
 	protect(emitter);
+}
+
+/** The next packets tell all tokens again. */
+void xs_telemetry_reader_repeat_tokens(xsMachine* the)
+{
+	readerOf(the)->reader.tokensSent = 0;
 }
 
 void xs_telemetry_reader_count(xsMachine* the)

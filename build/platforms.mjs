@@ -1,0 +1,21 @@
+// What stands for the imports `#…` of device code on each platform. For the types, tsconfig.json and src/tsconfig.json say it again.
+// Not in package.json: what is published is bundled and has no such imports, nor the files they would name.
+import { resolve } from "node:path";
+
+const IMPORTS = {
+  "#emitter": { native: "src/moddable/emitter.ts", default: "src/emitter.ts" },
+  "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform.ts" },
+  "#timer": { moddable: "src/moddable/timer.ts", default: "host/timer.ts" },
+  "#frame": { native: "src/moddable/frame.ts", default: "src/frame.ts" },
+  "#utf8-length": {
+    native: "src/moddable/utf8-length-native.ts",
+    moddable: "src/moddable/utf8-length.ts",
+    default: "host/utf8-length.ts",
+  },
+};
+
+/** Files by import, for conditions "moddable", or "native" and "moddable", or none: Node. The first that is known decides. */
+export function platformFiles(conditions = []) {
+  const fileOf = (choices) => choices[conditions.find((condition) => condition in choices) ?? "default"];
+  return Object.fromEntries(Object.entries(IMPORTS).map(([name, choices]) => [name, resolve(fileOf(choices))]));
+}

@@ -1,0 +1,324 @@
+import { platformTimer } from "#timer";
+import { checkFunction, checkMethods, checkNames, checkNumber } from "./options.ts";
+import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "./packet-layout.ts";
+import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
+import type { DrainTimer } from "./timer.ts";
+
+export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
+export type { DrainTimer } from "./timer.ts";
+
+/** Where packets come from: a Reader, or a store of packets. */
+export interface PacketSource {
+  /** Writes the next packet into buffer. Returns its bytes, 0 if nothing waits. */
+  next(buffer: Uint8Array): number;
+  /** The next packets tell all tokens again, where there are any. */
+  repeatTokens?(): void;
+}
+
+export interface DrainerOptions {
+  readonly source: PacketSource;
+  /** Opens the sink; again after each failure. */
+  readonly open: OpenSink;
+  /** Time between two ticks, 1 to 60,000 ms. Default 100. The times below are counted in ticks, rounded up. */
+  readonly everyMs?: number;
+  /** Most packets moved in a slice, 1 to 1,000: by a tick, or when the sink says it is writable. Default 4. */
+  readonly packetsPerSlice?: number;
+  /** Bytes of the one packet buffer, 256 to 65,536. Default 1,400. Packets are no longer than the sink takes. */
+  readonly packetBytes?: number;
+  /** Time from a sink's failure to the next opening, 1 to 86,400,000 ms; twice that for each further one. Default 1,000. */
+  readonly retryMs?: number;
+  /** The doubling ends here, `retryMs` to 86,400,000 ms. Default 60,000, or `retryMs` if that is more. */
+  readonly mostRetryMs?: number;
+  /** A sink that has not taken a packet for so long is broken, 1 to 86,400,000 ms. Default 60,000: more than connecting takes. */
+  readonly stallMs?: number;
+  /** Tokens are told again after so long, 1 to 86,400,000 ms. Default 60,000. */
+  readonly tokensEveryMs?: number;
+  /** Default: the platform's. */
+  readonly timer?: DrainTimer;
+}
+
+/** What a drainer has done since it was made. A packet that is lost shows to the reader of the packets as a gap in their numbers. */
+export interface DrainerCounters {
+  /** Packets that a sink took, and their bytes. */
+  readonly packets: number;
+  readonly bytes: number;
+  /** 1 while a packet waits that the source has given and no sink has taken, else 0. */
+  readonly inHand: number;
+  /** Packets given up: longer than a sink takes that was opened later, or in hand at close(). */
+  readonly dropped: number;
+  /** write() said: not now. */
+  readonly refusals: number;
+  /** Sinks opened. */
+  readonly opens: number;
+  /** Sinks that could not be opened, or broke: by a throw, by onError(), or because they stalled. */
+  readonly failures: number;
+  /** Those of the failures that were stalls. */
+  readonly stalls: number;
+  /** Sinks whose close() threw. */
+  readonly closeFailures: number;
+  /** Calls of the source that threw, or gave no number of bytes. */
+  readonly sourceFailures: number;
+}
+
+const OPTIONS: readonly string[] = Object.freeze([
+  "source",
+  "open",
+  "everyMs",
+  "packetsPerSlice",
+  "packetBytes",
+  "retryMs",
+  "mostRetryMs",
+  "stallMs",
+  "tokensEveryMs",
+  "timer",
+]);
+const SOURCE_METHODS: readonly string[] = Object.freeze(["next"]);
+const TIMER_METHODS: readonly string[] = Object.freeze(["repeat", "clear"]);
+const MAX_EVERY_MS = 60_000;
+const MAX_MS = 86_400_000;
+const MAX_PACKETS_PER_SLICE = 1_000;
+
+/**
+ * Moves packets from a source to a sink, a slice at a time: with each tick of a timer, and when a sink that had refused says that it
+ * is writable. It holds one packet in hand until a sink takes it, so what a sink refuses, or breaks over, is offered again; whoever
+ * reads the packets drops what comes twice by its number.
+ *
+ * The constructor throws TypeError or RangeError naming the option, its value and what is allowed, and allocates the packet buffer;
+ * the sink is opened by the first tick. From then on nothing throws, whatever source, sink and timer do. On XS a tick that moves
+ * nothing allocates nothing, nor does moving a packet beyond what source and sink do; opening a sink allocates.
+ */
+export class Drainer {
+  readonly #source: PacketSource;
+  readonly #openSink: OpenSink;
+  readonly #timer: DrainTimer;
+  readonly #handle: unknown;
+  readonly #packetsPerSlice: number;
+  // In ticks.
+  readonly #retryTicks: number;
+  readonly #mostRetryTicks: number;
+  readonly #stallTicks: number;
+  readonly #tokensEveryTicks: number;
+
+  readonly #memory: Uint8Array;
+  /** The part of the memory that the open sink takes. */
+  #buffer: Uint8Array;
+  /** Bytes of the packet in hand, 0 if there is none. */
+  #inHand = 0;
+  #sink: Sink | undefined;
+  /** Whose calls count: those of the sink that is open, or being opened. */
+  #events: SinkEvents | undefined;
+  /** Source or sink are being called: what they call back is only noted. */
+  #isBusy = false;
+  #isBroken = false;
+  #isClosed = false;
+  /** Ticks until the sink is opened. */
+  #waitTicks = 0;
+  #nextRetryTicks: number;
+  /** Ticks since the sink was opened, took a packet, or was offered one. */
+  #stalledTicks = 0;
+  #tokenTicks = 0;
+
+  #packets = 0;
+  #bytes = 0;
+  #dropped = 0;
+  #refusals = 0;
+  #opens = 0;
+  #failures = 0;
+  #stalls = 0;
+  #closeFailures = 0;
+  #sourceFailures = 0;
+
+  constructor(options: DrainerOptions) {
+    checkNames(options, OPTIONS);
+    const { source, open, everyMs = 100, packetsPerSlice = 4, packetBytes = 1_400 } = options;
+    const { retryMs = 1_000, stallMs = 60_000, tokensEveryMs = 60_000, timer = platformTimer() } = options;
+    checkMethods("source", source, SOURCE_METHODS);
+    checkFunction("open", open);
+    checkNumber("everyMs", everyMs, 1, MAX_EVERY_MS);
+    checkNumber("packetsPerSlice", packetsPerSlice, 1, MAX_PACKETS_PER_SLICE);
+    checkNumber("packetBytes", packetBytes, MIN_PACKET_BUFFER_BYTES, MAX_PACKET_BYTES);
+    checkNumber("retryMs", retryMs, 1, MAX_MS);
+    const { mostRetryMs = Math.max(retryMs, 60_000) } = options;
+    checkNumber("mostRetryMs", mostRetryMs, retryMs, MAX_MS);
+    checkNumber("stallMs", stallMs, 1, MAX_MS);
+    checkNumber("tokensEveryMs", tokensEveryMs, 1, MAX_MS);
+    checkMethods("timer", timer, TIMER_METHODS);
+    this.#source = source;
+    this.#openSink = open;
+    this.#timer = timer;
+    this.#packetsPerSlice = packetsPerSlice;
+    this.#retryTicks = this.#nextRetryTicks = Math.ceil(retryMs / everyMs);
+    this.#mostRetryTicks = Math.ceil(mostRetryMs / everyMs);
+    this.#stallTicks = Math.ceil(stallMs / everyMs);
+    this.#tokensEveryTicks = Math.ceil(tokensEveryMs / everyMs);
+    this.#memory = this.#buffer = new Uint8Array(packetBytes);
+    this.#handle = timer.repeat(() => this.#tick(), everyMs);
+  }
+
+  /** What was counted so far. Allocates the object. */
+  counters(): DrainerCounters {
+    return {
+      packets: this.#packets,
+      bytes: this.#bytes,
+      inHand: this.#inHand > 0 ? 1 : 0,
+      dropped: this.#dropped,
+      refusals: this.#refusals,
+      opens: this.#opens,
+      failures: this.#failures,
+      stalls: this.#stalls,
+      closeFailures: this.#closeFailures,
+      sourceFailures: this.#sourceFailures,
+    };
+  }
+
+  /**
+   * Stops the timer and closes the sink. What waits in the source stays there; a packet in hand is given up, and counted as dropped.
+   * Closing twice does nothing.
+   */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      this.#timer.clear(this.#handle);
+    } catch {
+      // A timer that goes on finds the drainer closed.
+    }
+    this.#drop();
+    this.#closeSink();
+  }
+
+  #tick(): void {
+    if (this.#isBusy) return;
+    if (++this.#tokenTicks >= this.#tokensEveryTicks) this.#repeatTokens();
+    if (this.#isClosed) return; // by the source, perhaps
+    if (this.#sink === undefined) {
+      if (--this.#waitTicks <= 0) this.#open();
+    } else if (this.#inHand === 0) this.#stalledTicks = 0;
+    else if (++this.#stalledTicks > this.#stallTicks) {
+      this.#stalls++;
+      this.#fail();
+      return;
+    }
+    this.#slice();
+  }
+
+  #open(): void {
+    const events: SinkEvents = {
+      onWritable: () => {
+        if (this.#events === events) this.#slice();
+      },
+      onError: () => {
+        if (this.#events !== events) return;
+        if (this.#isBusy) this.#isBroken = true;
+        else this.#fail();
+      },
+    };
+    this.#events = events;
+    this.#isBroken = false;
+    this.#isBusy = true;
+    let sink: Sink | undefined;
+    let mostBytes = 0;
+    try {
+      const open = this.#openSink;
+      sink = open(events);
+      mostBytes = sink.maxPacketBytes;
+      if (!(mostBytes >= MIN_PACKET_BUFFER_BYTES)) this.#isBroken = true;
+    } catch {
+      this.#isBroken = true;
+    }
+    this.#isBusy = false;
+    this.#sink = sink;
+    if (this.#isClosed) this.#closeSink();
+    else if (this.#isBroken) this.#fail();
+    else {
+      this.#opens++;
+      this.#stalledTicks = 0;
+      const memory = this.#memory;
+      // One view for as long as the sink is open: a reader knows it again.
+      this.#buffer = mostBytes < memory.length ? memory.subarray(0, Math.floor(mostBytes)) : memory;
+      if (this.#inHand > this.#buffer.length) this.#drop();
+      this.#repeatTokens();
+    }
+  }
+
+  /** Moves packets until the source has none, the sink takes none, or it is enough for once. Calls from within it do nothing. */
+  #slice(): void {
+    if (this.#isBusy || this.#sink === undefined) return;
+    this.#isBusy = true;
+    const sink = this.#sink;
+    let isSource = false;
+    try {
+      for (let left = this.#packetsPerSlice; left > 0; left--) {
+        if (this.#inHand === 0) {
+          isSource = true;
+          const bytes = this.#source.next(this.#buffer);
+          isSource = false;
+          if (bytes === 0) break;
+          // A number that is none of a packet's bytes: there is nothing that could be sent.
+          if (!(bytes > 0 && bytes <= this.#buffer.length)) {
+            this.#sourceFailures++;
+            break;
+          }
+          if (this.#isClosed) {
+            this.#dropped++;
+            break;
+          }
+          this.#inHand = bytes;
+          this.#stalledTicks = 0;
+          if (this.#isBroken) break;
+        }
+        const taken = sink.write(this.#buffer, this.#inHand);
+        // A sink that broke over the packet may not have it; after close() it is counted already.
+        if (this.#isBroken || this.#isClosed) break;
+        if (!taken) {
+          this.#refusals++;
+          break;
+        }
+        this.#packets++;
+        this.#bytes += this.#inHand;
+        this.#inHand = 0;
+        this.#stalledTicks = 0;
+        this.#nextRetryTicks = this.#retryTicks;
+      }
+    } catch {
+      if (isSource) this.#sourceFailures++;
+      else this.#isBroken = true;
+    }
+    this.#isBusy = false;
+    if (this.#isBroken && !this.#isClosed) this.#fail();
+  }
+
+  /** Closes a sink that is broken, and waits before the next: the longer, the oftener that was for nothing. */
+  #fail(): void {
+    this.#failures++;
+    this.#waitTicks = this.#nextRetryTicks;
+    this.#nextRetryTicks = Math.min(this.#nextRetryTicks * 2, this.#mostRetryTicks);
+    this.#closeSink();
+  }
+
+  #closeSink(): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    this.#events = undefined;
+    this.#isBroken = false;
+    try {
+      sink?.close();
+    } catch {
+      this.#closeFailures++;
+    }
+  }
+
+  #drop(): void {
+    if (this.#inHand > 0) this.#dropped++;
+    this.#inHand = 0;
+  }
+
+  #repeatTokens(): void {
+    this.#tokenTicks = 0;
+    try {
+      this.#source.repeatTokens?.();
+    } catch {
+      this.#sourceFailures++;
+    }
+  }
+}

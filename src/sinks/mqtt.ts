@@ -1,0 +1,209 @@
+import { checkFunction, checkNames, checkNumber, refuse } from "../options.ts";
+import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../packet-layout.ts";
+import type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+
+export type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+
+/** What is used of an ECMA-419 MQTT client, such as that of Moddable's `embedded:network/mqtt/client`. */
+export interface MQTTConnection {
+  /**
+   * Begins a message, with `options`, whose `byteLength` may be more than what is written now; goes on with it, without. Returns for
+   * how many bytes there is room now.
+   */
+  write(bytes: Uint8Array, options?: MQTTWriteOptions): number;
+  close(): void;
+}
+
+export interface MQTTWriteOptions {
+  topic: string;
+  QoS: number;
+  id: number;
+  byteLength: number;
+}
+
+export interface MQTTSinkOptions {
+  /** The class of the client. Its `onWritable(count)` says for how many bytes there is room, `onControl` what the broker answers. */
+  readonly io: new (
+    options: never,
+  ) => MQTTConnection;
+  /** The last level of the topic: 1 to 64 bytes, no "/". */
+  readonly deviceId: string;
+  /** What stands before it: 1 to 64 bytes. Default "xs-telemetry". */
+  readonly topic?: string;
+  /** 0: the broker is sent each packet once; 1: again, until it says that it has it. Default 0. */
+  readonly QoS?: 0 | 1;
+  /** Bytes of the longest packet, 256 to 65,536. Default 1,400. */
+  readonly maxPacketBytes?: number;
+  // What the client is opened with, as its class wants it.
+  readonly host?: string;
+  readonly port?: number;
+  /** Default: "xs-telemetry-" and the device id. A broker lets only one connection have it. */
+  readonly id?: string;
+  readonly user?: string;
+  readonly password?: unknown;
+  readonly clean?: boolean;
+  /** Default 60,000 ms: a broker that is gone is noticed after half as much again. */
+  readonly keepAlive?: number;
+  readonly will?: unknown;
+  readonly dns?: unknown;
+  readonly socket?: unknown;
+}
+
+const OPTIONS: readonly string[] = Object.freeze([
+  "io",
+  "deviceId",
+  "topic",
+  "QoS",
+  "maxPacketBytes",
+  "host",
+  "port",
+  "id",
+  "user",
+  "password",
+  "clean",
+  "keepAlive",
+  "will",
+  "dns",
+  "socket",
+]);
+const MAX_LEVEL_BYTES = 64;
+const MAX_PORT = 65_535;
+/** The longest that MQTT can say, in ms. */
+const MAX_KEEP_ALIVE_MS = 65_535_000;
+const KEEP_ALIVE_MS = 60_000;
+const MAX_MESSAGE_ID = 65_535;
+
+// Types of MQTT's packets, as the client's onControl tells them.
+const CONNACK = 2;
+const PUBACK = 4;
+
+/** A message's head without its topic has so many bytes at the most, and a ping may go before it without the sink's knowledge. */
+const HEAD_BYTES = 8;
+/** A message is not begun for less. */
+const LEAST_PIECE_BYTES = 64;
+
+interface ClientOptions {
+  onWritable(count: number): void;
+  onControl(message?: { operation?: number; id?: number }): void;
+  onClose(): void;
+  onError(error?: unknown): void;
+}
+
+/**
+ * Opens sinks that publish each packet as a message under `<topic>/<deviceId>`. Throws TypeError or RangeError naming the option, its
+ * value and what is allowed; what only the client knows is checked when it is opened.
+ */
+export function mqttSink(options: MQTTSinkOptions): OpenSink {
+  checkNames(options, OPTIONS);
+  const { io, deviceId, topic = "xs-telemetry", QoS = 0, maxPacketBytes = 1_400, ...client } = options;
+  checkFunction("io", io, "a class of MQTT clients");
+  const bytes = levelBytes("deviceId", deviceId, false) + 1 + levelBytes("topic", topic, true);
+  if (QoS !== 0 && QoS !== 1) refuse("QoS", "0 or 1", QoS);
+  checkNumber("maxPacketBytes", maxPacketBytes, MIN_PACKET_BUFFER_BYTES, MAX_PACKET_BYTES);
+  if (client.port !== undefined) checkNumber("port", client.port, 1, MAX_PORT);
+  if (client.keepAlive !== undefined) checkNumber("keepAlive", client.keepAlive, 0, MAX_KEEP_ALIVE_MS);
+  if (client.host !== undefined && typeof client.host !== "string") refuse("host", "a string", client.host);
+  const Client = io as unknown as new (options: ClientOptions) => MQTTConnection;
+  const defaults = { id: `xs-telemetry-${deviceId}`, keepAlive: KEEP_ALIVE_MS };
+  const message: MQTTWriteOptions = { topic: `${topic}/${deviceId}`, QoS, id: 0, byteLength: 0 };
+  return (events) =>
+    new MQTTSink(message, bytes, maxPacketBytes, events, (own) => new Client({ ...defaults, ...client, ...own }));
+}
+
+/** The UTF-8 bytes of a topic, or of a level of one. Throws TypeError if it cannot be published under. */
+function levelBytes(name: string, value: unknown, withLevels: boolean): number {
+  const allowed = `a string of 1 to ${MAX_LEVEL_BYTES} bytes without "+", "#", ${withLevels ? "" : '"/", '}U+0000 and lone surrogates`;
+  if (typeof value !== "string" || value.length === 0 || value.length > MAX_LEVEL_BYTES) refuse(name, allowed, value);
+  let bytes = 0;
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    const isHigh = code >= 0xd800 && code < 0xdc00;
+    if (code === 0 || code === 0x23 || code === 0x2b || (code === 0x2f && !withLevels)) refuse(name, allowed, value);
+    if (isHigh) {
+      const next = value.charCodeAt(++index); // NaN behind the end
+      if (!(next >= 0xdc00 && next < 0xe000)) refuse(name, allowed, value);
+    } else if (code >= 0xdc00 && code < 0xe000) refuse(name, allowed, value);
+    bytes += isHigh ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+  }
+  if (bytes > MAX_LEVEL_BYTES) refuse(name, allowed, value);
+  return bytes;
+}
+
+class MQTTSink implements Sink {
+  readonly maxPacketBytes: number;
+  readonly #message: MQTTWriteOptions;
+  readonly #topicBytes: number;
+  readonly #events: SinkEvents;
+  readonly #client: MQTTConnection;
+  #isConnected = false;
+  /** Bytes that the client takes now, for all that is known. */
+  #room = 0;
+  /** Bytes of the packet in hand that the client has; 0: it is not begun. */
+  #sent = 0;
+  #isAcknowledged = false;
+
+  constructor(
+    message: MQTTWriteOptions,
+    topicBytes: number,
+    maxPacketBytes: number,
+    events: SinkEvents,
+    open: (options: ClientOptions) => MQTTConnection,
+  ) {
+    this.maxPacketBytes = maxPacketBytes;
+    this.#message = message;
+    this.#topicBytes = topicBytes;
+    this.#events = events;
+    this.#client = open({
+      onWritable: (count) => {
+        this.#room = count;
+        this.#tell();
+      },
+      onControl: (control) => this.#onControl(control),
+      onClose: () => events.onError(),
+      onError: (error) => events.onError(error),
+    });
+  }
+
+  /**
+   * Refuses until the broker has answered, while there is no room, and with QoS 1 until the broker has the packet. Allocates a view
+   * of what it gives the client, which allocates far more.
+   */
+  write(buffer: Uint8Array, byteLength: number): boolean {
+    if (!this.#isConnected) return false;
+    const message = this.#message;
+    if (this.#sent < byteLength) {
+      const head = this.#sent === 0 ? this.#topicBytes + HEAD_BYTES : 0;
+      const left = byteLength - this.#sent;
+      const bytes = Math.min(left, this.#room - head);
+      if (bytes < Math.min(left, LEAST_PIECE_BYTES)) return false;
+      const piece = new Uint8Array(buffer.buffer, buffer.byteOffset + this.#sent, bytes);
+      if (this.#sent > 0) this.#room = this.#client.write(piece);
+      else {
+        this.#isAcknowledged = message.QoS === 0;
+        message.id = (message.id % MAX_MESSAGE_ID) + 1;
+        message.byteLength = byteLength;
+        this.#room = this.#client.write(piece, message);
+      }
+      this.#sent += bytes;
+    }
+    if (this.#sent < byteLength || !this.#isAcknowledged) return false;
+    this.#sent = 0;
+    return true;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #onControl(control: { operation?: number; id?: number } | undefined): void {
+    if (control?.operation === CONNACK) this.#isConnected = true;
+    else if (control?.operation === PUBACK && this.#sent > 0 && control.id === this.#message.id) {
+      this.#isAcknowledged = true;
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    if (this.#isConnected) this.#events.onWritable();
+  }
+}

@@ -1,0 +1,95 @@
+import { checkFunction, checkNames, checkNumber, refuse } from "../options.ts";
+import { MIN_PACKET_BUFFER_BYTES } from "../packet-layout.ts";
+import type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+
+export type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+
+/** What is used of an ECMA-419 UDP socket, such as that of Moddable's `embedded:io/socket/udp`. */
+export interface UDPSocket {
+  /** Sends all of the bytes as one datagram, or throws. */
+  write(bytes: Uint8Array, address: string, port: number): unknown;
+  close(): void;
+}
+
+export interface UDPSinkOptions {
+  /** The class of the socket. */
+  readonly io: new (
+    options: never,
+  ) => UDPSocket;
+  /** Where packets go: an IP address, no name. */
+  readonly address: string;
+  readonly port: number;
+  /** Where they come from, 1 to 65,535. Default: any. */
+  readonly localPort?: number;
+  /** Bytes of the longest packet, 256 to 65,507. Default 1,400: with its headers it is not cut up on the way. */
+  readonly maxPacketBytes?: number;
+}
+
+const OPTIONS: readonly string[] = Object.freeze(["io", "address", "port", "localPort", "maxPacketBytes"]);
+const MAX_PORT = 65_535;
+/** A datagram of IPv4 holds no more. */
+const MAX_DATAGRAM_BYTES = 65_507;
+const MAX_ADDRESS_CHARACTERS = 45;
+
+interface SocketOptions {
+  port?: number;
+  onError(error?: unknown): void;
+}
+
+/**
+ * Opens sinks that send each packet as a datagram. Throws TypeError or RangeError naming the option, its value and what is allowed;
+ * whether the address is one, the socket says with the first packet. A packet that the socket has taken may still be lost.
+ */
+export function udpSink(options: UDPSinkOptions): OpenSink {
+  checkNames(options, OPTIONS);
+  const { io, address, port, localPort, maxPacketBytes = 1_400 } = options;
+  checkFunction("io", io, "a class of UDP sockets");
+  if (typeof address !== "string" || address.length === 0 || address.length > MAX_ADDRESS_CHARACTERS)
+    refuse("address", `an IP address of 1 to ${MAX_ADDRESS_CHARACTERS} characters`, address);
+  checkNumber("port", port, 1, MAX_PORT);
+  if (localPort !== undefined) checkNumber("localPort", localPort, 1, MAX_PORT);
+  checkNumber("maxPacketBytes", maxPacketBytes, MIN_PACKET_BUFFER_BYTES, MAX_DATAGRAM_BYTES);
+  const Socket = io as unknown as new (options: SocketOptions) => UDPSocket;
+  const local = localPort === undefined ? {} : { port: localPort };
+  return (events) => new UDPSink(Socket, local, address, port, maxPacketBytes, events);
+}
+
+class UDPSink implements Sink {
+  readonly maxPacketBytes: number;
+  readonly #address: string;
+  readonly #port: number;
+  readonly #socket: UDPSocket;
+  #buffer: Uint8Array | undefined;
+  /** The datagram sent last: a view of the buffer. */
+  #datagram: Uint8Array | undefined;
+
+  constructor(
+    Socket: new (options: SocketOptions) => UDPSocket,
+    local: { port?: number },
+    address: string,
+    port: number,
+    maxPacketBytes: number,
+    events: SinkEvents,
+  ) {
+    this.maxPacketBytes = maxPacketBytes;
+    this.#address = address;
+    this.#port = port;
+    this.#socket = new Socket({ ...local, onError: (error) => events.onError(error) });
+  }
+
+  /** Never refuses. Allocates a view of the packet, as the socket sends all that it is given, unless the last one was as long. */
+  write(buffer: Uint8Array, byteLength: number): boolean {
+    let datagram = this.#datagram;
+    if (datagram === undefined || buffer !== this.#buffer || byteLength !== datagram.length) {
+      datagram = new Uint8Array(buffer.buffer, buffer.byteOffset, byteLength);
+      this.#buffer = buffer;
+      this.#datagram = datagram;
+    }
+    this.#socket.write(datagram, this.#address, this.#port);
+    return true;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,26 @@
+/** Code blocks of a Markdown document. */
+import { readFileSync } from "node:fs";
+
+export interface CodeBlock {
+  /** `README.md:88`, the block's first line: what a failure names. */
+  readonly place: string;
+  /** Of the fence: "ts", "sh"; "" if it says none. */
+  readonly language: string;
+  readonly text: string;
+  /** What a comment `<!-- check: … -->` before the block says; "" without. */
+  readonly check: string;
+}
+
+const FENCE = /^( *)```(\w*)[^\n]*\n(.*?)^ *```$/gms;
+const CHECK = /<!-- check: ([^>]+?) -->\s*$/;
+
+/** In order. */
+export function codeBlocks(file: string): CodeBlock[] {
+  const document = readFileSync(file, "utf8");
+  return [...document.matchAll(FENCE)].map(({ 1: indent, 2: language, 3: text, index }) => ({
+    place: `${file}:${document.slice(0, index).split("\n").length + 1}`,
+    language: language!,
+    text: indent === "" ? text! : text!.replaceAll(`\n${indent}`, "\n").slice(indent!.length),
+    check: CHECK.exec(document.slice(Math.max(0, index - 200), index))?.[1] ?? "",
+  }));
+}

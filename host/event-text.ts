@@ -43,6 +43,11 @@ export class EventText {
     return `since boot${keys}  event`;
   }
 
+  /** Milliseconds since boot. */
+  timeOf(event: DecodedEvent): number {
+    return Number((event as unknown as Readonly<Record<string, unknown>>)[this.#timeKey]);
+  }
+
   /** One line, without its end. */
   line(event: DecodedEvent): string {
     const { bold, dim, red } = this.#colors;

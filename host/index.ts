@@ -19,6 +19,7 @@ export { type Deframed, Deframer } from "./deframer.ts";
 export { type Problem, TelemetryError } from "./errors.ts";
 export { type Extracted, extract } from "./extract.ts";
 export { extractFrames } from "./extract-frames.ts";
+export { type FlashImage, readFlashImage } from "./flash-image.ts";
 export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
 export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
 export { eventTypesSource } from "./generate/typescript.ts";
@@ -26,6 +27,7 @@ export { writersSource } from "./generate/writers.ts";
 export type * from "./generated/events.ts";
 export type * as v2 from "./generated/events-2.0.0.ts";
 export { registries, registry } from "./generated/registry.ts";
+export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export {
   type FaultyLine,
   type Line,
@@ -36,6 +38,12 @@ export {
   readLines,
   type TextLine,
 } from "./lines.ts";
+export type { Link, LinkEvents } from "./links/link.ts";
+export { type MqttLinkOptions, openMqttLink } from "./links/mqtt.ts";
+export { openSerialLink, type SerialLinkOptions } from "./links/serial.ts";
+export { openStreamLink } from "./links/stream.ts";
+export { openUdpLink, type UdpLinkOptions } from "./links/udp.ts";
+export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./live-decoder.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
 export { type ArrivedPacket, PacketOrder, type PacketOrderCounters, type PacketOrderOptions } from "./packet-order.ts";
 export type { DecodedEvent } from "./records.ts";

@@ -1,23 +1,31 @@
+/** Packets of several devices as events, at once. */
 import { PACKET_HEADER_BYTES, STREAM_DATA } from "../src/packet-layout.ts";
 import type { Problem } from "./errors.ts";
-import { parsePacketHeader } from "./packet.ts";
+import { type PacketHeader, parsePacketHeader, uuidBytes } from "./packet.ts";
+import { PacketOrder, type PacketOrderOptions } from "./packet-order.ts";
 import { PacketScanner, Session } from "./packet-scanner.ts";
 import type { RegistryModel } from "./registry/model.ts";
+import { WallClock, type WallTime } from "./wall-clock.ts";
 
-export interface LiveDecoderOptions {
+export interface LiveDecoderOptions extends PacketOrderOptions {
   /** Packets of another one are refused. */
   readonly registry: RegistryModel;
   /** Further devices are refused. Default 1,000; each takes about 200 KB once it has sent. */
   readonly mostDevices?: number;
+  /** Called for each packet, in the order in which the device sent them. What it throws, push, tick and end throw. */
+  readonly onEvents: (events: LiveEvents) => void;
 }
 
 /** What a packet brings. */
 export interface LiveEvents {
+  readonly device: string | undefined;
   /** The JSON lines of its events, as decode prints them, without their ends. */
   readonly lines: readonly string[];
   readonly problems: readonly Problem[];
   /** Events that were lost on the device before these, or among them. */
   readonly lostOnDevice: number;
+  /** Time of day of a time of the packet's boot. */
+  readonly timeOf: (deviceMs: number) => WallTime | undefined;
 }
 
 /** All devices together, from the beginning. */
@@ -34,29 +42,93 @@ export interface LiveTotals {
   readonly ringFill: number | undefined;
 }
 
+interface Device {
+  readonly session: Session;
+  readonly order: PacketOrder;
+  /** By boot, the oldest first. */
+  readonly clocks: Map<number, WallClock>;
+}
+
+/** Boots of a device whose clocks are kept: packets of the one before may come late. */
+const MOST_CLOCKS = 4;
+
 /**
- * Decodes packets of several devices as they come, each by itself: nothing waits for a later packet, and whatever one device
- * sends, it disturbs no other. Never throws. Memory is bounded.
+ * Decodes packets of several devices as they come, each by itself: none waits for a later one, but within the window in which
+ * packets may overtake each other. Whatever one device sends, it disturbs no other. Memory is bounded.
  */
 export class LiveDecoder {
-  readonly #registry: RegistryModel;
-  readonly #mostDevices: number;
-  readonly #sessions = new Map<string | undefined, Session>();
+  readonly #options: LiveDecoderOptions;
+  readonly #uuid: Uint8Array;
+  readonly #devices = new Map<string | undefined, Device>();
   readonly #totals = { packets: 0, events: 0, lostOnDevice: 0, lostInTransit: 0, repeated: 0 };
   #ringFill: number | undefined;
 
-  constructor({ registry, mostDevices = 1000 }: LiveDecoderOptions) {
-    this.#registry = registry;
-    this.#mostDevices = mostDevices;
+  constructor(options: LiveDecoderOptions) {
+    this.#options = options;
+    this.#uuid = uuidBytes(options.registry.fingerprint);
   }
 
-  /** Takes a packet of a device, in the order in which it sent them. */
-  push(device: string | undefined, packet: Uint8Array): LiveEvents {
-    const session = this.#session(device);
-    if (session === undefined) {
-      const message = `a further device, but ${this.#mostDevices} are followed already: it is left out`;
-      return { lines: [], problems: [{ code: "E_TOO_MANY_DEVICES", message }], lostOnDevice: 0 };
+  /** Takes a packet of a device, which arrived at `wallMs`. Nobody changes its bytes any more. */
+  push(device: string | undefined, packet: Uint8Array, wallMs: number): void {
+    const state = this.#device(device);
+    if (state === undefined) return;
+    const header = this.#headerOf(packet);
+    if (header === undefined) this.#decode(device, state, packet);
+    else {
+      if (header.streamId === STREAM_DATA)
+        clockOf(state, header.bootId).add({ deviceMs: header.timestampEnd, unixMs: wallMs });
+      this.#ordered(state, () => state.order.push({ packet, header, wallMs }));
     }
+  }
+
+  /** Lets go what has waited too long for packets before it. Call it a few times a second. */
+  tick(wallMs: number): void {
+    for (const state of this.#devices.values()) this.#ordered(state, () => state.order.tick(wallMs));
+  }
+
+  /** Lets go all that waits. */
+  end(): void {
+    for (const state of this.#devices.values()) this.#ordered(state, () => state.order.flush());
+  }
+
+  totals(): LiveTotals {
+    return { devices: this.#devices.size, ...this.#totals, ringFill: this.#ringFill };
+  }
+
+  #device(device: string | undefined): Device | undefined {
+    const known = this.#devices.get(device);
+    if (known !== undefined) return known;
+    const { registry, mostDevices = 1000, onEvents } = this.#options;
+    if (this.#devices.size >= mostDevices) {
+      const message = `a further device, but ${mostDevices} are followed already: it is left out`;
+      const problems = [{ code: "E_TOO_MANY_DEVICES", message }];
+      onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
+      return undefined;
+    }
+    const session = new Session({ registry, output: "lines" });
+    const order = new PacketOrder(({ packet, header }) => this.#decode(device, state, packet, header), this.#options);
+    const state: Device = { session, order, clocks: new Map() };
+    this.#devices.set(device, state);
+    return state;
+  }
+
+  /** Undefined for bytes that are no whole packet of ours: they have no place in any order. */
+  #headerOf(packet: Uint8Array): PacketHeader | undefined {
+    if (packet.length < PACKET_HEADER_BYTES) return undefined;
+    const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+    const outcome = parsePacketHeader(view, 0, this.#uuid);
+    return outcome.kind === "header" && outcome.header.packetBytes === packet.length ? outcome.header : undefined;
+  }
+
+  /** Runs what moves packets of a device's order, and counts those that it passes over. */
+  #ordered({ order: { counters } }: Device, move: () => void): void {
+    const before = counters.repeated + counters.late + counters.stray;
+    move();
+    this.#totals.repeated += counters.repeated + counters.late + counters.stray - before;
+  }
+
+  #decode(device: string | undefined, state: Device, packet: Uint8Array, header?: PacketHeader): void {
+    const { session } = state;
     const { lostOnDevice, lostInTransit, repeated, packets } = session.sums;
     // One for each packet: what is damaged in one is sought in no other.
     const scanner = new PacketScanner(session, {});
@@ -68,35 +140,28 @@ export class LiveDecoder {
     }
     const { sums } = session;
     const totals = this.#totals;
+    const lost = sums.lostOnDevice - lostOnDevice;
     totals.packets++;
     totals.events += lines.length;
-    totals.lostOnDevice += sums.lostOnDevice - lostOnDevice;
+    totals.lostOnDevice += lost;
     totals.lostInTransit += sums.lostInTransit - lostInTransit;
     totals.repeated += sums.repeated - repeated;
-    if (sums.packets > packets) this.#noteRing(packet, session);
-    return { lines, problems, lostOnDevice: sums.lostOnDevice - lostOnDevice };
+    if (header !== undefined && sums.packets > packets && header.ringCapacitySlots > 0)
+      this.#ringFill = Math.min(1, header.ringPendingSlots / header.ringCapacitySlots);
+    const clock = header && state.clocks.get(header.bootId);
+    const timeOf = (deviceMs: number) => clock?.at(deviceMs);
+    this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf });
   }
+}
 
-  totals(): LiveTotals {
-    return { devices: this.#sessions.size, ...this.#totals, ringFill: this.#ringFill };
+function clockOf({ clocks }: Device, bootId: number): WallClock {
+  let clock = clocks.get(bootId);
+  if (clock === undefined) {
+    clock = new WallClock();
+    clocks.set(bootId, clock);
+    if (clocks.size > MOST_CLOCKS) clocks.delete(clocks.keys().next().value!);
   }
-
-  #session(device: string | undefined): Session | undefined {
-    let session = this.#sessions.get(device);
-    if (session === undefined && this.#sessions.size < this.#mostDevices) {
-      session = new Session({ registry: this.#registry, output: "lines" });
-      this.#sessions.set(device, session);
-    }
-    return session;
-  }
-
-  #noteRing(packet: Uint8Array, { uuid }: Session): void {
-    if (packet.length < PACKET_HEADER_BYTES) return;
-    const outcome = parsePacketHeader(new DataView(packet.buffer, packet.byteOffset, packet.byteLength), 0, uuid);
-    if (outcome.kind !== "header" || outcome.header.streamId !== STREAM_DATA) return;
-    const { ringPendingSlots, ringCapacitySlots } = outcome.header;
-    if (ringCapacitySlots > 0) this.#ringFill = Math.min(1, ringPendingSlots / ringCapacitySlots);
-  }
+  return clock;
 }
 
 /** An offset within a packet says nothing to who sees no bytes. */

@@ -4,11 +4,12 @@ import type { Problem } from "../errors.ts";
 import { EventText } from "../event-text.ts";
 import { quotedList, visible } from "../lines.ts";
 import type { LinkEvents } from "../links/link.ts";
-import { LiveDecoder, type LiveTotals } from "../live-decoder.ts";
+import { LiveDecoder, type LiveEvents, type LiveTotals } from "../live-decoder.ts";
 import { ProblemLog } from "../problem-log.ts";
 import type { DecodedEvent } from "../records.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { counted } from "../report.ts";
+import type { WallTime } from "../wall-clock.ts";
 import type { Context } from "./context.ts";
 import { formatProblem } from "./io.ts";
 import { listen } from "./listen.ts";
@@ -63,21 +64,26 @@ async function runTail(options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
   const isWanted = filterOf(options, registry);
   const screen = new Screen(options, source.hasOneDevice, registry, context);
-  const decoder = new LiveDecoder({ registry });
   const problems = new ProblemLog((problem, device) => screen.problem(problem, device));
+  const decoder = new LiveDecoder({
+    registry,
+    ...(!source.mayReorder && { reorderPackets: 0 }),
+    reorderMs: REORDER_MS,
+    onEvents({ device, lines, problems: found, lostOnDevice, timeOf }) {
+      for (const problem of found) problems.add(problem, device, Date.now());
+      if (lostOnDevice > 0) screen.lost(lostOnDevice, device);
+      for (const line of lines) {
+        const event: DecodedEvent = JSON.parse(line);
+        if (isWanted(event)) screen.event(line, event, device, timeOf);
+      }
+    },
+  });
   const isFollowed = (device: string | undefined) => device === undefined || (options.device?.includes(device) ?? true);
   const rate = new Rate();
 
   const events: LinkEvents = {
     packet(device, packet, wallMs) {
-      if (!isFollowed(device)) return;
-      const decoded = decoder.push(device, packet);
-      for (const problem of decoded.problems) problems.add(problem, device, wallMs);
-      if (decoded.lostOnDevice > 0) screen.lost(decoded.lostOnDevice, device, wallMs);
-      for (const line of decoded.lines) {
-        const event: DecodedEvent = JSON.parse(line);
-        if (isWanted(event)) screen.event(line, event, device, wallMs);
-      }
+      if (isFollowed(device)) decoder.push(device, packet, wallMs);
     },
     text(device, line, wallMs) {
       if (isFollowed(device)) screen.text(line, device, wallMs);
@@ -92,9 +98,17 @@ async function runTail(options: Options, context: Context): Promise<void> {
       source,
       events,
       durationS: options.duration,
-      opened: (description) => screen.open(description),
-      tick: (wallMs) => screen.status(decoder.totals(), rate.of(decoder.totals().events, wallMs)),
+      opened: (description) => {
+        screen.open(description);
+        screen.status(decoder.totals(), 0);
+      },
+      tick: (wallMs) => {
+        decoder.tick(wallMs);
+        const totals = decoder.totals();
+        screen.status(totals, rate.of(totals.events, wallMs));
+      },
     });
+    decoder.end();
   } finally {
     screen.close();
     if (problems.hasErrors) context.worsen(1);
@@ -145,6 +159,9 @@ function filterOf(options: Options, registry: RegistryModel): (event: DecodedEve
 const COLOURS = /\x1b\[[0-9;:]*[mK]/g;
 const MOST_DEVICE_CHARS = 24;
 const LOG_INDENT = " ".repeat(2);
+const TIME_CHARS = "14:03:22.123 ±999ms".length;
+/** Who watches waits no longer for a datagram that others have overtaken. */
+const REORDER_MS = 300;
 
 /** The terminal, or the pipe. */
 class Screen {
@@ -174,24 +191,24 @@ class Screen {
     this.say(`listening: ${description}`);
     if (!this.#isTerminal || this.#options.format === "json") return;
     const device = this.#hasOneDevice ? "" : "device  ";
-    this.#write(this.#colors.dim(`time of day   ${device}${this.#text.heading}`));
+    this.#write(this.#colors.dim(`${"time of day".padEnd(TIME_CHARS)}  ${device}${this.#text.heading}`));
   }
 
-  event(line: string, event: DecodedEvent, device: string | undefined, wallMs: number): void {
+  event(line: string, event: DecodedEvent, device: string | undefined, timeOf: LiveEvents["timeOf"]): void {
     if (this.#options.format === "json") this.#write(line);
-    else this.#write(`${this.#place(timeOfDay(wallMs), device)}${this.#text.line(event)}`);
+    else this.#write(`${this.#place(timeOf(this.#text.timeOf(event)), device)}${this.#text.line(event)}`);
   }
 
   text(line: string, device: string | undefined, wallMs: number): void {
     if (!this.#options.log || this.#options.format === "json") return;
     const shown = visible(line.replace(COLOURS, "")).trimEnd();
-    this.#write(`${this.#place(timeOfDay(wallMs), device)}${LOG_INDENT}${this.#colors.dim(shown)}`);
+    this.#write(`${this.#place({ unixMs: wallMs, uncertaintyMs: 0 }, device)}${LOG_INDENT}${this.#colors.dim(shown)}`);
   }
 
-  lost(events: number, device: string | undefined, wallMs: number): void {
+  lost(events: number, device: string | undefined): void {
     if (this.#options.format === "json") return;
     const said = `${counted(events, "event")} lost on the device: overwritten or refused`;
-    this.#write(`${this.#place(timeOfDay(wallMs), device)}${LOG_INDENT}${this.#colors.yellow(said)}`);
+    this.#write(`${this.#place(undefined, device)}${LOG_INDENT}${this.#colors.yellow(said)}`);
   }
 
   problem(problem: Problem, device: string | undefined): void {
@@ -222,7 +239,8 @@ class Screen {
     this.#status.end();
   }
 
-  #place(time: string, device: string | undefined): string {
+  #place(wall: WallTime | undefined, device: string | undefined): string {
+    const time = wall === undefined ? "".padEnd(TIME_CHARS) : wallText(wall).padEnd(TIME_CHARS);
     if (device === undefined) return `${time}  `;
     const shown = visible(device);
     this.#deviceChars = Math.max(this.#deviceChars, Math.min(MOST_DEVICE_CHARS, shown.length));
@@ -263,12 +281,14 @@ class Rate {
   }
 }
 
-/** `14:03:22.123`, in the time zone of whoever looks. */
-function timeOfDay(wallMs: number): string {
-  const date = new Date(wallMs);
+/** `14:03:22.123 ±4ms`, in the time zone of whoever looks; without the uncertainty if it is 0. */
+function wallText({ unixMs, uncertaintyMs }: WallTime): string {
+  const date = new Date(unixMs);
   const two = (value: number) => String(value).padStart(2, "0");
   const ms = String(date.getMilliseconds()).padStart(3, "0");
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+  if (uncertaintyMs === 0) return time;
+  return `${time} ±${uncertaintyMs < 1000 ? `${uncertaintyMs}ms` : `${Math.ceil(uncertaintyMs / 1000)}s`}`;
 }
 
 function summary({ events, packets, devices, lostOnDevice, lostInTransit, repeated }: LiveTotals): string {

@@ -15,9 +15,13 @@ await bundleDevice(["native", "moddable"], "dist/moddable/native/xs-telemetry.js
 await bundleDevice([], "dist/default/xs-telemetry.js");
 await bundleDevice(["moddable"], "dist/moddable/recorder.js", "src/recorder.ts");
 await bundleDevice([], "dist/default/recorder.js", "src/recorder.ts");
+await bundleDevice(["moddable"], "dist/moddable/websocket.js", "src/adapters/websocket.ts");
+await bundleDevice([], "dist/default/websocket.js", "src/adapters/websocket.ts");
+await bundleDevice(["moddable"], "dist/moddable/websocket-419.js", "src/adapters/websocket-419.ts");
+await bundleDevice([], "dist/default/websocket-419.js", "src/adapters/websocket-419.ts");
 
 await build({
-  entryPoints: ["host/index.ts", "host/cli.ts"],
+  entryPoints: { index: "host/index.ts", cli: "host/cli.ts", ws: "host/adapters/ws.ts" },
   outdir: "dist/host",
   ...NODE,
   splitting: true,

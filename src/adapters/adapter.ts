@@ -5,6 +5,9 @@ import type { Reason } from "../reason.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { createMessageType, type FindMessageType } from "./message-type.ts";
 
+/** What an adapter needs of a Telemetry. */
+export type Recording = Pick<Telemetry, "connect" | "messageType">;
+
 /** Says what type a message has: a token of Telemetry.messageType(), or a name, "" if it has none. */
 export type MessageTypeOf<Message> = (message: Message, event: "msg.recv" | "msg.send") => number | string;
 
@@ -39,22 +42,28 @@ export interface Instrumented<Socket> {
 /** Of one server: its options, and what went wrong. */
 export class Adapter<Message, Peer> {
   readonly payloads: boolean;
+  /** Of all messages. */
+  readonly fixedToken: number | undefined;
   isAttached = true;
   failures = 0;
   lateRejections = 0;
-  readonly #telemetry: Telemetry;
+  readonly #telemetry: Recording;
   readonly #clientId: ((peer: Peer) => number) | undefined;
-  readonly #fixed: number | undefined;
   readonly #typeOf: MessageTypeOf<Message> | FindMessageType;
   #clients = 0;
 
-  constructor(telemetry: Telemetry, options: AdapterOptions<Message, Peer>) {
+  constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>) {
     const { messageType, clientId, payloads = false } = options;
     this.#telemetry = telemetry;
-    this.#fixed = typeof messageType === "number" ? messageType : undefined;
+    this.fixedToken = typeof messageType === "number" ? messageType : undefined;
     this.#typeOf = typeof messageType === "function" ? messageType : createMessageType();
     this.#clientId = clientId;
     this.payloads = payloads;
+  }
+
+  /** Whether it matters what a message says. */
+  get isAsking(): boolean {
+    return this.payloads || this.fixedToken === undefined;
   }
 
   /** ws.connect. Never throws; a connection that cannot be recorded has a Traffic that does nothing. */
@@ -76,7 +85,7 @@ export class Adapter<Message, Peer> {
 
   /** The token of a message's type. Never throws. */
   tokenOf(message: Message, event: "msg.recv" | "msg.send"): number {
-    if (this.#fixed !== undefined) return this.#fixed;
+    if (this.fixedToken !== undefined) return this.fixedToken;
     try {
       const type = this.#typeOf(message, event);
       if (typeof type === "number") return type;
@@ -121,7 +130,7 @@ export class Traffic<Message> {
     if (this.#isPending) this.settle();
     if (!this.#adapter.isAttached) return;
     this.#isPending = true;
-    this.#token = 0;
+    this.#token = this.#adapter.fixedToken ?? 0;
     if (message !== undefined) this.identify(message);
   }
 
@@ -187,26 +196,26 @@ export class Traffic<Message> {
 
 type Method = (this: never, ...args: never[]) => unknown;
 
-/** A method in a method's place. */
+/** A method in another's place. Does not keep the object. */
 export interface Patch {
-  /** Puts back what was there, unless somebody else has put something in its place since. */
-  undo(): void;
+  readonly name: string;
+  readonly method: Method;
+  readonly before: PropertyDescriptor | undefined;
 }
 
 /** Gives an object a method of its own. A frozen prototype does not matter. Throws if the object cannot be changed. */
 export function patch(object: object, name: string, method: Method): Patch {
   const before = Object.getOwnPropertyDescriptor(object, name);
-  Object.defineProperty(object, name, {
-    value: method,
-    configurable: true,
-    enumerable: before !== undefined,
-    writable: true,
+  const enumerable = before !== undefined;
+  Object.defineProperty(object, name, { value: method, configurable: true, enumerable, writable: true });
+  return { name, method, before };
+}
+
+/** Puts back what was there, unless somebody else has put something in its place since. */
+export function unpatchAll(object: object, patches: readonly Patch[]): void {
+  patches.forEach(({ name, method, before }) => {
+    if (Object.getOwnPropertyDescriptor(object, name)?.value !== method) return;
+    if (before) Object.defineProperty(object, name, before);
+    else delete (object as Record<string, unknown>)[name];
   });
-  return {
-    undo() {
-      if (Object.getOwnPropertyDescriptor(object, name)?.value !== method) return;
-      if (before) Object.defineProperty(object, name, before);
-      else delete (object as Record<string, unknown>)[name];
-    },
-  };
 }

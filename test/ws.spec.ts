@@ -340,7 +340,7 @@ describe("the adapter for ws", () => {
       async drive({ url, log }) {
         const refused = new WebSocket(`${url}/no`);
         refused.on("error", (error) => log("client: error", error.message));
-        await closed(refused);
+        await new Promise((resolve) => refused.once("close", resolve));
         const webSocket = await client(url, ["one", "two"]);
         log("client: protocol", webSocket.protocol);
         webSocket.close();

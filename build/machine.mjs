@@ -23,6 +23,9 @@ const NEEDS = {
   },
   "qemu-system-riscv32": { packages: ["qemu-system-misc"], probe: ["qemu-system-riscv32", "--version"] },
   python3: { packages: ["python3"], probe: ["python3", "--version"] },
+  socat: { packages: ["socat"], probe: ["socat", "-V"] },
+  mosquitto: { packages: ["mosquitto"], probe: ["sh", "-c", "mosquitto -h; command -v mosquitto mosquitto_passwd"] },
+  openssl: { packages: ["openssl"], probe: ["openssl", "version"] },
   babeltrace2: { packages: ["babeltrace2"], probe: ["babeltrace2", "--version"] },
 };
 

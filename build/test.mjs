@@ -3,7 +3,8 @@ import { ensureOrExit } from "./machine.mjs";
 import { step } from "./run.mjs";
 
 const names = process.argv.slice(2);
-ensureOrExit("gcc", "make", "gcc -m32", "babeltrace2", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
+ensureOrExit("gcc", "make", "gcc -m32", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
+ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl");
 if (names.length > 0) {
   step("build/build.mjs");
 } else {

@@ -1,0 +1,146 @@
+/** Frames and log text from a serial port. */
+import { statSync } from "node:fs";
+import type { SerialPort as Port } from "serialport";
+import { Deframer } from "../deframer.ts";
+import type { TelemetryError } from "../errors.ts";
+import { nameOf } from "../io-error.ts";
+import { visible } from "../lines.ts";
+import { Framed } from "./framed.ts";
+import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
+
+export interface SerialLinkOptions {
+  /** `/dev/ttyUSB0`, `COM3` */
+  readonly path: string;
+  readonly baud: number;
+}
+
+const REOPEN_MS = 1000;
+
+/**
+ * Opens a serial port, 8N1, for this process alone. A port that is unplugged is opened again every second until it is back. Throws
+ * TelemetryError E_NO_PORT, E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2.
+ *
+ * The board is not reset: DTR and RTS stay as the system sets them when it opens a port, both on, which the reset circuits of
+ * ESP32 boards take for neither reset nor boot loader; and they are not dropped when the port is closed.
+ */
+export async function openSerialLink(options: SerialLinkOptions, events: LinkEvents): Promise<Link> {
+  // Loaded when it is needed: it brings a native module.
+  const { SerialPort } = await import("serialport");
+  const open = () => openPort(() => new SerialPort(portOptions(options)));
+  let port: Port;
+  try {
+    port = await open();
+  } catch (error) {
+    throw await openError(options.path, error as Error);
+  }
+  return new SerialLink(port, open, options, events);
+}
+
+class SerialLink implements Link {
+  readonly description: string;
+  readonly #open: () => Promise<Port>;
+  readonly #path: string;
+  readonly #events: LinkEvents;
+  readonly #ending = new Ending();
+  #port: Port | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(port: Port, open: () => Promise<Port>, { path, baud }: SerialLinkOptions, events: LinkEvents) {
+    this.description = `${nameOf(path)} at ${baud} baud`;
+    this.#open = open;
+    this.#path = nameOf(path);
+    this.#events = events;
+    this.#listen(port);
+  }
+
+  get ended(): Promise<void> {
+    return this.#ending.promise;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    const port = this.#port;
+    this.#port = undefined;
+    // What stands unfinished is handed on by the port's "close".
+    if (port?.isOpen) await new Promise<void>((resolve) => port.close(() => resolve()));
+    this.#ending.end();
+  }
+
+  #listen(port: Port): void {
+    this.#port = port;
+    const framed = new Framed(new Deframer(), this.#events);
+    const attempt = (work: () => void) => {
+      if (!this.#ending.attempt(work)) void this.close();
+    };
+    port.on("error", () => {}); // "close" follows
+    port.on("data", (bytes: Buffer) => attempt(() => framed.push(bytes)));
+    port.on("close", () => {
+      if (!this.#ending.isOver) attempt(() => framed.end());
+      if (this.#port !== port) return;
+      this.#port = undefined;
+      if (this.#ending.isOver) return;
+      this.#events.say(`${this.#path} is gone: unplugged, or the board restarts; trying to open it every second`);
+      this.#reopen();
+    });
+  }
+
+  #reopen(): void {
+    this.#timer = setTimeout(async () => {
+      const port = await this.#open().catch(() => undefined);
+      if (this.#ending.isOver) port?.close();
+      else if (port === undefined) this.#reopen();
+      else {
+        this.#events.say(`${this.#path} is there again`);
+        this.#listen(port);
+      }
+    }, REOPEN_MS);
+  }
+}
+
+function portOptions({ path, baud }: SerialLinkOptions) {
+  return { path, baudRate: baud, autoOpen: false, lock: true, hupcl: false };
+}
+
+function openPort(create: () => Port): Promise<Port> {
+  return new Promise((resolve, reject) => {
+    const port = create();
+    port.open((error) => (error ? reject(error) : resolve(port)));
+  });
+}
+
+async function openError(path: string, error: Error): Promise<TelemetryError> {
+  const { message } = error;
+  const name = nameOf(path);
+  if (/No such file|File not found/i.test(message))
+    return linkError("E_NO_PORT", `${name}: no such port; ${await portsFound()}`);
+  if (/Permission denied|Access denied/i.test(message))
+    return linkError(
+      "E_PERMISSION",
+      `${name} may not be opened by this user: join the group that owns it (sudo usermod -aG dialout $USER, then log in anew)` +
+        (process.platform === "win32" ? ", or end the program that has it" : ""),
+    );
+  if (/busy|Cannot lock|temporarily unavailable/i.test(message))
+    return linkError("E_PORT_IN_USE", `${name} is in use: end the program that has it (\`fuser ${name}\` names it)`);
+  if (!isDevice(path))
+    return linkError(
+      "E_NO_PORT",
+      `${name} is no serial port: a log is read with --stdin < ${name}; ${await portsFound()}`,
+    );
+  return linkError("E_LINK", `${name} cannot be opened: ${visible(message)}; ${await portsFound()}`);
+}
+
+function isDevice(path: string): boolean {
+  try {
+    return statSync(path).isCharacterDevice();
+  } catch {
+    return false;
+  }
+}
+
+/** "there are /dev/ttyUSB0, /dev/ttyACM0", or what to do when there are none. */
+async function portsFound(): Promise<string> {
+  const { SerialPort } = await import("serialport");
+  const ports = await SerialPort.list().catch(() => []);
+  if (ports.length === 0) return "none is found: connect the board, and check that its cable carries data";
+  return `there ${ports.length === 1 ? "is" : "are"} ${ports.map(({ path }) => visible(path)).join(", ")}`;
+}

@@ -1,0 +1,134 @@
+/** Log text out of bytes that may be none: lines, each as soon as it is complete. */
+
+import { isUtf8 } from "node:buffer";
+
+/** A line longer than this comes in pieces. */
+export const MAX_LOG_LINE_BYTES = 4096;
+/** Fewer bytes than this that look like text, in the midst of bytes that do not, are chance. */
+const LEAST_TEXT_BYTES = 8;
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/** How far bytes are believed to be text: as they come; after a damage, unless they look otherwise; in a bad frame, where they look so. */
+export type Belief = "text" | "suspect" | "frame";
+
+/** Whether a byte occurs in log text: colours (ESC), tabs and all of UTF-8 do, other control characters do not. */
+export function isTextByte(byte: number): boolean {
+  if (byte < 0x20) return byte === 0x09 || byte === NEWLINE || byte === CARRIAGE_RETURN || byte === 0x1b;
+  return byte !== 0x7f && byte !== 0xc0 && byte !== 0xc1 && byte < 0xf5;
+}
+
+/** Gathers lines byte by byte. Holds one line of at most MAX_LOG_LINE_BYTES. */
+export class LogLines {
+  readonly #emit: (text: string, offsetBytes: number) => void;
+  readonly #line = Buffer.alloc(MAX_LOG_LINE_BYTES);
+  /** 0 <= #length < MAX_LOG_LINE_BYTES between calls */
+  #length = 0;
+  #offset = 0;
+  #belief: Belief = "text";
+  /** Bytes of the line from here on are believed as #belief says. */
+  #doubtFrom = 0;
+  /** A line has been kept since believe(). */
+  #kept = false;
+
+  /** `emit` gets each line without its end, and the offset of its first byte; what is not UTF-8 is U+FFFD. */
+  constructor(emit: (text: string, offsetBytes: number) => void) {
+    this.#emit = emit;
+  }
+
+  /** The last byte of the line that has begun; -1 at a line's beginning. */
+  get last(): number {
+    return this.#length > 0 ? this.#line[this.#length - 1]! : -1;
+  }
+
+  get isSuspect(): boolean {
+    return this.#belief === "suspect";
+  }
+
+  /** Says what the bytes from here on are. What the bytes since the last call turned out not to be text is dropped. */
+  believe(belief: Belief): void {
+    if (this.#belief !== "text") {
+      const part = this.#line.subarray(this.#doubtFrom, this.#length);
+      const isLong = part.length >= LEAST_TEXT_BYTES;
+      const good = isLong && isClean(part) && (this.#belief === "suspect" || (this.#kept && this.#doubtFrom === 0));
+      if (!good) this.#length = this.#doubtFrom;
+    }
+    this.#belief = belief;
+    this.#doubtFrom = this.#length;
+    this.#kept = false;
+  }
+
+  /** Takes the next byte; `offset` is its place in the stream. */
+  add(byte: number, offset: number): void {
+    if (byte === NEWLINE) {
+      this.#end(this.#length > 0 ? this.#offset : offset, true);
+      return;
+    }
+    if (this.#length === 0) this.#offset = offset;
+    this.#line[this.#length++] = byte;
+    if (this.#length === MAX_LOG_LINE_BYTES) this.#piece();
+  }
+
+  /** Takes back the last byte, which was no text after all. */
+  drop(): void {
+    if (this.#length > 0) this.#length--;
+    if (this.#doubtFrom > this.#length) this.#doubtFrom = this.#length;
+  }
+
+  /** No more bytes come: a line that has begun is one. */
+  flush(): void {
+    this.believe("text");
+    if (this.#length > 0) this.#end(this.#offset, false);
+  }
+
+  /** A piece of a line that is too long, cut where a character begins. */
+  #piece(): void {
+    let cut = this.#length;
+    while (cut > this.#length - 3 && (this.#line[cut - 1]! & 0xc0) === 0x80) cut--;
+    if (this.#line[cut - 1]! >= 0xc0) cut--;
+    else cut = this.#length;
+    const rest = Buffer.from(this.#line.subarray(cut, this.#length));
+    this.#length = cut;
+    this.#end(this.#offset, false);
+    rest.copy(this.#line);
+    this.#length = rest.length;
+    this.#offset += cut;
+  }
+
+  #end(offset: number, complete: boolean): void {
+    let from = this.#doubtFrom;
+    let good = true;
+    if (this.#belief !== "text") {
+      const part = this.#line.subarray(from, this.#length);
+      const text = textSuffix(part);
+      good = text.length >= LEAST_TEXT_BYTES || (this.#belief === "suspect" && isClean(part));
+      from = good ? this.#length - text.length : from;
+    } else from = 0;
+    if (good) {
+      const before = this.#belief === "text" ? 0 : this.#doubtFrom;
+      this.#line.copyWithin(before, from, this.#length);
+      let end = before + this.#length - from;
+      if (complete && end > 0 && this.#line[end - 1] === CARRIAGE_RETURN) end--;
+      this.#emit(this.#line.toString("utf8", 0, end), before > 0 ? offset : offset + from);
+      this.#kept = true;
+      this.#length = 0;
+    } else this.#length = this.#doubtFrom; // what came before the damage waits for its line's end
+    this.#doubtFrom = this.#length;
+  }
+}
+
+function isClean(bytes: Buffer): boolean {
+  return textSuffix(bytes).length === bytes.length;
+}
+
+/** The longest end of the bytes that looks like text and is UTF-8; of what is not, the ASCII behind it. */
+function textSuffix(bytes: Buffer): Buffer {
+  let from = bytes.length;
+  while (from > 0 && isTextByte(bytes[from - 1]!)) from--;
+  while (from < bytes.length && (bytes[from]! & 0xc0) === 0x80) from++;
+  if (isUtf8(bytes.subarray(from))) return bytes.subarray(from);
+  from = bytes.length;
+  while (bytes[from - 1]! < 0x80 && isTextByte(bytes[from - 1]!)) from--;
+  return bytes.subarray(from);
+}

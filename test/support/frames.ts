@@ -1,0 +1,40 @@
+/** Frames written by hand from docs/format.md, and what a Deframer makes of bytes. */
+import { crc32 } from "node:zlib";
+import { type Deframed, Deframer } from "../../host/deframer.ts";
+
+/** `emptyLastGroup`: a full last group is followed by an empty one, as some encoders do. */
+export function frame(packet: Uint8Array, { emptyLastGroup = false } = {}): Buffer {
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32LE(crc32(packet));
+  const groups: number[] = [];
+  let group: number[] = [];
+  let isFull = false;
+  for (const byte of Buffer.concat([packet, crc])) {
+    isFull = false;
+    if (byte !== 0) group.push(byte);
+    if (byte === 0 || group.length === 254) {
+      groups.push(group.length + 1, ...group);
+      isFull = byte !== 0;
+      group = [];
+    }
+  }
+  if (!isFull || emptyLastGroup) groups.push(group.length + 1, ...group);
+  return Buffer.from([0, ...groups, 0]);
+}
+
+/** Everything that comes of the bytes, fed in chunks of at most so many. */
+export function deframe(bytes: Uint8Array, chunkBytes = bytes.length || 1): Deframed[] {
+  const deframer = new Deframer();
+  const items: Deframed[] = [];
+  for (let at = 0; at < bytes.length; at += chunkBytes)
+    items.push(...deframer.push(bytes.subarray(at, at + chunkBytes)));
+  items.push(...deframer.end());
+  return items;
+}
+
+export const packetsIn = (items: readonly Deframed[]): Uint8Array[] =>
+  items.flatMap((item) => (item.kind === "packet" ? [item.packet] : []));
+export const textIn = (items: readonly Deframed[]): string[] =>
+  items.flatMap((item) => (item.kind === "text" ? [item.text] : []));
+export const damageIn = (items: readonly Deframed[]): string[] =>
+  items.flatMap((item) => (item.kind === "damage" ? [item.problem.code] : []));

@@ -1,0 +1,65 @@
+// Programs that specs start, and never leave behind.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+
+/** Resolves when `isSo` is true, which is asked every few milliseconds. Fails after 20 s, saying what was waited for. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 20_000;
+  while (!(await isSo())) {
+    if (performance.now() > endMs) throw new Error(`waited 20 s for ${what}`);
+    await pause(5);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A port of loopback on which nothing listens: until somebody else takes it. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** A program that runs until stop(). It ends with this process at the latest. */
+export class Program {
+  readonly #name: string;
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  #said = "";
+
+  constructor(name: string, args: readonly string[]) {
+    this.#name = name;
+    this.#child = spawn(name, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child.stdout?.on("data", (text) => (this.#said += text));
+    this.#child.stderr?.on("data", (text) => (this.#said += text));
+    this.#child.on("error", (error) => (this.#said += error.message));
+    this.#closed = new Promise((resolve) => this.#child.once("close", resolve));
+    process.once("exit", this.#kill);
+  }
+
+  /** Waits until the program does what it is for. Fails with what it has said if it ends before. */
+  async ready(isReady: () => boolean | Promise<boolean>): Promise<void> {
+    await until(`${this.#name} to be ready`, async () => {
+      const { exitCode, signalCode } = this.#child;
+      if (exitCode !== null || signalCode !== null) throw new Error(`${this.#name} has ended: ${this.#said}`);
+      return isReady();
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    this.#child.kill(signal);
+    await this.#closed;
+    process.off("exit", this.#kill);
+  }
+
+  readonly #kill = (): void => {
+    this.#child.kill("SIGKILL");
+  };
+}

@@ -1,0 +1,56 @@
+// A serial line for specs: two pseudo-terminals that socat joins.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Program } from "./processes.ts";
+
+export interface SerialLine {
+  /** The port that a host opens. */
+  readonly hostPath: string;
+  /** The port that a device opens. */
+  readonly devicePath: string;
+  /** Writes as the device would. */
+  write(bytes: Uint8Array | string): Promise<void>;
+  /** As if the cable were drawn: both ports are gone. */
+  unplug(): Promise<void>;
+  /** Both ports are back, under the same paths. */
+  plug(): Promise<void>;
+  /** Ends socat and removes the ports. */
+  close(): Promise<void>;
+}
+
+/** Lays a serial line. */
+export async function openSerialLine(): Promise<SerialLine> {
+  const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-pty-"));
+  const hostPath = join(folder, "host");
+  const devicePath = join(folder, "device");
+  let socat: Program | undefined;
+  let device: FileHandle | undefined;
+
+  const line: SerialLine = {
+    hostPath,
+    devicePath,
+    async write(bytes) {
+      device ??= await open(devicePath, "w");
+      await device.writeFile(bytes);
+    },
+    async unplug() {
+      await device?.close();
+      device = undefined;
+      await socat?.stop();
+      socat = undefined;
+    },
+    async plug() {
+      socat = new Program("socat", [`pty,raw,echo=0,link=${hostPath}`, `pty,raw,echo=0,link=${devicePath}`]);
+      await socat.ready(() => existsSync(hostPath) && existsSync(devicePath));
+    },
+    async close() {
+      await line.unplug();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await line.plug();
+  return line;
+}

@@ -28,6 +28,17 @@ await build({
 });
 chmodSync("dist/host/cli.js", 0o755);
 
+// Not shipped: the cases of the benchmarks as a module for a board.
+await build({
+  entryPoints: ["examples/benchmark/main.ts"],
+  outfile: "dist/examples/benchmark.js",
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  external: ["xs-telemetry", "debug", "instrumentation", "mc/config", "microseconds", "text/encoder", "time", "timer"],
+  logLevel: "warning",
+});
+
 const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "build/tsconfig.types.json"], {
   stdio: "inherit",
 });

@@ -2,6 +2,7 @@
 /** The command line: `xs-telemetry <command>`. Exit code 0 good, 1 the data is bad, 2 usage or I/O. */
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { addBench } from "./commands/bench.ts";
 import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
@@ -20,6 +21,7 @@ Examples:
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl
   $ xs-telemetry registry check my.yaml
+  $ xs-telemetry bench --device /dev/ttyUSB0
   $ xs-telemetry help validate`;
 
 function createProgram(context: Context): Command {
@@ -34,6 +36,7 @@ function createProgram(context: Context): Command {
   addValidate(program, context);
   addMigrate(program, context);
   addRegistry(program, context);
+  addBench(program, context);
   return program;
 }
 

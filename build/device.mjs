@@ -11,9 +11,10 @@ export const DEVICE_MODULES = {
   serial: "src/sinks/serial.ts",
   udp: "src/sinks/udp.ts",
   mqtt: "src/sinks/mqtt.ts",
+  flash: "src/flash/index.ts",
 };
 /** Those of them with a part in C. */
-export const NATIVE_MODULES = ["serial"];
+export const NATIVE_MODULES = ["serial", "flash"];
 
 // On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
 // they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds.

@@ -7,6 +7,11 @@ const IMPORTS = {
   "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform.ts" },
   "#timer": { moddable: "src/moddable/timer.ts", default: "host/timer.ts" },
   "#frame": { native: "src/moddable/frame.ts", default: "src/frame.ts" },
+  "#utf8-length": {
+    native: "src/moddable/utf8-length-native.ts",
+    moddable: "src/moddable/utf8-length.ts",
+    default: "host/utf8-length.ts",
+  },
 };
 
 /** Files by import, for conditions "moddable", or "native" and "moddable", or none: Node. The first that is known decides. */

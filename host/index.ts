@@ -17,6 +17,7 @@ export {
 } from "./decode.ts";
 export { type Problem, TelemetryError } from "./errors.ts";
 export { type Extracted, extract } from "./extract.ts";
+export { type FlashImage, readFlashImage } from "./flash-image.ts";
 export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
 export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
 export { eventTypesSource } from "./generate/typescript.ts";
@@ -24,6 +25,7 @@ export { writersSource } from "./generate/writers.ts";
 export type * from "./generated/events.ts";
 export type * as v2 from "./generated/events-2.0.0.ts";
 export { registries, registry } from "./generated/registry.ts";
+export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export {
   type FaultyLine,
   type Line,

@@ -1,13 +1,22 @@
 /** The bytes of a payload; "" if it has none, undefined if it is neither a Uint8Array nor an ArrayBuffer. Never throws. */
 export type BytesOf = (payload: unknown) => Uint8Array | "" | undefined;
 
+/**
+ * A getter of TypedArray's prototype itself: it sees through what a subclass says, and runs no code of its.
+ * As an object, for XS: see src/moddable/platform.ts. No key that is a symbol: Moddable's linker strips those built-ins.
+ */
+function getter(key: string): { call(value: unknown): number } {
+  return Object(Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), key)!.get);
+}
+
+/** How many bytes there are in what a BytesOf returned. Allocates nothing. */
+export function byteLengthReader(): (bytes: Uint8Array) => number {
+  const byteLengthOf = getter("byteLength");
+  return (bytes) => byteLengthOf.call(bytes);
+}
+
 /** Made when the program runs, for it makes objects: a preloaded module has none. A call allocates the view of an ArrayBuffer, else nothing. */
 export function bytesReader(): BytesOf {
-  // The getters of TypedArray's prototype themselves: they see through what a subclass says, and run no code of its.
-  // As objects, for XS: see src/moddable/platform.ts. No key that is a symbol: Moddable's linker strips those built-ins.
-  const prototype = Object.getPrototypeOf(Uint8Array.prototype);
-  const getter = (key: string): { call(value: unknown): number } =>
-    Object(Object.getOwnPropertyDescriptor(prototype, key)!.get);
   const lengthOf = getter("length");
   const byteLengthOf = getter("byteLength");
   return (payload) => {

@@ -1,7 +1,7 @@
 /** Frames of wire format 1: packets on a byte stream that log text may share. docs/format.md is normative. */
 
 /** CRC-32 of ISO 3309, IEEE 802.3 and zlib, four bits at a time: 16 entries take 256 bytes of flash, not 4 KB. */
-const CRC_OF_NIBBLE: readonly number[] = Object.freeze([
+export const CRC_OF_NIBBLE: readonly number[] = Object.freeze([
   0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320,
   0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
 ]);

@@ -1,10 +1,11 @@
 /** Checks of options at construction: each throws an error that names the option, its value and what is allowed. */
 
-/** TypeError if `options` is no object, or has a name that is not among `known`. */
-export function checkNames(options: unknown, known: readonly string[]): void {
-  if (options === null || typeof options !== "object") refuse("options", "an object", options);
+/** TypeError if `options` is no object, or has a name that is not among `known`. `of`: the option that it is the value of, if it is one. */
+export function checkNames(options: unknown, known: readonly string[], of?: string): void {
+  if (options === null || typeof options !== "object") refuse(of ?? "options", "an object", options);
   Object.keys(options).forEach((name) => {
-    if (!known.includes(name)) throw new TypeError(`unknown option "${name}": known are ${known.join(", ")}`);
+    if (known.includes(name)) return;
+    throw new TypeError(`unknown option "${name}"${of ? ` of ${of}` : ""}: known are ${known.join(", ")}`);
   });
 }
 

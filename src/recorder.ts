@@ -5,12 +5,13 @@ import { createEmitter } from "./emitter.ts";
 import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./packet-layout.ts";
 import type { Layout } from "./ring.ts";
 import { enabled } from "./switch.ts";
-import { checkOptions, type TelemetryOptions } from "./telemetry.ts";
+import { checkOptions, type RingOptions } from "./telemetry.ts";
 import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 
 // All that xs-telemetry has: who uses both takes both from here, so that one switch holds for them.
 export * from "./index.ts";
 export type { Layout } from "./ring.ts";
+export type { RingOptions } from "./telemetry.ts";
 
 const SLOT_WORDS = SLOT_BYTES / 4;
 const MAX_SINGLE = 3.4028234663852886e38;
@@ -52,8 +53,8 @@ export class Recorder {
   readonly #fields: readonly Int32Array[];
   #now = 0;
 
-  /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's. */
-  constructor(layout: Layout, options: TelemetryOptions) {
+  /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's, without those for payloads and addresses. */
+  constructor(layout: Layout, options: RingOptions) {
     this.#emitter = createEmitter(checkOptions(options), layout);
     this.#records = this.#emitter.records();
     const draft = new ArrayBuffer(MAX_RECORD_SLOTS * SLOT_BYTES);

@@ -4,11 +4,12 @@ import type { Connection, Counters, Emitter, EmitterSettings, Reader } from "./a
 import { type Clock, guardClock } from "./clock.ts";
 import { checkNames, checkNumber, refuse } from "./options.ts";
 import { SLOT_BYTES } from "./packet-layout.ts";
+import { type IpPolicy, type PayloadPolicy, type Privacy, withPrivacy } from "./privacy.ts";
 
 /** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
 export type Policy = "overwrite" | "discard";
 
-export interface TelemetryOptions {
+export interface RingOptions {
   /** Bytes of the ring, 256 to 268,435,456; whole slots of 16 bytes are used. The one allocation of size. */
   readonly capacityBytes: number;
   /** Default "overwrite". */
@@ -21,7 +22,18 @@ export interface TelemetryOptions {
   readonly messageTypes?: number;
 }
 
-const OPTIONS: readonly string[] = Object.freeze(["capacityBytes", "policy", "clock", "bootId", "messageTypes"]);
+export interface TelemetryOptions extends RingOptions {
+  /** What of payloads reaches the ring, for each event that has them. Default "keep". */
+  readonly payloads?: { readonly "msg.recv"?: PayloadPolicy; readonly "msg.send"?: PayloadPolicy };
+  /** What of addresses reaches the ring. Default "keep". */
+  readonly ip?: IpPolicy;
+}
+
+const RING_OPTIONS: readonly string[] = Object.freeze(["capacityBytes", "policy", "clock", "bootId", "messageTypes"]);
+const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("payloads", "ip"));
+const PAYLOADS: readonly string[] = Object.freeze(["msg.recv", "msg.send"]);
+const PAYLOAD_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "length"]);
+const IP_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "truncate"]);
 const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
@@ -34,7 +46,8 @@ export class Telemetry {
   readonly #emitter: Emitter;
 
   constructor(options: TelemetryOptions) {
-    this.#emitter = createEmitter(checkOptions(options));
+    const settings = checkOptions(options, OPTIONS);
+    this.#emitter = withPrivacy(createEmitter(settings), checkPrivacy(options));
   }
 
   /**
@@ -68,8 +81,8 @@ export class Telemetry {
 }
 
 /** Throws as Telemetry's constructor does. */
-export function checkOptions(options: TelemetryOptions): EmitterSettings {
-  checkNames(options, OPTIONS);
+export function checkOptions(options: RingOptions, known: readonly string[] = RING_OPTIONS): EmitterSettings {
+  checkNames(options, known);
   const capacityBytes = options.capacityBytes;
   checkNumber("capacityBytes", capacityBytes, MIN_CAPACITY_BYTES, MAX_CAPACITY_BYTES);
   const { policy = "overwrite", bootId = randomBootId(), messageTypes = DEFAULT_MESSAGE_TYPES, clock } = options;
@@ -86,6 +99,21 @@ export function checkOptions(options: TelemetryOptions): EmitterSettings {
     bootId,
     messageTypes,
   };
+}
+
+/** What the options say now: an object that changes later changes nothing. Throws as Telemetry's constructor does. */
+function checkPrivacy({ payloads = {}, ip = "keep" }: TelemetryOptions): Privacy {
+  checkNames(payloads, PAYLOADS, "payloads");
+  const { "msg.recv": received = "keep", "msg.send": sent = "keep" } = payloads;
+  checkPayloadPolicy('payloads["msg.recv"]', received);
+  checkPayloadPolicy('payloads["msg.send"]', sent);
+  if (!IP_POLICIES.includes(ip)) refuse("ip", '"keep", "omit" or "truncate"', ip);
+  return { received, sent, ip };
+}
+
+function checkPayloadPolicy(name: string, policy: PayloadPolicy): void {
+  if (typeof policy !== "function" && !PAYLOAD_POLICIES.includes(policy))
+    refuse(name, '"keep", "omit", "length" or a function', policy);
 }
 
 function firstReading(clock: Clock): number {

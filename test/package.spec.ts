@@ -13,18 +13,25 @@ const importsOf = (text: string) =>
 
 /** What manifest.json names. */
 const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
+const NATIVE_SERIAL = "./dist/moddable/native/serial.js";
+/** What moves packets off the device, each in a manifest of its own. */
+const LINKS = ["drainer", "serial", "udp", "mqtt"];
 
 describe("the package", () => {
   const { exports, bin, files } = readJson("package.json");
+  /** What the moddable condition names. */
+  const deviceModules = Object.values<{ moddable?: string }>(exports).flatMap(({ moddable }) => moddable ?? []);
+  const called = (file: string) =>
+    [...readFileSync(file, "utf8").matchAll(/ative\("(\w+)"\)/g)].map(([, name]) => name!);
 
   it("exports files that the build made", () => {
     const paths = [
-      ...Object.values(exports["."]),
-      ...Object.values(exports["./recorder"]),
-      ...Object.values(exports["./host"]),
+      ...Object.values(exports).flatMap((conditions) =>
+        typeof conditions === "string" ? [] : Object.values(conditions as object),
+      ),
       ...Object.values(bin),
     ] as string[];
-    ok(paths.length >= 9);
+    ok(paths.length >= 21);
     for (const path of paths) {
       ok(existsSync(path), path);
       ok(
@@ -55,39 +62,67 @@ describe("the package", () => {
     });
   });
 
+  it("has a manifest for each link, which brings the drainer and nothing of the emitter", () => {
+    for (const name of LINKS) {
+      const manifest = readJson(`manifest-${name}.json`);
+      ok(files.includes(`manifest-${name}.json`), `manifest-${name}.json is shipped`);
+      const module = name === "serial" ? NATIVE_SERIAL : exports[`./${name}`].moddable;
+      deepEqual(
+        manifest,
+        {
+          ...(name === "drainer" ? {} : { include: ["./manifest-drainer.json"] }),
+          modules: {
+            ...(name === "serial" ? { "*": "./src/moddable/frame/telemetryFrame" } : {}),
+            [`xs-telemetry/${name}`]: module.replace(/\.js$/, ""),
+          },
+          preload: [`xs-telemetry/${name}`],
+        },
+        name,
+      );
+      for (const file of [module, exports[`./${name}`].default])
+        ok(!/eventSeq|RingReader|telemetry_emitter/.test(readFileSync(file, "utf8")), `${file} has no emitter`);
+    }
+    deepEqual(called(NATIVE_SERIAL), ["xs_telemetry_frame_write"]);
+    deepEqual(readdirSync("src/moddable/frame"), ["telemetryFrame.c"]);
+    ok(files.includes("src/moddable/frame"));
+    match(readFileSync("src/moddable/frame/telemetryFrame.c", "utf8"), /^void xs_telemetry_frame_write\(/m);
+  });
+
   it("ships the natives: C files whose names and functions cannot be another's, and nothing else beside them", () => {
     ok(files.includes("src/moddable/native"));
     const names = readdirSync("src/moddable/native");
     ok(names.length >= 7, names.join());
     for (const name of names) match(name, /^telemetry[A-Z]\w+\.[ch]$/);
-    const called = [...readFileSync(NATIVE_MODULE, "utf8").matchAll(/ative\("(\w+)"\)/g)].map(([, name]) => name!);
     const text = readFileSync("src/moddable/native/telemetryNatives.c", "utf8");
     const defined = [...text.matchAll(/^void (xs_telemetry_\w+)\(/gm)].map(([, name]) => name!);
     ok(defined.length >= 15);
-    deepEqual([...new Set(called)].sort(), defined.sort());
+    deepEqual([...new Set(called(NATIVE_MODULE))].sort(), defined.sort());
   });
 
-  it("ships flat device modules that import nothing but the SDK's clock and text encoder", () => {
+  it("ships flat device modules that import nothing but the SDK's clock, timer and text encoder", () => {
     for (const { moddable } of [exports["."], exports["./recorder"]])
       deepEqual(importsOf(readFileSync(moddable, "utf8")).sort(), ["text/encoder", "time"]);
-    deepEqual(importsOf(readFileSync(NATIVE_MODULE, "utf8")), []);
+    for (const name of LINKS)
+      deepEqual(importsOf(readFileSync(exports[`./${name}`].moddable, "utf8")), name === "drainer" ? ["timer"] : []);
+    for (const file of [NATIVE_MODULE, NATIVE_SERIAL, ...LINKS.map((name) => exports[`./${name}`].default)])
+      deepEqual(importsOf(readFileSync(file, "utf8")), []);
     deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
   });
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE]) {
+    for (const file of [...deviceModules, NATIVE_MODULE, NATIVE_SERIAL]) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
         .filter((line) => /^(const|let|var) /.test(line));
-      ok(topLevel.length >= 4, `${topLevel.length} declarations found`);
+      ok(topLevel.length >= 1, `${topLevel.length} declarations found`);
       for (const line of topLevel)
         ok(!/new (ArrayBuffer|[A-Za-z0-9]*Array|Map|Set|DataView|TextEncoder|WeakRef)\b|Time\./.test(line), line);
     }
   });
 
   it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
-    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE])
+    for (const file of [...deviceModules, NATIVE_MODULE, NATIVE_SERIAL])
       ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
   });
 

@@ -4,7 +4,7 @@ import {
   type Layout,
   type Reader,
   Recorder,
-  type TelemetryOptions,
+  type RingOptions,
   type TextField,
 } from "xs-telemetry/recorder";
 
@@ -48,7 +48,7 @@ export class Telemetry {
   readonly #recorder: Recorder;
   readonly #detail: TextField;
 
-  constructor(options: TelemetryOptions) {
+  constructor(options: RingOptions) {
     this.#recorder = new Recorder(LAYOUT, options);
     this.#detail = this.#recorder.text(60);
   }

@@ -5,7 +5,7 @@ import { fingerprintWords, recordSlots } from "./typescript.ts";
 import { type ModuleNames, writerMethod } from "./writer-method.ts";
 import { type Argument, planWriters, type WriterPlan } from "./writer-plan.ts";
 
-const IMPORTS = ["Counters", "Layout", "Reader", "Recorder", "TelemetryOptions", "TextField"];
+const IMPORTS = ["Counters", "Layout", "Reader", "Recorder", "RingOptions", "TextField"];
 
 /**
  * A TypeScript module for the device: a class with a method for each event, built on xs-telemetry/recorder. `source` is the
@@ -30,7 +30,7 @@ export function writersSource(model: RegistryModel, source: string): string {
     "  type Layout,",
     "  type Reader,",
     "  Recorder,",
-    "  type TelemetryOptions,",
+    "  type RingOptions,",
     ...(hasTexts ? ["  type TextField,"] : []),
     '} from "xs-telemetry/recorder";',
     "",
@@ -54,7 +54,7 @@ export function writersSource(model: RegistryModel, source: string): string {
     "  readonly #recorder: Recorder;",
     ...[...texts.values()].map(({ name }) => `  readonly #${name}: TextField;`),
     "",
-    "  constructor(options: TelemetryOptions) {",
+    "  constructor(options: RingOptions) {",
     "    this.#recorder = new Recorder(LAYOUT, options);",
     ...[...texts.values()].map(
       ({ name, argument }) => `    this.#${name} = this.#recorder.text(${argument.field.maxBytes});`,

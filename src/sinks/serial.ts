@@ -154,7 +154,6 @@ class SerialSink implements Sink {
     this.maxPacketBytes = maxPacketBytes;
     this.#output = output;
     this.#events = events;
-    output.clear();
     this.#port = open({
       onWritable: (count) => this.#onWritable(count),
       onError: (error) => events.onError(error),

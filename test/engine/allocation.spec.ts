@@ -1,5 +1,6 @@
 // Runs inside XS only: what calls take from the engine's heaps, by the engine's own counters.
-import { type Connection, type Policy, Reason, Telemetry } from "xs-telemetry";
+import TextEncoder from "text/encoder";
+import { type Connection, type Payload, type PayloadPolicy, type Policy, Reason, Telemetry } from "xs-telemetry";
 import { Recorder } from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 import { type Allocation, allocationOf, CALLS, FEW_CALLS, NOTHING, slotBytes } from "../support/xs-allocation.ts";
@@ -68,6 +69,67 @@ describe("allocation", () => {
       "refused",
     );
     equal(telemetry.counters().unlistedTypes, 2 * (CALLS + 1), "unlistedTypes");
+  });
+
+  describe("of payload policies", () => {
+    const made = (policy: PayloadPolicy) => {
+      const payloads = { "msg.recv": policy, "msg.send": policy };
+      const telemetry = new Telemetry({ capacityBytes: 1024, payloads });
+      return { connection: telemetry.connect(1), token: telemetry.messageType("getStatus") };
+    };
+    const bytes = new Uint8Array(100).fill(0x61);
+    const redact = (payload: Payload) => (payload === bytes ? bytes : undefined);
+
+    for (const policy of ["omit", "length", redact])
+      it(`${typeof policy === "string" ? policy : "a redactor"}, without payload, or bytes: 0 bytes`, () => {
+        const { connection, token } = made(policy as PayloadPolicy);
+        const calls: Record<string, () => void> = {
+          connected: () => connection.connected(),
+          received: () => connection.received(token),
+          "received bytes": () => connection.received(token, bytes),
+          rejected: () => connection.rejected(Reason.rateLimit, token, bytes),
+          sent: () => connection.sent(token, bytes),
+          disconnected: () => connection.disconnected(),
+        };
+        for (const [name, call] of Object.entries(calls)) deepEqual(allocationOf(call, FEW_CALLS), NOTHING, name);
+      });
+
+    it("omit, or a redactor that leaves it out, of a string: 0 bytes", () => {
+      for (const policy of ["omit", redact] as const) {
+        const { connection, token } = made(policy);
+        const text = "x".repeat(1000);
+        deepEqual(
+          allocationOf(() => connection.received(token, text)),
+          NOTHING,
+          "received",
+        );
+      }
+    });
+
+    it(`length of a string: ${isNative ? "0 bytes" : "what encodeInto returns; above 252 bytes, a copy of it too"}`, () => {
+      const { connection, token } = made("length");
+      const encoder = new TextEncoder();
+      const into = new Uint8Array(256);
+      for (const [length, calls] of [
+        [20, FEW_CALLS],
+        [252, FEW_CALLS],
+        [253, FEW_CALLS],
+        [100_000, 10],
+      ] as const) {
+        const text = "é".repeat(length / 2) + "x".repeat(length % 2);
+        let expected: Allocation = NOTHING;
+        if (!isNative)
+          expected = allocationOf(() => {
+            held = encoder.encodeInto(text, into);
+            if (length > 252) held = encoder.encode(text);
+          }, calls);
+        deepEqual(
+          allocationOf(() => connection.received(token, text), calls),
+          expected,
+          `${length} bytes`,
+        );
+      }
+    });
   });
 
   for (const policy of ["overwrite", "discard"] as const) {

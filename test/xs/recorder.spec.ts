@@ -207,6 +207,9 @@ describe("records of any registry", () => {
 
   it("are set up with Telemetry's options and errors", () => {
     throws(() => new Recorder(LAYOUT, { capacityBytes: 5 }), "RangeError", "capacityBytes", "5");
+    // It knows no payload from another text: an option that would not be kept is refused.
+    for (const options of [{ payloads: { "msg.recv": "omit" } }, { ip: "omit" }])
+      throws(() => new Recorder(LAYOUT, { capacityBytes: 1024, ...options }), "TypeError", Object.keys(options)[0]!);
   });
 
   it("stand beside those that a clock of the user's makes meanwhile", () => {

@@ -2,6 +2,7 @@
 #ifndef telemetryText_h
 #define telemetryText_h
 
+#include <stddef.h>
 #include <stdint.h>
 
 /**
@@ -12,5 +13,8 @@
  * (WHATWG Encoding), and each zero, becomes U+FFFD. All before the cut.
  */
 uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* to, uint32_t most);
+
+/** The bytes that a string of XS has as UTF-8: U+0000 one, half a surrogate pair three, a pair put together from halves four. */
+size_t telemetryUtf8Length(const uint8_t* from);
 
 #endif

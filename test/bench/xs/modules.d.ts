@@ -6,5 +6,6 @@ declare module "time" {
 declare module "text/encoder" {
   export default class TextEncoder {
     encodeInto(text: string, into: Uint8Array): { read: number; written: number };
+    encode(text: string): Uint8Array;
   }
 }

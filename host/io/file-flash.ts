@@ -1,0 +1,48 @@
+// A file of Node's as what a flash store of the device stands in.
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { type File, type FileFlashOptions, fileFlash } from "../../src/flash/file.ts";
+import type { Flash } from "../../src/flash/flash.ts";
+
+export interface NodeFileFlashOptions extends Omit<FileFlashOptions, "file"> {
+  /** Whether each write waits for the disk, so that it survives a loss of power and not only the end of the process. Default true. */
+  readonly sync?: boolean;
+}
+
+/** Opens or creates the file `path` as flash. Throws what the file system throws, then and at each call. */
+export function openFileFlash(
+  path: string,
+  { sync = true, ...options }: NodeFileFlashOptions,
+): Flash & { close(): void } {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  try {
+    return { ...fileFlash({ ...options, file: fileOf(fd, path, sync) }), close: () => closeSync(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+type Transfer = (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
+
+/** ECMA-419's file over a descriptor. */
+function fileOf(fd: number, path: string, sync: boolean): File {
+  /** The system may do less at once than it was asked for. */
+  const whole = (does: Transfer, buffer: Uint8Array, position: number) => {
+    let done = 0;
+    while (done < buffer.length) {
+      const now = does(fd, buffer, done, buffer.length - done, position + done);
+      if (now === 0)
+        throw new RangeError(`${path} ends at byte ${position + done}, before ${position + buffer.length}`);
+      done += now;
+    }
+  };
+  return {
+    read: (buffer, position) => whole(readSync, buffer, position),
+    write: (buffer, position) => whole(writeSync, buffer, position),
+    setSize: (length) => ftruncateSync(fd, length),
+    flush: () => {
+      if (sync) fsyncSync(fd);
+    },
+    status: () => fstatSync(fd),
+  };
+}

@@ -1,0 +1,36 @@
+import { CRC_OF_NIBBLE } from "../frame.ts";
+
+/** What is left in the register by any bytes with their own CRC-32 behind them. */
+const CRC_RESIDUE = 0xdebb20e3 | 0;
+const CRC_BYTES = 4;
+const FULL_GROUP = 255;
+
+/**
+ * Reads the frame whose bytes between the delimiters are those of `from`, `at` to before `end`; none of them is zero. Returns the
+ * bytes of its content, which is then in `into`; 0 if it is damaged, or longer than `into`. `into` changes either way, up to 4
+ * bytes behind the content. Allocates nothing.
+ */
+export function readFrame(from: Uint8Array, at: number, end: number, into: Uint8Array): number {
+  let crc = -1;
+  let length = 0;
+  let left = from[at++]!;
+  let isFull = left === FULL_GROUP;
+  for (;;) {
+    let byte = 0;
+    if (--left > 0) {
+      if (at >= end) return 0;
+      byte = from[at++]!;
+    } else {
+      if (at >= end) break;
+      const followsFull = isFull;
+      left = from[at++]!;
+      isFull = left === FULL_GROUP;
+      if (followsFull) continue;
+    }
+    into[length++] = byte; // behind the end of `into`, a typed array drops it
+    crc = (crc >>> 4) ^ CRC_OF_NIBBLE[(crc ^ byte) & 15]!;
+    crc = (crc >>> 4) ^ CRC_OF_NIBBLE[(crc ^ (byte >> 4)) & 15]!;
+  }
+  length -= CRC_BYTES;
+  return crc === CRC_RESIDUE && length <= into.length ? length : 0;
+}

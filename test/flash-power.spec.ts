@@ -1,0 +1,47 @@
+// Power lost at every write and erase of a flash store, at every byte, and what a new store finds afterwards.
+import { ok } from "node:assert/strict";
+import { FlashStore } from "xs-telemetry/flash";
+import { random } from "./support/assert.ts";
+import { type Cut, NorFlash, type Operation } from "./support/dying-flash.ts";
+import { runScenario } from "./support/flash-scenario.ts";
+
+const times = <T>(count: number, item: T): T[] => Array<T>(count).fill(item);
+/** Each byte of a write, those of a header or mark again and again; an erase in so many ways. */
+const everyByte = (operation: Operation): Cut[] => {
+  if (operation.kind === "erase") return [...times<Cut>(8, "pages"), "whole"];
+  const { bytes } = operation;
+  const places = [...bytes.keys()];
+  return [...(bytes.length > 32 ? places : times(6, places).flat()), ...times<Cut>(8, "pages"), "whole"];
+};
+
+const GEOMETRIES = [
+  { blockLength: 512, blocks: 4, maxPacketBytes: 256, packets: 50, readsOf10: 0 },
+  { blockLength: 512, blocks: 4, maxPacketBytes: 256, packets: 50, readsOf10: 6 },
+  { blockLength: 1024, blocks: 2, maxPacketBytes: 700, packets: 40, readsOf10: 3 },
+  { blockLength: 512, blocks: 5, maxPacketBytes: 300, packets: 40, readsOf10: 8, writeAlign: 16 },
+];
+
+describe("a flash store that loses power at any write", () => {
+  for (const { maxPacketBytes, packets, readsOf10, ...geometry } of GEOMETRIES) {
+    for (const isMarginal of [false, true]) {
+      const { blockLength, blocks } = geometry;
+      const how = `${isMarginal ? "a byte in part reading differently each time, " : ""}reads ${readsOf10} of 10`;
+      it(`has all it took, in order, in ${blocks} blocks of ${blockLength}: every byte, ${how}`, () => {
+        const flash = new NorFlash(geometry);
+        const cuts = runScenario(FlashStore, {
+          flash,
+          maxPacketBytes,
+          blockBytes: blockLength,
+          packets,
+          chance: random(11),
+          readsOf10,
+          cuts: everyByte,
+          seed: 11,
+          isMarginal,
+          isDouble: true,
+        });
+        ok(cuts > 2000, `${cuts} cuts`);
+      });
+    }
+  }
+});

@@ -1,0 +1,460 @@
+import { type Reader, Telemetry } from "xs-telemetry";
+import { Drainer, type DrainerOptions, type PacketSource } from "xs-telemetry/drainer";
+import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
+import { readPacket, ringCounters } from "../support/bytes.ts";
+import { type Answer, FakeSink, FakeTimer } from "../support/fake-io.ts";
+
+declare const setTimeout: (callback: () => void, ms: number) => unknown;
+
+function setUp(options: Partial<DrainerOptions> = {}, capacityBytes = 4096) {
+  const clock = { ms: 0, now: () => clock.ms };
+  const telemetry = new Telemetry({ capacityBytes, bootId: 3, clock });
+  const reader = telemetry.reader();
+  const sink = new FakeSink();
+  const timer = new FakeTimer();
+  const drainer = new Drainer({
+    source: reader,
+    open: sink.open,
+    timer,
+    packetBytes: 256,
+    retryMs: 200,
+    mostRetryMs: 800,
+    stallMs: 500,
+    ...options,
+  });
+  /** So many events, ten of which fill a packet. */
+  const emit = (count: number) => {
+    for (let id = 0; id < count; id++) telemetry.connect(id);
+  };
+  return { telemetry, reader, sink, timer, drainer, emit };
+}
+
+/** A source of packets that are numbers. */
+function numbered(count: number): PacketSource & { left: number; repeated: number } {
+  return {
+    left: count,
+    repeated: 0,
+    next(buffer) {
+      if (this.left === 0) return 0;
+      buffer.fill(this.left--, 0, 100);
+      return 100;
+    },
+    repeatTokens() {
+      this.repeated++;
+    },
+  };
+}
+
+const ids = (packets: readonly Uint8Array[]) =>
+  packets.flatMap((bytes) => readPacket(bytes).records.map(({ clientId }) => clientId));
+
+function upTo(count: number): number[] {
+  const numbers: number[] = [];
+  while (numbers.length < count) numbers.push(numbers.length);
+  return numbers;
+}
+
+describe("a drainer", () => {
+  it("moves so many packets a slice from the source to the sink, and counts them", () => {
+    const { sink, timer, drainer, emit } = setUp({ packetsPerSlice: 2, everyMs: 50 });
+    emit(45);
+    deepEqual([timer.everyMs, sink.opened], [[50], 0], "before the first tick");
+    timer.tick();
+    deepEqual([sink.opened, sink.packets.length], [1, 2], "after a tick: openings, packets");
+    timer.tick();
+    equal(sink.packets.length, 4, "packets after two");
+    timer.tick(3);
+    deepEqual(ids(sink.packets), upTo(45), "events");
+    const bytes = sink.packets.reduce((sum, packet) => sum + packet.length, 0);
+    deepEqual(
+      drainer.counters(),
+      {
+        packets: 5,
+        bytes,
+        inHand: 0,
+        dropped: 0,
+        refusals: 0,
+        opens: 1,
+        failures: 0,
+        stalls: 0,
+        closeFailures: 0,
+        sourceFailures: 0,
+      },
+      "counters",
+    );
+  });
+
+  it("keeps a refused packet in hand, offers it again with each tick, and when the sink is writable", () => {
+    const { sink, timer, drainer, emit } = setUp();
+    sink.script.push("refuse", "refuse", "refuse");
+    emit(20);
+    timer.tick();
+    deepEqual([sink.offers, drainer.counters().inHand, drainer.counters().refusals], [1, 1, 1], "refused");
+    timer.tick();
+    equal(sink.offers, 2, "offers after two ticks");
+    sink.events!.onWritable();
+    equal(sink.offers, 3, "offers after onWritable()");
+    sink.events!.onWritable();
+    deepEqual(ids(sink.packets), upTo(20), "events");
+    deepEqual([drainer.counters().packets, drainer.counters().refusals], [2, 3], "packets, refusals");
+  });
+
+  it("moves one slice when the sink is writable, however often it says so from within", () => {
+    const { sink, timer, emit } = setUp({ packetsPerSlice: 3 });
+    for (let count = 0; count < 10; count++) sink.script.push("nested");
+    emit(100);
+    timer.tick();
+    equal(sink.packets.length, 3, "packets after a tick");
+    sink.events!.onWritable();
+    equal(sink.packets.length, 6, "packets after onWritable()");
+  });
+
+  for (const [answer, what] of [
+    ["throw", "throws"],
+    ["error", "calls onError() and refuses"],
+    ["error-taken", "calls onError() and takes the packet"],
+  ] as const)
+    it(`closes a sink whose write() ${what}, opens another after a while and sends the packet again`, () => {
+      const { sink, timer, drainer, emit } = setUp();
+      sink.script.push(answer);
+      emit(10);
+      timer.tick();
+      deepEqual([sink.opened, sink.closed, drainer.counters().failures], [1, 1, 1], "opened, closed, failures");
+      timer.tick();
+      equal(sink.opened, 1, "opened before its time");
+      timer.tick();
+      deepEqual([sink.opened, sink.closed], [2, 1], "opened, closed after 200 ms");
+      const numbers = sink.packets.map((bytes) => readPacket(bytes).number);
+      deepEqual(numbers, answer === "error-taken" ? [1, 1] : [1], "packet numbers");
+      deepEqual([drainer.counters().packets, drainer.counters().inHand], [1, 0], "packets, in hand");
+    });
+
+  it("closes a sink that calls onError() while nothing goes on, and heeds no sink that was closed", () => {
+    const { sink, timer, drainer, emit } = setUp();
+    timer.tick();
+    const first = sink.events!;
+    first.onError();
+    first.onError();
+    deepEqual([sink.closed, drainer.counters().failures], [1, 1], "closed, failures");
+    timer.tick(2);
+    deepEqual([sink.opened, drainer.counters().opens], [2, 2], "opened");
+    emit(10);
+    first.onWritable();
+    first.onError();
+    deepEqual([sink.offers, sink.closed], [0, 1], "offers, closed");
+  });
+
+  it("waits twice as long after each failure up to a bound, and as long as at first after a packet", () => {
+    let tries = 0;
+    const fake = new FakeSink();
+    fake.openError = new Error("no network");
+    const { timer, drainer, emit } = setUp({
+      open: (events) => {
+        tries++;
+        return fake.open(events);
+      },
+    });
+    const openings: number[] = [];
+    for (let tick = 1; tick <= 40; tick++) {
+      const before = tries;
+      timer.tick();
+      if (tries > before) openings.push(tick);
+    }
+    deepEqual(openings, [1, 3, 7, 15, 23, 31, 39], "ticks of openings");
+    fake.openError = undefined;
+    emit(10);
+    timer.tick(8);
+    equal(drainer.counters().packets, 1, "packets");
+    fake.events!.onError();
+    timer.tick(2);
+    equal(drainer.counters().opens, 2, "opens");
+  });
+
+  it("goes on waiting longer while sinks open well and take nothing", () => {
+    const { sink, timer, drainer, emit } = setUp();
+    for (let count = 0; count < 3; count++) sink.script.push("throw");
+    emit(10);
+    timer.tick(1 + 2 + 4);
+    equal(drainer.counters().opens, 3, "opens");
+    timer.tick(7);
+    equal(drainer.counters().opens, 3, "opens a tick before its time");
+    timer.tick();
+    deepEqual([drainer.counters().opens, drainer.counters().packets], [4, 1], "opens, packets");
+  });
+
+  it("counts what close() throws, and goes on", () => {
+    const { sink, timer, drainer, emit } = setUp();
+    sink.closeError = new Error("cannot close");
+    sink.script.push("throw");
+    emit(10);
+    timer.tick(3);
+    deepEqual([drainer.counters().closeFailures, drainer.counters().packets], [1, 1], "closeFailures, packets");
+  });
+
+  it("takes a sink that refuses for too long for broken, but not one that has nothing to take", () => {
+    const { sink, timer, drainer, emit } = setUp();
+    timer.tick(50);
+    equal(drainer.counters().stalls, 0, "stalls while nothing waits");
+    for (let count = 0; count < 100; count++) sink.script.push("refuse");
+    emit(10);
+    timer.tick(6);
+    deepEqual([drainer.counters().stalls, sink.closed], [0, 0], "stalls, closed, at the bound");
+    timer.tick();
+    const { stalls, failures } = drainer.counters();
+    deepEqual([stalls, failures, sink.closed], [1, 1, 1], "stalls, failures, closed, behind it");
+    sink.script.length = 0;
+    timer.tick(2);
+    deepEqual(ids(sink.packets).length, 10, "events");
+  });
+
+  it("counts a sink that cannot be used as a failure", () => {
+    for (const open of [
+      () => undefined,
+      () => null,
+      () => ({ maxPacketBytes: 255, write: () => true, close() {} }),
+      () => ({ write: () => true, close() {} }),
+      () => ({ maxPacketBytes: 1000 }),
+    ]) {
+      const { timer, drainer, emit } = setUp({ open: open as never });
+      emit(10);
+      timer.tick();
+      deepEqual([drainer.counters().failures, drainer.counters().packets], [1, 0], "failures, packets");
+      drainer.close();
+    }
+  });
+
+  it("closes a sink that breaks while it is opened", () => {
+    const fake = new FakeSink();
+    let isBreaking = true;
+    const { timer, drainer, emit } = setUp({
+      open: (events) => {
+        if (isBreaking) events.onError();
+        events.onWritable();
+        return fake.open(events);
+      },
+    });
+    emit(10);
+    timer.tick();
+    deepEqual([fake.opened, fake.closed, drainer.counters().failures], [1, 1, 1], "opened, closed, failures");
+    isBreaking = false;
+    timer.tick(2);
+    equal(drainer.counters().packets, 1, "packets");
+  });
+
+  it("survives a source that throws or gives no number of bytes", () => {
+    for (const bad of [Number.NaN, -1, 257, 1e9, undefined, "x", null] as unknown[]) {
+      const answers = [bad, 0, 100];
+      let throwsOnce = true;
+      const source = {
+        next: () => {
+          if (throwsOnce) {
+            throwsOnce = false;
+            throw new Error("no source");
+          }
+          return answers.length > 0 ? answers.shift() : 0;
+        },
+        repeatTokens() {
+          throw new Error("no tokens");
+        },
+      };
+      const { sink, timer, drainer } = setUp({ source: source as never });
+      timer.tick(4);
+      const { sourceFailures, packets, failures } = drainer.counters();
+      deepEqual([sourceFailures, packets, failures], [3, 1, 0], `${bad}: source failures, packets, failures`);
+      equal(sink.packets[0]!.length, 100, "bytes");
+    }
+  });
+
+  it("makes no packet longer than the open sink takes, and gives one up that a later one cannot take", () => {
+    const { sink, timer, drainer, emit } = setUp({ packetBytes: 1000 });
+    sink.maxPacketBytes = 300;
+    emit(200);
+    timer.tick(2);
+    ok(
+      sink.packets.every(({ length }) => length <= 300),
+      "bytes",
+    );
+    sink.events!.onError();
+    sink.maxPacketBytes = 1400;
+    sink.script.push("throw");
+    timer.tick(2);
+    equal(drainer.counters().inHand, 1, "in hand");
+    sink.maxPacketBytes = 256;
+    timer.tick(4);
+    const { dropped, inHand } = drainer.counters();
+    deepEqual([dropped, inHand], [1, 0], "dropped, in hand");
+  });
+
+  it("has all tokens told again whenever a sink is opened, and after a while", () => {
+    const source = numbered(0);
+    const { sink, timer } = setUp({ source, tokensEveryMs: 1000 });
+    timer.tick();
+    equal(source.repeated, 1, "opened");
+    sink.events!.onError();
+    timer.tick(2);
+    equal(source.repeated, 2, "opened again");
+    timer.tick(9);
+    equal(source.repeated, 2, "too early");
+    timer.tick();
+    equal(source.repeated, 3, "after a second");
+    timer.tick(20);
+    equal(source.repeated, 5, "after two more");
+  });
+
+  it("tells a listener that joins late the tokens of what it hears", () => {
+    const { telemetry, sink, timer } = setUp({ tokensEveryMs: 1000 });
+    const connection = telemetry.connect(1);
+    const token = telemetry.messageType("getStatus");
+    connection.sent(token);
+    timer.tick();
+    const heard = sink.packets.length;
+    for (let count = 0; count < 12; count++) {
+      timer.tick();
+      connection.sent(token);
+    }
+    timer.tick();
+    const late = sink.packets.slice(heard).flatMap((bytes) => readPacket(bytes).tokens.map(({ name }) => name));
+    deepEqual(late, ["getStatus"], "names");
+  });
+
+  it("when closed stops its timer, closes the sink, and does nothing more", () => {
+    const { sink, timer, drainer, emit } = setUp();
+    sink.script.push("refuse");
+    emit(10);
+    timer.tick();
+    drainer.close();
+    drainer.close();
+    deepEqual([timer.everyMs, sink.closed], [[], 1], "timers, closed");
+    sink.events!.onWritable();
+    sink.events!.onError();
+    const { dropped, inHand, failures } = drainer.counters();
+    deepEqual([dropped, inHand, failures, sink.offers], [1, 0, 0, 1], "dropped, in hand, failures, offers");
+  });
+
+  it("may be closed by source, sink and timer at any time", () => {
+    const places = ["next", "repeatTokens", "open", "write", "close", "clear"];
+    for (const place of places) {
+      let drainer: Drainer | undefined;
+      let closed = 0;
+      const at = (here: string) => {
+        if (here === place) drainer!.close();
+      };
+      const timer = new FakeTimer();
+      drainer = new Drainer({
+        source: {
+          next: () => {
+            at("next");
+            return 100;
+          },
+          repeatTokens: () => at("repeatTokens"),
+        },
+        open: (events) => {
+          at("open");
+          return {
+            maxPacketBytes: 1000,
+            write: () => {
+              at("write");
+              if (place === "close") events.onError();
+              return true;
+            },
+            close: () => {
+              closed++;
+              at("close");
+            },
+          };
+        },
+        timer: {
+          repeat: (callback, everyMs) => timer.repeat(callback, everyMs),
+          clear: () => {
+            at("clear");
+            throw new Error("no such timer");
+          },
+        },
+      });
+      timer.tick(3);
+      drainer.close();
+      timer.tick(3);
+      equal(closed, 1, `sinks closed after close() in ${place}`);
+      equal(drainer.counters().inHand, 0, `packets in hand after close() in ${place}`);
+    }
+  });
+
+  it("runs by the platform's timer if it is given none", async () => {
+    const telemetry = new Telemetry({ capacityBytes: 4096 });
+    telemetry.connect(7);
+    const sink = new FakeSink();
+    const drainer = new Drainer({ source: telemetry.reader(), open: sink.open, everyMs: 1 });
+    while (sink.packets.length === 0) await new Promise<void>((resolve) => setTimeout(resolve, 1));
+    drainer.close();
+    deepEqual(ids(sink.packets), [7], "events");
+  });
+
+  it("refuses wrong options by name, with value and what is allowed", () => {
+    const good = { source: numbered(0), open: new FakeSink().open, timer: new FakeTimer() };
+    const make = (wrong: object) => () => new Drainer({ ...good, ...wrong });
+    throws(() => new Drainer(undefined as never), "TypeError", "options", "undefined");
+    throws(make({ sink: 1 }), "TypeError", '"sink"', "source, open");
+    throws(make({ source: {} }), "TypeError", "source", "next()");
+    throws(make({ source: null }), "TypeError", "source", "null");
+    throws(make({ open: {} }), "TypeError", "open", "function");
+    throws(make({ timer: { repeat() {} } }), "TypeError", "timer", "clear()");
+    for (const [name, least, most] of [
+      ["everyMs", 1, 60_000],
+      ["packetsPerSlice", 1, 1000],
+      ["packetBytes", 256, 65_536],
+      ["retryMs", 1, 86_400_000],
+      ["mostRetryMs", 1000, 86_400_000],
+      ["stallMs", 1, 86_400_000],
+      ["tokensEveryMs", 1, 86_400_000],
+    ] as const) {
+      throws(make({ [name]: least - 1 }), "RangeError", name, String(least), String(most));
+      throws(make({ [name]: most + 1 }), "RangeError", name, String(most + 1));
+      throws(make({ [name]: 1.5 + least }), "RangeError", name);
+      throws(make({ [name]: "8" }), "TypeError", name, '"8"');
+    }
+    equal(good.timer.everyMs.length, 0, "timers of refused drainers");
+  });
+
+  it("loses nothing and keeps the order, whatever the sink does", () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const { below, pick } = random(seed);
+      const { telemetry, reader, sink, timer, drainer } = setUp({ packetsPerSlice: 1 + below(5) }, 256 + below(2000));
+      const answers: Answer[] = ["take", "take", "take", "refuse", "throw", "error", "error-taken", "nested"];
+      const connection = telemetry.connect(1);
+      for (let step = 0; step < 300; step++) {
+        const what = below(12);
+        if (what < 4)
+          for (let count = below(30); count > 0; count--) connection.sent(telemetry.messageType(`t${below(9)}`));
+        else if (what < 8) timer.tick(1 + below(3));
+        else if (what < 10) sink.script.push(pick(answers));
+        else if (what === 10) sink.events?.onWritable();
+        else if (below(2) === 0) sink.events?.onError();
+        else sink.openError = sink.openError ? undefined : new Error("no network");
+      }
+      sink.script.length = 0;
+      sink.openError = undefined;
+      timer.tick(1000);
+      checkDelivery(`seed ${seed}`, sink.packets, reader);
+      equal(drainer.counters().inHand, 0, `seed ${seed}: in hand`);
+      equal(reader.counters().pending, 0, `seed ${seed}: pending`);
+      drainer.close();
+    }
+  });
+});
+
+/** Every packet once in its order, but for repetitions of the one before; and all events accounted for. */
+function checkDelivery(what: string, packets: readonly Uint8Array[], reader: Reader): void {
+  const numbers = [0, 0];
+  let events = 0;
+  for (const bytes of packets) {
+    const { stream, number, records } = readPacket(bytes);
+    if (number === numbers[stream]) continue;
+    equal(number, numbers[stream]! + 1, `${what}: number of stream ${stream}`);
+    numbers[stream] = number;
+    events += records.filter(({ type }) => type < 240).length;
+  }
+  const counters = reader.counters();
+  equal(events, counters.drained, `${what}: events received`);
+  const [emitted, drained, overwritten, discarded, pending] = ringCounters(counters);
+  equal(emitted, drained! + overwritten! + discarded! + pending!, `${what}: emitted`);
+}

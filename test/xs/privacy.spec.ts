@@ -1,0 +1,412 @@
+import { type Payload, type PayloadPolicy, Reason, setEnabled, Telemetry, type TelemetryOptions } from "xs-telemetry";
+import { deepEqual, equal, ok, throws, toHex } from "../support/assert.ts";
+import { type PlainPacket, readPacket } from "../support/bytes.ts";
+
+const BUFFER = new Uint8Array(1024);
+
+function setUp(options: Partial<TelemetryOptions> = {}) {
+  const telemetry = new Telemetry({ capacityBytes: 8192, bootId: 9, clock: { now: () => 5 }, ...options });
+  const reader = telemetry.reader();
+  const records = () => {
+    const packets: PlainPacket[] = [];
+    for (let bytes = reader.next(BUFFER); bytes > 0; bytes = reader.next(BUFFER))
+      packets.push(readPacket(BUFFER.slice(0, bytes)));
+    return packets.flatMap((packet) => packet.records);
+  };
+  /** The text of each record since the last call; "none" for one without, "" for an empty one. */
+  const texts = () =>
+    records().map(({ type, text }) =>
+      text === undefined ? ([9, 10, 11].includes(type) ? "" : "none") : String.fromCharCode(...text),
+    );
+  return { telemetry, connection: telemetry.connect(1), records, texts };
+}
+
+/** One policy for both events. */
+const both = (policy: PayloadPolicy) => ({ payloads: { "msg.recv": policy, "msg.send": policy } });
+/** The texts of so many records without one. */
+const none = (count: number): string[] => new Array(count).fill("none");
+const wrong = (value: unknown) => value as Payload;
+
+describe("payload policies", () => {
+  it('"keep" records what no policy does', () => {
+    for (const options of [{}, both("keep"), { payloads: {} }]) {
+      const { connection, texts } = setUp(options);
+      connection.received(0, "in");
+      connection.sent(0, new Uint8Array([0x6f, 0x75, 0x74]));
+      connection.sent(0, "");
+      deepEqual(texts(), ["none", "in", "out", ""]);
+    }
+  });
+
+  it("leave the emitter's own connection where they keep everything", () => {
+    const own = setUp().connection.constructor.name;
+    equal(setUp(both("keep")).connection.constructor.name, own, "keep");
+    equal(setUp({ ip: "omit" }).connection.constructor.name, own, "ip only");
+  });
+
+  it('"omit" records the event without a payload', () => {
+    const { connection, texts, telemetry } = setUp(both("omit"));
+    for (const payload of ["in", "", new Uint8Array(3), new ArrayBuffer(3), wrong(5), undefined]) {
+      connection.received(0, payload);
+      connection.rejected(Reason.authFailed, 0, payload);
+      connection.sent(0, payload);
+    }
+    deepEqual(texts(), none(19));
+    equal(telemetry.counters().invalidArguments, 0, "invalidArguments");
+  });
+
+  it("hold for one event without the other", () => {
+    const { connection, texts } = setUp({ payloads: { "msg.recv": "omit" } });
+    connection.received(0, "in");
+    connection.rejected(Reason.sizeLimit, 0, "no");
+    connection.sent(0, "out");
+    deepEqual(texts(), ["none", "none", "none", "out"]);
+    const other = setUp({ payloads: { "msg.send": "length" } });
+    other.connection.received(0, "in");
+    other.connection.sent(0, "out");
+    deepEqual(other.texts(), ["none", "in", "[3 bytes]"]);
+  });
+
+  it("are as they were when the emitter was made", () => {
+    const payloads: { "msg.recv"?: PayloadPolicy } = { "msg.recv": "omit" };
+    const { connection, texts } = setUp({ payloads });
+    payloads["msg.recv"] = "keep";
+    connection.received(0, "secret");
+    deepEqual(texts(), ["none", "none"]);
+  });
+
+  it("leave the calls without a payload, their tokens and reasons as they are", () => {
+    const options = both("length");
+    const [plain, private_] = [setUp(), setUp(options)].map(({ telemetry, connection, records }) => {
+      const token = telemetry.messageType("getStatus");
+      connection.connected();
+      connection.received(token);
+      connection.rejected(Reason.rateLimit, token);
+      connection.rejected(99 as Reason, token);
+      connection.sent(token);
+      connection.sent(77);
+      connection.disconnected();
+      return { records: records(), counters: telemetry.counters() };
+    });
+    deepEqual(private_, plain);
+  });
+});
+
+describe('payload policy "length"', () => {
+  it("says how many bytes of UTF-8 a string has", () => {
+    const { connection, texts } = setUp(both("length"));
+    texts();
+    const units = (...codes: number[]) => String.fromCharCode(...codes);
+    const cases: [string, number][] = [
+      ["", 0],
+      ["a", 1],
+      ['{"type":"getStatus"}', 20],
+      ["é€😀", 9],
+      ["\0", 1],
+      ["a\0\0b", 4],
+      [units(0xd83d), 3],
+      [units(0xde00, 0xd83d), 6],
+      [units(0xd83d, 0xde00), 4],
+      ["\ud83d".concat("\ude00"), 4],
+      [`${units(0xd83d, 0xd83d, 0xde00)}x`, 8],
+      [units(0xffff, 0x80, 0x7ff, 0x800), 10],
+    ];
+    // Around every length at which the counting, or the text, changes: digits, and what encodeInto is given on XS.
+    const endings: [string, number][] = [
+      ["", 0],
+      ["é", 2],
+      ["€", 3],
+      ["😀", 4],
+      ["\0", 1],
+    ];
+    endings.push([units(0xd83d), 3], [units(0xd83d, 0xde00), 4]);
+    for (const base of [9, 10, 99, 100, 240, 252, 253, 255, 256, 257, 999, 1000, 4096, 65_536, 1_000_000])
+      for (const [end, bytes] of endings) cases.push(["a".repeat(base) + end, base + bytes]);
+    for (const [text, bytes] of cases) {
+      connection.received(0, text);
+      deepEqual(texts(), [`[${bytes} bytes]`], `text of ${text.length} units`);
+    }
+  });
+
+  it("says how many bytes there are, whatever they are, and whatever a class says", () => {
+    const { connection, texts, telemetry } = setUp(both("length"));
+    texts();
+    class Lying extends Uint8Array {
+      override get length(): number {
+        throw new Error("length is asked");
+      }
+      override get byteLength(): number {
+        return 5;
+      }
+    }
+    const buffer = new ArrayBuffer(300);
+    const cases: [Payload, number][] = [
+      [new Uint8Array(0), 0],
+      [new Uint8Array([0xff]), 1],
+      [new Uint8Array(buffer, 7, 100), 100],
+      [buffer, 300],
+      [new ArrayBuffer(0), 0],
+      [new Uint8Array(1_000_000), 1_000_000],
+      [new Lying(12), 12],
+    ];
+    for (const [payload, bytes] of cases) {
+      connection.sent(0, payload);
+      deepEqual(texts(), [`[${bytes} bytes]`], `${bytes} bytes`);
+    }
+    equal(telemetry.counters().invalidArguments, 0, "invalidArguments");
+  });
+
+  it("leaves out, and counts, what is no payload", () => {
+    const { connection, texts, telemetry } = setUp(both("length"));
+    for (const value of [null, 5, {}, [], new Int16Array(2), new DataView(new ArrayBuffer(2)), () => 1, Symbol("s")])
+      connection.received(0, wrong(value));
+    deepEqual(texts(), none(9));
+    equal(telemetry.counters().invalidArguments, 8, "invalidArguments");
+  });
+});
+
+describe("a redactor", () => {
+  it("gets the caller's payload and the event, and says what is recorded", () => {
+    const seen: unknown[] = [];
+    const { connection, texts } = setUp(
+      both((payload, event) => {
+        seen.push(payload, event);
+        return event === "msg.send" ? undefined : typeof payload === "string" ? `${payload}!` : payload;
+      }),
+    );
+    const bytes = new Uint8Array([0x68, 0x69]);
+    connection.received(0, "in");
+    connection.rejected(Reason.parseError, 0, bytes);
+    connection.sent(0, bytes.buffer);
+    connection.received(0);
+    connection.received(0, "");
+    deepEqual(texts(), ["none", "in!", "hi", "none", "none", "!"]);
+    const expected = ["in", "msg.recv", bytes, "msg.recv", bytes.buffer, "msg.send", "", "msg.recv"];
+    equal(seen.length, expected.length, "arguments");
+    for (let index = 0; index < expected.length; index++) equal(seen[index], expected[index], `argument ${index}`);
+  });
+
+  it("that throws, or returns what is no payload, leaves the payload out, and is counted", () => {
+    const results: (() => unknown)[] = [
+      () => {
+        throw new Error("redactor");
+      },
+      () => {
+        throw undefined;
+      },
+      () => null,
+      () => 5,
+      () => true,
+      () => ({ toString: () => "secret" }),
+      () => ["secret"],
+      () => Promise.resolve("secret"),
+      () => new Int8Array(3),
+      () => Object.create(Uint8Array.prototype),
+    ];
+    for (let index = 0; index < results.length; index++) {
+      const { connection, texts, telemetry } = setUp(both(results[index] as PayloadPolicy));
+      connection.received(0, "secret");
+      connection.sent(0, "secret");
+      deepEqual(texts(), ["none", "none", "none"], `result ${index}`);
+      equal(telemetry.counters().invalidArguments, 2, `invalidArguments of result ${index}`);
+    }
+  });
+
+  it("never sees what is no payload", () => {
+    let calls = 0;
+    const { connection, texts, telemetry } = setUp(
+      both((payload) => {
+        calls++;
+        return payload;
+      }),
+    );
+    connection.received(0, wrong({}));
+    connection.sent(0, wrong(5));
+    deepEqual(texts(), ["none", "none", "none"]);
+    equal(calls, 0, "calls");
+    equal(telemetry.counters().invalidArguments, 2, "invalidArguments");
+  });
+
+  it("that emits events has them recorded first, without their payloads", () => {
+    let other: { sent(type: number, payload: string): void; received(type: number, payload: string): void } | undefined;
+    const { connection, texts, telemetry } = setUp(
+      both((payload, event) => {
+        if (event === "msg.recv") other!.received(0, "again");
+        else other!.sent(0, "again");
+        return payload;
+      }),
+    );
+    other = connection;
+    connection.received(0, "outer");
+    connection.sent(0, "outer");
+    deepEqual(texts(), ["none", "none", "outer", "none", "outer"]);
+    equal(telemetry.counters().invalidArguments, 2, "invalidArguments");
+  });
+
+  it("that makes telemetry go off records nothing, and works again afterwards", () => {
+    const { connection, texts, telemetry } = setUp(
+      both((payload) => {
+        if (payload === "off") setEnabled(false);
+        return payload;
+      }),
+    );
+    connection.received(0, "off");
+    setEnabled(true);
+    connection.received(0, "on");
+    deepEqual(texts(), ["none", "on"]);
+    equal(telemetry.counters().suppressed, 1, "suppressed");
+  });
+});
+
+describe("policies while nothing is recorded", () => {
+  it("ask no redactor, and count as without them", () => {
+    let calls = 0;
+    const redactor = (payload: Payload) => {
+      calls++;
+      return payload;
+    };
+    const counted = [setUp(), setUp({ ...both(redactor), ip: "truncate" })].map(({ telemetry, connection }) => {
+      setEnabled(false);
+      connection.received(0, "x");
+      connection.rejected(Reason.rateLimit, 0, "x");
+      connection.sent(0, wrong(5));
+      telemetry.connect(2, "10.0.0.1").received(0, "x");
+      setEnabled(true);
+      connection.rejected(99 as Reason, 0, "x");
+      return telemetry.counters();
+    });
+    deepEqual(counted[1], counted[0]);
+    equal(calls, 0, "calls");
+  });
+});
+
+describe("ip policies", () => {
+  const recorded = (ip: unknown, policy: TelemetryOptions["ip"]) => {
+    const { telemetry, texts } = setUp({ ip: policy! });
+    texts();
+    telemetry.connect(2, ip as string);
+    return texts()[0]!;
+  };
+
+  it('"keep" and "omit" do so', () => {
+    equal(recorded("192.168.0.25", "keep"), "192.168.0.25", "keep");
+    equal(recorded("192.168.0.25", "omit"), "none", "omit");
+    equal(recorded(undefined, "keep"), "none", "no address");
+    equal(recorded("", "omit"), "none", "empty");
+  });
+
+  it('"truncate" records the network', () => {
+    const cases: Record<string, string> = {
+      "192.168.0.25": "192.168.0.0/24",
+      "0.0.0.0": "0.0.0.0/24",
+      "255.255.255.255": "255.255.255.0/24",
+      "2001:db8:1:2:3:4:5:6": "2001:db8:1::/48",
+      "2001:0DB8:0001::5": "2001:db8:1::/48",
+      "2001:db8::5": "2001:db8::/48",
+      "2001:db8:0:1::": "2001:db8::/48",
+      "fe80::1%eth0": "fe80::/48",
+      "fe80::1%": "fe80::/48",
+      "::1": "::/48",
+      "::": "::/48",
+      "0:0:1::": "0:0:1::/48",
+      "1::8": "1::/48",
+      "1:2:3:4:5:6:7::": "1:2:3::/48",
+      "::2:3:4:5:6:7:8": "0:2:3::/48",
+      "::ffff:192.168.0.25": "192.168.0.0/24",
+      "::FFFF:c0a8:0019": "192.168.0.0/24",
+      "0:0:0:0:0:ffff:10.1.2.3%lo": "10.1.2.0/24",
+      "64:ff9b::10.1.2.3": "64:ff9b::/48",
+      "1:2:3:4:5:6:10.1.2.3": "1:2:3::/48",
+    };
+    for (const ip of Object.keys(cases)) equal(recorded(ip, "truncate"), cases[ip], ip);
+  });
+
+  it('"truncate" leaves out what is no address', () => {
+    const texts = [
+      "",
+      " ",
+      "localhost",
+      "1.2.3",
+      "1.2.3.4.5",
+      "1.2.3.256",
+      "01.2.3.4",
+      "1.2.3.4 ",
+      "1..3.4",
+      ".1.2.3.4",
+    ];
+    texts.push("1.2.3.4%eth0", "1.2.3.4:80", "[::1]", ":", ":::", "1:2", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::");
+    texts.push(
+      "::1::",
+      "1:2:3:4:5:6:7:",
+      ":1:2:3:4:5:6:7",
+      "12345::",
+      "g::",
+      "::1.2.3",
+      "::1.2.3.4:5",
+      "1::2:3:4:5:6:7:8",
+    );
+    texts.push("1:2:3:4:5:6:7:1.2.3.4", "-1.2.3.4", "1.2.3.4\0", "１.2.3.4", "%eth0", `::1%${"x".repeat(62)}`);
+    texts.push("1:2:3:4:5:6:7:8".repeat(100_000), "\0".repeat(60), ":".repeat(60), "1.".repeat(30));
+    for (const ip of texts) equal(recorded(ip, "truncate"), "none", ip.slice(0, 70));
+    const { telemetry } = setUp({ ip: "truncate" });
+    for (const ip of [5, null, {}, ["::1"]]) telemetry.connect(2, ip as unknown as string);
+    equal(telemetry.counters().invalidArguments, 4, "invalidArguments");
+  });
+});
+
+describe("options of privacy", () => {
+  const make = (options: object) => new Telemetry({ capacityBytes: 1024, ...options });
+
+  it("are checked: the error names the option, its value and what is allowed", () => {
+    throws(() => make({ payloads: "omit" }), "TypeError", "payloads", "an object", '"omit"');
+    throws(() => make({ payloads: null }), "TypeError", "payloads", "an object", "null");
+    throws(() => make({ payloads: { "msg.receive": "omit" } }), "TypeError", "msg.receive", "msg.recv, msg.send");
+    for (const event of ["msg.recv", "msg.send"])
+      for (const value of ["Omit", "", null, 5, true, {}, ["omit"]])
+        throws(
+          () => make({ payloads: { [event]: value } }),
+          "TypeError",
+          `payloads["${event}"]`,
+          '"keep", "omit", "length" or a function',
+        );
+    for (const value of ["prefix", null, 24, {}, () => "omit"])
+      throws(() => make({ ip: value }), "TypeError", "ip", '"keep", "omit" or "truncate"');
+    throws(() => make({ payload: "omit" }), "TypeError", '"payload"', "payloads, ip");
+  });
+
+  it("may be undefined, which is keep", () => {
+    ok(make({ payloads: undefined, ip: undefined }), "made");
+    ok(make({ payloads: { "msg.recv": undefined } }), "made");
+  });
+});
+
+describe("every byte of the packets", () => {
+  it("is the same in both emitters and all engines", () => {
+    const { telemetry, connection } = setUp({
+      payloads: { "msg.recv": "length", "msg.send": (payload) => (payload === "a" ? "b" : undefined) },
+      ip: "truncate",
+    });
+    telemetry.connect(3, "10.9.8.7").received(telemetry.messageType("t"), "é\0");
+    connection.sent(1, "a");
+    connection.sent(1, "c");
+    const reader = telemetry.reader();
+    let hex = "";
+    for (let bytes = reader.next(BUFFER); bytes > 0; bytes = reader.next(BUFFER))
+      hex = toHex(BUFFER.slice(96, bytes)) || hex;
+    const head = (type: string, id: string, epoch = "00") => `05000000${type}${id}000000${epoch}000000`;
+    const text = (value: string, bytes: number) => value + "00".repeat(bytes - value.length / 2);
+    const ip = "31302e392e382e302f3234"; // 10.9.8.0/24
+    equal(
+      hex,
+      head("01000000", "01") +
+        head("02000000", "03", "01") +
+        text(ip, 48) +
+        head("06000100", "03", "01") +
+        text("5b332062797465735d", 112) + // [3 bytes]
+        head("08000100", "01") +
+        text("62", 112) +
+        head("07000100", "01"),
+      "records",
+    );
+  });
+});

@@ -1,0 +1,472 @@
+import { Telemetry } from "xs-telemetry";
+import { Drainer, type OpenSink } from "xs-telemetry/drainer";
+import { mqttSink } from "xs-telemetry/mqtt";
+import { serialSink } from "xs-telemetry/serial";
+import { udpSink } from "xs-telemetry/udp";
+import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
+import { readPacket } from "../support/bytes.ts";
+import { FakeMQTT, FakeSerial, FakeTimer, FakeUDP } from "../support/fake-io.ts";
+import { packetsOnLine } from "../support/line-frames.ts";
+
+/** What a sink tells. */
+function listen() {
+  const told: string[] = [];
+  const events = { onWritable: () => told.push("writable"), onError: (error?: unknown) => told.push(`error ${error}`) };
+  return { told, events };
+}
+
+function packetOf(bytes: number, value = 1): Uint8Array {
+  const packet = new Uint8Array(bytes + 10).fill(0x77);
+  packet.fill(value, 0, bytes);
+  packet[bytes >> 1] = 0;
+  return packet;
+}
+
+const wrongIo = [undefined, null, {}, "Serial"];
+
+describe("a serial sink", () => {
+  const open = (serial: FakeSerial, maxPacketBytes = 1400) =>
+    serialSink({ io: serial.io, baud: 115_200, maxPacketBytes });
+
+  it("writes each packet as a frame, in pieces as the port has room", () => {
+    const serial = new FakeSerial();
+    const { told, events } = listen();
+    const sink = open(serial)(events);
+    const packet = packetOf(300);
+    equal(sink.write(packet, 300), false, "taken before the port is known to have room");
+    for (let count = 0; told.length === 0; count++) {
+      ok(count < 10, "it comes to an end");
+      serial.run(1000);
+    }
+    deepEqual(told, ["writable"], "told");
+    equal(sink.write(packet, 300), true, "taken");
+    serial.run(1000);
+    deepEqual(packetsOnLine(serial.bytes), [packet.slice(0, 300)], "packets");
+    deepEqual(told, ["writable"], "told while nothing waits");
+    equal(sink.write(packet, 100), true, "taken at once, as there is room");
+    serial.run(1000);
+    equal(packetsOnLine(serial.bytes).length, 2, "packets");
+    deepEqual(serial.writes.slice(0, 6), [128, 128, 32, 16, 2, 1], "pieces");
+  });
+
+  it("opens the port with the options it is given, and its own callbacks", () => {
+    const serial = new FakeSerial();
+    const { told, events } = listen();
+    const sink = serialSink({ io: serial.io, baud: 9600, port: 1, transmit: 17, receive: 16 })(events);
+    const { onWritable, onError, ...rest } = serial.openings[0]!;
+    deepEqual(rest, { baud: 9600, port: 1, transmit: 17, receive: 16 }, "options");
+    equal(sink.maxPacketBytes, 1400, "maxPacketBytes");
+    serial.fail("unplugged");
+    deepEqual(told, ["error unplugged"], "told");
+    sink.close();
+    equal(serial.closed, 1, "closed");
+  });
+
+  it("waits when others have filled the port, and goes on though the port does not tell of its room", () => {
+    const serial = new FakeSerial();
+    const { events } = listen();
+    const sink = open(serial)(events);
+    const packet = packetOf(400);
+    serial.run(0);
+    serial.intrude(100);
+    equal(sink.write(packet, 400), false, "output full");
+    deepEqual(serial.writes, [], "writes");
+    serial.intrude(128);
+    for (let count = 0; count < 3; count++) equal(sink.write(packet, 400), false, "still full");
+    serial.run(128);
+    equal(sink.write(packet, 400), false, "one byte fits");
+    deepEqual(serial.writes, [1], "writes");
+    for (let count = 0; !sink.write(packet, 400); count++) {
+      ok(count < 20, "it comes to an end");
+      serial.run(128);
+    }
+    serial.run(128);
+    deepEqual(packetsOnLine(serial.bytes), [packet.slice(0, 400)], "packets");
+  });
+
+  it("takes an error without a message for a full port: builds without messages have none", () => {
+    const serial = new FakeSerial();
+    const sink = open(serial)(listen().events);
+    serial.run(0);
+    serial.writeError = new Error("");
+    equal(sink.write(packetOf(50), 50), false, "not taken");
+    equal(sink.write(packetOf(50), 50), false, "a byte is");
+    serial.run(10);
+    equal(sink.write(packetOf(50), 50), true, "taken");
+  });
+
+  it("says that it is broken when the port is: by a throw when asked, else by onError()", () => {
+    const serial = new FakeSerial();
+    const { told, events } = listen();
+    const sink = open(serial)(events);
+    serial.run(0);
+    serial.writeError = new TypeError("gone");
+    throws(() => sink.write(packetOf(300), 300), "TypeError", "gone");
+    const other = new FakeSerial();
+    const second = open(other)(events);
+    second.write(packetOf(300), 300);
+    other.writeError = new TypeError("gone");
+    other.run(0);
+    deepEqual(told, ["error TypeError: gone"], "told");
+    other.openError = new Error("in use");
+    throws(() => open(other)(events), "Error", "in use");
+  });
+
+  it("begins a new frame when it was opened again in the middle of one", () => {
+    const serial = new FakeSerial();
+    const opener = open(serial);
+    const first = opener(listen().events);
+    first.write(packetOf(300), 300);
+    serial.run(0);
+    first.close();
+    const second = opener(listen().events);
+    const packet = packetOf(200, 3);
+    for (let count = 0; !second.write(packet, 200); count++) {
+      ok(count < 10, "it comes to an end");
+      serial.run(1000);
+    }
+    serial.run(1000);
+    deepEqual(packetsOnLine(serial.bytes), [packet.slice(0, 200)], "packets");
+  });
+
+  it("refuses wrong options by name", () => {
+    const { io } = new FakeSerial();
+    throws(() => serialSink(undefined as never), "TypeError", "options");
+    throws(() => serialSink({ io, speed: 1 } as never), "TypeError", '"speed"', "baud");
+    for (const wrong of wrongIo) throws(() => serialSink({ io: wrong } as never), "TypeError", "io");
+    throws(() => serialSink({ io, baud: 0 }), "RangeError", "baud", "1", "0");
+    throws(() => serialSink({ io, baud: "fast" } as never), "TypeError", "baud", '"fast"');
+    throws(() => serialSink({ io, maxPacketBytes: 255 }), "RangeError", "maxPacketBytes", "256");
+    throws(() => serialSink({ io, maxPacketBytes: 65_537 }), "RangeError", "maxPacketBytes", "65536");
+  });
+});
+
+describe("a UDP sink", () => {
+  it("sends each packet as a datagram", () => {
+    const udp = new FakeUDP();
+    const { told, events } = listen();
+    const sink = udpSink({ io: udp.io, address: "192.168.0.9", port: 4_444, localPort: 5_555 })(events);
+    const packet = packetOf(300);
+    for (const bytes of [300, 300, 299, 300]) equal(sink.write(packet, bytes), true, "taken");
+    const other = packetOf(300, 9);
+    equal(sink.write(other, 300), true, "taken from another buffer");
+    deepEqual(
+      udp.datagrams.map(({ bytes }) => bytes),
+      [packet.slice(0, 300), packet.slice(0, 300), packet.slice(0, 299), packet.slice(0, 300), other.slice(0, 300)],
+      "datagrams",
+    );
+    deepEqual([udp.datagrams[0]!.address, udp.datagrams[0]!.port], ["192.168.0.9", 4444], "to");
+    deepEqual([udp.openings[0]!.port, sink.maxPacketBytes], [5555, 1400], "from, maxPacketBytes");
+    udp.fail("no network");
+    deepEqual(told, ["error no network"], "told");
+    udp.writeError = new Error("UDP send failed");
+    throws(() => sink.write(packet, 300), "Error", "UDP send failed");
+    sink.close();
+    equal(udp.closed, 1, "closed");
+  });
+
+  it("leaves the local port to the socket unless it is told one", () => {
+    const udp = new FakeUDP();
+    udpSink({ io: udp.io, address: "::1", port: 1 })(listen().events);
+    deepEqual(Object.keys(udp.openings[0]!), ["onError"], "options");
+  });
+
+  it("refuses wrong options by name", () => {
+    const good = { io: new FakeUDP().io, address: "10.0.0.1", port: 1 };
+    const make = (wrong: object) => () => udpSink({ ...good, ...wrong });
+    throws(make({ host: "a" }), "TypeError", '"host"', "address");
+    for (const io of wrongIo) throws(make({ io }), "TypeError", "io");
+    for (const address of [undefined, "", 7, "x".repeat(46)]) throws(make({ address }), "TypeError", "address", "45");
+    for (const port of [0, 65_536, 1.5]) throws(make({ port }), "RangeError", "port", String(port), "65535");
+    throws(make({ localPort: 0 }), "RangeError", "localPort");
+    throws(make({ maxPacketBytes: 65_508 }), "RangeError", "maxPacketBytes", "65507");
+  });
+});
+
+describe("an MQTT sink", () => {
+  const good = (mqtt: FakeMQTT) => ({ io: mqtt.io, deviceId: "pump-7", host: "broker" });
+
+  it("refuses until the broker has answered, then publishes each packet under the device's topic", () => {
+    const mqtt = new FakeMQTT();
+    const { told, events } = listen();
+    const sink = mqttSink(good(mqtt))(events);
+    const packet = packetOf(300);
+    equal(sink.write(packet, 300), false, "taken before");
+    mqtt.accept();
+    deepEqual(told, ["writable"], "told");
+    equal(sink.write(packet, 300), true, "taken");
+    mqtt.run(10_000);
+    const [{ topic, QoS, bytes }] = mqtt.messages as [(typeof mqtt.messages)[0]];
+    deepEqual([topic, QoS, Uint8Array.from(bytes)], ["xs-telemetry/pump-7", 0, packet.slice(0, 300)], "message");
+    const { onWritable, onControl, onClose, onError, ...rest } = mqtt.openings[0]!;
+    deepEqual(rest, { id: "xs-telemetry-pump-7", keepAlive: 60_000, host: "broker" }, "options");
+    sink.close();
+    equal(mqtt.closed, 1, "closed");
+  });
+
+  it("refuses while there is no room, whatever the client itself sends", () => {
+    const mqtt = new FakeMQTT();
+    mqtt.socketBytes = 400;
+    const { told, events } = listen();
+    const sink = mqttSink(good(mqtt))(events);
+    mqtt.accept();
+    const packet = packetOf(300);
+    equal(sink.write(packet, 300), true, "taken");
+    equal(sink.write(packet, 300), false, "no room");
+    mqtt.run(10_000);
+    deepEqual(told, ["writable", "writable"], "told");
+    equal(sink.write(packet, 300), true, "taken");
+    mqtt.run(10_000);
+    equal(mqtt.messages.length, 2, "messages");
+  });
+
+  it("leaves room for what the client sends by itself", () => {
+    for (let socketBytes = 310; socketBytes < 345; socketBytes++) {
+      const mqtt = new FakeMQTT();
+      mqtt.socketBytes = socketBytes;
+      const sink = mqttSink(good(mqtt))(listen().events);
+      mqtt.accept();
+      for (let count = 0; count < 4; count++) mqtt.ping();
+      for (let count = 0; !sink.write(packetOf(300), 300); count++) {
+        ok(count < 5, `it comes to an end with ${socketBytes} bytes`);
+        mqtt.run(10_000);
+      }
+    }
+  });
+
+  it("writes a packet in parts where the socket has not room for all of it", () => {
+    for (const QoS of [0, 1] as const) {
+      const mqtt = new FakeMQTT();
+      mqtt.socketBytes = 300;
+      const { events } = listen();
+      const sink = mqttSink({ ...good(mqtt), QoS })(events);
+      mqtt.accept();
+      for (const value of [1, 2]) {
+        const packet = packetOf(1000, value);
+        for (let count = 0; !sink.write(packet, 1000); count++) {
+          ok(count < 20, "it comes to an end");
+          mqtt.run(100_000);
+        }
+        mqtt.run(100_000);
+        deepEqual(Uint8Array.from(mqtt.messages.at(-1)!.bytes), packet.slice(0, 1000), `QoS ${QoS}: message`);
+      }
+      equal(mqtt.messages.length, 2, "messages");
+    }
+  });
+
+  it("with QoS 1 has a packet taken when the broker has it", () => {
+    const mqtt = new FakeMQTT();
+    const { told, events } = listen();
+    const sink = mqttSink({ ...good(mqtt), QoS: 1 })(events);
+    mqtt.accept();
+    const packet = packetOf(300);
+    equal(sink.write(packet, 300), false, "taken at once");
+    mqtt.run(10_000, false);
+    equal(sink.write(packet, 300), false, "taken without an answer");
+    told.length = 0;
+    const { onControl } = mqtt.openings[0] as { onControl(message: object): void };
+    onControl({ operation: 4, id: 99 });
+    onControl({ operation: 13 });
+    deepEqual(told, [], "told after the answer to something else");
+    onControl({ operation: 4, id: mqtt.messages[0]!.id });
+    deepEqual(told, ["writable"], "told after the answer");
+    equal(sink.write(packet, 300), true, "taken");
+    equal(mqtt.messages.length, 1, "messages");
+    equal(sink.write(packet, 300), false, "the next one, though it is the same");
+    mqtt.run(10_000);
+    equal(sink.write(packet, 300), true, "taken");
+    deepEqual([mqtt.messages.length, mqtt.messages[1]!.id], [2, mqtt.messages[0]!.id + 1], "messages, id");
+  });
+
+  it("numbers messages from 1 to 65,535", () => {
+    const mqtt = new FakeMQTT();
+    const sink = mqttSink(good(mqtt))(listen().events);
+    mqtt.accept();
+    const packet = packetOf(256);
+    const ends: number[] = [];
+    for (let count = 1; count <= 65_537; count++) {
+      sink.write(packet, 256);
+      mqtt.run(10_000);
+      const { id } = mqtt.messages.pop()!;
+      if (count === 1 || count >= 65_535) ends.push(id);
+    }
+    deepEqual(ends, [1, 65_535, 1, 2], "ids");
+  });
+
+  it("says that it is broken when the client is, or the broker hangs up", () => {
+    const mqtt = new FakeMQTT();
+    const { told, events } = listen();
+    const opener = mqttSink(good(mqtt));
+    opener(events);
+    mqtt.hangUp();
+    opener(events);
+    mqtt.accept();
+    mqtt.fail();
+    equal(told.filter((each) => each.startsWith("error")).length, 2, "errors told");
+    const sink = opener(events);
+    mqtt.accept();
+    mqtt.writeError = new Error("overflow");
+    throws(() => sink.write(packetOf(300), 300), "Error", "overflow");
+  });
+
+  it("refuses wrong options by name", () => {
+    const make = (wrong: object) => () => mqttSink({ ...good(new FakeMQTT()), ...wrong });
+    throws(make({ hostname: "a" }), "TypeError", '"hostname"', "host");
+    for (const io of wrongIo) throws(make({ io }), "TypeError", "io");
+    for (const deviceId of [
+      undefined,
+      7,
+      "",
+      "a/b",
+      "+",
+      "a#",
+      "a\0",
+      "\ud800",
+      "\udc00a",
+      "\ud800a",
+      "x".repeat(65),
+      "é".repeat(33),
+    ])
+      throws(make({ deviceId }), "TypeError", "deviceId", "64 bytes");
+    for (const topic of ["", "a/+", "#", "a\0b"]) throws(make({ topic }), "TypeError", "topic");
+    for (const QoS of [2, -1, "1", true]) throws(make({ QoS }), "TypeError", "QoS", "0 or 1");
+    throws(make({ port: 0 }), "RangeError", "port");
+    throws(make({ host: 7 }), "TypeError", "host");
+    throws(make({ keepAlive: -1 }), "RangeError", "keepAlive");
+    throws(make({ maxPacketBytes: 1 }), "RangeError", "maxPacketBytes");
+    for (const deviceId of ["é".repeat(32), "😀".repeat(16), "a b", "$x"]) make({ deviceId })();
+    make({ topic: "plant/1/telemetry" })();
+  });
+});
+
+describe("drainer and sink", () => {
+  interface Link {
+    open: OpenSink;
+    /** Something happens: time passes, the link breaks or comes back. */
+    step(below: (limit: number) => number): void;
+    /** From now on all is well. */
+    mend(): void;
+    run(): void;
+    packets(): Uint8Array[];
+  }
+
+  const links: Record<string, () => Link> = {
+    serial() {
+      const serial = new FakeSerial();
+      return {
+        open: serialSink({ io: serial.io }),
+        step(below) {
+          const what = below(20);
+          if (what === 0) serial.fail();
+          else if (what === 1) serial.writeError = new Error(["output full", "", "gone"][below(3)]!);
+          else if (what === 2) serial.openError = serial.openError ? undefined : new Error("in use");
+          else serial.run(below(200));
+        },
+        mend() {
+          serial.openError = serial.writeError = undefined;
+        },
+        run: () => serial.run(1000),
+        packets: () => packetsOnLine(serial.bytes),
+      };
+    },
+    udp() {
+      const udp = new FakeUDP();
+      return {
+        open: udpSink({ io: udp.io, address: "10.0.0.1", port: 1 }),
+        step(below) {
+          const what = below(20);
+          if (what === 0) udp.fail();
+          else if (what < 4) udp.writeError = new Error("UDP send failed");
+          else if (what === 4) udp.openError = udp.openError ? undefined : new Error("no socket");
+        },
+        mend() {
+          udp.openError = udp.writeError = undefined;
+        },
+        run() {},
+        packets: () => udp.datagrams.map(({ bytes }) => bytes),
+      };
+    },
+    mqtt() {
+      const mqtt = new FakeMQTT();
+      mqtt.socketBytes = 700;
+      return {
+        open: mqttSink({ io: mqtt.io, deviceId: "d", QoS: 1 }),
+        step(below) {
+          const what = below(20);
+          if (what === 0) mqtt.fail();
+          else if (what === 1) mqtt.hangUp();
+          else if (what === 2) mqtt.writeError = new Error("would block");
+          else if (what === 3) mqtt.openError = mqtt.openError ? undefined : new Error("no host");
+          else if (what < 8) mqtt.accept();
+          else mqtt.run(below(1500), below(4) > 0);
+        },
+        mend() {
+          mqtt.openError = mqtt.writeError = undefined;
+        },
+        run() {
+          mqtt.accept();
+          mqtt.run(10_000);
+        },
+        packets: () => mqtt.messages.map(({ bytes }) => Uint8Array.from(bytes)),
+      };
+    },
+  };
+
+  for (const [name, make] of Object.entries(links))
+    it(`lose nothing and keep the order, whatever happens to the link: ${name}`, () => {
+      for (let seed = 1; seed <= 40; seed++) {
+        const { below } = random(seed);
+        const telemetry = new Telemetry({ capacityBytes: 512 + below(2000), bootId: 1, clock: { now: () => 0 } });
+        const reader = telemetry.reader();
+        const timer = new FakeTimer();
+        const link = make();
+        const drainer = new Drainer({
+          source: reader,
+          open: link.open,
+          timer,
+          packetBytes: 256 + below(800),
+          retryMs: 100,
+          mostRetryMs: 400,
+          stallMs: 2_000,
+        });
+        const connection = telemetry.connect(1);
+        for (let step = 0; step < 400; step++) {
+          if (below(3) === 0)
+            for (let count = below(20); count > 0; count--) connection.sent(telemetry.messageType(`t${below(9)}`));
+          link.step(below);
+          if (below(2) === 0) timer.tick();
+        }
+        link.mend();
+        for (let count = 0; count < 200; count++) {
+          timer.tick();
+          link.run();
+        }
+        checkDelivered(`seed ${seed}`, link.packets(), reader.counters());
+        equal(drainer.counters().inHand, 0, `seed ${seed}: in hand`);
+        drainer.close();
+      }
+    });
+
+  function checkDelivered(
+    what: string,
+    packets: readonly Uint8Array[],
+    counters: { emitted: number; drained: number; overwritten: number; discarded: number; pending: number },
+  ): void {
+    const { emitted, drained, overwritten, discarded, pending } = counters;
+    equal(pending, 0, `${what}: pending`);
+    equal(emitted, drained + overwritten + discarded, `${what}: emitted`);
+    const numbers = [0, 0];
+    let events = 0;
+    for (const bytes of packets) {
+      const { stream, number, records } = readPacket(bytes);
+      if (number <= numbers[stream]!) {
+        equal(number, numbers[stream], `${what}: repetition in stream ${stream}`);
+        continue;
+      }
+      equal(number, numbers[stream]! + 1, `${what}: number in stream ${stream}`);
+      numbers[stream] = number;
+      events += records.filter(({ type }) => type < 240).length;
+    }
+    equal(events, drained, `${what}: events received`);
+  }
+});

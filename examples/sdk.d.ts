@@ -2,3 +2,8 @@
 
 /** Adds Time.microseconds. */
 declare module "microseconds" {}
+
+/** examples/firmware/sinks/*.ts; which of them, manifest.json says. */
+declare module "sink" {
+  export function openSink(): import("xs-telemetry/drainer").OpenSink;
+}

@@ -3,11 +3,13 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addBench } from "./commands/bench.ts";
+import { addCapture } from "./commands/capture.ts";
 import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
 
@@ -20,13 +22,15 @@ Examples:
   $ xs-telemetry extract serial.log > trace.jsonl
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl
+  $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
+  $ xs-telemetry tail --udp 5140
   $ xs-telemetry registry check my.yaml
   $ xs-telemetry bench --device /dev/ttyUSB0
   $ xs-telemetry help validate`;
 
 function createProgram(context: Context): Command {
   const program = new Command("xs-telemetry")
-    .description("Telemetry of Moddable XS devices: decode captures, extract from logs, validate, migrate.")
+    .description("Telemetry of Moddable XS devices: capture, decode, extract from logs, validate, migrate.")
     .version(packageJson.version)
     .exitOverride()
     .showHelpAfterError("(--help shows the options, with examples)")
@@ -35,6 +39,8 @@ function createProgram(context: Context): Command {
   addExtract(program, context);
   addValidate(program, context);
   addMigrate(program, context);
+  addCapture(program, context);
+  addTail(program, context);
   addRegistry(program, context);
   addBench(program, context);
   return program;

@@ -2,9 +2,10 @@ import { existsSync, type Stats, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../src/packet-layout.ts";
-import { type BootFolder, listBoots, STREAM_FILE, TOKENS_FILE } from "./capture.ts";
+import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "./capture-folder.ts";
 import { type Problem, TelemetryError } from "./errors.ts";
 import { ioError } from "./io-error.ts";
+import { mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
 import { CHUNK_BYTES, PacketScanner, Session } from "./packet-scanner.ts";
 import type { DecodedEvent } from "./records.ts";
 import type { RegistryModel } from "./registry/model.ts";
@@ -88,7 +89,9 @@ export async function* decode(source: Source, options: DecodeOptions): AsyncGene
 }
 
 /**
- * Decodes a capture folder, one of its boot folders, or a file that is a packet stream. The tokens of a boot are read first.
+ * Decodes a capture folder, one of its boot folders, a folder of captures, one for each device or for each process that
+ * captured, or a file that is a packet stream. What one boot and reader of a device has in several folders is put together by
+ * packet number. The tokens of a boot are read first.
  * Throws TelemetryError E_NOT_FOUND, E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
  */
 export async function* decodePath(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
@@ -97,17 +100,11 @@ export async function* decodePath(path: string, options: DecodeOptions): AsyncGe
   if (!statOf(path).isDirectory()) {
     yield* readFile(new PacketScanner(session, { file: path }), path, buffer);
   } else {
-    for (const boot of bootsOf(path)) {
-      let files = 0;
-      for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
-        const file = join(boot.path, name);
-        if (!existsSync(file)) continue;
-        files++;
-        if (statOf(file).isFile()) yield* readFile(new PacketScanner(session, { file, boot, streamId }), file, buffer);
-        else yield session.damage({ code: "E_READ", message: "no regular file: packets are expected in it", file });
-      }
-      const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
-      if (files === 0) yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
+    let device: string | undefined;
+    for (const trace of tracesOf(capturesOf(path))) {
+      if (trace.device !== device) session.forget();
+      device = trace.device;
+      yield* readTrace(session, trace, buffer);
     }
   }
   yield { kind: "summary", summary: session.summary() };
@@ -136,10 +133,44 @@ export class StreamDecoder {
     return [...this.#scanner.end(), { kind: "summary", summary: this.#session.summary() }];
   }
 
+  /** Says that something is wrong that the packets themselves do not tell: a frame. Counted as a damage. */
+  damage(problem: Problem): DecodeItem {
+    return this.#session.damage(problem);
+  }
+
   /** As of now. */
   summary(): DecodeSummary {
     return this.#session.summary();
   }
+}
+
+async function* readTrace(
+  session: Session,
+  { chains }: Trace,
+  buffer: Buffer,
+): AsyncGenerator<DecodeItem, void, undefined> {
+  const boots = chains.flat();
+  const files = new Map<BootFolder, number>();
+  for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
+    const repeatsTokens = boots.length > 1;
+    const found: TraceFile[][] = [];
+    for (const chain of chains) {
+      const ofChain: TraceFile[] = [];
+      for (const boot of chain) {
+        const file = join(boot.path, name);
+        if (!existsSync(file)) continue;
+        files.set(boot, (files.get(boot) ?? 0) + 1);
+        if (statOf(file).isFile()) ofChain.push({ file, boot, streamId, repeatsTokens });
+        else yield session.damage({ code: "E_READ", message: "no regular file: packets are expected in it", file });
+      }
+      if (ofChain.length > 0) found.push(ofChain);
+    }
+    if (found.length > 1) yield* mergeFiles(session, found);
+    else for (const file of found.flat()) yield* readFile(new PacketScanner(session, file), file.file, buffer);
+  }
+  const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
+  for (const boot of boots)
+    if (!files.has(boot)) yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
 }
 
 /** Decodes a file, which is read by way of `buffer`. */
@@ -179,14 +210,14 @@ function statOf(path: string): Stats {
   }
 }
 
-function bootsOf(path: string): readonly BootFolder[] {
-  let boots: readonly BootFolder[];
+function capturesOf(path: string): readonly DeviceCapture[] {
+  let captures: readonly DeviceCapture[];
   try {
-    boots = listBoots(path);
+    captures = listCaptures(path);
   } catch (error) {
     throw ioError(path, error);
   }
-  if (boots.length > 0) return boots;
-  const message = `${path} is no capture: it has neither boot-… folders nor a file ${STREAM_FILE} or ${TOKENS_FILE}`;
+  if (captures.length > 0) return captures;
+  const message = `${path} is no capture: it has neither boot-… folders nor a file ${STREAM_FILE} or ${TOKENS_FILE}, nor has a folder in it`;
   throw new TelemetryError("E_NO_CAPTURE", message, 2);
 }

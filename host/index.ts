@@ -4,7 +4,9 @@
  */
 export { BenchRun, type BenchState, type ComparedRow, compareRows } from "./bench-device.ts";
 export { type BenchLine, type BenchRow, readBenchFile, readBenchLine } from "./bench-rows.ts";
-export { type BootFolder, CaptureWriter, type CaptureWriterOptions, listBoots } from "./capture.ts";
+export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "./capture.ts";
+export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture-folder.ts";
+export { Collector, type CollectorCounters, type CollectorOptions } from "./collector.ts";
 export { type CtfMetadataOptions, ctfMetadata } from "./ctf-metadata.ts";
 export {
   type DecodeItem,
@@ -15,8 +17,10 @@ export {
   type PacketPlace,
   StreamDecoder,
 } from "./decode.ts";
+export { type Deframed, Deframer } from "./deframer.ts";
 export { type Problem, TelemetryError } from "./errors.ts";
 export { type Extracted, extract } from "./extract.ts";
+export { extractFrames } from "./extract-frames.ts";
 export { type FlashImage, readFlashImage } from "./flash-image.ts";
 export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
 export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
@@ -37,6 +41,7 @@ export {
   type TextLine,
 } from "./lines.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
+export { type ArrivedPacket, PacketOrder, type PacketOrderCounters, type PacketOrderOptions } from "./packet-order.ts";
 export type { DecodedEvent } from "./records.ts";
 export { type Bump, type Change, type ChangeKind, diffRegistries, leastBump } from "./registry/diff.ts";
 export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
@@ -62,3 +67,4 @@ export {
   type ValidateOptions,
   Validator,
 } from "./validate.ts";
+export { type Anchor, parseAnchors, WallClock, type WallTime } from "./wall-clock.ts";

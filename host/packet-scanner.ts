@@ -5,7 +5,7 @@ import {
   STREAM_DATA,
   STREAM_TOKENS,
 } from "../src/packet-layout.ts";
-import type { BootFolder } from "./capture.ts";
+import type { BootFolder } from "./capture-folder.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./decode.ts";
 import { DecodeItems } from "./decode-items.ts";
 import type { Problem } from "./errors.ts";
@@ -101,6 +101,13 @@ export class Session {
     return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
   }
 
+  /** What follows is of another device: its boots are others, whatever their ids. */
+  forget(): void {
+    this.#boots.clear();
+    this.#newestBoot = -1;
+    this.#names = 0;
+  }
+
   /** Forgets the oldest of several readers. */
   #forgetReader(readers: Map<number, ReaderState>): void {
     if (readers.size < 2) return;
@@ -125,6 +132,8 @@ interface Origin {
   readonly file?: string;
   readonly boot?: BootFolder;
   readonly streamId?: number;
+  /** Token packets that say again what is known are expected: each part of a rotated trace begins with them. */
+  readonly repeatsTokens?: boolean;
 }
 
 const MAGIC = Buffer.alloc(4);
@@ -154,10 +163,11 @@ export class PacketScanner {
   #head = Buffer.alloc(0);
   #lastRefusal = "";
 
-  constructor(session: Session, origin: Origin) {
+  /** `buffer`: of its own, as large as the session's, if it works by turns with others. */
+  constructor(session: Session, origin: Origin, buffer = session.buffer) {
     this.#session = session;
     this.#origin = origin;
-    this.#buffer = session.buffer;
+    this.#buffer = buffer;
     this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.byteLength);
   }
 
@@ -178,6 +188,11 @@ export class PacketScanner {
       this.#scan(false);
     }
     return this.#session.items.take();
+  }
+
+  /** Says that so many bytes are passed over, which stand behind a whole packet. */
+  skip(count: number): void {
+    this.#base += count;
   }
 
   end(): DecodeItem[] {
@@ -295,7 +310,7 @@ export class PacketScanner {
     const { records, tally, sums, items } = this.#session;
     const { packetNumber: packet } = header;
     const at = this.#start;
-    if (packet === 0) return undefined; // the empty packet of a capture folder
+    if (header.contentBytes === PACKET_HEADER_BYTES) return undefined; // the empty packet of a capture folder
     const checked = records.check(this.#buffer, this.#view, at, available, header);
     const cut = this.#cut(header, available);
     const damage = cut && (checked.damage?.code ?? "E_LENGTH") === "E_LENGTH" ? cut : checked.damage;
@@ -325,8 +340,10 @@ export class PacketScanner {
     if (entries.length === 0 && (damage || cut)) return cut ?? damage;
     const state = this.#session.reader(header.bootId, header.reader);
     const verdict = state.history.tokens(header.packetNumber);
-    if (verdict.problem) this.#judge(verdict.problem, header.packetNumber);
-    else sums.tokenPackets++;
+    const isExpected =
+      this.#origin.repeatsTokens && entries.every(({ token, name }) => state.names.get(token)?.name === name);
+    if (!verdict.problem) sums.tokenPackets++;
+    else if (!isExpected) this.#judge(verdict.problem, header.packetNumber);
     sums.missingPackets += verdict.missingPackets;
     for (const { token, name } of entries) {
       if (this.#session.learn(state, token, name)) continue;

@@ -45,7 +45,7 @@ export interface PacketHeader {
   readonly contentBytes: number;
   readonly packetBytes: number;
   readonly eventsDiscarded: number;
-  /** From 1; 0 for the empty packet that may stand first in a capture's stream file. */
+  /** From 1; the empty packet that may stand first in a capture's stream file has that of the packet before, or 0. */
   readonly packetNumber: number;
   readonly bootId: number;
   readonly firstEventSeq: number;
@@ -173,10 +173,11 @@ function wrongRelation(header: PacketHeader): string | undefined {
       return `timestamp_begin is ${timestampBegin}, timestamp_end ${timestampEnd}: they are equal in a token packet`;
     return zeros ? undefined : "events_discarded, first_event_seq and ring_pending_slots must be 0 in a token packet";
   }
-  if (packetNumber === 0) {
-    const empty = header.contentBytes === PACKET_HEADER_BYTES && timestampBegin === 0 && timestampEnd === 0 && zeros;
-    return empty ? undefined : "packet_seq_num is 0, which only the empty packet at a capture's beginning has";
-  }
+  const hasNothing = timestampBegin === timestampEnd && header.firstEventSeq === 0 && header.ringCapacitySlots === 0;
+  const isEmpty = header.contentBytes === PACKET_HEADER_BYTES && hasNothing && header.ringPendingSlots === 0;
+  if (packetNumber === 0 && !(isEmpty && zeros && timestampEnd === 0))
+    return "packet_seq_num is 0, which only the empty packet at a capture's beginning has";
+  if (isEmpty) return undefined;
   if (header.contentBytes === PACKET_HEADER_BYTES) return `content_size is ${PACKET_HEADER_BYTES * 8} bits: no record`;
   if (timestampEnd < timestampBegin)
     return `timestamp_end is ${timestampEnd}, before timestamp_begin, ${timestampBegin}`;

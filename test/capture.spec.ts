@@ -11,7 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { CaptureWriter, listBoots } from "../host/capture.ts";
+import { CaptureWriter } from "../host/capture.ts";
+import { listBoots } from "../host/capture-folder.ts";
 import { ctfMetadata } from "../host/ctf-metadata.ts";
 import { type DecodeItem, decodePath, StreamDecoder } from "../host/decode.ts";
 import { type Problem, TelemetryError } from "../host/errors.ts";

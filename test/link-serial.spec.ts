@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openSerialLink } from "../host/links/serial.ts";
 import { openStreamLink } from "../host/links/stream.ts";
-import { maxFrameBytes, writeFrame } from "../src/frame.ts";
+import { frame } from "./support/frames.ts";
 import { RecordedEvents, refused } from "./support/link-events.ts";
 import { mixedPackets } from "./support/packets.ts";
 import { pause, until } from "./support/processes.ts";
@@ -9,11 +9,6 @@ import { openSerialLine, type SerialLine } from "./support/pty.ts";
 
 const PACKETS = mixedPackets().map(({ bytes }) => bytes);
 const BAUD = 115_200;
-
-function frame(packet: Uint8Array): Uint8Array {
-  const into = new Uint8Array(maxFrameBytes(packet.length));
-  return into.subarray(0, writeFrame(packet, packet.length, into));
-}
 
 const hex = (packets: readonly Uint8Array[]) => packets.map((packet) => Buffer.from(packet).toString("hex"));
 

@@ -67,18 +67,8 @@ describe("the package", () => {
       const manifest = readJson(`manifest-${name}.json`);
       ok(files.includes(`manifest-${name}.json`), `manifest-${name}.json is shipped`);
       const module = name === "serial" ? NATIVE_SERIAL : exports[`./${name}`].moddable;
-      deepEqual(
-        manifest,
-        {
-          ...(name === "drainer" ? {} : { include: ["./manifest-drainer.json"] }),
-          modules: {
-            ...(name === "serial" ? { "*": "./src/moddable/frame/telemetryFrame" } : {}),
-            [`xs-telemetry/${name}`]: module.replace(/\.js$/, ""),
-          },
-          preload: [`xs-telemetry/${name}`],
-        },
-        name,
-      );
+      // What else a manifest must be, test/manifests.spec.ts says of all.
+      equal(manifest.include?.includes("./manifest-drainer.json") ?? false, name !== "drainer", name);
       for (const file of [module, exports[`./${name}`].default])
         ok(!/eventSeq|RingReader|telemetry_emitter/.test(readFileSync(file, "utf8")), `${file} has no emitter`);
     }

@@ -9,7 +9,7 @@ import { openInput } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
-The capture is a capture folder, one boot's folder in it, or a file of packets as the device wrote them.
+The capture is a capture folder, one boot's folder in it, a folder of captures, or a file of packets as the device wrote them.
 Losses and damage are named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: packets are
 damaged, or there are none; the good ones are decoded. 2: the capture could not be read, or an option is wrong.
 
@@ -42,10 +42,20 @@ export function addDecode(program: Command, context: Context): void {
 
 async function runDecode(capture: string, options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
-  const progress = context.progress("decode", capture, true);
+  await printItems(await itemsOf(capture, registry), "decode", capture, context);
+}
+
+/** Prints batches of lines, problems on standard error, and what they come to. */
+export async function printItems(
+  items: AsyncIterable<DecodeItem>,
+  name: string,
+  capture: string,
+  context: Context,
+): Promise<void> {
+  const progress = context.progress(name, capture, true);
   let events = 0;
   try {
-    for await (const item of await itemsOf(capture, registry)) {
+    for await (const item of items) {
       if (item.kind === "batch") {
         events += item.count;
         progress.update(() => counted(events, "event"));

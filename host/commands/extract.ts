@@ -1,28 +1,49 @@
 import type { Command } from "commander";
 import { TelemetryError } from "../errors.ts";
 import { extract } from "../extract.ts";
+import { extractFrames } from "../extract-frames.ts";
 import { nameOf } from "../io-error.ts";
 import { counted } from "../report.ts";
 import type { Context } from "./context.ts";
+import { printItems } from "./decode.ts";
 import { bytesDone, openInput } from "./io.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
 A line is telemetry when its text from the first "{", colours and carriage returns removed, has a key "event".
 Valid ones are printed, broken ones are named on stderr with line, byte and what is wrong, and then the exit code is 1.
 
+With --frames: the packets in the log's frames, or in a flash image, are decoded; bad frames are named on stderr, and
+then the exit code is 1.
+
 Examples:
   $ xs-telemetry extract serial.log > trace.jsonl
+  $ xs-telemetry extract --frames serial.log > trace.jsonl
   $ cat /dev/ttyUSB0 | xs-telemetry extract -
   $ xs-telemetry extract serial.log | xs-telemetry validate -`;
 
+interface Options extends RegistryOption {
+  readonly frames?: boolean;
+}
+
 export function addExtract(program: Command, context: Context): void {
-  program
+  const command = program
     .command("extract")
-    .summary("telemetry lines out of a raw serial log")
-    .description("Prints the telemetry lines of a raw serial log as JSON lines.")
+    .summary("telemetry out of a raw serial log")
+    .description("Prints the telemetry in a raw serial log as JSON lines.")
     .argument("<log>", "the log; - is standard input")
+    .option("--frames", "decode the packets in frames, instead of printing telemetry lines");
+  addRegistryOption(command)
     .addHelpText("after", HELP)
-    .action((log: string) => runExtract(log, context));
+    .action((log: string, options: Options) =>
+      options.frames ? runFrames(log, options, context) : runExtract(log, context),
+    );
+}
+
+async function runFrames(log: string, options: Options, context: Context): Promise<void> {
+  const registry = decodedRegistry(options, await registriesOf(options));
+  const input = await openInput(log);
+  await printItems(extractFrames(input.bytes, { registry, output: "batches" }), "extract", log, context);
 }
 
 async function runExtract(log: string, context: Context): Promise<void> {

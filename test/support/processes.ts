@@ -27,6 +27,18 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Sees to it that a child ends with this process at the latest. */
+export function endsWithUs(child: ChildProcess): ChildProcess {
+  running.add(child);
+  child.once("close", () => running.delete(child));
+  return child;
+}
+
 /** A program that runs until stop(). It ends with this process at the latest. */
 export class Program {
   readonly #name: string;
@@ -36,12 +48,11 @@ export class Program {
 
   constructor(name: string, args: readonly string[]) {
     this.#name = name;
-    this.#child = spawn(name, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = endsWithUs(spawn(name, args, { stdio: ["ignore", "pipe", "pipe"] }));
     this.#child.stdout?.on("data", (text) => (this.#said += text));
     this.#child.stderr?.on("data", (text) => (this.#said += text));
     this.#child.on("error", (error) => (this.#said += error.message));
     this.#closed = new Promise((resolve) => this.#child.once("close", resolve));
-    process.once("exit", this.#kill);
   }
 
   /** Waits until the program does what it is for. Fails with what it has said if it ends before. */
@@ -56,10 +67,5 @@ export class Program {
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     this.#child.kill(signal);
     await this.#closed;
-    process.off("exit", this.#kill);
   }
-
-  readonly #kill = (): void => {
-    this.#child.kill("SIGKILL");
-  };
 }

@@ -1,0 +1,114 @@
+/** How a capture is written: every step leaves files that can be read, whenever the process ends. */
+import fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { TelemetryError } from "./errors.ts";
+
+/** Appends all bytes in one piece or, if that fails, none as far as the file system lets it. Throws TelemetryError E_WRITE. */
+export function appendFile(path: string, bytes: Uint8Array): void {
+  attempt(path, () => {
+    const file = fs.openSync(path, "a");
+    try {
+      const before = fs.fstatSync(file).size;
+      try {
+        for (let written = 0; written < bytes.length; ) written += fs.writeSync(file, bytes, written);
+      } catch (error) {
+        try {
+          fs.ftruncateSync(file, before);
+        } catch {
+          // What went wrong first is what must be said.
+        }
+        throw error;
+      }
+    } finally {
+      fs.closeSync(file);
+    }
+  });
+}
+
+/** Renames a complete file into place, so that no reader ever sees half of one. Throws TelemetryError E_WRITE. */
+export function replaceFile(path: string, content: string | Uint8Array): void {
+  const temporary = hidden(path);
+  attempt(path, () => {
+    try {
+      fs.writeFileSync(temporary, content);
+      fs.renameSync(temporary, path);
+    } catch (error) {
+      fs.rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+}
+
+/** Renames a folder into place with these files in it, so that nobody ever sees it without them. Throws TelemetryError E_WRITE. */
+export function placeFolder(
+  path: string,
+  files: readonly (readonly [name: string, content: string | Uint8Array])[],
+): void {
+  const temporary = hidden(path);
+  attempt(path, () => {
+    try {
+      fs.mkdirSync(temporary);
+      for (const [name, content] of files) fs.writeFileSync(join(temporary, name), content);
+      fs.renameSync(temporary, path);
+    } catch (error) {
+      fs.rmSync(temporary, { recursive: true, force: true });
+      throw error;
+    }
+  });
+}
+
+/** Removes a folder, which is hidden first: what is left if the process ends meanwhile is no part of the capture. */
+export function removeFolder(path: string): void {
+  const temporary = hidden(path);
+  attempt(path, () => {
+    fs.renameSync(path, temporary);
+    fs.rmSync(temporary, { recursive: true, force: true });
+  });
+}
+
+/**
+ * Makes a folder for a capture. One that has something in it is refused, so that no capture is mixed with another or
+ * overwritten. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+ */
+export function makeCaptureFolder(path: string): void {
+  const entries = attempt(path, () => {
+    fs.mkdirSync(path, { recursive: true });
+    return fs.readdirSync(path);
+  });
+  if (entries.length > 0) {
+    const message = `${path} is not empty, it holds ${entries[0]}: name a new folder for the capture`;
+    throw new TelemetryError("E_NOT_EMPTY", message, 2);
+  }
+}
+
+export function renameFile(from: string, to: string): void {
+  attempt(from, () => fs.renameSync(from, to));
+}
+
+export function removeFile(path: string): void {
+  attempt(path, () => fs.rmSync(path, { force: true }));
+}
+
+/** In the same folder, under a name that readers pass over. */
+function hidden(path: string): string {
+  return join(dirname(path), `.${basename(path)}`);
+}
+
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left on its disk. What was written before is whole; free some, or bound what is kept",
+  EDQUOT: "the disk quota is used up; what was written before is whole",
+  EMFILE: "too many files are open; raise the limit (ulimit -n)",
+};
+
+function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    throw new TelemetryError(
+      "E_WRITE",
+      `${path} cannot be written: ${code in WAYS_OUT ? `${code}: ${WAYS_OUT[code]}` : message}`,
+      2,
+    );
+  }
+}

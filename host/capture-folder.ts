@@ -1,0 +1,121 @@
+/** What a capture folder looks like; docs/format.md is normative. */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { bootIdDigits } from "./ctf-metadata.ts";
+
+/** Files of a trace folder. */
+export const METADATA_FILE = "metadata";
+export const STREAM_FILE = "stream";
+export const TOKENS_FILE = ".tokens";
+export const ANCHORS_FILE = ".anchors";
+/** Files of a device's folder: its id as it came, and its log text. */
+export const DEVICE_FILE = ".device";
+export const LOG_FILE = "log.txt";
+
+/** One trace folder of a capture. */
+export interface BootFolder {
+  readonly path: string;
+  /** As the folder's name says; undefined if it has a name of its own. */
+  readonly bootId: number | undefined;
+  readonly reader: number | undefined;
+}
+
+/** A device's capture within a folder of captures. */
+export interface DeviceCapture {
+  readonly path: string;
+  /** Undefined if the capture is of one device whose id nobody said. */
+  readonly device: string | undefined;
+  readonly boots: readonly BootFolder[];
+}
+
+const FOLDER_NAME = /^boot-(\d{4,9})-([0-9a-f]{14})(?:-r([1-9]\d{0,9}))?$/;
+/** Captures of several processes, in each a folder for each device. */
+const MOST_LEVELS = 2;
+const MOST_NAME_CHARS = 100;
+const HASH_CHARS = 24;
+
+/** Name of a trace folder: `order` is 1 for the first of the capture. */
+export function traceFolderName(order: number, bootId: number, reader: number): string {
+  const number = String(order).padStart(4, "0");
+  return `boot-${number}-${bootIdDigits(bootId)}${reader === 0 ? "" : `-r${reader}`}`;
+}
+
+/**
+ * The trace folders of a capture folder, in order of arrival; of a trace folder, that one alone; of any other folder, none.
+ * Throws what the file system throws.
+ */
+export function listBoots(path: string): BootFolder[] {
+  const isFile = (name: string) => statSync(join(path, name), { throwIfNoEntry: false })?.isFile() ?? false;
+  if ([METADATA_FILE, STREAM_FILE, TOKENS_FILE].some(isFile)) return [bootFolder(path)];
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && FOLDER_NAME.test(entry.name))
+    .map(({ name }) => bootFolder(join(path, name)))
+    .sort((a, b) => orderOf(a) - orderOf(b) || a.reader! - b.reader!);
+}
+
+/**
+ * The captures in a folder: it is one itself, or holds a folder for each device, or for each process that captured.
+ * Throws what the file system throws.
+ */
+export function listCaptures(path: string, levels = MOST_LEVELS): DeviceCapture[] {
+  const boots = listBoots(path);
+  if (boots.length > 0) return [{ path, device: deviceOf(path), boots }];
+  if (levels === 0) return [];
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => name)
+    .sort()
+    .flatMap((name) => listCaptures(join(path, name), levels - 1));
+}
+
+function deviceOf(path: string): string | undefined {
+  try {
+    return readFileSync(join(path, DEVICE_FILE), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function orderOf({ path }: BootFolder): number {
+  return Number(FOLDER_NAME.exec(basename(path))![1]);
+}
+
+function bootFolder(path: string): BootFolder {
+  const [, , digits, reader] = FOLDER_NAME.exec(basename(path)) ?? [];
+  return digits === undefined
+    ? { path, bootId: undefined, reader: undefined }
+    : { path, bootId: Number.parseInt(digits, 16), reader: Number(reader ?? 0) };
+}
+
+/** Names that a folder cannot have on some system, or that mean something in a capture. */
+const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^(?:metadata|stream|log\.txt|boot-.*)$/i;
+
+/**
+ * The name of a device's folder, whatever the id is: `A-Z a-z 0-9 . _ -` as they are, other bytes as %XX, and a dot at either
+ * end, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and told apart by a hash.
+ */
+export function deviceFolderName(device: string): string {
+  let name = device.replace(/[^A-Za-z0-9._-]/gu, hex);
+  if (RESERVED.test(name)) name = hex(name[0]!) + name.slice(1);
+  name = name.replace(/^\.|\.$/g, hex);
+  if (name.length > MOST_NAME_CHARS) return hashedFolderName(device, name);
+  return name === "" ? "%" : name;
+}
+
+/** Another name for the same device: where file names differ only in case and the file system does not tell them apart. */
+export function hashedFolderName(device: string, name = deviceFolderName(device)): string {
+  const hash = createHash("sha256").update(Buffer.from(device, "utf16le")).digest("hex").slice(0, HASH_CHARS);
+  // "%-" occurs in no other name: a % is followed by two hex digits there.
+  return `${name.slice(0, MOST_NAME_CHARS - HASH_CHARS - 2).replace(/%.?$/, "")}%-${hash}`;
+}
+
+function hex(character: string): string {
+  const point = character.codePointAt(0)!;
+  // A lone surrogate has no UTF-8; as three bytes of its own it stays apart from others.
+  const bytes =
+    point >= 0xd800 && point < 0xe000
+      ? [0xed, 0x80 | ((point >> 6) & 0x3f), 0x80 | (point & 0x3f)]
+      : [...Buffer.from(character)];
+  return bytes.map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+}

@@ -1,0 +1,53 @@
+/** What capture and tail do as long as they listen: signals, time, what falls due. */
+import type { LinkEvents } from "../links/link.ts";
+import type { Source } from "./source.ts";
+
+export interface ListenOptions {
+  readonly source: Source;
+  readonly events: LinkEvents;
+  /** Undefined: until the source ends, or the user does. */
+  readonly durationS: number | undefined;
+  /** Called once the link stands. What it throws ends the link. */
+  readonly opened: (description: string) => void;
+  /** Called ten times a second. What it throws ends the link. */
+  readonly tick: (wallMs: number) => void;
+}
+
+const TICK_MS = 100;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Opens the source and listens until it ends, the time is over, or SIGINT, SIGTERM or SIGHUP comes; a second signal ends the
+ * process at once. Throws what opening throws, or what has broken the link; the link is closed then.
+ */
+export async function listen({ source, events, durationS, opened, tick }: ListenOptions): Promise<void> {
+  const link = await source.open(events);
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  const stop = () => {
+    for (const signal of SIGNALS) process.off(signal, stop);
+    void link.close();
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
+  const timers: NodeJS.Timeout[] = [];
+  try {
+    opened(link.description);
+    if (durationS !== undefined) timers.push(setTimeout(stop, durationS * 1000));
+    timers.push(
+      setInterval(() => {
+        try {
+          tick(Date.now());
+        } catch (error) {
+          fail(error);
+        }
+      }, TICK_MS),
+    );
+    await Promise.race([link.ended, failed]);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    for (const signal of SIGNALS) process.off(signal, stop);
+    await link.close();
+  }
+}

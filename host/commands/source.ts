@@ -1,0 +1,118 @@
+/** What capture and tail listen to: one of four sources, and the options that each has. */
+import { type Command, InvalidArgumentError } from "commander";
+import { TelemetryError } from "../errors.ts";
+import type { Link, LinkEvents } from "../links/link.ts";
+
+export interface SourceOptions {
+  readonly serial?: string;
+  readonly udp?: number;
+  readonly mqtt?: string;
+  readonly stdin?: true;
+  readonly baud?: number;
+  readonly host?: string;
+  readonly topic?: string;
+  readonly group?: string;
+  readonly clientId?: string;
+  readonly ca?: string;
+  readonly duration?: number;
+}
+
+export const SOURCE_HELP = `
+The source is one of --serial, --udp, --mqtt and --stdin. A serial line or standard input carries frames, between which
+log text may stand; a datagram or an MQTT message is one packet. UDP is listened to on loopback unless --host says otherwise;
+the broker's user name and password stand in the URL, or in XS_TELEMETRY_MQTT_USERNAME and XS_TELEMETRY_MQTT_PASSWORD.`;
+
+export const DEFAULT_BAUD = 115_200;
+const SOURCES = ["serial", "udp", "mqtt", "stdin"] as const;
+type SourceName = (typeof SOURCES)[number];
+/** What has a meaning for one source only. */
+const OPTIONS_OF: Readonly<Record<string, readonly [keyof SourceOptions, SourceName]>> = {
+  "--baud": ["baud", "serial"],
+  "--host": ["host", "udp"],
+  "--topic": ["topic", "mqtt"],
+  "--group": ["group", "mqtt"],
+  "--client-id": ["clientId", "mqtt"],
+  "--ca": ["ca", "mqtt"],
+};
+
+export interface Source {
+  /** UDP alone brings packets in another order than they were sent in; a broker keeps that of a topic. */
+  readonly mayReorder: boolean;
+  /** Serial and stdin: there is one device, and it has no name. */
+  readonly hasOneDevice: boolean;
+  open(events: LinkEvents): Promise<Link>;
+}
+
+export function addSourceOptions(command: Command): Command {
+  return command
+    .option("--serial <path>", "a serial port, such as /dev/ttyUSB0 or COM3")
+    .option("--udp <port>", "a UDP port to listen on; each sender is a device", integerFrom(0, 65_535))
+    .option("--mqtt <url>", "a broker, such as mqtts://broker.example; the topic's last level is the device")
+    .option("--stdin", "standard input, such as a serial port's log")
+    .option("--baud <rate>", `--serial: bits a second (default: ${DEFAULT_BAUD})`, integerFrom(50, 20_000_000))
+    .option("--host <address>", "--udp: the address to listen on (default: 127.0.0.1; all: 0.0.0.0 or ::)")
+    .option("--topic <filter>", "--mqtt: the topics to subscribe to (default: xs-telemetry/+)")
+    .option("--group <name>", "--mqtt: divide the packets among all processes that give this name")
+    .option("--client-id <id>", "--mqtt: a lasting session: the broker keeps packets while nobody listens")
+    .option("--ca <file>", "--mqtt: certificate (PEM) of the authority that has signed the broker's")
+    .option("--duration <seconds>", "end by itself after so long", seconds);
+}
+
+/** An argument parser of whole numbers in a range. */
+export function integerFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** Seconds, which may have a fraction. A timer takes 2^31 - 1 ms. */
+function seconds(text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && value > 0 && value <= 2_147_483) return value;
+  throw new InvalidArgumentError("Expected seconds, up to 2147483.");
+}
+
+/** The source that the options name. Throws TelemetryError E_USAGE, exit code 2, if it is not exactly one, or an option is another's. */
+export function sourceOf(options: SourceOptions): Source {
+  const named = SOURCES.filter((name) => options[name] !== undefined);
+  const [name] = named;
+  if (name === undefined || named.length > 1) {
+    const which = named.length === 0 ? "no source" : named.map((source) => `--${source}`).join(" and ");
+    throw usage(`${which}: name one of --serial PATH, --udp PORT, --mqtt URL and --stdin`);
+  }
+  for (const [flag, [key, owner]] of Object.entries(OPTIONS_OF))
+    if (options[key] !== undefined && owner !== name)
+      throw usage(`${flag} is for --${owner}, but the source is --${name}: leave it out`);
+  return {
+    mayReorder: name === "udp",
+    hasOneDevice: name === "serial" || name === "stdin",
+    open: (events) => OPEN[name](options, events),
+  };
+}
+
+/** The links, and what they need, are loaded when they are opened. */
+const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEvents) => Promise<Link>>> = {
+  async serial({ serial, baud = DEFAULT_BAUD }, events) {
+    const { openSerialLink } = await import("../links/serial.ts");
+    return openSerialLink({ path: serial!, baud }, events);
+  },
+  async udp({ udp, host }, events) {
+    const { openUdpLink } = await import("../links/udp.ts");
+    return openUdpLink({ port: udp!, ...(host !== undefined && { host }) }, events);
+  },
+  async mqtt({ mqtt, topic, group, clientId, ca }, events) {
+    const { openMqttLink } = await import("../links/mqtt.ts");
+    const { XS_TELEMETRY_MQTT_USERNAME: username, XS_TELEMETRY_MQTT_PASSWORD: password } = process.env;
+    return openMqttLink({ url: mqtt!, topic, group, clientId, ca, username, password }, events);
+  },
+  async stdin(_, events) {
+    const { openStreamLink } = await import("../links/stream.ts");
+    return openStreamLink(process.stdin, events);
+  },
+};
+
+export function usage(message: string): TelemetryError {
+  return new TelemetryError("E_USAGE", message, 2);
+}

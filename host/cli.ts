@@ -9,6 +9,7 @@ import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addSimulate } from "./commands/simulate.ts";
 import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./errors.ts";
@@ -24,6 +25,7 @@ Examples:
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
   $ xs-telemetry tail --udp 5140
+  $ xs-telemetry simulate --udp 127.0.0.1:5140 --devices 20
   $ xs-telemetry registry check my.yaml
   $ xs-telemetry bench --device /dev/ttyUSB0
   $ xs-telemetry help validate`;
@@ -41,6 +43,7 @@ function createProgram(context: Context): Command {
   addMigrate(program, context);
   addCapture(program, context);
   addTail(program, context);
+  addSimulate(program, context);
   addRegistry(program, context);
   addBench(program, context);
   return program;

@@ -40,6 +40,12 @@ export {
   readLines,
   type TextLine,
 } from "./lines.ts";
+export type { Link, LinkEvents } from "./links/link.ts";
+export { type MqttLinkOptions, openMqttLink } from "./links/mqtt.ts";
+export { openSerialLink, type SerialLinkOptions } from "./links/serial.ts";
+export { openStreamLink } from "./links/stream.ts";
+export { openUdpLink, type UdpLinkOptions } from "./links/udp.ts";
+export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./live-decoder.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
 export { type ArrivedPacket, PacketOrder, type PacketOrderCounters, type PacketOrderOptions } from "./packet-order.ts";
 export type { DecodedEvent } from "./records.ts";
@@ -57,6 +63,14 @@ export {
   type ReportFormat,
   type ReportOptions,
 } from "./report.ts";
+export type { BootCounters, LinkCounters } from "./simulate/device.ts";
+export {
+  type EventCounters,
+  type SimulatedDevice,
+  type SimulateOptions,
+  type Simulation,
+  simulate,
+} from "./simulate/simulate.ts";
 export {
   CHECKS,
   type Check,

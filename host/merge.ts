@@ -62,11 +62,11 @@ export async function* mergeFiles(
       if (least === undefined) return;
       const bytes = least.packet;
       const isRepeated = lastBytes === bytes.length && last.compare(bytes, 0, lastBytes, 0, lastBytes) === 0;
-      if (isRepeated && least.skip()) {
-        if (bytes.length > PACKET_HEADER_BYTES) session.sums.repeated++;
-      } else {
+      if (isRepeated && least.skip()) session.sums.repeated++;
+      else {
         yield* least.take();
-        if (least.isWhole) lastBytes = bytes.copy(last);
+        // Not the empty one that begins a part: what another chain has of the packet before it may come behind it.
+        if (least.isWhole && bytes.length > PACKET_HEADER_BYTES) lastBytes = bytes.copy(last);
       }
       yield* await least.advance();
     }

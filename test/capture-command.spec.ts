@@ -147,12 +147,47 @@ describe("capture", () => {
       assert.equal((await second.end()).status, 0);
       for (const part of ["mqtt", "mqtt/2"])
         assert.ok(!readdirSync(join(folder, part)).some((name) => name.startsWith("boot-")));
-      const whole = await run(["decode", "--registry", "registry/1.0.0.yaml", join(folder, "mqtt")]);
+      const whole = await run(["decode", join(folder, "mqtt")]);
       const events = whole.stdout
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line));
       assert.equal(events.length, 500, whole.stderr);
+    });
+
+    it("divides a broker's packets among processes, one of which is killed and comes back: together they have all", async () => {
+      const member = (id: number, run: number) =>
+        capture("--mqtt", broker.url, "--group", "g", "--client-id", `g-${id}`, "-o", `group/${id}-${run}`);
+      const [first, second] = [member(1, 1), member(2, 1)];
+      await Promise.all([first.said(/capturing/), second.said(/capturing/)]);
+      const bootIds = [21, 22, 23, 24];
+      const all = bootIds.map((bootId) => traffic(bootId, 300));
+      const count = all[0].length;
+      const publishFrom = async (from: number, to: number) => {
+        for (let index = from; index < to; index++)
+          for (const [device, packets] of all.entries()) await publish(`g${device}`, packets.slice(index, index + 1));
+      };
+      await publishFrom(0, count >> 1);
+      first.child.kill("SIGKILL");
+      await publishFrom(count >> 1, count);
+      assert.equal((await first.outcome).signal, "SIGKILL");
+      const back = member(1, 2);
+      await back.said(/capturing/);
+      const found = async () => {
+        const { stdout } = await run(["decode", join(folder, "group")]);
+        return stdout.split("\n").length - 1;
+      };
+      await until("all events", async () => (await found()) >= 300 * bootIds.length);
+      assert.deepEqual([(await back.end()).status, (await second.end()).status], [0, 0]);
+      const { status, stderr } = await run(["decode", join(folder, "group")]);
+      assert.equal(status, 0, stderr);
+      assert.equal(await found(), 300 * bootIds.length);
+      assert.doesNotMatch(stderr, /lost|missing/);
+      const parts = ["1-1", "2-1", "1-2"].map((name) => readdirSync(join(folder, "group", name)).length);
+      assert.ok(
+        parts.every((devices) => devices > 0),
+        `each process has had some: ${parts}`,
+      );
     });
   });
 

@@ -106,7 +106,7 @@ describe("the command line", () => {
       const commands = /Commands:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? "";
       assert.deepEqual(
         commands.match(/^ {2}\S+/gm)?.map((name) => name.trim()),
-        ["decode", "extract", "validate", "migrate", "capture", "tail", "registry", "help"],
+        ["decode", "extract", "validate", "migrate", "capture", "tail", "simulate", "registry", "help"],
       );
     });
 

@@ -13,9 +13,13 @@ const importsOf = (text: string) =>
 
 /** What manifest.json names. */
 const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
-const NATIVE_SERIAL = "./dist/moddable/native/serial.js";
 /** What moves packets off the device, each in a manifest of its own. */
-const LINKS = ["drainer", "serial", "udp", "mqtt"];
+const LINKS = ["drainer", "serial", "udp", "mqtt", "flash"];
+/** Those of them that the manifests take with frames in C. */
+const IN_C: Record<string, string> = {
+  serial: "./dist/moddable/native/serial.js",
+  flash: "./dist/moddable/native/flash.js",
+};
 
 describe("the package", () => {
   const { exports, bin, files } = readJson("package.json");
@@ -66,13 +70,25 @@ describe("the package", () => {
     for (const name of LINKS) {
       const manifest = readJson(`manifest-${name}.json`);
       ok(files.includes(`manifest-${name}.json`), `manifest-${name}.json is shipped`);
-      const module = name === "serial" ? NATIVE_SERIAL : exports[`./${name}`].moddable;
-      // What else a manifest must be, test/manifests.spec.ts says of all.
-      equal(manifest.include?.includes("./manifest-drainer.json") ?? false, name !== "drainer", name);
+      const module = name in IN_C ? IN_C[name]! : exports[`./${name}`].moddable;
+      const include = [
+        ...(name === "drainer" || name === "flash" ? [] : ["./manifest-drainer.json"]),
+        ...(name in IN_C ? ["./manifest-frame.json"] : []),
+      ];
+      deepEqual(
+        manifest,
+        {
+          ...(include.length > 0 ? { include } : {}),
+          modules: { [`xs-telemetry/${name}`]: module.replace(/\.js$/, "") },
+          preload: [`xs-telemetry/${name}`],
+        },
+        name,
+      );
       for (const file of [module, exports[`./${name}`].default])
         ok(!/eventSeq|RingReader|telemetry_emitter/.test(readFileSync(file, "utf8")), `${file} has no emitter`);
     }
-    deepEqual(called(NATIVE_SERIAL), ["xs_telemetry_frame_write"]);
+    deepEqual(readJson("manifest-frame.json"), { modules: { "*": "./src/moddable/frame/telemetryFrame" } });
+    for (const file of Object.values(IN_C)) deepEqual(called(file), ["xs_telemetry_frame_write"]);
     deepEqual(readdirSync("src/moddable/frame"), ["telemetryFrame.c"]);
     ok(files.includes("src/moddable/frame"));
     match(readFileSync("src/moddable/frame/telemetryFrame.c", "utf8"), /^void xs_telemetry_frame_write\(/m);
@@ -94,14 +110,14 @@ describe("the package", () => {
       deepEqual(importsOf(readFileSync(moddable, "utf8")).sort(), ["text/encoder", "time"]);
     for (const name of LINKS)
       deepEqual(importsOf(readFileSync(exports[`./${name}`].moddable, "utf8")), name === "drainer" ? ["timer"] : []);
-    for (const file of [NATIVE_MODULE, NATIVE_SERIAL, ...LINKS.map((name) => exports[`./${name}`].default)])
+    for (const file of [NATIVE_MODULE, ...Object.values(IN_C), ...LINKS.map((name) => exports[`./${name}`].default)])
       deepEqual(importsOf(readFileSync(file, "utf8")), []);
     deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
   });
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    for (const file of [...deviceModules, NATIVE_MODULE, NATIVE_SERIAL]) {
+    for (const file of [...deviceModules, NATIVE_MODULE, ...Object.values(IN_C)]) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
         .filter((line) => /^(const|let|var) /.test(line));
@@ -119,7 +135,7 @@ describe("the package", () => {
   });
 
   it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
-    for (const file of [...deviceModules, NATIVE_MODULE, NATIVE_SERIAL])
+    for (const file of [...deviceModules, NATIVE_MODULE, ...Object.values(IN_C)])
       ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
   });
 

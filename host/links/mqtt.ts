@@ -28,7 +28,7 @@ const RECONNECT_MS = 1000;
 const GREETING_MS = 10_000;
 const GOODBYE_MS = 2000;
 
-interface Broker {
+export interface Broker {
   readonly protocol: (typeof PROTOCOLS)[number];
   readonly host: string;
   readonly port?: number;
@@ -45,7 +45,7 @@ interface Broker {
  * TelemetryError E_URL, E_TOPIC, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
  */
 export async function openMqttLink(options: MqttLinkOptions, events: LinkEvents): Promise<Link> {
-  const broker = readUrl(options);
+  const broker = readBroker(options);
   const filter = topicFilter(options);
   const isTls = broker.protocol === "mqtts" || broker.protocol === "wss";
   const { clientId, ca } = options;
@@ -196,7 +196,12 @@ class MqttLink implements Link {
   }
 }
 
-function readUrl({ url, username, password }: MqttLinkOptions): Broker {
+/** The broker that a URL names. Throws TelemetryError E_URL. */
+export function readBroker({
+  url,
+  username,
+  password,
+}: Pick<MqttLinkOptions, "url" | "username" | "password">): Broker {
   const example = "expected one such as mqtt://localhost, mqtts://user:password@broker.example:8883";
   if (!URL.canParse(url)) throw linkError("E_URL", `the value of --mqtt is no URL: ${example}`); // it may hold a password
   const parsed = new URL(url);
@@ -241,7 +246,8 @@ function topicFilter({ topic = "xs-telemetry/+", group }: MqttLinkOptions): stri
   return `$share/${group}/${topic}`;
 }
 
-function readAuthority(path: string): Buffer {
+/** Certificates of a PEM file. Throws TelemetryError. */
+export function readAuthority(path: string): Buffer {
   let pem: Buffer;
   try {
     pem = readFileSync(path);

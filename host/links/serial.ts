@@ -24,15 +24,8 @@ const REOPEN_MS = 1000;
  * ESP32 boards take for neither reset nor boot loader; and they are not dropped when the port is closed.
  */
 export async function openSerialLink(options: SerialLinkOptions, events: LinkEvents): Promise<Link> {
-  // Loaded when it is needed: it brings a native module.
-  const { SerialPort } = await import("serialport");
-  const open = () => openPort(() => new SerialPort(portOptions(options)));
-  let port: Port;
-  try {
-    port = await open();
-  } catch (error) {
-    throw await openError(options.path, error as Error);
-  }
+  const open = () => openSerialPort(options);
+  const port = await open();
   return new SerialLink(port, open, options, events);
 }
 
@@ -94,6 +87,17 @@ class SerialLink implements Link {
         this.#listen(port);
       }
     }, REOPEN_MS);
+  }
+}
+
+/** Throws as openSerialLink does. */
+export async function openSerialPort(options: SerialLinkOptions): Promise<Port> {
+  // Loaded when it is needed: it brings a native module.
+  const { SerialPort } = await import("serialport");
+  try {
+    return await openPort(() => new SerialPort(portOptions(options)));
+  } catch (error) {
+    throw await openError(options.path, error as Error);
   }
 }
 

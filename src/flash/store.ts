@@ -23,7 +23,7 @@ const DEFAULT_PACKET_BYTES = 1400;
 const MIN_WRITE_ALIGN = 4;
 const ERASED = 0xff;
 const ERASED_WORD = -1;
-/** Blocks that one write() tries before it throws: each takes an erase, 50 to 400 ms in which nothing else runs. */
+/** Blocks that one write() tries before it throws: each takes an erase, 50 to 400 ms in which no other JavaScript runs. */
 const MOST_TRIES = 4;
 
 export interface FlashStoreOptions {
@@ -52,8 +52,8 @@ export interface FlashStoreCounters {
 /**
  * A bounded store of packets in flash that survives power loss at any write: both a sink and a source, at once if need be.
  * A packet for which write() returned true is there after any loss of power, until its block is the oldest and is needed.
- * RAM: 1.02 times maxPacketBytes, and 400 bytes. Each block is erased once a round. The constructor only reads; it throws TypeError
- * or RangeError naming what is wrong, and what the flash throws.
+ * RAM: 1.02 times maxPacketBytes, and 400 bytes. Each block is erased once a round. The constructor only reads; it throws
+ * RangeError naming what is wrong, and what the flash throws.
  */
 export class FlashStore implements Sink {
   readonly maxPacketBytes: number;
@@ -278,7 +278,6 @@ export class FlashStore implements Sink {
       this.#header.fill(0);
       if (!this.#program(this.#header, this.#headerWords, at)) return false;
       this.#flash.eraseBlock(block * this.#eraseBlocks, (block + 1) * this.#eraseBlocks);
-      this.#checkErased(at, at + this.#blockBytes);
     } catch {
       this.#failures++;
       return false;
@@ -293,14 +292,6 @@ export class FlashStore implements Sink {
     this.#writeBlock = block;
     this.#writeAt = at + this.#headerBytes + this.#align;
     return true;
-  }
-
-  #checkErased(at: number, end: number): void {
-    for (; at < end; at += PAGE_BYTES) {
-      this.#flash.read(this.#page, at);
-      for (let index = 0; index < PAGE_BYTES / 4; index++)
-        if (this.#pageWords[index] !== ERASED_WORD) throw new Error("not erased");
-    }
   }
 
   /** Programs `bytes`, whose words are the first of `words`, at `at`. Returns whether they can be read back; counts it if not. */

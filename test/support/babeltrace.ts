@@ -19,7 +19,8 @@ export interface BabeltraceOutput {
   readonly complaints: readonly string[];
 }
 
-const NOTICE = /^WARNING: Tracer discarded \d+ (events?|packets?) between /;
+/** "May have" is said of a part that follows on losses of the parts before: of those no number is known in it. */
+const NOTICE = /^WARNING: Tracer (?:discarded \d+ (?:events?|packets?)|may have discarded events) between /;
 
 /** Opens folders with babeltrace2. Throws if it is not installed, or fails, or writes what cannot be read. */
 export function babeltrace(...paths: string[]): BabeltraceOutput {

@@ -99,11 +99,11 @@ export function remainsOf(flash: NorFlash, operation: Operation, cut: Cut, seed:
     for (let index = 0; index < bytes.length; ) {
       const end = Math.min(bytes.length, index + PAGE_BYTES - ((at + index) % PAGE_BYTES));
       // Of a page in the making, bytes are programmed in any order, too; so many of 32 are not.
-      const missing = chance.pick([0, 1, 4, 16, 32]);
+      const missing = chance.pick([0, 1, 16, 31, 32]);
       for (const first = index; index < end; index++) {
         const isSeen = index === first && missing < 32; // that the page was in the making
         if (isSeen || chance.below(32) >= missing) left.program(bytes.subarray(index, index + 1), at + index);
-        else if (isMarginal && missing < 32 && chance.below(8) === 0)
+        else if (isMarginal && missing < 32 && chance.below(24) === 0)
           left.marginal.set(at + index, left.bytes[at + index]! & (bytes[index]! | chance.below(256)));
       }
     }

@@ -1,0 +1,124 @@
+import type { Writable } from "node:stream";
+import { SerialPort } from "serialport";
+import { copyOf, type IOBuffer } from "./bytes.ts";
+
+export interface SerialOptions {
+  /** Path of a serial port, as "/dev/ttyUSB0"; or a stream that takes its place. */
+  readonly port: string | Writable;
+  /** Bits a second, ten to a byte. A stream without it goes as fast as it is read. */
+  readonly baud?: number;
+  /** Bytes of the FIFO. Default: an ESP32's 128, or what the line sends in two ms, as Node's timers tick in whole ones. */
+  readonly fifoBytes?: number;
+  /** The FIFO is all but empty, and has room for so many bytes; first when the port is open. */
+  readonly onWritable?: (this: Serial, count: number) => void;
+  /** The port cannot be opened, or is gone. It is closed. */
+  readonly onError?: (this: Serial, error?: unknown) => void;
+}
+
+const ESP32_FIFO_BYTES = 128;
+/** onWritable is called when so few bytes are left in the FIFO, as on an ESP32. */
+const LOW_BYTES = 10;
+/** Bytes written before close() may take so long to leave. */
+const CLOSE_MS = 1000;
+
+/**
+ * ECMA-419's Serial, for writing, over package serialport. Bytes leave the FIFO as fast as the line sends them, also where the port
+ * itself does not say so (a pseudo terminal takes 4 KB at once).
+ */
+export class Serial {
+  readonly #options: SerialOptions;
+  readonly #stream: Writable;
+  readonly #fifoBytes: number;
+  readonly #bytesPerMs: number;
+  /** Bytes in the FIFO at #atMs. */
+  #level = 0;
+  #atMs = 0;
+  /** Bytes that the port has not taken yet. */
+  #untaken = 0;
+  #isOpen = false;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Throws TypeError or RangeError for a wrong `port` or `baud`; what is wrong with the port itself, onError says. */
+  constructor(options: SerialOptions) {
+    const { port, baud } = options;
+    if (typeof port === "string" ? baud === undefined : typeof port?.write !== "function")
+      throw new TypeError("port must be a path, with baud, or a stream");
+    if (baud !== undefined && !(baud > 0)) throw new RangeError(`baud must be above 0, is ${baud}`);
+    this.#options = options;
+    this.#bytesPerMs = baud === undefined ? Number.POSITIVE_INFINITY : baud / 10_000;
+    const perTick = baud === undefined ? 64 * 1024 : Math.ceil(2 * this.#bytesPerMs);
+    this.#fifoBytes = options.fifoBytes ?? Math.max(ESP32_FIFO_BYTES, perTick);
+    const failed = (error?: unknown) => this.#fail(error);
+    if (typeof port === "string") {
+      const opened = (error: Error | null) => (error ? failed(error) : this.#open());
+      this.#stream = new SerialPort({ path: port, baudRate: baud! }, opened);
+    } else {
+      this.#stream = port;
+      setImmediate(() => this.#open());
+    }
+    this.#stream.on("error", failed);
+    this.#stream.on("close", failed);
+  }
+
+  /** Takes all bytes, or throws "output full" and takes none. */
+  write(buffer: IOBuffer): void {
+    if (buffer.byteLength > this.#free()) throw new Error("output full");
+    const bytes = copyOf(buffer);
+    this.#level += bytes.length;
+    this.#untaken += bytes.length;
+    this.#stream.write(bytes, () => {
+      this.#untaken -= bytes.length;
+      this.#schedule();
+    });
+  }
+
+  /** What was written still leaves, if it does so within a second. Closing twice does nothing. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const stream = this.#stream;
+    if (!(stream instanceof SerialPort)) return; // it is not ours
+    const end = () => {
+      clearTimeout(late);
+      if (stream.isOpen) stream.close();
+    };
+    const late = setTimeout(end, CLOSE_MS);
+    if (stream.isOpen) stream.drain(end);
+    else if (stream.opening) stream.once("open", end);
+    else end();
+  }
+
+  #open(): void {
+    if (this.#isClosed) return;
+    this.#isOpen = true;
+    this.#schedule();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#options.onError?.call(this, error ?? new Error("the port is gone"));
+  }
+
+  #free(): number {
+    if (!this.#isOpen || this.#isClosed) return 0;
+    const now = performance.now();
+    this.#level = Math.max(0, this.#level - (now - this.#atMs) * this.#bytesPerMs);
+    this.#atMs = now;
+    return this.#fifoBytes - Math.ceil(Math.max(this.#level, this.#untaken));
+  }
+
+  /** Calls onWritable when there is room, which time brings, or the port's having taken what was written. */
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#isClosed) return;
+    const ms = Math.max(0, this.#level - LOW_BYTES) / this.#bytesPerMs;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const free = this.#free();
+      if (free >= this.#fifoBytes - LOW_BYTES) this.#options.onWritable?.call(this, free);
+      else if (this.#untaken <= LOW_BYTES) this.#schedule();
+    }, ms);
+  }
+}

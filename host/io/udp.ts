@@ -1,0 +1,76 @@
+import { createSocket, type Socket } from "node:dgram";
+import { copyOf, type IOBuffer } from "./bytes.ts";
+
+/** A datagram, and who sent it. */
+export type Datagram = ArrayBuffer & { address: string; port: number };
+
+export interface UDPOptions {
+  /** Local port. Default: any that is free. */
+  readonly port?: number;
+  /** Local address. Default: all. */
+  readonly address?: string;
+  /** So many datagrams wait to be read. */
+  readonly onReadable?: (this: UDP, count: number) => void;
+  /** The socket cannot be opened, or is broken. It is closed. */
+  readonly onError?: (this: UDP, error?: unknown) => void;
+}
+
+/** Datagrams that wait to be read; more are dropped, as a device with little memory does. */
+const MOST_WAITING = 16;
+
+/** ECMA-419's UDP over node:dgram: IPv4, and IPv6 where the local address is one. */
+export class UDP {
+  readonly #socket: Socket;
+  readonly #waiting: Datagram[] = [];
+  /** Datagrams handed to the socket that it has not sent yet: while it is being bound. */
+  #unsent = 0;
+  #isClosed = false;
+
+  constructor({ port = 0, address, onReadable, onError }: UDPOptions) {
+    this.#socket = createSocket(address?.includes(":") ? "udp6" : "udp4");
+    this.#socket.on("error", (error) => {
+      if (this.#isClosed) return;
+      this.close();
+      onError?.call(this, error);
+    });
+    if (onReadable)
+      this.#socket.on("message", (bytes, from) => {
+        if (this.#waiting.length === MOST_WAITING) return;
+        const buffer = new Uint8Array(bytes).buffer;
+        this.#waiting.push(Object.assign(buffer, { address: from.address, port: from.port }));
+        onReadable.call(this, this.#waiting.length);
+      });
+    this.#socket.bind(port, address);
+  }
+
+  /** Sends a datagram. `address`: numbers, no name. Throws if the socket is closed; a datagram that gets lost is nobody's error. */
+  write(buffer: IOBuffer, address: string, port: number): void {
+    if (this.#isClosed) throw new Error("closed");
+    this.#unsent++;
+    this.#socket.send(copyOf(buffer), port, address, () => {
+      this.#unsent--;
+      if (this.#isClosed) this.#end();
+    });
+  }
+
+  /** The oldest datagram that waits; undefined if none does. */
+  read(): Datagram | undefined {
+    return this.#waiting.shift();
+  }
+
+  /** What was written is still sent. Closing twice does nothing. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#unsent > 0) return;
+    try {
+      this.#socket.close();
+    } catch {
+      // It could not even be bound: then it is closed already.
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import type { Counters, Reader } from "../../src/api.ts";
+import { Drainer, type DrainerCounters } from "../../src/drainer.ts";
+import { SLOT_BYTES } from "../../src/packet-layout.ts";
+import type { OpenSink } from "../../src/sink.ts";
+import { type Policy, Telemetry } from "../../src/telemetry.ts";
+import { Random } from "./random.ts";
+import { Traffic } from "./traffic.ts";
+
+export interface DeviceOptions {
+  readonly id: string;
+  readonly seed: number;
+  /** Where its packets go; called at each boot, and after each failure. */
+  readonly open: OpenSink;
+  /** Events a second in the mean; "max": as fast as the ring is drained, in the device's own time 20 a second. */
+  readonly rate: number | "max";
+  /** Events from boot to reboot in the mean; 0: never. */
+  readonly rebootEvery: number;
+  readonly capacityBytes: number;
+  readonly policy: Policy;
+  readonly packetBytes: number;
+  /** Of the drainer. */
+  readonly everyMs: number;
+  readonly packetsPerSlice: number;
+}
+
+/**
+ * What became of the events of a boot: `emitted = drained + overwritten + discarded + pending`. `unsent` are those of the packet
+ * that the drainer had in hand at the end, so `drained - unsent` were given to the link.
+ */
+export interface BootCounters extends Pick<Counters, "emitted" | "drained" | "overwritten" | "discarded" | "pending"> {
+  readonly bootId: number;
+  readonly suppressed: number;
+  readonly unsent: number;
+}
+
+/** What the drainers of a device's boots have done. */
+export type LinkCounters = Pick<
+  DrainerCounters,
+  "packets" | "bytes" | "refusals" | "opens" | "failures" | "stalls" | "dropped"
+>;
+
+const LINK_COUNTERS = ["packets", "bytes", "refusals", "opens", "failures", "stalls", "dropped"] as const;
+/** What a device needs from power on until its program runs. */
+const DOWN_MS = 500;
+const MAX_RATE_OF_DEVICE = 20;
+const MOST_RECORD_SLOTS = 8;
+
+/** A boot of the device: an emitter, and the drainer that empties it. */
+interface Boot {
+  readonly bootId: number;
+  readonly telemetry: Telemetry;
+  readonly reader: Reader;
+  readonly drainer: Drainer;
+  /** When its clock was 0, in the simulation's time. */
+  readonly bootedMs: number;
+  drained: number;
+  /** Events of the packet drained last. */
+  lastEvents: number;
+}
+
+/** A simulated device: the real emitter and drainer, called by traffic that follows from the seed. Its clock is the traffic's. */
+export class Device {
+  readonly id: string;
+  readonly #options: DeviceOptions;
+  readonly #random: Random;
+  readonly #traffic: Traffic;
+  readonly #past: BootCounters[] = [];
+  readonly #link: Record<(typeof LINK_COUNTERS)[number], number>;
+  #clockMs = 0;
+  #boot: Boot | undefined;
+  /** When it boots next, if it is down. */
+  #upMs = 0;
+  #events = 0;
+
+  constructor(options: DeviceOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.#random = new Random(options.seed);
+    const rate = options.rate === "max" ? MAX_RATE_OF_DEVICE : options.rate;
+    this.#traffic = new Traffic(this.#random, { rate, rebootEvery: options.rebootEvery });
+    this.#link = { packets: 0, bytes: 0, refusals: 0, opens: 0, failures: 0, stalls: 0, dropped: 0 };
+  }
+
+  /** Events emitted so far. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** Makes the calls that are due at `nowMs`, until `mostEvents` were emitted in all. Times count from when the device was switched on. */
+  advance(nowMs: number, mostEvents: number): void {
+    if (this.#boot === undefined) {
+      if (nowMs < this.#upMs) return;
+      this.#boot = this.#start(nowMs);
+    }
+    const { telemetry, bootedMs } = this.#boot;
+    const traffic = this.#traffic;
+    const isPaced = this.#options.rate !== "max";
+    for (let room = isPaced ? mostEvents : this.#room(telemetry); room > 0 && this.#events < mostEvents; room--) {
+      const dueMs = traffic.nextMs;
+      if (isPaced && dueMs > nowMs - bootedMs) return;
+      this.#clockMs = dueMs;
+      if (!traffic.step(telemetry)) {
+        this.#stop();
+        this.#upMs = nowMs + DOWN_MS;
+        return;
+      }
+      this.#events++;
+    }
+  }
+
+  /** True if nothing waits in ring or drainer. */
+  isDrained(): boolean {
+    return !this.#boot || (this.#boot.reader.counters().pending === 0 && this.#boot.drainer.counters().inHand === 0);
+  }
+
+  /** Switches the device off: what waits in ring and drainer is lost, and counted. */
+  stop(): void {
+    if (this.#boot) this.#stop();
+  }
+
+  /** Of each boot, once the device is off. */
+  boots(): readonly BootCounters[] {
+    return this.#past;
+  }
+
+  link(): LinkCounters {
+    return this.#link;
+  }
+
+  #start(nowMs: number): Boot {
+    const { capacityBytes, policy, open, packetBytes, everyMs, packetsPerSlice } = this.#options;
+    // 48 bits, as a device's own.
+    const bootId = this.#random.below(2 ** 16) * 2 ** 32 + this.#random.uint32();
+    this.#clockMs = 0;
+    const telemetry = new Telemetry({ capacityBytes, policy, bootId, clock: { now: () => this.#clockMs | 0 } });
+    const reader = telemetry.reader();
+    const source = {
+      next: (buffer: Uint8Array) => {
+        const bytes = reader.next(buffer);
+        if (bytes > 0) {
+          const { drained } = reader.counters();
+          boot.lastEvents = drained - boot.drained;
+          boot.drained = drained;
+        }
+        return bytes;
+      },
+      repeatTokens: () => reader.repeatTokens(),
+    };
+    const drainer = new Drainer({ source, open, packetBytes, everyMs, packetsPerSlice });
+    const boot: Boot = { bootId, telemetry, reader, drainer, bootedMs: nowMs, drained: 0, lastEvents: 0 };
+    return boot;
+  }
+
+  #stop(): void {
+    const { bootId, reader, drainer, lastEvents } = this.#boot!;
+    const unsent = drainer.counters().inHand > 0 ? lastEvents : 0;
+    drainer.close();
+    reader.close();
+    const link = drainer.counters();
+    for (const name of LINK_COUNTERS) this.#link[name] += link[name];
+    const { emitted, drained, overwritten, discarded, pending, suppressed } = reader.counters();
+    this.#past.push({ bootId, emitted, drained, overwritten, discarded, pending, suppressed, unsent });
+    this.#boot = undefined;
+  }
+
+  /** Events that the ring has room for, however long they are. */
+  #room(telemetry: Telemetry): number {
+    const slots = this.#options.capacityBytes / SLOT_BYTES / MOST_RECORD_SLOTS;
+    return Math.floor(slots - telemetry.counters().pending);
+  }
+}

@@ -1,0 +1,148 @@
+/** Where simulated devices send to. */
+import { lookup } from "node:dns/promises";
+import type { Writable } from "node:stream";
+import type { OpenSink } from "../../src/sink.ts";
+import { mqttSink } from "../../src/sinks/mqtt.ts";
+import { serialSink } from "../../src/sinks/serial.ts";
+import { udpSink } from "../../src/sinks/udp.ts";
+import type { IOBuffer } from "../io/bytes.ts";
+import { MQTTClient } from "../io/mqtt.ts";
+import { Serial } from "../io/serial.ts";
+import { UDP, type UDPOptions } from "../io/udp.ts";
+import { linkError } from "../links/link.ts";
+import { readAuthority, readBroker } from "../links/mqtt.ts";
+import { brokerError, noGreeting } from "../links/mqtt-errors.ts";
+import { openSerialPort } from "../links/serial.ts";
+
+/** What a port has taken may so long be on its way. */
+const CLOSE_MS = 2000;
+
+/** Where all devices of a simulation send to. */
+export interface Destination {
+  /** What a device opens. */
+  open(device: string): OpenSink;
+  /** Once the devices are off. */
+  close(): void;
+}
+
+/** Frames on a stream, or on an open serial port, which stays open when the device reboots, as the line does. For one device. */
+export function streamSinks(stream: Writable, baud: number | undefined, maxPacketBytes: number): Destination {
+  return {
+    open: () => serialSink({ io: Serial, port: stream, maxPacketBytes, ...(baud !== undefined && { baud }) }),
+    close() {},
+  };
+}
+
+/** Frames on a serial port. Throws TelemetryError, exit code 2, if it cannot be opened. For one device. */
+export async function openSerial(path: string, baud: number, maxPacketBytes: number): Promise<Destination> {
+  const port = await openSerialPort({ path, baud });
+  return {
+    ...streamSinks(port, baud, maxPacketBytes),
+    close() {
+      // What the FIFO has taken still leaves.
+      const late = setTimeout(() => port.close(), CLOSE_MS);
+      port.drain(() => {
+        clearTimeout(late);
+        if (port.isOpen) port.close();
+      });
+    },
+  };
+}
+
+/** Datagrams to an address. Each device has a socket of its own, and keeps it over a reboot. Throws TelemetryError E_HOST if the host has no address. */
+export async function udpSinks(host: string, port: number, maxPacketBytes: number): Promise<Destination> {
+  const { address, family } = await lookup(host).catch(() => {
+    throw linkError("E_HOST", `${host} has no address: check its name, and this machine's network`);
+  });
+  const local = family === 6 ? { address: "::" } : {};
+  const sockets = new Set<UDP>();
+  return {
+    open: () => udpSink({ io: deviceSocket(local, sockets), address, port, maxPacketBytes }),
+    close() {
+      for (const socket of sockets) socket.close();
+    },
+  };
+}
+
+export interface MqttDestination {
+  /** `mqtt://` or `mqtts://`. */
+  readonly url: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** File with the certificate, PEM, of the authority that has signed the broker's. */
+  readonly ca?: string | undefined;
+  readonly topic?: string | undefined;
+  /** Default 0. */
+  readonly QoS?: 0 | 1;
+}
+
+/**
+ * Messages to a broker, one a packet; each device is a client of its own. Connects once before, so that what is wrong is said
+ * at once: throws TelemetryError E_URL, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
+ */
+export async function openMqtt(options: MqttDestination, maxPacketBytes: number): Promise<Destination> {
+  const { protocol, host, port, username, password, shown } = readBroker(options);
+  if (protocol !== "mqtt" && protocol !== "mqtts")
+    throw linkError("E_URL", `the URL of --mqtt begins with ${protocol}://: devices speak mqtt:// or mqtts://`);
+  const { ca, topic, QoS = 0 } = options;
+  const secure = protocol === "mqtts" ? (ca === undefined ? {} : { ca: readAuthority(ca) }) : undefined;
+  const client = {
+    host,
+    ...(port !== undefined && { port }),
+    ...(username !== undefined && { user: username }),
+    ...(password !== undefined && { password }),
+    ...(secure && { socket: { secure } }),
+  };
+  await new Promise<void>((resolve, reject) => {
+    const failed = (error?: unknown): void => {
+      const isGreeted = error !== undefined && (error as { code?: unknown }).code !== undefined;
+      reject(isGreeted ? brokerError(error as Error, shown, ca !== undefined) : noGreeting(shown));
+    };
+    const probe: MQTTClient = new MQTTClient({
+      ...client,
+      onWritable() {
+        probe.close();
+        resolve();
+      },
+      onError: failed,
+      onClose: failed,
+    });
+  });
+  return {
+    open: (deviceId) =>
+      mqttSink({ io: MQTTClient, deviceId, QoS, maxPacketBytes, ...client, ...(topic !== undefined && { topic }) }),
+    close() {},
+  };
+}
+
+/** A class of sockets that all are one, made when it is needed: it outlives those who open and close it. */
+function deviceSocket(options: UDPOptions, sockets: Set<UDP>) {
+  let shared: UDP | undefined;
+  return class {
+    readonly #onError: (error?: unknown) => void;
+
+    constructor({ onError }: { onError(error?: unknown): void }) {
+      this.#onError = onError;
+    }
+
+    write(bytes: IOBuffer, address: string, port: number): void {
+      shared ??= this.#open();
+      shared.write(bytes, address, port);
+    }
+
+    close(): void {}
+
+    #open(): UDP {
+      const socket = new UDP({
+        ...options,
+        onError: (error) => {
+          sockets.delete(socket);
+          shared = undefined;
+          this.#onError(error);
+        },
+      });
+      sockets.add(socket);
+      return socket;
+    }
+  };
+}

@@ -1,0 +1,189 @@
+// ECMA-419's IO classes over Node's: what the device's sinks rely on.
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { PassThrough, Writable } from "node:stream";
+import { Serial } from "../host/io/serial.ts";
+import { UDP } from "../host/io/udp.ts";
+
+const bytes = (count: number) => Uint8Array.from({ length: count }, (_, index) => index);
+
+describe("Serial over a stream", () => {
+  it("is writable once it is open, with the whole FIFO", async () => {
+    const port = new PassThrough();
+    const count = await new Promise<number>((resolve) => {
+      const serial = new Serial({ port, baud: 115_200, onWritable: resolve });
+      throws(() => serial.write(bytes(1)), /output full/, "it is not open yet");
+    });
+    equal(count, 128);
+  });
+
+  it("takes all bytes or none, and no more than the FIFO has room for", async () => {
+    const port = new PassThrough();
+    const serial = await opened({ port, baud: 1200 });
+    serial.write(bytes(100));
+    throws(() => serial.write(bytes(100)), /output full/);
+    serial.write(bytes(28).buffer);
+    throws(() => serial.write(bytes(1)), /output full/);
+    deepEqual(Uint8Array.from(port.read()), Uint8Array.from([...bytes(100), ...bytes(28)]));
+  });
+
+  it("lets bytes go as fast as the line sends them", async () => {
+    const port = new PassThrough().resume();
+    let written = 0;
+    const fromMs = performance.now();
+    await new Promise<void>((resolve) => {
+      const serial: Serial = new Serial({
+        port,
+        baud: 57_600,
+        onWritable(count) {
+          ok(count >= 118 && count <= 128, `${count} bytes free`);
+          if (written >= 1152) resolve();
+          else serial.write(bytes(count));
+          written += count;
+        },
+      });
+    });
+    // The line takes 200 ms for 1,152 bytes, of which 10 may be left in the FIFO. How much longer a busy machine takes is not asserted.
+    ok(performance.now() - fromMs > 190, `${performance.now() - fromMs} ms`);
+  });
+
+  it("waits for a stream that does not take what was written", async () => {
+    let take = () => {};
+    const port = new Writable({
+      highWaterMark: 1,
+      write(_chunk, _encoding, done) {
+        take = done;
+      },
+    });
+    let calls = 0;
+    const serial = await opened({ port, onWritable: () => calls++ });
+    calls = 0;
+    serial.write(bytes(1000));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    equal(calls, 0, "nothing has been taken");
+    take();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    equal(calls, 1);
+  });
+
+  it("writes a copy: the buffer is the caller's at once", async () => {
+    const port = new PassThrough();
+    const serial = await opened({ port, baud: 115_200 });
+    const buffer = bytes(4);
+    serial.write(buffer);
+    buffer.fill(255);
+    deepEqual(Uint8Array.from(port.read()), bytes(4));
+  });
+
+  it("says once that a port cannot be opened or is gone, and is closed then", async () => {
+    const errors: unknown[] = [];
+    const missing = await new Promise<Error>((resolve) => {
+      new Serial({ port: "/dev/none-of-this-name", baud: 9600, onError: (error) => resolve(error as Error) });
+    });
+    ok(/No such file/.test(missing.message), missing.message);
+    const port = new PassThrough();
+    const serial = await opened({ port, onError: (error) => errors.push(error) });
+    port.destroy(new Error("unplugged"));
+    await new Promise((resolve) => port.once("close", resolve));
+    deepEqual(errors.map(String), ["Error: unplugged"]);
+    throws(() => serial.write(bytes(1)), /output full/);
+    serial.close();
+  });
+
+  it("refuses options that make no port", () => {
+    throws(() => new Serial({ port: "/dev/ttyUSB0" }), { name: "TypeError", message: /baud/ });
+    throws(() => new Serial({ port: 1 as unknown as string }), { name: "TypeError" });
+    throws(() => new Serial({ port: "x", baud: 0 }), { name: "RangeError", message: /is 0/ });
+  });
+
+  async function opened(options: ConstructorParameters<typeof Serial>[0]): Promise<Serial> {
+    return new Promise((resolve) => {
+      const serial: Serial = new Serial({
+        ...options,
+        onWritable(count) {
+          options.onWritable?.call(serial, count);
+          resolve(serial);
+        },
+      });
+    });
+  }
+});
+
+describe("UDP", () => {
+  it("sends what was written, also right before it is closed, and reads what comes", async () => {
+    const received: [string, string, number][] = [];
+    let waiting = 0;
+    const receiver = new UDP({ address: "127.0.0.1", port: 0, onReadable: (count) => (waiting = count) });
+    const peer = createSocket("udp4");
+    peer.bind(0, "127.0.0.1");
+    await once(peer, "listening");
+    const sender = new UDP({ address: "127.0.0.1" });
+    const messages: Buffer[] = [];
+    const all = new Promise<void>((resolve) =>
+      peer.on("message", (message, from) => {
+        messages.push(message);
+        received.push([message.toString(), from.address, from.port]);
+        if (messages.length === 2) resolve();
+      }),
+    );
+    sender.write(Buffer.from("one"), "127.0.0.1", peer.address().port);
+    const buffer = Buffer.from("two");
+    sender.write(buffer, "127.0.0.1", peer.address().port);
+    buffer.fill(0);
+    sender.close();
+    sender.close();
+    throws(() => sender.write(buffer, "127.0.0.1", 9), /closed/);
+    await all;
+    deepEqual(messages.map(String), ["one", "two"]);
+    equal(waiting, 0);
+    equal(receiver.read(), undefined);
+    receiver.close();
+    peer.close();
+  });
+
+  it("keeps a bounded number of datagrams for a device that does not read", async () => {
+    const port = await new Promise<number>((resolve) => {
+      const probe = createSocket("udp4");
+      probe.bind(0, "127.0.0.1", () => {
+        const { port } = probe.address();
+        probe.close(() => resolve(port));
+      });
+    });
+    let last = 0;
+    let all = () => {};
+    const receiver = new UDP({
+      address: "127.0.0.1",
+      port,
+      onReadable(count) {
+        last = count;
+        if (count === 16) all();
+      },
+    });
+    const filled = new Promise<void>((resolve) => (all = resolve));
+    const sender = new UDP({ address: "127.0.0.1" });
+    for (let count = 0; count < 40; count++) sender.write(Buffer.from([count]), "127.0.0.1", port);
+    await filled;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    equal(last, 16);
+    const first = receiver.read()!;
+    deepEqual([...new Uint8Array(first), first.address], [0, "127.0.0.1"]);
+    sender.close();
+    receiver.close();
+  });
+
+  it("says once that its port is taken, and is closed then", async () => {
+    const taken = createSocket("udp4");
+    taken.bind(0, "127.0.0.1");
+    await once(taken, "listening");
+    const error = await new Promise<NodeJS.ErrnoException>((resolve) => {
+      new UDP({
+        address: "127.0.0.1",
+        port: taken.address().port,
+        onError: (error) => resolve(error as NodeJS.ErrnoException),
+      });
+    });
+    equal(error.code, "EADDRINUSE");
+    taken.close();
+  });
+});

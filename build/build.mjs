@@ -21,9 +21,13 @@ for (const name of NATIVE_MODULES)
   await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
 
 await build({
-  entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts"],
+  entryPoints: {
+    index: "host/index.ts",
+    cli: "host/cli.ts",
+    ws: "host/adapters/ws.ts",
+    "io/index": "host/io/index.ts",
+  },
   outdir: "dist/host",
-  outbase: "host",
   ...NODE,
   splitting: true,
 });

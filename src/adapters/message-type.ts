@@ -2,6 +2,7 @@
 const MOST_UNITS = 512;
 /** Of a name as it is written: 64 bytes, each of which may be an escape of six characters. */
 const MOST_NAME_UNITS = 384;
+const MOST_LAST_BYTES = 64;
 /** A key that has escapes and means "method" has no more. */
 const MOST_KEY_UNITS = 36;
 
@@ -38,6 +39,10 @@ export function createMessageType(): FindMessageType {
   let start = 0;
   let end = 0;
   let isEscaped = false;
+  // The last name that was made of bytes: messages of one type come in runs.
+  const last = new Uint8Array(MOST_LAST_BYTES);
+  let lastLength = 0;
+  let lastName = "";
 
   function unit(index: number): number {
     if (index >= MOST_UNITS) return END;
@@ -101,13 +106,16 @@ export function createMessageType(): FindMessageType {
   /** What a string between quotes means; "" if it is too long for a type, or wrong. */
   function meaningOf(from: number, to: number, hasEscapes: boolean): string {
     if (to - from > MOST_NAME_UNITS) return "";
-    const written = bytes === undefined ? text.slice(from, to) : fromUtf8(bytes, from, to);
-    if (!hasEscapes) return written;
-    try {
-      return JSON.parse(`"${written}"`) as string;
-    } catch {
-      return "";
+    if (bytes === undefined) return unescaped(text.slice(from, to), hasEscapes);
+    const length = to - from;
+    let same = 0;
+    if (length === lastLength) while (same < length && last[same] === bytes[from + same]) same++;
+    if (same < length || length === 0) {
+      lastName = unescaped(fromUtf8(bytes, from, to), hasEscapes);
+      lastLength = length <= MOST_LAST_BYTES ? length : 0;
+      for (let index = 0; index < lastLength; index++) last[index] = bytes[from + index]!;
     }
+    return lastName;
   }
 
   function find(): string {
@@ -155,6 +163,16 @@ export function createMessageType(): FindMessageType {
       bytes = undefined;
     }
   };
+}
+
+/** What the text between quotes means; "" if that is no JSON. */
+function unescaped(written: string, hasEscapes: boolean): string {
+  if (!hasEscapes) return written;
+  try {
+    return JSON.parse(`"${written}"`) as string;
+  } catch {
+    return "";
+  }
 }
 
 /** The text of bytes; "" if they are no UTF-8. */

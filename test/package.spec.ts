@@ -15,11 +15,19 @@ const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
 describe("the package", () => {
   const { exports, bin, files } = readJson("package.json");
 
+  const DEVICE_MODULES: string[] = [
+    ...[".", "./recorder", "./websocket", "./websocket-419"].map((name) => exports[name].moddable),
+    NATIVE_MODULE,
+  ];
+
   it("exports files that the build made", () => {
     const paths = [
       ...Object.values(exports["."]),
       ...Object.values(exports["./recorder"]),
       ...Object.values(exports["./host"]),
+      ...Object.values(exports["./websocket"]),
+      ...Object.values(exports["./websocket-419"]),
+      ...Object.values(exports["./ws"]),
       ...Object.values(bin),
     ] as string[];
     ok(paths.length >= 9);
@@ -53,6 +61,18 @@ describe("the package", () => {
     });
   });
 
+  it("has a manifest for each adapter, which brings nothing else", () => {
+    for (const name of ["websocket", "websocket-419"]) {
+      deepEqual(readJson(`manifest-${name}.json`), {
+        modules: { [`xs-telemetry/${name}`]: exports[`./${name}`].moddable.replace(/\.js$/, "") },
+        preload: [`xs-telemetry/${name}`],
+      });
+      ok(files.includes(`manifest-${name}.json`));
+      for (const file of [exports[`./${name}`].moddable, exports[`./${name}`].default])
+        deepEqual(importsOf(readFileSync(file, "utf8")), [], `${file} imports nothing`);
+    }
+  });
+
   it("ships the natives: C files whose names and functions cannot be another's, and nothing else beside them", () => {
     ok(files.includes("src/moddable/native"));
     const names = readdirSync("src/moddable/native");
@@ -74,18 +94,19 @@ describe("the package", () => {
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE]) {
+    for (const file of DEVICE_MODULES) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
         .filter((line) => /^(const|let|var) /.test(line));
-      ok(topLevel.length >= 4, `${topLevel.length} declarations found`);
+      // Of an adapter's, constants are put in place and nothing is left.
+      if (!file.includes("websocket")) ok(topLevel.length >= 4, `${topLevel.length} declarations found`);
       for (const line of topLevel)
         ok(!/new (ArrayBuffer|[A-Za-z0-9]*Array|Map|Set|DataView|TextEncoder|WeakRef)\b|Time\./.test(line), line);
     }
   });
 
   it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
-    for (const file of [exports["."].moddable, exports["./recorder"].moddable, NATIVE_MODULE])
+    for (const file of DEVICE_MODULES)
       ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
   });
 

@@ -2,7 +2,8 @@
 const MOST_UNITS = 512;
 /** Of a name as it is written: 64 bytes, each of which may be an escape of six characters. */
 const MOST_NAME_UNITS = 384;
-const MOST_LAST_BYTES = 64;
+/** Of the beginning of a message that is remembered. */
+const MOST_LAST_UNITS = 96;
 /** A key that has escapes and means "method" has no more. */
 const MOST_KEY_UNITS = 36;
 
@@ -27,11 +28,12 @@ export type FindMessageType = (message: unknown) => string;
 /**
  * Made when the program runs, for it keeps objects. A call looks at no more than the first 512 characters, or bytes, of a message, and
  * parses nothing: what stands behind the type, and whether it is JSON at all, is not asked. It costs in proportion to what it looks at,
- * and allocates the name, and for an ArrayBuffer a view of it.
+ * and allocates the name, and for an ArrayBuffer a view of it; text that begins as the last message did, up to its type, allocates nothing.
  */
 export function createMessageType(): FindMessageType {
   // As an object, for XS: see src/moddable/platform.ts.
   const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
+  const startsWith: typeof String.prototype.startsWith = Object(String.prototype.startsWith);
   let text = "";
   let bytes: Uint8Array | undefined;
   let at = 0;
@@ -39,8 +41,10 @@ export function createMessageType(): FindMessageType {
   let start = 0;
   let end = 0;
   let isEscaped = false;
-  // The last name that was made of bytes: messages of one type come in runs.
-  const last = new Uint8Array(MOST_LAST_BYTES);
+  // How the last messages with a type began, up to its end, and what it was: messages of one type come in runs.
+  let lastText = "";
+  let lastTextName = "";
+  const last = new Uint8Array(MOST_LAST_UNITS);
   let lastLength = 0;
   let lastName = "";
 
@@ -106,16 +110,34 @@ export function createMessageType(): FindMessageType {
   /** What a string between quotes means; "" if it is too long for a type, or wrong. */
   function meaningOf(from: number, to: number, hasEscapes: boolean): string {
     if (to - from > MOST_NAME_UNITS) return "";
-    if (bytes === undefined) return unescaped(text.slice(from, to), hasEscapes);
-    const length = to - from;
-    let same = 0;
-    if (length === lastLength) while (same < length && last[same] === bytes[from + same]) same++;
-    if (same < length || length === 0) {
-      lastName = unescaped(fromUtf8(bytes, from, to), hasEscapes);
-      lastLength = length <= MOST_LAST_BYTES ? length : 0;
-      for (let index = 0; index < lastLength; index++) last[index] = bytes[from + index]!;
+    const written = bytes === undefined ? text.slice(from, to) : fromUtf8(bytes, from, to);
+    if (!hasEscapes) return written;
+    try {
+      return JSON.parse(`"${written}"`) as string;
+    } catch {
+      return "";
     }
-    return lastName;
+  }
+
+  /** The type of a message that begins as the last one does, up to the end of its type; undefined of others. */
+  function again(): string | undefined {
+    if (bytes === undefined) return lastText !== "" && startsWith.call(text, lastText) ? lastTextName : undefined;
+    let same = 0;
+    while (same < lastLength && last[same] === bytes[same]) same++;
+    return same === lastLength && same > 0 ? lastName : undefined;
+  }
+
+  /** Remembers how the message began. */
+  function keep(name: string): string {
+    if (bytes === undefined) {
+      lastText = at <= MOST_LAST_UNITS ? text.slice(0, at) : "";
+      lastTextName = name;
+    } else {
+      lastLength = at <= MOST_LAST_UNITS ? at : 0;
+      for (let index = 0; index < lastLength; index++) last[index] = bytes[index]!;
+      lastName = name;
+    }
+    return name;
   }
 
   function find(): string {
@@ -135,7 +157,7 @@ export function createMessageType(): FindMessageType {
         continue;
       }
       if (!readString()) break;
-      if (isType) return meaningOf(start, end, isEscaped);
+      if (isType) return keep(meaningOf(start, end, isEscaped));
       if (isMethod) {
         methodFrom = start;
         methodTo = end;
@@ -154,7 +176,7 @@ export function createMessageType(): FindMessageType {
       bytes = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
     else return "";
     try {
-      return find();
+      return again() ?? find();
     } catch {
       return "";
     } finally {
@@ -163,16 +185,6 @@ export function createMessageType(): FindMessageType {
       bytes = undefined;
     }
   };
-}
-
-/** What the text between quotes means; "" if that is no JSON. */
-function unescaped(written: string, hasEscapes: boolean): string {
-  if (!hasEscapes) return written;
-  try {
-    return JSON.parse(`"${written}"`) as string;
-  } catch {
-    return "";
-  }
 }
 
 /** The text of bytes; "" if they are no UTF-8. */

@@ -5,6 +5,7 @@
  */
 import { platformClock } from "../../../src/moddable/platform.ts";
 import { ok } from "../../support/assert.ts";
+import { adapterCases } from "../adapter-cases.ts";
 import type { BenchCase, Running } from "../case.ts";
 import { clockCase, emitterCases } from "../emitter-cases.ts";
 import { baselineCases } from "./baselines.ts";
@@ -51,6 +52,7 @@ const PACKETS = 8;
 
 function turnsOf({ path, event }: BenchCase): number {
   if (event === "drain") return PACKETS;
+  if (event === "server") return FEW_TURNS; // looking for a type allocates its name
   if (path === "disabled" || event === "clock") return MANY_TURNS;
   return path === "JSON.stringify" || path === "template" || event === "ws.connect" ? FEW_TURNS : TURNS;
 }
@@ -99,6 +101,7 @@ function measure(benchCase: BenchCase, rounds: number, factor: number): object {
 
 const [path, withBaselines, rounds, factor] = [args[0], args[1] === "true", Number(args[2]), Number(args[3])];
 ok(path === "typescript" || path === "native", `path is ${path}`);
-const cases = [...emitterCases(path), ...(withBaselines ? [clockCase(platformClock()), ...baselineCases()] : [])];
+const baselines = withBaselines ? [clockCase(platformClock()), ...baselineCases(), ...adapterCases("disabled")] : [];
+const cases = [...emitterCases(path), ...adapterCases(path), ...baselines];
 for (const benchCase of cases) print(JSON.stringify(measure(benchCase, rounds, factor)));
 print(JSON.stringify({ cases: cases.length }));

@@ -3,7 +3,7 @@ import { randomBootId } from "#platform";
 import type { Connection, Counters, Emitter, EmitterSettings, Reader } from "./api.ts";
 import { type Clock, guardClock } from "./clock.ts";
 import { SLOT_BYTES } from "./packet-layout.ts";
-import { type IpPolicy, type PayloadPolicy, type Privacy, withPrivacy } from "./privacy.ts";
+import { type IpPolicy, type PayloadPolicy, type Privacy, setPrivacy } from "./privacy.ts";
 
 /** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
 export type Policy = "overwrite" | "discard";
@@ -46,7 +46,9 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     const settings = checkOptions(options, OPTIONS);
-    this.#emitter = withPrivacy(createEmitter(settings), checkPrivacy(options));
+    const privacy = checkPrivacy(options);
+    this.#emitter = createEmitter(settings);
+    setPrivacy(this.#emitter, privacy);
   }
 
   /**

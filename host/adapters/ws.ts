@@ -72,11 +72,11 @@ export function instrument(
     let isFragmented = false; // what is being sent
     return [
       patch(webSocket, "emit", function (this: WebSocket, ...args: Parameters<typeof emit>): boolean {
-        const [name] = args;
+        const name = args[0];
         if (name === "message") {
           traffic.begin(beginningOf(args[1]));
           try {
-            return emit.apply(this, args);
+            return args.length === 3 ? emit.call(this, name, args[1], args[2]) : emit.apply(this, args);
           } finally {
             traffic.settle();
           }
@@ -139,8 +139,9 @@ export function instrument(
 
 /** What a type may stand in, and a payload begins with. A Blob tells nothing at once. */
 function beginningOf(data: unknown): WsMessage {
+  if (typeof data === "string" || data instanceof Uint8Array) return data;
   const first = Array.isArray(data) ? (data as Buffer[])[0] : (data as RawData | string | ArrayBufferView | number);
-  if (typeof first === "string" || first instanceof Uint8Array || first instanceof ArrayBuffer) return first;
+  if (first instanceof Uint8Array || first instanceof ArrayBuffer) return first;
   if (ArrayBuffer.isView(first)) return new Uint8Array(first.buffer, first.byteOffset, first.byteLength);
   return typeof first === "number" ? String(first) : "";
 }

@@ -49,14 +49,17 @@ export class Adapter<Message, Peer> {
   lateRejections = 0;
   readonly #telemetry: Recording;
   readonly #clientId: ((peer: Peer) => number) | undefined;
-  readonly #typeOf: MessageTypeOf<Message> | FindMessageType;
+  // One for each way: messages of one type come in runs, and answers are of another.
+  readonly #received: MessageTypeOf<Message> | FindMessageType;
+  readonly #sent: MessageTypeOf<Message> | FindMessageType;
   #clients = 0;
 
   constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>) {
     const { messageType, clientId, payloads = false } = options;
     this.#telemetry = telemetry;
     this.fixedToken = typeof messageType === "number" ? messageType : undefined;
-    this.#typeOf = typeof messageType === "function" ? messageType : createMessageType();
+    this.#received = typeof messageType === "function" ? messageType : createMessageType();
+    this.#sent = typeof messageType === "function" ? messageType : createMessageType();
     this.#clientId = clientId;
     this.payloads = payloads;
   }
@@ -87,7 +90,8 @@ export class Adapter<Message, Peer> {
   tokenOf(message: Message, event: "msg.recv" | "msg.send"): number {
     if (this.fixedToken !== undefined) return this.fixedToken;
     try {
-      const type = this.#typeOf(message, event);
+      const typeOf = event === "msg.recv" ? this.#received : this.#sent;
+      const type = typeOf(message, event);
       if (typeof type === "number") return type;
       return type ? this.#telemetry.messageType(type) : 0;
     } catch {

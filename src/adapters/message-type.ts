@@ -2,6 +2,8 @@
 const MOST_UNITS = 512;
 /** Of a name as it is written: 64 bytes, each of which may be an escape of six characters. */
 const MOST_NAME_UNITS = 384;
+/** Of the beginning of a message that is remembered. */
+const MOST_LAST_UNITS = 96;
 /** A key that has escapes and means "method" has no more. */
 const MOST_KEY_UNITS = 36;
 
@@ -26,11 +28,12 @@ export type FindMessageType = (message: unknown) => string;
 /**
  * Made when the program runs, for it keeps objects. A call looks at no more than the first 512 characters, or bytes, of a message, and
  * parses nothing: what stands behind the type, and whether it is JSON at all, is not asked. It costs in proportion to what it looks at,
- * and allocates the name, and for an ArrayBuffer a view of it.
+ * and allocates the name, and for an ArrayBuffer a view of it; text that begins as the last message did, up to its type, allocates nothing.
  */
 export function createMessageType(): FindMessageType {
   // As an object, for XS: see src/moddable/platform.ts.
   const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
+  const startsWith: typeof String.prototype.startsWith = Object(String.prototype.startsWith);
   let text = "";
   let bytes: Uint8Array | undefined;
   let at = 0;
@@ -38,6 +41,12 @@ export function createMessageType(): FindMessageType {
   let start = 0;
   let end = 0;
   let isEscaped = false;
+  // How the last messages with a type began, up to its end, and what it was: messages of one type come in runs.
+  let lastText = "";
+  let lastTextName = "";
+  const last = new Uint8Array(MOST_LAST_UNITS);
+  let lastLength = 0;
+  let lastName = "";
 
   function unit(index: number): number {
     if (index >= MOST_UNITS) return END;
@@ -110,6 +119,27 @@ export function createMessageType(): FindMessageType {
     }
   }
 
+  /** The type of a message that begins as the last one does, up to the end of its type; undefined of others. */
+  function again(): string | undefined {
+    if (bytes === undefined) return lastText !== "" && startsWith.call(text, lastText) ? lastTextName : undefined;
+    let same = 0;
+    while (same < lastLength && last[same] === bytes[same]) same++;
+    return same === lastLength && same > 0 ? lastName : undefined;
+  }
+
+  /** Remembers how the message began. */
+  function keep(name: string): string {
+    if (bytes === undefined) {
+      lastText = at <= MOST_LAST_UNITS ? text.slice(0, at) : "";
+      lastTextName = name;
+    } else {
+      lastLength = at <= MOST_LAST_UNITS ? at : 0;
+      for (let index = 0; index < lastLength; index++) last[index] = bytes[index]!;
+      lastName = name;
+    }
+    return name;
+  }
+
   function find(): string {
     let methodFrom = 0;
     let methodTo = 0;
@@ -127,7 +157,7 @@ export function createMessageType(): FindMessageType {
         continue;
       }
       if (!readString()) break;
-      if (isType) return meaningOf(start, end, isEscaped);
+      if (isType) return keep(meaningOf(start, end, isEscaped));
       if (isMethod) {
         methodFrom = start;
         methodTo = end;
@@ -146,7 +176,7 @@ export function createMessageType(): FindMessageType {
       bytes = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
     else return "";
     try {
-      return find();
+      return again() ?? find();
     } catch {
       return "";
     } finally {

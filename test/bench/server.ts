@@ -16,7 +16,7 @@ import type { Row, Say } from "./rows.ts";
 const CLIENTS = 100;
 /** With telemetry; as many without it. Rounds of both alternate, so that a machine that slows down slows both. */
 const MESSAGES = 1_000_000;
-const ROUNDS = 10;
+const ROUNDS = 40;
 const PAYLOAD_CHARS = 20;
 const CAPACITY_BYTES = 4 << 20;
 const DRAIN_EVERY_MS = 20;

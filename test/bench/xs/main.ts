@@ -5,6 +5,7 @@
  */
 import { platformClock } from "../../../src/moddable/platform.ts";
 import { ok } from "../../support/assert.ts";
+import { adapterCases } from "../adapter-cases.ts";
 import { clockCase, emitterCases } from "../emitter-cases.ts";
 import { baselineCases } from "./baselines.ts";
 import { type Meter, measureCase } from "./measure.ts";
@@ -35,7 +36,8 @@ const meter: Meter = {
   packets: 8,
 };
 
-const cases = [...emitterCases(path), ...(withBaselines ? [clockCase(platformClock()), ...baselineCases()] : [])];
+const baselines = withBaselines ? [clockCase(platformClock()), ...baselineCases(), ...adapterCases("disabled")] : [];
+const cases = [...emitterCases(path), ...adapterCases(path), ...baselines];
 for (const benchCase of cases) {
   const { event, payloadChars } = benchCase;
   print(JSON.stringify({ path: benchCase.path, event, payloadChars, ...measureCase(benchCase, meter) }));

@@ -51,6 +51,7 @@ function sample(meter: Meter, running: Running, count: number): Sample {
 
 function turnsOf({ path, event }: BenchCase, { packets, manyTurns, fewTurns, turns }: Meter): number {
   if (event === "drain") return packets;
+  if (event === "server") return fewTurns; // looking for a type allocates its name
   if (path === "disabled" || event === "clock") return manyTurns;
   return path === "JSON.stringify" || path === "template" || event === "ws.connect" ? fewTurns : turns;
 }

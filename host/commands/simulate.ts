@@ -9,7 +9,7 @@ const HELP = `
 The devices are the real emitter, drainer and sinks, called by traffic of WebSocket clients: connections, bursts of messages,
 rejections of every kind, reboots. Each has a clock of its own, from 0 at each boot. The same seed gives the same boots and calls;
 so a capture takes the packets of a seed once, and passes over those of a second run.
-It ends after --events or --duration, or with Ctrl-C; what the rings still hold is sent first, for 5 seconds at the most.
+It ends after --events or --duration, or with Ctrl-C; what the rings still hold is sent first, for 5 seconds, or three slices, at the most.
 
 Examples:
   $ xs-telemetry simulate --stdout --events 1000 | xs-telemetry capture --stdin -o capture/
@@ -127,6 +127,7 @@ async function runSimulate(options: Options, context: Context): Promise<void> {
       packetBytes: options.packet,
       everyMs: options.every,
       packetsPerSlice: options.slice,
+      lingerMs: Math.max(5000, 3 * options.every),
       onProgress: (made) => progress.update(() => counted(made, "event")),
     });
   } finally {

@@ -21,7 +21,7 @@ for (const name of NATIVE_MODULES)
   await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
 
 await build({
-  entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts"],
+  entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts", "host/adapters/ws.ts"],
   outdir: "dist/host",
   outbase: "host",
   ...NODE,

@@ -12,6 +12,7 @@ Parts:
   node     time in Node, beside other packages
   decode   time to decode a capture, beside babeltrace2
   validate time to validate a trace, beside a validator in Python and JSON.parse alone
+  server   time that a WebSocket server with 100 clients takes for a message, with telemetry and without
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
 
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
   validate: async () => (await import("./validate.ts")).measureValidate(say),
+  server: async () => (await import("./server.ts")).measureServer(say),
 };
 
 interface Options {

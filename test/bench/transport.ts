@@ -170,9 +170,10 @@ async function settled(capture: Run): Promise<void> {
   if (udp) await untilUdpRead(Number(udp[1]), true);
   for (let before = -1; ; ) {
     const { cpuS } = watch(capture.child.pid!).use();
-    if (cpuS - before < 0.1) return;
+    // Ten looks a second at what is due take less than this.
+    if (cpuS - before < 0.15) return;
     before = cpuS;
-    await pause(1500);
+    await pause(5000);
   }
 }
 

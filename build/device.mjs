@@ -12,6 +12,8 @@ export const DEVICE_MODULES = {
   udp: "src/sinks/udp.ts",
   mqtt: "src/sinks/mqtt.ts",
   flash: "src/flash/index.ts",
+  websocket: "src/adapters/websocket.ts",
+  "websocket-419": "src/adapters/websocket-419.ts",
 };
 /** Those of them with a part in C. */
 export const NATIVE_MODULES = ["serial", "flash"];

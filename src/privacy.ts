@@ -1,7 +1,7 @@
 /** What of payloads and addresses may reach the ring. The emitters know nothing of it: it stands between them and the application. */
 
 import { utf8Length } from "#utf8-length";
-import type { Connection, Counters, Emitter, Payload, Reader } from "./api.ts";
+import type { Connection, Emitter, Payload } from "./api.ts";
 import { type BytesOf, byteLengthReader, bytesReader } from "./bytes.ts";
 import { ipPrefix } from "./ip-prefix.ts";
 import { isReason, type Reason } from "./reason.ts";
@@ -42,9 +42,9 @@ const keep: Filter = (value) => value;
 const omit: Filter = () => undefined;
 const truncate: Filter = (ip) => (typeof ip === "string" ? ipPrefix(ip) : ip);
 
-/** An emitter that records what the policies let through; the emitter itself if that is everything. */
-export function withPrivacy(emitter: Emitter, { received, sent, ip }: Privacy): Emitter {
-  if (received === "keep" && sent === "keep" && ip === "keep") return emitter;
+/** Makes an emitter record no more than the policies let through. Nothing is done if that is everything. */
+export function setPrivacy(emitter: Emitter, { received, sent, ip }: Privacy): void {
+  if (received === "keep" && sent === "keep" && ip === "keep") return;
   const bytesOf = bytesReader();
   const length = received === "length" || sent === "length" ? lengthFilter(bytesOf) : omit;
   const filterOf = (policy: PayloadPolicy, event: PayloadEvent): Filter => {
@@ -52,7 +52,16 @@ export function withPrivacy(emitter: Emitter, { received, sent, ip }: Privacy): 
     return policy === "keep" ? keep : policy === "length" ? length : omit;
   };
   const address = ip === "keep" ? keep : ip === "omit" ? omit : truncate;
-  return new PrivateEmitter(emitter, filterOf(received, "msg.recv"), filterOf(sent, "msg.send"), address);
+  const forReceived = filterOf(received, "msg.recv");
+  const forSent = filterOf(sent, "msg.send");
+  // On the emitter itself, in front of its class's: a call without policies costs what it did.
+  const { connect } = emitter;
+  emitter.connect = (clientId, from) => {
+    const connection = connect.call(emitter, clientId, enabled ? address(from) : undefined);
+    return forReceived === forSent && forSent === keep
+      ? connection
+      : new PrivateConnection(connection, forReceived, forSent);
+  };
 }
 
 /** The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. */
@@ -103,8 +112,7 @@ function redactorFilter(redactor: Redactor, event: PayloadEvent, bytesOf: BytesO
   };
 }
 
-// Neither asks a filter for an event that will not be recorded.
-
+/** Asks no filter for an event that will not be recorded. */
 class PrivateConnection implements Connection {
   readonly #connection: Connection;
   readonly #received: Filter;
@@ -137,37 +145,5 @@ class PrivateConnection implements Connection {
 
   disconnected(): void {
     this.#connection.disconnected();
-  }
-}
-
-class PrivateEmitter implements Emitter {
-  readonly #emitter: Emitter;
-  readonly #received: Filter;
-  readonly #sent: Filter;
-  readonly #ip: Filter;
-
-  constructor(emitter: Emitter, received: Filter, sent: Filter, ip: Filter) {
-    this.#emitter = emitter;
-    this.#received = received;
-    this.#sent = sent;
-    this.#ip = ip;
-  }
-
-  connect(clientId: unknown, ip: unknown): Connection {
-    const connection = this.#emitter.connect(clientId, enabled ? this.#ip(ip) : undefined);
-    if (this.#received === keep && this.#sent === keep) return connection;
-    return new PrivateConnection(connection, this.#received, this.#sent);
-  }
-
-  messageType(name: unknown): number {
-    return this.#emitter.messageType(name);
-  }
-
-  reader(): Reader {
-    return this.#emitter.reader();
-  }
-
-  counters(): Counters {
-    return this.#emitter.counters();
   }
 }

@@ -35,7 +35,13 @@ import type { TokenTable } from "./tokens.ts";
 
 const HEADER_WORDS = PACKET_HEADER_BYTES / 4;
 const SLOT_WORDS = SLOT_BYTES / 4;
-const WIDE_FIELDS = [AT_TIMESTAMP_BEGIN, AT_TIMESTAMP_END, AT_EVENTS_DISCARDED, AT_FIRST_EVENT_SEQ, AT_PACKET_SEQ_NUM];
+const WIDE_FIELDS: readonly number[] = Object.freeze([
+  AT_TIMESTAMP_BEGIN,
+  AT_TIMESTAMP_END,
+  AT_EVENTS_DISCARDED,
+  AT_FIRST_EVENT_SEQ,
+  AT_PACKET_SEQ_NUM,
+]);
 
 /** What the emitter counts whoever reads. */
 export type CallCounters = Pick<Counters, "suppressed" | "invalidArguments" | "unlistedTypes">;

@@ -4,7 +4,7 @@ import type { Connection, Counters, Emitter, EmitterSettings, Reader } from "./a
 import { type Clock, guardClock } from "./clock.ts";
 import { checkNames, checkNumber, refuse } from "./options.ts";
 import { SLOT_BYTES } from "./packet-layout.ts";
-import { type IpPolicy, type PayloadPolicy, type Privacy, withPrivacy } from "./privacy.ts";
+import { type IpPolicy, type PayloadPolicy, type Privacy, setPrivacy } from "./privacy.ts";
 
 /** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
 export type Policy = "overwrite" | "discard";
@@ -47,7 +47,9 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     const settings = checkOptions(options, OPTIONS);
-    this.#emitter = withPrivacy(createEmitter(settings), checkPrivacy(options));
+    const privacy = checkPrivacy(options);
+    this.#emitter = createEmitter(settings);
+    setPrivacy(this.#emitter, privacy);
   }
 
   /**

@@ -94,6 +94,18 @@ describe("the package", () => {
     match(readFileSync("src/moddable/frame/telemetryFrame.c", "utf8"), /^void xs_telemetry_frame_write\(/m);
   });
 
+  it("has a manifest for each adapter, which brings nothing else", () => {
+    for (const name of ["websocket", "websocket-419"]) {
+      deepEqual(readJson(`manifest-${name}.json`), {
+        modules: { [`xs-telemetry/${name}`]: exports[`./${name}`].moddable.replace(/\.js$/, "") },
+        preload: [`xs-telemetry/${name}`],
+      });
+      ok(files.includes(`manifest-${name}.json`));
+      for (const file of [exports[`./${name}`].moddable, exports[`./${name}`].default])
+        deepEqual(importsOf(readFileSync(file, "utf8")), [], `${file} imports nothing`);
+    }
+  });
+
   it("ships the natives: C files whose names and functions cannot be another's, and nothing else beside them", () => {
     ok(files.includes("src/moddable/native"));
     const names = readdirSync("src/moddable/native");
@@ -120,10 +132,17 @@ describe("the package", () => {
     for (const file of [...deviceModules, NATIVE_MODULE, ...Object.values(IN_C)]) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
-        .filter((line) => /^(const|let|var) /.test(line));
-      ok(topLevel.length >= 1, `${topLevel.length} declarations found`);
+        .filter((line) => /^(const|let|var|class|function|export) /.test(line));
+      ok(topLevel.length >= 1, `${file}: ${topLevel.length} declarations found`);
       for (const line of topLevel)
         ok(!/new (ArrayBuffer|[A-Za-z0-9]*Array|Map|Set|DataView|TextEncoder|WeakRef)\b|Time\./.test(line), line);
+      // What can change has a place in RAM, and the linker warns of it. The switch alone must.
+      const changing = topLevel.filter((line) => /^(let|var) |^const \w+ = [[{]/.test(line));
+      deepEqual(
+        changing.filter((line) => !/^let (enabled|all)\b/.test(line)),
+        [],
+        file,
+      );
     }
   });
 

@@ -125,9 +125,9 @@ describe("a serial sink", () => {
       };
       const { told, events } = listen();
       const sink = serialSink({ io })(events);
-      if (place === "write") port!.onWritable(128);
+      if (place === "write") port!.onWritable(1_000);
       sink.write(packetOf(300), 300);
-      if (place === "onWritable") port!.onWritable(128);
+      if (place === "onWritable") port!.onWritable(1_000);
       deepEqual([writes, closes], [1, 1], `writes, closes in ${place}`);
       ok(!told.some((each) => each.startsWith("error")), "errors told");
     }

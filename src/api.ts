@@ -72,6 +72,15 @@ export interface Emitter {
   counters(): Counters;
 }
 
+/** What of payloads and addresses an emitter may record. privacy() of xs-telemetry/privacy makes one. */
+export interface Privacy {
+  /**
+   * Returns what the application is to call instead of the emitter, or the emitter itself if all may be recorded.
+   * `isEnabled`: whether telemetry is on.
+   */
+  protect(emitter: Emitter, isEnabled: () => boolean): Emitter;
+}
+
 /** An emitter in TypeScript, for records of any registry. */
 export interface RecordEmitter extends Emitter {
   records(): Records;

@@ -438,12 +438,6 @@ void xs_telemetry_emitter_count(xsMachine* the)
 	count(the, emitter, emitter->readers);
 }
 
-/** The bytes that the string has as UTF-8. */
-void xs_telemetry_utf8_length(xsMachine* the)
-{
-	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryUtf8Length((const uint8_t*)xsmcToString(xsArg(0))));
-}
-
 /* READERS */
 
 /* Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */

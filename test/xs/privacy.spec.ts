@@ -421,6 +421,14 @@ describe("options of privacy", () => {
       throws(() => make(value), "TypeError", "privacy must be an object", String(value));
   });
 
+  it("are plain objects: a Map or an array would keep everything, in silence", () => {
+    for (const value of [new Map([["msg.recv", "omit"]]), [], new Date()]) {
+      throws(() => make({ payloads: value }), "TypeError", "payloads", "a plain object");
+      throws(() => make(value), "TypeError", "privacy");
+    }
+    ok(make({ payloads: Object.assign(Object.create(null), { "msg.recv": "omit" }) }), "made");
+  });
+
   it("may be undefined, which is keep", () => {
     ok(make({ payloads: undefined, ip: undefined }), "made");
     ok(make({ payloads: { "msg.recv": undefined } }), "made");

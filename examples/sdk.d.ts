@@ -7,3 +7,17 @@ declare module "microseconds" {}
 declare module "sink" {
   export function openSink(): import("xs-telemetry/drainer").OpenSink;
 }
+
+/** docs/adapters.md */
+declare module "embedded:network/websocket/client" {
+  export default class WebSocketClient {
+    constructor(options: { attach: object; onReadable?: (this: WebSocketClient, count: number) => void });
+    read(byteLength: number): ArrayBuffer;
+    write(data: ArrayBuffer): number;
+    close(): void;
+  }
+}
+declare module "embedded:network/http/server/options/websocket" {
+  const route: object;
+  export default route;
+}

@@ -45,9 +45,9 @@ const IP_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "truncate"
  * value and what is allowed. Where they keep everything, nothing stands before the emitter.
  */
 export function privacy(options: PrivacyOptions): Privacy {
-  checkNames(options, OPTIONS, "privacy");
+  checkPlain("privacy", options, OPTIONS);
   const { payloads = {}, ip = "keep" } = options;
-  checkNames(payloads, PAYLOADS, "payloads");
+  checkPlain("payloads", payloads, PAYLOADS);
   const { "msg.recv": received = "keep", "msg.send": sent = "keep" } = payloads;
   checkPayloadPolicy('payloads["msg.recv"]', received);
   checkPayloadPolicy('payloads["msg.send"]', sent);
@@ -58,6 +58,13 @@ export function privacy(options: PrivacyOptions): Privacy {
       return isAllKept ? emitter : new PrivateEmitter(emitter, isEnabled, filtersOf(received, sent, ip));
     },
   };
+}
+
+/** A Map or an array has no names of its own: it would keep everything, in silence. */
+function checkPlain(name: string, options: object, known: readonly string[]): void {
+  checkNames(options, known, name);
+  const prototype = Object.getPrototypeOf(options);
+  if (prototype !== Object.prototype && prototype !== null) refuse(name, "a plain object", options);
 }
 
 function checkPayloadPolicy(name: string, policy: PayloadPolicy): void {

@@ -74,6 +74,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   let dataPackets = 0;
   let tokenPackets = 0;
   let tokensSent = 0;
+  let repeatedAt = -1; // data packets when tokens were begun again on demand
   let closed: Counters | undefined;
 
   // The buffer of the last packet, and its words, for the next one: a view allocates. XS copies element by element.
@@ -247,6 +248,9 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     },
 
     repeatTokens() {
+      // Begun again and again, they would keep the records from ever being sent.
+      if (tokensSent === 0 || repeatedAt === dataPackets) return;
+      repeatedAt = dataPackets;
       tokensSent = 0;
     },
 

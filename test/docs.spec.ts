@@ -126,7 +126,7 @@ describe("the check of documents", () => {
 
   it("finds blocks, with what stands before them", () => {
     const [first] = codeBlocks("README.md");
-    ok(first!.language === "sh" && first!.text.includes("npm ci") && /^README\.md:\d+$/.test(first!.place));
+    ok(first!.language === "sh" && first!.text.includes("npm install") && /^README\.md:\d+$/.test(first!.place));
   });
 
   for (const [title, language, text, expected] of [

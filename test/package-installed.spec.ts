@@ -79,6 +79,8 @@ describe("the package, installed", function () {
     const reached = reachable(installed, [...roots, ...Object.values(bin as Record<string, string>), ...named]);
     const isWanted = (file: string) =>
       reached.has(file) ||
+      // Beside every device module there are declarations, also where no manifest names that form of it.
+      (file.startsWith("dist/moddable/") && reached.has(file.replace(/\.d\.ts$/, ".js"))) ||
       manifests.includes(file) ||
       natives.some((start) => file.startsWith(start)) ||
       /^(package\.json|LICENSE|[A-Z]+\.md|docs\/.*\.(md|svg)|registry\/.*\.(yaml|json|tsdl))$/.test(file);

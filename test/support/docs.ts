@@ -25,7 +25,7 @@ node -e 'const { scripts } = require("${resolve("package.json")}"); if (!(proces
   mcconfig: "exit 0",
 };
 
-/** Commands that need a device, a port or a broker, or that run until they are stopped: their options are checked, nothing is run. */
+/** Commands that need a device, a port or a broker, unless they are told to use a pipe: their options are checked, nothing is run. */
 const NEED_A_DEVICE = /^(capture|tail|simulate|bench|forward)$/;
 
 /** A folder in which a document's commands find the files that they name. */
@@ -59,7 +59,9 @@ export class Workspace {
     const lines = text.replaceAll("\\\n", " ").split("\n");
     const kept = lines.filter((line) => {
       const calls = [...line.matchAll(/(?:^|[|&;]\s*|npx (?:--[\w-]+(?: xs-telemetry)? )*)xs-telemetry ([^|&;#]*)/g)];
-      const isRun = calls.every(([, words]) => !NEED_A_DEVICE.test(words!.split(" ")[0]!)) && !line.includes("/dev/");
+      const isRun =
+        calls.every(([, words]) => !NEED_A_DEVICE.test(words!.split(" ")[0]!) || / --std(in|out)\b/.test(words!)) &&
+        !line.includes("/dev/");
       if (!isRun) for (const [, words] of calls) this.#checkUsage(words!.trim().split(/\s+/));
       return isRun;
     });

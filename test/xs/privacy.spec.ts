@@ -358,6 +358,10 @@ describe("ip policies", () => {
       "0:0:0:0:0:ffff:10.1.2.3%lo": "10.1.2.0/24",
       "64:ff9b::10.1.2.3": "64:ff9b::/48",
       "1:2:3:4:5:6:10.1.2.3": "1:2:3::/48",
+      "2002:c0a8:0019::1": "192.168.0.0/24",
+      "2002:cb00:714d:1:2:3:4:5%lo": "203.0.113.0/24",
+      "2002::": "0.0.0.0/24",
+      "2001:0:cb00:714d::": "2001:0:cb00::/48",
     };
     for (const ip of Object.keys(cases)) equal(recorded(ip, "truncate"), cases[ip], ip);
   });
@@ -415,6 +419,14 @@ describe("options of privacy", () => {
     throws(() => make({ payload: "omit" }), "TypeError", '"payload" of privacy', "payloads, ip");
     for (const value of [undefined, null, "omit", 5])
       throws(() => make(value), "TypeError", "privacy must be an object", String(value));
+  });
+
+  it("are plain objects: a Map or an array would keep everything, in silence", () => {
+    for (const value of [new Map([["msg.recv", "omit"]]), [], new Date()]) {
+      throws(() => make({ payloads: value }), "TypeError", "payloads", "a plain object");
+      throws(() => make(value), "TypeError", "privacy");
+    }
+    ok(make({ payloads: Object.assign(Object.create(null), { "msg.recv": "omit" }) }), "made");
   });
 
   it("may be undefined, which is keep", () => {

@@ -486,10 +486,14 @@ void xs_telemetry_reader_close(xsMachine* the)
 	protect(emitter);
 }
 
-/** The next packets tell all tokens again. */
+/** The next packets tell all tokens again. Begun again and again, they would keep the records from ever being sent. */
 void xs_telemetry_reader_repeat_tokens(xsMachine* the)
 {
-	readerOf(the)->reader.tokensSent = 0;
+	TelemetryReader* reader = &readerOf(the)->reader;
+	if (reader->tokensSent == 0 || reader->repeatedAt == reader->dataPackets + 1)
+		return;
+	reader->repeatedAt = reader->dataPackets + 1;
+	reader->tokensSent = 0;
 }
 
 void xs_telemetry_reader_count(xsMachine* the)

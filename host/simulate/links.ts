@@ -12,7 +12,7 @@ import { UDP, type UDPOptions } from "../io/udp.ts";
 import { linkError } from "../links/link.ts";
 import { readAuthority, readBroker } from "../links/mqtt.ts";
 import { brokerError, noGreeting } from "../links/mqtt-errors.ts";
-import { openSerialPort } from "../links/serial.ts";
+import { openSerialPort } from "../links/serial-port.ts";
 
 /** What a port has taken may so long be on its way. */
 const CLOSE_MS = 2000;

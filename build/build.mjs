@@ -1,7 +1,7 @@
 // `npm run build`: everything that is shipped, into dist/.
 import { spawnSync } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
 import { bundleDevice, DEVICE_MODULES, NATIVE_MODULES } from "./device.mjs";
@@ -21,13 +21,24 @@ for (const name of NATIVE_MODULES)
   await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
 
 await build({
-  entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts"],
+  entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts", "host/adapters/ws.ts"],
   outdir: "dist/host",
   outbase: "host",
   ...NODE,
   splitting: true,
 });
 chmodSync("dist/host/cli.js", 0o755);
+
+// Not shipped: the cases of the benchmarks as a module for a board.
+await build({
+  entryPoints: ["examples/benchmark/main.ts"],
+  outfile: "dist/examples/benchmark.js",
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  external: ["xs-telemetry", "debug", "instrumentation", "mc/config", "microseconds", "text/encoder", "time", "timer"],
+  logLevel: "warning",
+});
 
 const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "build/tsconfig.types.json"], {
   stdio: "inherit",
@@ -46,6 +57,14 @@ function finishDeclarations(path) {
 }
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
 for (const { types } of Object.values(exports)) if (types) finishDeclarations(join(types));
+// Manifests name modules by their files, and Moddable's tools look for declarations beside them.
+for (const { types, moddable } of Object.values(exports))
+  if (moddable)
+    for (const file of [moddable, moddable.replace("dist/moddable/", "dist/moddable/native/")]) {
+      if (!existsSync(file)) continue;
+      const declaration = relative(dirname(file), types).replace(/\.d\.ts$/, ".js");
+      writeFileSync(file.replace(/\.js$/, ".d.ts"), `export * from "${declaration}";\n`);
+    }
 for (const file of readdirSync("dist/types", { recursive: true })) {
   const path = join("dist/types", file);
   if (path.endsWith(".d.ts") && !needed.has(path)) rmSync(path);

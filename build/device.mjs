@@ -12,9 +12,12 @@ export const DEVICE_MODULES = {
   udp: "src/sinks/udp.ts",
   mqtt: "src/sinks/mqtt.ts",
   flash: "src/flash/index.ts",
+  privacy: "src/privacy.ts",
+  websocket: "src/adapters/websocket.ts",
+  "websocket-419": "src/adapters/websocket-419.ts",
 };
 /** Those of them with a part in C. */
-export const NATIVE_MODULES = ["serial", "flash"];
+export const NATIVE_MODULES = ["serial", "flash", "privacy"];
 
 // On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
 // they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds.

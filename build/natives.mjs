@@ -10,8 +10,8 @@ const filesOf = (folder) =>
 /** The C files of the emitter, for xsHost() and rv32Machine(). */
 export const nativeFiles = filesOf("src/moddable/native");
 
-/** Those of frames, which the manifests of what writes frames name. */
-export const frameFiles = filesOf("src/moddable/frame");
+/** Those that the other modules need with it: frames, and the length of a text. */
+export const otherNativeFiles = ["src/moddable/frame", "src/moddable/privacy"].flatMap(filesOf);
 
 const CONSTRUCTOR =
   /constructor\(([^)]*)\) \{\s*super\(\);\s*native\("(\w+)"\)\.call\(\s*this((?:,\s*\w+)*)\s*\);\s*\}/g;

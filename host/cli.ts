@@ -2,6 +2,7 @@
 /** The command line: `xs-telemetry <command>`. Exit code 0 good, 1 the data is bad, 2 usage or I/O. */
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { addBench } from "./commands/bench.ts";
 import { addCapture } from "./commands/capture.ts";
 import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
@@ -26,6 +27,7 @@ Examples:
   $ xs-telemetry tail --udp 5140
   $ xs-telemetry simulate --udp 127.0.0.1:5140 --devices 20
   $ xs-telemetry registry check my.yaml
+  $ xs-telemetry bench --device /dev/ttyUSB0
   $ xs-telemetry help validate`;
 
 function createProgram(context: Context): Command {
@@ -43,6 +45,7 @@ function createProgram(context: Context): Command {
   addTail(program, context);
   addSimulate(program, context);
   addRegistry(program, context);
+  addBench(program, context);
   return program;
 }
 

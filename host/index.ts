@@ -2,6 +2,8 @@
  * The host library, `xs-telemetry/host`: all that the command line does, as functions. Nothing here writes to the
  * terminal or ends the process; what is wrong in data comes as a value, what cannot go on as a TelemetryError.
  */
+export { BenchRun, type BenchState, type ComparedRow, compareRows } from "./bench-device.ts";
+export { type BenchLine, type BenchRow, readBenchFile, readBenchLine } from "./bench-rows.ts";
 export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "./capture.ts";
 export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture-folder.ts";
 export { Collector, type CollectorCounters, type CollectorOptions } from "./collector.ts";

@@ -54,7 +54,8 @@ export interface Reader {
   next(buffer: Uint8Array): number;
   /**
    * The next packets tell all tokens again: for a listener that joined late, or behind a link that was opened again. They go before
-   * the next records; while nothing waits, none are written. On a closed reader it does nothing. Never throws, allocates nothing.
+   * the next records; while nothing waits, none are written. Until a packet of records has followed, asking again changes nothing,
+   * so that however often it is asked, records move. On a closed reader it does nothing. Never throws, allocates nothing.
    */
   repeatTokens(): void;
   /** The counters as this reader sees them; once it is closed, as it saw them last. Allocates the object. */
@@ -69,6 +70,15 @@ export interface Emitter {
   messageType(name: unknown): number;
   reader(): Reader;
   counters(): Counters;
+}
+
+/** What of payloads and addresses an emitter may record. privacy() of xs-telemetry/privacy makes one. */
+export interface Privacy {
+  /**
+   * Returns what the application is to call instead of the emitter, or the emitter itself if all may be recorded.
+   * `isEnabled`: whether telemetry is on.
+   */
+  protect(emitter: Emitter, isEnabled: () => boolean): Emitter;
 }
 
 /** An emitter in TypeScript, for records of any registry. */

@@ -188,7 +188,7 @@ export class Drainer {
   }
 
   #tick(): void {
-    if (this.#isBusy) return;
+    if (this.#isBusy || this.#isClosed) return;
     if (++this.#tokenTicks >= this.#tokensEveryTicks) this.#repeatTokens();
     if (this.#isClosed) return; // by the source, perhaps
     if (this.#sink === undefined) {
@@ -221,7 +221,7 @@ export class Drainer {
     try {
       const open = this.#openSink;
       sink = open(events);
-      mostBytes = sink.maxPacketBytes;
+      mostBytes = Math.min(sink.maxPacketBytes, this.#memory.length); // a number, or it throws
       if (!(mostBytes >= MIN_PACKET_BUFFER_BYTES)) this.#isBroken = true;
     } catch {
       this.#isBroken = true;
@@ -255,7 +255,7 @@ export class Drainer {
           isSource = false;
           if (bytes === 0) break;
           // A number that is none of a packet's bytes: there is nothing that could be sent.
-          if (!(bytes > 0 && bytes <= this.#buffer.length)) {
+          if (!(Number.isInteger(bytes) && bytes > 0 && bytes <= this.#buffer.length)) {
             this.#sourceFailures++;
             break;
           }

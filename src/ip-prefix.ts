@@ -4,10 +4,12 @@ const DOT = 0x2e;
 const COLON = 0x3a;
 const ZERO = 0x30;
 const GROUPS = 8;
+/** Prefix of addresses that hold an IPv4 address in the two groups behind it (RFC 3056). */
+const SIX_TO_FOUR = 0x2002;
 
 /**
- * The network that an address is in: `192.168.0.0/24` of an IPv4 address, also of one that IPv6 maps (`::ffff:192.168.0.25`),
- * `2001:db8:1::/48` of an IPv6 address. A zone id (`%eth0`) is dropped. Undefined if the text is not an address: hostile text
+ * The network that an address is in: `192.168.0.0/24` of an IPv4 address, also of one that IPv6 maps (`::ffff:192.168.0.25`) or
+ * tunnels by 6to4 (`2002:c0a8:19::1`), whose /48 tells all of it; `2001:db8:1::/48` of another IPv6 address. A zone id (`%eth0`) is dropped. Undefined if the text is not an address: hostile text
  * is looked at up to 64 characters, and none of it comes back. Allocates; it is asked once for each connection.
  */
 export function ipPrefix(ip: string): string | undefined {
@@ -17,10 +19,11 @@ export function ipPrefix(ip: string): string | undefined {
   if (address.indexOf(":") < 0) return zone < 0 ? ipv4Prefix(bytesOfIpv4(address, 0)) : undefined;
   const groups = groupsOfIpv6(address);
   if (groups === undefined) return undefined;
+  if (groups[0] === SIX_TO_FOUR) return prefixOfGroups(groups[1]!, groups[2]!);
   let used = 3;
   while (used > 0 && groups[used - 1] === 0) used--;
   if (used === 0 && groups[3] === 0 && groups[4] === 0 && groups[5] === 0xffff)
-    return ipv4Prefix([groups[6]! >> 8, groups[6]! & 0xff, groups[7]! >> 8, 0]);
+    return prefixOfGroups(groups[6]!, groups[7]!);
   let prefix = "";
   for (let index = 0; index < used; index++) prefix += groups[index]!.toString(16) + (index < used - 1 ? ":" : "");
   return `${prefix}::/48`;
@@ -28,6 +31,11 @@ export function ipPrefix(ip: string): string | undefined {
 
 function ipv4Prefix(bytes: readonly number[] | undefined): string | undefined {
   return bytes && `${bytes[0]}.${bytes[1]}.${bytes[2]}.0/24`;
+}
+
+/** Of an IPv4 address that stands in two groups of an IPv6 address. */
+function prefixOfGroups(high: number, low: number): string {
+  return `${high >> 8}.${high & 0xff}.${low >> 8}.0/24`;
 }
 
 /** The value of a digit; -1 for all else. */

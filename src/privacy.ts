@@ -1,11 +1,13 @@
 /** What of payloads and addresses may reach the ring. The emitters know nothing of it: it stands between them and the application. */
 
 import { utf8Length } from "#utf8-length";
-import type { Connection, Counters, Emitter, Payload, Reader } from "./api.ts";
+import type { Connection, Counters, Emitter, Payload, Privacy, Reader } from "./api.ts";
 import { type BytesOf, byteLengthReader, bytesReader } from "./bytes.ts";
 import { ipPrefix } from "./ip-prefix.ts";
+import { checkNames, refuse } from "./options.ts";
 import { isReason, type Reason } from "./reason.ts";
-import { enabled } from "./switch.ts";
+
+export type { Privacy } from "./api.ts";
 
 /** Events that carry a payload. */
 export type PayloadEvent = "msg.recv" | "msg.send";
@@ -26,10 +28,48 @@ export type PayloadPolicy = "keep" | "omit" | "length" | Redactor;
 /** "keep": the address, the default. "omit": nothing. "truncate": `192.168.0.0/24`, `2001:db8:1::/48`; nothing of what is no address. */
 export type IpPolicy = "keep" | "omit" | "truncate";
 
-export interface Privacy {
-  readonly received: PayloadPolicy;
-  readonly sent: PayloadPolicy;
-  readonly ip: IpPolicy;
+export interface PrivacyOptions {
+  /** What of payloads reaches the ring, for each event that has them. Default "keep". */
+  readonly payloads?: { readonly "msg.recv"?: PayloadPolicy; readonly "msg.send"?: PayloadPolicy };
+  /** What of addresses reaches the ring. Default "keep". */
+  readonly ip?: IpPolicy;
+}
+
+const OPTIONS: readonly string[] = Object.freeze(["payloads", "ip"]);
+const PAYLOADS: readonly string[] = Object.freeze(["msg.recv", "msg.send"]);
+const PAYLOAD_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "length"]);
+const IP_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "truncate"]);
+
+/**
+ * Policies for the option `privacy` of a Telemetry, or of several: what the options say now. Throws TypeError naming the option, its
+ * value and what is allowed. Where they keep everything, nothing stands before the emitter.
+ */
+export function privacy(options: PrivacyOptions): Privacy {
+  checkPlain("privacy", options, OPTIONS);
+  const { payloads = {}, ip = "keep" } = options;
+  checkPlain("payloads", payloads, PAYLOADS);
+  const { "msg.recv": received = "keep", "msg.send": sent = "keep" } = payloads;
+  checkPayloadPolicy('payloads["msg.recv"]', received);
+  checkPayloadPolicy('payloads["msg.send"]', sent);
+  if (!IP_POLICIES.includes(ip)) refuse("ip", '"keep", "omit" or "truncate"', ip);
+  return {
+    protect(emitter, isEnabled) {
+      const isAllKept = received === "keep" && sent === "keep" && ip === "keep";
+      return isAllKept ? emitter : new PrivateEmitter(emitter, isEnabled, filtersOf(received, sent, ip));
+    },
+  };
+}
+
+/** A Map or an array has no names of its own: it would keep everything, in silence. */
+function checkPlain(name: string, options: object, known: readonly string[]): void {
+  checkNames(options, known, name);
+  const prototype = Object.getPrototypeOf(options);
+  if (prototype !== Object.prototype && prototype !== null) refuse(name, "a plain object", options);
+}
+
+function checkPayloadPolicy(name: string, policy: PayloadPolicy): void {
+  if (typeof policy !== "function" && !PAYLOAD_POLICIES.includes(policy))
+    refuse(name, '"keep", "omit", "length" or a function', policy);
 }
 
 /** What goes on to the emitter in an argument's place. */
@@ -42,17 +82,25 @@ const keep: Filter = (value) => value;
 const omit: Filter = () => undefined;
 const truncate: Filter = (ip) => (typeof ip === "string" ? ipPrefix(ip) : ip);
 
-/** An emitter that records what the policies let through; the emitter itself if that is everything. */
-export function withPrivacy(emitter: Emitter, { received, sent, ip }: Privacy): Emitter {
-  if (received === "keep" && sent === "keep" && ip === "keep") return emitter;
+interface Filters {
+  readonly received: Filter;
+  readonly sent: Filter;
+  readonly ip: Filter;
+}
+
+/** One emitter's own: a filter remembers that it is at work. */
+function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): Filters {
   const bytesOf = bytesReader();
   const length = received === "length" || sent === "length" ? lengthFilter(bytesOf) : omit;
   const filterOf = (policy: PayloadPolicy, event: PayloadEvent): Filter => {
     if (typeof policy === "function") return redactorFilter(policy, event, bytesOf);
     return policy === "keep" ? keep : policy === "length" ? length : omit;
   };
-  const address = ip === "keep" ? keep : ip === "omit" ? omit : truncate;
-  return new PrivateEmitter(emitter, filterOf(received, "msg.recv"), filterOf(sent, "msg.send"), address);
+  return {
+    received: filterOf(received, "msg.recv"),
+    sent: filterOf(sent, "msg.send"),
+    ip: ip === "keep" ? keep : ip === "omit" ? omit : truncate,
+  };
 }
 
 /** The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. */
@@ -105,58 +153,23 @@ function redactorFilter(redactor: Redactor, event: PayloadEvent, bytesOf: BytesO
 
 // Neither asks a filter for an event that will not be recorded.
 
-class PrivateConnection implements Connection {
-  readonly #connection: Connection;
-  readonly #received: Filter;
-  readonly #sent: Filter;
-
-  constructor(connection: Connection, received: Filter, sent: Filter) {
-    this.#connection = connection;
-    this.#received = received;
-    this.#sent = sent;
-  }
-
-  connected(): void {
-    this.#connection.connected();
-  }
-
-  received(messageType: number, payload?: unknown): void {
-    if (payload !== undefined) payload = enabled ? this.#received(payload) : undefined;
-    this.#connection.received(messageType, payload as Payload);
-  }
-
-  rejected(reason: Reason, messageType: number, payload?: unknown): void {
-    if (payload !== undefined) payload = enabled && isReason(reason) ? this.#received(payload) : undefined;
-    this.#connection.rejected(reason, messageType, payload as Payload);
-  }
-
-  sent(messageType: number, payload?: unknown): void {
-    if (payload !== undefined) payload = enabled ? this.#sent(payload) : undefined;
-    this.#connection.sent(messageType, payload as Payload);
-  }
-
-  disconnected(): void {
-    this.#connection.disconnected();
-  }
-}
-
 class PrivateEmitter implements Emitter {
   readonly #emitter: Emitter;
-  readonly #received: Filter;
-  readonly #sent: Filter;
-  readonly #ip: Filter;
+  readonly #isEnabled: () => boolean;
+  readonly #filters: Filters;
 
-  constructor(emitter: Emitter, received: Filter, sent: Filter, ip: Filter) {
+  constructor(emitter: Emitter, isEnabled: () => boolean, filters: Filters) {
     this.#emitter = emitter;
-    this.#received = received;
-    this.#sent = sent;
-    this.#ip = ip;
+    this.#isEnabled = isEnabled;
+    this.#filters = filters;
   }
 
   connect(clientId: unknown, ip: unknown): Connection {
-    const connection = this.#emitter.connect(clientId, enabled ? this.#ip(ip) : undefined);
-    if (this.#received === keep && this.#sent === keep) return connection;
-    return new PrivateConnection(connection, this.#received, this.#sent);
+    const { received, sent, ip: address } = this.#filters;
+    const connection = this.#emitter.connect(clientId, this.#isEnabled() ? address(ip) : undefined);
+    return received === keep && sent === keep
+      ? connection
+      : new PrivateConnection(connection, this.#isEnabled, received, sent);
   }
 
   messageType(name: unknown): number {
@@ -169,5 +182,42 @@ class PrivateEmitter implements Emitter {
 
   counters(): Counters {
     return this.#emitter.counters();
+  }
+}
+
+class PrivateConnection implements Connection {
+  readonly #connection: Connection;
+  readonly #isEnabled: () => boolean;
+  readonly #received: Filter;
+  readonly #sent: Filter;
+
+  constructor(connection: Connection, isEnabled: () => boolean, received: Filter, sent: Filter) {
+    this.#connection = connection;
+    this.#isEnabled = isEnabled;
+    this.#received = received;
+    this.#sent = sent;
+  }
+
+  connected(): void {
+    this.#connection.connected();
+  }
+
+  received(messageType: number, payload?: unknown): void {
+    if (payload !== undefined) payload = this.#isEnabled() ? this.#received(payload) : undefined;
+    this.#connection.received(messageType, payload as Payload);
+  }
+
+  rejected(reason: Reason, messageType: number, payload?: unknown): void {
+    if (payload !== undefined) payload = this.#isEnabled() && isReason(reason) ? this.#received(payload) : undefined;
+    this.#connection.rejected(reason, messageType, payload as Payload);
+  }
+
+  sent(messageType: number, payload?: unknown): void {
+    if (payload !== undefined) payload = this.#isEnabled() ? this.#sent(payload) : undefined;
+    this.#connection.sent(messageType, payload as Payload);
+  }
+
+  disconnected(): void {
+    this.#connection.disconnected();
   }
 }

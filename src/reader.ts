@@ -35,7 +35,13 @@ import type { TokenTable } from "./tokens.ts";
 
 const HEADER_WORDS = PACKET_HEADER_BYTES / 4;
 const SLOT_WORDS = SLOT_BYTES / 4;
-const WIDE_FIELDS = [AT_TIMESTAMP_BEGIN, AT_TIMESTAMP_END, AT_EVENTS_DISCARDED, AT_FIRST_EVENT_SEQ, AT_PACKET_SEQ_NUM];
+const WIDE_FIELDS: readonly number[] = Object.freeze([
+  AT_TIMESTAMP_BEGIN,
+  AT_TIMESTAMP_END,
+  AT_EVENTS_DISCARDED,
+  AT_FIRST_EVENT_SEQ,
+  AT_PACKET_SEQ_NUM,
+]);
 
 /** What the emitter counts whoever reads. */
 export type CallCounters = Pick<Counters, "suppressed" | "invalidArguments" | "unlistedTypes">;
@@ -68,6 +74,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   let dataPackets = 0;
   let tokenPackets = 0;
   let tokensSent = 0;
+  let repeatedAt = -1; // data packets when tokens were begun again on demand
   let closed: Counters | undefined;
 
   // The buffer of the last packet, and its words, for the next one: a view allocates. XS copies element by element.
@@ -241,6 +248,9 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     },
 
     repeatTokens() {
+      // Begun again and again, they would keep the records from ever being sent.
+      if (tokensSent === 0 || repeatedAt === dataPackets) return;
+      repeatedAt = dataPackets;
       tokensSent = 0;
     },
 

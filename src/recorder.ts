@@ -5,7 +5,7 @@ import { createEmitter } from "./emitter.ts";
 import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./packet-layout.ts";
 import type { Layout } from "./ring.ts";
 import { enabled } from "./switch.ts";
-import { checkOptions, type RingOptions } from "./telemetry.ts";
+import { checkOptions, RING_OPTIONS, type RingOptions } from "./telemetry.ts";
 import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 
 // All that xs-telemetry has: who uses both takes both from here, so that one switch holds for them.
@@ -53,9 +53,9 @@ export class Recorder {
   readonly #fields: readonly Int32Array[];
   #now = 0;
 
-  /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's, without those for payloads and addresses. */
+  /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's, without `privacy`. */
   constructor(layout: Layout, options: RingOptions) {
-    this.#emitter = createEmitter(checkOptions(options), layout);
+    this.#emitter = createEmitter(checkOptions(options, RING_OPTIONS), layout);
     this.#records = this.#emitter.records();
     const draft = new ArrayBuffer(MAX_RECORD_SLOTS * SLOT_BYTES);
     this.words = new Int32Array(draft);

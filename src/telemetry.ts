@@ -1,10 +1,10 @@
 import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
-import type { Connection, Counters, Emitter, EmitterSettings, Reader } from "./api.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Privacy, Reader } from "./api.ts";
 import { type Clock, guardClock } from "./clock.ts";
 import { checkNames, checkNumber, refuse } from "./options.ts";
 import { SLOT_BYTES } from "./packet-layout.ts";
-import { type IpPolicy, type PayloadPolicy, type Privacy, withPrivacy } from "./privacy.ts";
+import { enabled } from "./switch.ts";
 
 /** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
 export type Policy = "overwrite" | "discard";
@@ -23,17 +23,19 @@ export interface RingOptions {
 }
 
 export interface TelemetryOptions extends RingOptions {
-  /** What of payloads reaches the ring, for each event that has them. Default "keep". */
-  readonly payloads?: { readonly "msg.recv"?: PayloadPolicy; readonly "msg.send"?: PayloadPolicy };
-  /** What of addresses reaches the ring. Default "keep". */
-  readonly ip?: IpPolicy;
+  /** What of payloads and addresses reaches the ring: `privacy()` of xs-telemetry/privacy. Default: everything. */
+  readonly privacy?: Privacy;
 }
 
-const RING_OPTIONS: readonly string[] = Object.freeze(["capacityBytes", "policy", "clock", "bootId", "messageTypes"]);
-const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("payloads", "ip"));
-const PAYLOADS: readonly string[] = Object.freeze(["msg.recv", "msg.send"]);
-const PAYLOAD_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "length"]);
-const IP_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "truncate"]);
+/** The names of RingOptions. */
+export const RING_OPTIONS: readonly string[] = Object.freeze([
+  "capacityBytes",
+  "policy",
+  "clock",
+  "bootId",
+  "messageTypes",
+]);
+const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("privacy"));
 const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
@@ -47,7 +49,11 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     const settings = checkOptions(options, OPTIONS);
-    this.#emitter = withPrivacy(createEmitter(settings), checkPrivacy(options));
+    const { privacy } = options;
+    if (privacy !== undefined && typeof privacy?.protect !== "function")
+      refuse("privacy", "made by privacy() of xs-telemetry/privacy", privacy);
+    const emitter = createEmitter(settings);
+    this.#emitter = privacy ? privacy.protect(emitter, () => enabled) : emitter;
   }
 
   /**
@@ -80,8 +86,8 @@ export class Telemetry {
   }
 }
 
-/** Throws as Telemetry's constructor does. */
-export function checkOptions(options: RingOptions, known: readonly string[] = RING_OPTIONS): EmitterSettings {
+/** `known`: the names that options may have. Throws as Telemetry's constructor does. */
+export function checkOptions(options: RingOptions, known: readonly string[]): EmitterSettings {
   checkNames(options, known);
   const capacityBytes = options.capacityBytes;
   checkNumber("capacityBytes", capacityBytes, MIN_CAPACITY_BYTES, MAX_CAPACITY_BYTES);
@@ -99,21 +105,6 @@ export function checkOptions(options: RingOptions, known: readonly string[] = RI
     bootId,
     messageTypes,
   };
-}
-
-/** What the options say now: an object that changes later changes nothing. Throws as Telemetry's constructor does. */
-function checkPrivacy({ payloads = {}, ip = "keep" }: TelemetryOptions): Privacy {
-  checkNames(payloads, PAYLOADS, "payloads");
-  const { "msg.recv": received = "keep", "msg.send": sent = "keep" } = payloads;
-  checkPayloadPolicy('payloads["msg.recv"]', received);
-  checkPayloadPolicy('payloads["msg.send"]', sent);
-  if (!IP_POLICIES.includes(ip)) refuse("ip", '"keep", "omit" or "truncate"', ip);
-  return { received, sent, ip };
-}
-
-function checkPayloadPolicy(name: string, policy: PayloadPolicy): void {
-  if (typeof policy !== "function" && !PAYLOAD_POLICIES.includes(policy))
-    refuse(name, '"keep", "omit", "length" or a function', policy);
 }
 
 function firstReading(clock: Clock): number {

@@ -51,17 +51,11 @@ function check(block: CodeBlock, workspace: Workspace): void {
 function typeErrors(files: readonly { file: string; place: string }[], firmware: boolean): string[] {
   const project = firmware ? "examples/tsconfig.json" : "tsconfig.json";
   const { config } = ts.readConfigFile(project, ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(
-    { ...config, include: [], files: files.map(({ file }) => file) },
-    ts.sys,
-    firmware ? "examples" : ".",
-  );
+  const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, firmware ? "examples" : ".");
   // A block declares what its reader may use later.
   const settings = { ...options, noUnusedLocals: false, noUnusedParameters: false, noEmit: true };
-  const program = ts.createProgram(
-    files.map(({ file }) => file),
-    settings,
-  );
+  const declarations = firmware ? fileNames.filter((name) => name.endsWith(".d.ts")) : [];
+  const program = ts.createProgram([...declarations, ...files.map(({ file }) => file)], settings);
   return ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
     const place = files.find((each) => each.file === file?.fileName)?.place ?? file?.fileName;
     const line = file && start !== undefined ? file.getLineAndCharacterOfPosition(start).line + 1 : 0;
@@ -110,6 +104,12 @@ describe("documents", () => {
       ok(sources.length >= 4, `${sources.length} blocks`);
       deepEqual(typeErrors(sources, false), []);
     });
+
+    it("type-checks as firmware, where it imports modules of Moddable's SDK", () => {
+      const sources = workspaces.flatMap((workspace) => workspace.sources).filter(({ file }) => isFirmware(file));
+      ok(sources.length >= 1, `${sources.length} blocks`);
+      deepEqual(typeErrors(sources, true), []);
+    });
   });
 });
 
@@ -126,7 +126,7 @@ describe("the check of documents", () => {
 
   it("finds blocks, with what stands before them", () => {
     const [first] = codeBlocks("README.md");
-    ok(first!.language === "sh" && first!.text.includes("npm ci") && /^README\.md:\d+$/.test(first!.place));
+    ok(first!.language === "sh" && first!.text.includes("npm install") && /^README\.md:\d+$/.test(first!.place));
   });
 
   for (const [title, language, text, expected] of [

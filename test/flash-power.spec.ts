@@ -19,6 +19,7 @@ const GEOMETRIES = [
   { blockLength: 512, blocks: 4, maxPacketBytes: 256, packets: 50, readsOf10: 6 },
   { blockLength: 1024, blocks: 2, maxPacketBytes: 700, packets: 40, readsOf10: 3 },
   { blockLength: 512, blocks: 5, maxPacketBytes: 300, packets: 40, readsOf10: 8, writeAlign: 16 },
+  { blockLength: 1280, blocks: 3, maxPacketBytes: 300, packets: 12, readsOf10: 8, writeAlign: 256 },
 ];
 
 describe("a flash store that loses power at any write", () => {

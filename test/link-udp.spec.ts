@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { openUdpLink } from "../host/links/udp.ts";
 import { RecordedEvents, refused } from "./support/link-events.ts";
 import { mixedPackets } from "./support/packets.ts";
-import { until } from "./support/processes.ts";
+import { pause, until } from "./support/processes.ts";
 
 const portOf = (description: string) => Number(/port (\d+)/.exec(description)?.[1]);
 
@@ -55,6 +55,49 @@ describe("the UDP link", () => {
     );
     assert.match(events.problems[1].problem.message, /^a datagram of 5 bytes, a packet has 96 or more/);
     await link.close();
+  });
+
+  /** Its owner takes 2 ms for each. */
+  class BusyEvents extends RecordedEvents {
+    override packet(device: string | undefined, packet: Uint8Array, wallMs: number): void {
+      super.packet(device, packet, wallMs);
+      for (const until = performance.now() + 2; performance.now() < until; );
+    }
+  }
+  const burst = Array.from({ length: 1000 }, () => mixedPackets()[0].bytes);
+
+  /** Many at once, as far as the system lets them go; resolves when it has them. */
+  async function sendBurst(port: number): Promise<void> {
+    const socket = createSocket("udp4");
+    let left = burst.length;
+    for (let at = 0; at < burst.length; at += 20) {
+      for (const datagram of burst.slice(at, at + 20)) socket.send(datagram, port, "127.0.0.1", () => left--);
+      await new Promise((resolve) => setImmediate(resolve)); // the link is in this process: it reads
+    }
+    await until("all are sent", () => left === 0);
+    socket.close();
+  }
+
+  it("loses none of a burst that comes faster than its owner takes it, not even if it is closed meanwhile", async () => {
+    const events = new BusyEvents();
+    const link = await openUdpLink({ port: 0 }, events);
+    await sendBurst(portOf(link.description));
+    assert.ok(events.packets.length < burst.length, "the burst is over before its owner is done");
+    await pause(50);
+    await link.close();
+    assert.deepEqual([events.packets.length, events.problems.length], [burst.length, 0]);
+  });
+
+  it("tells how many datagrams were lost because too many waited", async () => {
+    const events = new BusyEvents();
+    const link = await openUdpLink({ port: 0, mostWaitingBytes: 20_000 }, events);
+    await sendBurst(portOf(link.description));
+    await until("all that waited", () => events.problems.length === 1);
+    await link.close();
+    const lost = Number(/^(\d+) datagrams/.exec(events.problems[0].problem.message)?.[1]);
+    assert.equal(events.problems[0].problem.code, "W_OVERRUN");
+    assert.ok(lost > 0, "some are lost");
+    assert.equal(events.packets.length + lost, burst.length);
   });
 
   it("names a device of IPv6 without colons", async () => {

@@ -85,7 +85,10 @@ describe("manifests", () => {
 
       it("names files that are built and shipped", () => {
         ok(files.length + natives.length > 0);
-        for (const [module, file] of files) ok(existsSync(file) && isShipped(file), `${module}: ${file}`);
+        // Moddable's tools look for declarations beside the file; what is found at the package's name does not count.
+        for (const [module, file] of files)
+          for (const each of [file, file.replace(/\.js$/, ".d.ts")])
+            ok(existsSync(each) && isShipped(each), `${module}: ${each}`);
         for (const file of natives) ok(isShipped(file), file);
       });
 

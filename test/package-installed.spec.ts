@@ -75,7 +75,7 @@ describe("the package, installed", function () {
     );
     const isNative = (path: string) => path.startsWith("./src/");
     const natives = modules.filter(isNative).map((path) => normalize(path.replace(/\*$/, "")));
-    const named = modules.filter((path) => !isNative(path)).map((path) => `${path}.js`);
+    const named = modules.filter((path) => !isNative(path)).flatMap((path) => [`${path}.js`, `${path}.d.ts`]);
     const reached = reachable(installed, [...roots, ...Object.values(bin as Record<string, string>), ...named]);
     const isWanted = (file: string) =>
       reached.has(file) ||

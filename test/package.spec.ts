@@ -20,6 +20,9 @@ const IN_C: Record<string, string> = {
   serial: "./dist/moddable/native/serial.js",
   flash: "./dist/moddable/native/flash.js",
 };
+const PRIVACY_IN_C = "./dist/moddable/native/privacy.js";
+/** Every module that the manifests take with C. */
+const NATIVE_MODULES = [NATIVE_MODULE, ...Object.values(IN_C), PRIVACY_IN_C];
 
 describe("the package", () => {
   const { exports, bin, files } = readJson("package.json");
@@ -35,7 +38,7 @@ describe("the package", () => {
       ),
       ...Object.values(bin),
     ] as string[];
-    ok(paths.length >= 21);
+    ok(paths.length >= 24);
     for (const path of paths) {
       ok(existsSync(path), path);
       ok(
@@ -94,6 +97,39 @@ describe("the package", () => {
     match(readFileSync("src/moddable/frame/telemetryFrame.c", "utf8"), /^void xs_telemetry_frame_write\(/m);
   });
 
+  it("has a manifest for privacy, which brings nothing of the emitter, nor the emitter anything of it", () => {
+    deepEqual(readJson("manifest-privacy.json"), {
+      modules: {
+        "*": "./src/moddable/privacy/telemetryUtf8Length",
+        "xs-telemetry/privacy": PRIVACY_IN_C.replace(/\.js$/, ""),
+      },
+      preload: ["xs-telemetry/privacy"],
+    });
+    deepEqual(called(PRIVACY_IN_C), ["xs_telemetry_utf8_length"]);
+    deepEqual(readdirSync("src/moddable/privacy"), ["telemetryUtf8Length.c"]);
+    match(readFileSync("src/moddable/privacy/telemetryUtf8Length.c", "utf8"), /^void xs_telemetry_utf8_length\(/m);
+    const { moddable, default: inNode } = exports["./privacy"];
+    for (const file of [PRIVACY_IN_C, moddable, inNode])
+      ok(
+        !/eventSeq|RingReader|telemetry_emitter|setEnabled/.test(readFileSync(file, "utf8")),
+        `${file} has no emitter`,
+      );
+    for (const file of [NATIVE_MODULE, exports["."].moddable, exports["."].default])
+      ok(!/utf8_length|ipPrefix|truncate/.test(readFileSync(file, "utf8")), `${file} has no policies`);
+  });
+
+  it("has a manifest for each adapter, which brings nothing else", () => {
+    for (const name of ["websocket", "websocket-419"]) {
+      deepEqual(readJson(`manifest-${name}.json`), {
+        modules: { [`xs-telemetry/${name}`]: exports[`./${name}`].moddable.replace(/\.js$/, "") },
+        preload: [`xs-telemetry/${name}`],
+      });
+      ok(files.includes(`manifest-${name}.json`));
+      for (const file of [exports[`./${name}`].moddable, exports[`./${name}`].default])
+        deepEqual(importsOf(readFileSync(file, "utf8")), [], `${file} imports nothing`);
+    }
+  });
+
   it("ships the natives: C files whose names and functions cannot be another's, and nothing else beside them", () => {
     ok(files.includes("src/moddable/native"));
     const names = readdirSync("src/moddable/native");
@@ -110,25 +146,33 @@ describe("the package", () => {
       deepEqual(importsOf(readFileSync(moddable, "utf8")).sort(), ["text/encoder", "time"]);
     for (const name of LINKS)
       deepEqual(importsOf(readFileSync(exports[`./${name}`].moddable, "utf8")), name === "drainer" ? ["timer"] : []);
-    for (const file of [NATIVE_MODULE, ...Object.values(IN_C), ...LINKS.map((name) => exports[`./${name}`].default)])
+    deepEqual(importsOf(readFileSync(exports["./privacy"].moddable, "utf8")), ["text/encoder"]);
+    for (const file of [...NATIVE_MODULES, ...[...LINKS, "privacy"].map((name) => exports[`./${name}`].default)])
       deepEqual(importsOf(readFileSync(file, "utf8")), []);
     deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
   });
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    for (const file of [...deviceModules, NATIVE_MODULE, ...Object.values(IN_C)]) {
+    for (const file of [...deviceModules, ...NATIVE_MODULES]) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
-        .filter((line) => /^(const|let|var) /.test(line));
-      ok(topLevel.length >= 1, `${topLevel.length} declarations found`);
+        .filter((line) => /^(const|let|var|class|function|export) /.test(line));
+      ok(topLevel.length >= 1, `${file}: ${topLevel.length} declarations found`);
       for (const line of topLevel)
         ok(!/new (ArrayBuffer|[A-Za-z0-9]*Array|Map|Set|DataView|TextEncoder|WeakRef)\b|Time\./.test(line), line);
+      // What can change has a place in RAM, and the linker warns of it. The switch alone must.
+      const changing = topLevel.filter((line) => /^(let|var) |^const \w+ = [[{]/.test(line));
+      deepEqual(
+        changing.filter((line) => !/^let (enabled|all)\b/.test(line)),
+        [],
+        file,
+      );
     }
   });
 
   it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
-    for (const file of [...deviceModules, NATIVE_MODULE, ...Object.values(IN_C)])
+    for (const file of [...deviceModules, ...NATIVE_MODULES])
       ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
   });
 

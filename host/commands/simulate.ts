@@ -9,7 +9,7 @@ const HELP = `
 The devices are the real emitter, drainer and sinks, called by traffic of WebSocket clients: connections, bursts of messages,
 rejections of every kind, reboots. Each has a clock of its own, from 0 at each boot. The same seed gives the same boots and calls;
 so a capture takes the packets of a seed once, and passes over those of a second run.
-It ends after --events or --duration, or with Ctrl-C; what the rings still hold is sent first, for 5 seconds at the most.
+It ends after --events or --duration, or with Ctrl-C; what the rings still hold is sent first, for 5 seconds, or three slices, at the most.
 
 Examples:
   $ xs-telemetry simulate --stdout --events 1000 | xs-telemetry capture --stdin -o capture/
@@ -69,7 +69,7 @@ export function addSimulate(program: Command, context: Context): void {
     .option("--ca <file>", "of --mqtt: certificate (PEM) of who signed the broker's")
     .optionsGroup("Devices and what happens on them:")
     .option("--devices <n>", `how many, 1 to ${MOST_DEVICES}`, integerFrom(1, MOST_DEVICES), 1)
-    .option("--name <prefix>", "what their names begin with", "sim")
+    .option("--name <prefix>", "what their names begin with; two simulations at one broker need two", "sim")
     .option("--seed <n>", "for the same devices and calls again (default: a random one)", integerFrom(0, 2 ** 32 - 1))
     .option("--events <n>", "so many events a device", events)
     .option("--duration <seconds>", "so long", positive)
@@ -108,7 +108,7 @@ async function runSimulate(options: Options, context: Context): Promise<void> {
   const onSignal = () => interrupt.abort();
   process.once("SIGINT", onSignal);
   process.once("SIGTERM", onSignal);
-  const progress = context.progress("simulate", "", options.stdout === true);
+  const progress = context.progress("simulate", links[0]!, options.stdout === true);
   const destination = await open(options);
   let found: Simulation;
   try {
@@ -127,6 +127,7 @@ async function runSimulate(options: Options, context: Context): Promise<void> {
       packetBytes: options.packet,
       everyMs: options.every,
       packetsPerSlice: options.slice,
+      lingerMs: Math.max(5000, 3 * options.every),
       onProgress: (made) => progress.update(() => counted(made, "event")),
     });
   } finally {

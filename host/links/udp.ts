@@ -11,16 +11,25 @@ export interface UdpLinkOptions {
   readonly port: number;
   /** The address that is listened on, default 127.0.0.1: who may reach it may send anything. */
   readonly host?: string;
+  /** Datagrams wait in so much memory while their owner is busy; beyond it they are lost, and that is told. Default 64 MiB. */
+  readonly mostWaitingBytes?: number;
 }
 
-/** Bytes that the system is asked to hold while we write; it gives what it allows. */
+/** Bytes that the system is asked to hold until they are read; it gives what it allows, often 208 KiB. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Bytes of datagrams that are held until they are handed on: reading them is quick, what their owner does may wait for a disk. */
+const MOST_WAITING_BYTES = 64 * 1024 * 1024;
+/** What one takes beside its bytes. */
+const DATAGRAM_BYTES = 256;
+/** Handed on at a stretch; then more is read. Node reads 32 datagrams between two stretches. */
+const STRETCH_MS = 2;
 
 /**
  * Listens for datagrams. The device is the sender, `address_port`. Throws TelemetryError E_PORT_IN_USE, E_PERMISSION,
  * E_ADDRESS or E_LINK, exit code 2.
  */
-export async function openUdpLink({ port, host = "127.0.0.1" }: UdpLinkOptions, events: LinkEvents): Promise<Link> {
+export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): Promise<Link> {
+  const { port, host = "127.0.0.1", mostWaitingBytes = MOST_WAITING_BYTES } = options;
   const socket = createSocket({ type: isIPv6(host) ? "udp6" : "udp4" });
   try {
     socket.bind({ port, address: host, exclusive: true });
@@ -35,18 +44,48 @@ export async function openUdpLink({ port, host = "127.0.0.1" }: UdpLinkOptions, 
     // As much as it has without asking.
   }
   const ending = new Ending();
+  let isClosed = false;
   const end = (error?: unknown): void => {
     if (!ending.isOver) ending.end(error);
-    socket.close();
+    waiting = [];
+    if (!isClosed) socket.close();
+    isClosed = true;
   };
-  socket.on("error", (error) => end(linkError("E_LINK", `UDP port ${socketPort} of ${host}: ${error.message}`)));
-  socket.on("message", (packet, from) => {
+  let waiting: Datagram[] = [];
+  let waitingBytes = 0;
+  let dropped = 0;
+
+  function handOn({ device, packet, wallMs }: Datagram): void {
     const took = ending.attempt(() => {
-      const device = deviceOf(from);
-      if (packet.length >= PACKET_HEADER_BYTES) events.packet(device, packet, Date.now());
+      if (packet.length >= PACKET_HEADER_BYTES) events.packet(device, packet, wallMs);
       else events.problem(shortDatagram(packet.length), device);
     });
-    if (!took) socket.close();
+    if (!took) end();
+  }
+
+  /** Hands on what waits, for so long at the most. */
+  function handOnAll(stretchMs: number): void {
+    const until = performance.now() + stretchMs;
+    let next = 0;
+    while (next < waiting.length && (next === 0 || performance.now() < until)) {
+      waitingBytes -= waiting[next]!.packet.length + DATAGRAM_BYTES;
+      handOn(waiting[next++]!);
+    }
+    waiting.splice(0, next);
+    if (waiting.length > 0 && !ending.isOver) setImmediate(handOnAll, STRETCH_MS);
+    else if (dropped > 0 && ending.attempt(() => events.problem(overrun(dropped, mostWaitingBytes)))) dropped = 0;
+  }
+
+  socket.on("error", (error) => end(linkError("E_LINK", `UDP port ${socketPort} of ${host}: ${error.message}`)));
+  socket.on("message", (packet, from) => {
+    if (ending.isOver) return;
+    if (waitingBytes + packet.length + DATAGRAM_BYTES > mostWaitingBytes) {
+      dropped++;
+      return;
+    }
+    if (waiting.length === 0) setImmediate(handOnAll, STRETCH_MS);
+    waiting.push({ device: deviceOf(from), packet, wallMs: Date.now() });
+    waitingBytes += packet.length + DATAGRAM_BYTES;
   });
 
   const { port: socketPort } = socket.address();
@@ -54,9 +93,25 @@ export async function openUdpLink({ port, host = "127.0.0.1" }: UdpLinkOptions, 
     description: `UDP port ${socketPort} of ${host}`,
     ended: ending.promise,
     async close() {
+      if (ending.isOver) return;
+      // What has arrived is theirs.
+      handOnAll(Number.POSITIVE_INFINITY);
       if (!ending.isOver) end();
     },
   };
+}
+
+interface Datagram {
+  readonly device: string;
+  readonly packet: Uint8Array;
+  readonly wallMs: number;
+}
+
+function overrun(datagrams: number, mostWaitingBytes: number) {
+  const message =
+    `${datagrams} datagrams came faster than they could be taken, and more than ${mostWaitingBytes} bytes of them waited: ` +
+    "they are lost; divide the devices among several ports, or use MQTT";
+  return { code: "W_OVERRUN", message };
 }
 
 function shortDatagram(bytes: number) {

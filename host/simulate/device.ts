@@ -9,6 +9,8 @@ import { Traffic } from "./traffic.ts";
 export interface DeviceOptions {
   readonly id: string;
   readonly seed: number;
+  /** Tells the devices of a seed apart. */
+  readonly number: number;
   /** Where its packets go; called at each boot, and after each failure. */
   readonly open: OpenSink;
   /** Events a second in the mean; "max": as fast as the ring is drained, in the device's own time 20 a second. */
@@ -75,7 +77,7 @@ export class Device {
   constructor(options: DeviceOptions) {
     this.#options = options;
     this.id = options.id;
-    this.#random = new Random(options.seed);
+    this.#random = new Random(options.seed, options.number);
     const rate = options.rate === "max" ? MAX_RATE_OF_DEVICE : options.rate;
     this.#traffic = new Traffic(this.#random, { rate, rebootEvery: options.rebootEvery });
     this.#link = { packets: 0, bytes: 0, refusals: 0, opens: 0, failures: 0, stalls: 0, dropped: 0 };

@@ -1,21 +1,25 @@
 /** Numbers that look random and follow from a seed: the same on every machine. Not for secrets. */
 export class Random {
-  #state: number;
+  #a: number;
+  #b: number;
+  #c = 0x9e3779b9;
+  #counter = 1;
 
-  /** Any integer; its low 32 bits count. */
-  constructor(seed: number) {
-    this.#state = seed | 0;
-    // Seeds that are neighbours would else begin alike.
-    for (let round = 0; round < 4; round++) this.uint32();
+  /** Integers, of which the low 32 bits count. Each `stream` of a seed has numbers of its own. */
+  constructor(seed: number, stream = 0) {
+    this.#a = seed | 0;
+    this.#b = stream | 0;
+    for (let round = 0; round < 16; round++) this.uint32(); // until each bit of both has reached all others
   }
 
-  /** 0 to 2^32 - 1: a Weyl sequence, each step scrambled by the finisher of MurmurHash3. */
+  /** 0 to 2^32 - 1: sfc32, chaotic with a counter, of 128 bits of state. */
   uint32(): number {
-    this.#state = (this.#state + 0x9e3779b9) | 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-    return (mixed ^ (mixed >>> 16)) >>> 0;
+    const result = (this.#a + this.#b + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + result) | 0;
+    return result >>> 0;
   }
 
   /** 0 <= result < 1 */

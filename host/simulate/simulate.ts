@@ -69,7 +69,8 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
     const id = `${name}-${String(index + 1).padStart(digits, "0")}`;
     return new Device({
       id,
-      seed: seed + Math.imul(index, 0x9e3779b1),
+      seed,
+      number: index + 1,
       open: open(id),
       rate: options.rate ?? 20,
       rebootEvery: options.rebootEvery ?? 2000,

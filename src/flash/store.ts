@@ -228,7 +228,7 @@ export class FlashStore implements Sink {
     const block = this.#writeBlock;
     this.#readBlock = this.#nextBlock = this.#after(block);
     this.#sequenceOf(block);
-    this.#writeAt = this.#isTaken() ? this.#endOf(block) : this.#endOfData(block);
+    this.#writeAt = this.#isTaken(block) ? this.#endOf(block) : this.#endOfData(block);
     if (this.#writeAt > 0) return;
     // Power may have been lost as its header was written, which then may read as valid now and not later.
     this.#nextBlock = block;
@@ -260,9 +260,17 @@ export class FlashStore implements Sink {
     return u32At(this.#content, AT_BLOCK_BYTES) === this.#blockBytes ? blockSequence(this.#content) : -1;
   }
 
-  /** Whether the block in #page was marked. A mark that was interrupted is none: rather a packet twice than never. */
-  #isTaken(): boolean {
-    for (let index = 0; index < this.#align; index++) if (this.#page[this.#headerBytes + index] !== 0) return false;
+  /**
+   * Whether the block whose beginning is in #page was marked; may read the next page into it. A mark that was interrupted is none:
+   * rather a packet twice than never.
+   */
+  #isTaken(block: number): boolean {
+    let at = this.#headerBytes;
+    if (at === PAGE_BYTES) {
+      this.#flash.read(this.#page, block * this.#blockBytes + at);
+      at = 0;
+    }
+    for (let index = 0; index < this.#align; index++) if (this.#page[at + index] !== 0) return false;
     return true;
   }
 
@@ -273,7 +281,7 @@ export class FlashStore implements Sink {
     this.#nextBlock = this.#after(block);
     this.#leave(block);
     try {
-      if (this.#sequenceOf(block) >= 0 && !this.#isTaken()) this.#blocksGivenUp++;
+      if (this.#sequenceOf(block) >= 0 && !this.#isTaken(block)) this.#blocksGivenUp++;
       // Zeros first: an interrupted erase may leave any bits of what was, but no valid header where there was none.
       this.#header.fill(0);
       if (!this.#program(this.#header, this.#headerWords, at)) return false;
@@ -320,7 +328,7 @@ export class FlashStore implements Sink {
     if (this.#writeBlock < 0) return false;
     while (this.#readAt === 0) {
       const block = this.#readBlock;
-      if (this.#sequenceOf(block) >= 0 && !this.#isTaken())
+      if (this.#sequenceOf(block) >= 0 && !this.#isTaken(block))
         this.#readAt = block * this.#blockBytes + this.#headerBytes + this.#align;
       else if (block === this.#writeBlock) return false;
       else this.#leave(block);

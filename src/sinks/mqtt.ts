@@ -7,11 +7,15 @@ export type { OpenSink, Sink, SinkEvents } from "../sink.ts";
 /** What is used of an ECMA-419 MQTT client, such as that of Moddable's `embedded:network/mqtt/client`. */
 export interface MQTTConnection {
   /**
-   * Begins a message, with `options`, whose `byteLength` may be more than what is written now; goes on with it, without. Returns for
-   * how many bytes there is room now.
+   * Begins a message, whose `byteLength` may be more than what is written now. Called without `options`, which its declarations do
+   * not know, it goes on with it. Returns for how many bytes there is room now.
    */
-  write(bytes: Uint8Array, options?: MQTTWriteOptions): number;
+  write(bytes: Uint8Array, options: MQTTWriteOptions): number;
   close(): void;
+}
+
+interface OpenClient extends MQTTConnection {
+  write(bytes: Uint8Array, options?: MQTTWriteOptions): number;
 }
 
 export interface MQTTWriteOptions {
@@ -103,7 +107,7 @@ export function mqttSink(options: MQTTSinkOptions): OpenSink {
   if (client.port !== undefined) checkNumber("port", client.port, 1, MAX_PORT);
   if (client.keepAlive !== undefined) checkNumber("keepAlive", client.keepAlive, 0, MAX_KEEP_ALIVE_MS);
   if (client.host !== undefined && typeof client.host !== "string") refuse("host", "a string", client.host);
-  const Client = io as unknown as new (options: ClientOptions) => MQTTConnection;
+  const Client = io as unknown as new (options: ClientOptions) => OpenClient;
   const defaults = { id: `xs-telemetry-${deviceId}`, keepAlive: KEEP_ALIVE_MS };
   const message: MQTTWriteOptions = { topic: `${topic}/${deviceId}`, QoS, id: 0, byteLength: 0 };
   return (events) =>
@@ -134,7 +138,7 @@ class MQTTSink implements Sink {
   readonly #message: MQTTWriteOptions;
   readonly #topicBytes: number;
   readonly #events: SinkEvents;
-  readonly #client: MQTTConnection;
+  readonly #client: OpenClient;
   #isConnected = false;
   /** Bytes that the client takes now, for all that is known. */
   #room = 0;
@@ -147,7 +151,7 @@ class MQTTSink implements Sink {
     topicBytes: number,
     maxPacketBytes: number,
     events: SinkEvents,
-    open: (options: ClientOptions) => MQTTConnection,
+    open: (options: ClientOptions) => OpenClient,
   ) {
     this.maxPacketBytes = maxPacketBytes;
     this.#message = message;

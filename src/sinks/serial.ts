@@ -49,8 +49,8 @@ const OPTIONS: readonly string[] = Object.freeze([
 /** Of the longest piece: as much as the FIFO of an ESP32's UART holds. A power of two. */
 const MOST_PIECE_BYTES = 128;
 const MAX_BAUD = 20_000_000;
-/** What ports say that have no room; builds without messages say nothing. */
-const FULL: readonly string[] = Object.freeze(["output full", "would overflow", "would block"]);
+/** In what ports say that have no room. Debug builds put the function's name to it; builds without messages say nothing. */
+const FULL: readonly string[] = Object.freeze(["output full", "tx full", "would overflow", "would block"]);
 
 interface PortOptions {
   onWritable(count: number): void;
@@ -112,7 +112,7 @@ class FrameOutput {
   }
 
   isOut(): boolean {
-    return this.#at === this.#end;
+    return this.#at >= this.#end; // behind it when cleared from within a port's write()
   }
 
   /** The longest piece that is left and fits; there must be a byte left, and room for it. */
@@ -213,5 +213,5 @@ class SerialSink implements Sink {
 
 function isFull(error: unknown): boolean {
   const message = (error as Error | undefined)?.message;
-  return message === "" || (typeof message === "string" && FULL.includes(message));
+  return message === "" || (typeof message === "string" && FULL.some((text) => message.includes(text)));
 }

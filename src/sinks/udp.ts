@@ -4,10 +4,13 @@ import type { OpenSink, Sink, SinkEvents } from "../sink.ts";
 
 export type { OpenSink, Sink, SinkEvents } from "../sink.ts";
 
-/** What is used of an ECMA-419 UDP socket, such as that of Moddable's `embedded:io/socket/udp`. */
+/** What is used of an ECMA-419 UDP socket, such as that of Moddable's `embedded:io/socket/udp`: `close()` too, which its declarations lack. */
 export interface UDPSocket {
   /** Sends all of the bytes as one datagram, or throws. */
   write(bytes: Uint8Array, address: string, port: number): unknown;
+}
+
+interface OpenSocket extends UDPSocket {
   close(): void;
 }
 
@@ -49,7 +52,7 @@ export function udpSink(options: UDPSinkOptions): OpenSink {
   checkNumber("port", port, 1, MAX_PORT);
   if (localPort !== undefined) checkNumber("localPort", localPort, 1, MAX_PORT);
   checkNumber("maxPacketBytes", maxPacketBytes, MIN_PACKET_BUFFER_BYTES, MAX_DATAGRAM_BYTES);
-  const Socket = io as unknown as new (options: SocketOptions) => UDPSocket;
+  const Socket = io as unknown as new (options: SocketOptions) => OpenSocket;
   const local = localPort === undefined ? {} : { port: localPort };
   return (events) => new UDPSink(Socket, local, address, port, maxPacketBytes, events);
 }
@@ -58,13 +61,13 @@ class UDPSink implements Sink {
   readonly maxPacketBytes: number;
   readonly #address: string;
   readonly #port: number;
-  readonly #socket: UDPSocket;
+  readonly #socket: OpenSocket;
   #buffer: Uint8Array | undefined;
   /** The datagram sent last: a view of the buffer. */
   #datagram: Uint8Array | undefined;
 
   constructor(
-    Socket: new (options: SocketOptions) => UDPSocket,
+    Socket: new (options: SocketOptions) => OpenSocket,
     local: { port?: number },
     address: string,
     port: number,

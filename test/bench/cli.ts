@@ -1,6 +1,6 @@
 /** `npm run bench`: measures, and prints a table or JSON. What it says on the way goes to stderr. */
 import { spawnSync } from "node:child_process";
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import type { Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 import { report } from "./terminal.ts";
@@ -12,6 +12,7 @@ Parts:
   node     time in Node, beside other packages
   decode   time to decode a capture, beside babeltrace2
   validate time to validate a trace, beside a validator in Python and JSON.parse alone
+  server   time that a WebSocket server with 100 clients takes for a message, with telemetry and without
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
 
@@ -21,6 +22,7 @@ Examples:
   $ npm run --silent bench -- node --json > node.json
   $ npm run bench -- operations              what single operations of XS cost
   $ npm run bench -- memory                  of decode, for a capture of 250 MB and one of 1 GB
+  $ npm run bench -- transport               a million events by UDP and a serial line, fleets by UDP and MQTT: ten minutes
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -32,6 +34,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
   validate: async () => (await import("./validate.ts")).measureValidate(say),
+  server: async () => (await import("./server.ts")).measureServer(say),
 };
 
 interface Options {
@@ -82,6 +85,18 @@ async function runMemory(): Promise<void> {
   process.stdout.write(`${plainTable(memoryTable(await measureMemory(say))).join("\n")}\n`);
 }
 
+async function runTransport({ write, part }: { readonly write?: true; readonly part?: string }): Promise<void> {
+  buildModule();
+  const { fleetTable, loadTable, measureFleets, measureLoads } = await import("./transport.ts");
+  const { plainTable } = await import("./format.ts");
+  const { writeScale } = await import("./document.ts");
+  const loads = part === "fleets" ? undefined : loadTable(await measureLoads(say));
+  const fleets = part === "loads" ? undefined : fleetTable(await measureFleets(say));
+  for (const table of [loads, fleets])
+    if (table) process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n\n`);
+  if (write) say(`wrote ${writeScale(loads, fleets)}`);
+}
+
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
   buildModule();
   const { acceptBudgets, measureBudgets, readBudgets, verdicts } = await import("./budgets.ts");
@@ -121,6 +136,12 @@ program
   .description("what single operations of XS cost, in instructions on RV32")
   .action(runOperations);
 program.command("memory").description("what decode takes of memory, whatever the capture's size").action(runMemory);
+program
+  .command("transport")
+  .description("from emitter to decoded capture, by each link; and what fleets of devices cost a host")
+  .addOption(new Option("--part <part>", "one of the two").choices(["loads", "fleets"]))
+  .option("--write", "writes the tables into docs/scale.md")
+  .action(runTransport);
 program
   .command("budgets")
   .description("compares with test/bench/budgets.json; exit code 1 if something has grown")

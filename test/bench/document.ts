@@ -12,6 +12,7 @@ import {
   number,
   sizesTable,
   sorted,
+  type Table,
   tablesOf,
 } from "./format.ts";
 import { type Memory, memoryTable } from "./memory.ts";
@@ -20,6 +21,7 @@ import { type Engine, find, type Path, type Row } from "./rows.ts";
 import { nativesTable, type Sizes } from "./sizes.ts";
 
 const DOCUMENT = "docs/performance.md";
+const SCALE_DOCUMENT = "docs/scale.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
 
@@ -49,6 +51,16 @@ export async function writeDocs(rows: readonly Row[], { sizes, operations, memor
   writeSections(README, { performance: fourFigures(rows) });
   writeFileSync(CHART, chart(rows));
   return [DOCUMENT, README, CHART];
+}
+
+/** Writes what was measured of transport into its document; a part that was not measured stays. Returns the file. */
+export function writeScale(loads: Table | undefined, fleets: Table | undefined): string {
+  writeSections(SCALE_DOCUMENT, {
+    machine: machine(),
+    ...(loads && { loads: markdownTable(loads) }),
+    ...(fleets && { fleets: markdownTable(fleets) }),
+  });
+  return SCALE_DOCUMENT;
 }
 
 function writeSections(file: string, sections: Readonly<Record<string, string>>): void {

@@ -46,7 +46,10 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
     instructions("JSON.stringify", "msg.recv", payloadChars) / instructions(path, "msg.recv", payloadChars);
   const device = sizes.find(({ path }) => path === "native");
 
+  const serverRatio = ns("disabled", "server", 20) / ns("typescript", "server", 20);
+
   return [
+    atLeast("throughput of a `ws` server with telemetry, against without", 0.97, serverRatio),
     atMost(
       "native `received(token)`, `sent`, `connected`, `disconnected`: the dearest",
       750,

@@ -20,7 +20,8 @@ export type Baseline =
   | "JSON.parse";
 
 /**
- * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `validate`, such a line checked; `off`, a call made
+ * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `validate`, such a line checked;
+ * `server`, a message that a WebSocket server receives and answers, recorded by its adapter, or in `disabled` without one; `off`, a call made
  * while telemetry is off; `clock`, one reading of the platform's clock.
  */
 export type EventName =
@@ -32,6 +33,7 @@ export type EventName =
   | "drain"
   | "decode"
   | "validate"
+  | "server"
   | "off"
   | "clock";
 

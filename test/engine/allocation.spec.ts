@@ -1,6 +1,7 @@
 // Runs inside XS only: what calls take from the engine's heaps, by the engine's own counters.
 import TextEncoder from "text/encoder";
-import { type Connection, type Payload, type PayloadPolicy, type Policy, Reason, Telemetry } from "xs-telemetry";
+import { type Connection, type Payload, type Policy, Reason, Telemetry } from "xs-telemetry";
+import { type PayloadPolicy, privacy } from "xs-telemetry/privacy";
 import { Recorder } from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 import { type Allocation, allocationOf, CALLS, FEW_CALLS, NOTHING, slotBytes } from "../support/xs-allocation.ts";
@@ -74,8 +75,8 @@ describe("allocation", () => {
   describe("of payload policies", () => {
     const made = (policy: PayloadPolicy) => {
       const payloads = { "msg.recv": policy, "msg.send": policy };
-      const telemetry = new Telemetry({ capacityBytes: 1024, payloads });
-      return { connection: telemetry.connect(1), token: telemetry.messageType("getStatus") };
+      const telemetry = new Telemetry({ capacityBytes: 1024, privacy: privacy({ payloads, ip: "omit" }) });
+      return { connection: telemetry.connect(1, "10.0.0.1"), token: telemetry.messageType("getStatus") };
     };
     const bytes = new Uint8Array(100).fill(0x61);
     const redact = (payload: Payload) => (payload === bytes ? bytes : undefined);

@@ -19,6 +19,8 @@ export interface Broker {
   readonly url: string;
   /** Of the TLS listener; 0 without one. */
   readonly tlsPort: number;
+  /** Of its process; it must be running. */
+  pid(): number;
   /** Keeps sessions and their messages, as a broker does that is restarted. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -55,6 +57,7 @@ export async function startBroker({ user, tls }: BrokerOptions = {}): Promise<Br
     port,
     url: `mqtt://127.0.0.1:${port}`,
     tlsPort,
+    pid: () => program!.pid,
     async start() {
       program = new Program("mosquitto", ["-c", config]);
       await program.ready(async () => (await isListening(port)) && (!tls || (await isListening(tlsPort))));

@@ -1,7 +1,7 @@
 /** Checks of code blocks in documents, as somebody who follows the document would meet them. Each check throws what is wrong. */
 import { ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { buildSync } from "esbuild";
 import { isMap, isScalar, isSeq, type Node, parse, parseDocument } from "yaml";
@@ -25,7 +25,7 @@ node -e 'const { scripts } = require("${resolve("package.json")}"); if (!(proces
   mcconfig: "exit 0",
 };
 
-/** Commands that need a device, a port or a broker, or that run until they are stopped: their options are checked, nothing is run. */
+/** Commands that need a device, a port or a broker, unless they are told to use a pipe: their options are checked, nothing is run. */
 const NEED_A_DEVICE = /^(capture|tail|simulate|bench|forward)$/;
 
 /** A folder in which a document's commands find the files that they name. */
@@ -50,7 +50,7 @@ export class Workspace {
     for (const file of ["trace.jsonl", "traces/happy.jsonl", "serial.log", "FILE", "FILE…"])
       writeFileSync(join(this.folder, file), happy);
     cpSync("examples/sensor/sensor.yaml", join(this.folder, "my.yaml"));
-    symlinkSync(resolve("examples"), join(this.folder, "examples"));
+    cpSync("examples", join(this.folder, "examples"), { recursive: true });
     this.#run(process.execPath, ["--input-type=module", "-e", MAKE_CAPTURE]);
   }
 
@@ -59,7 +59,9 @@ export class Workspace {
     const lines = text.replaceAll("\\\n", " ").split("\n");
     const kept = lines.filter((line) => {
       const calls = [...line.matchAll(/(?:^|[|&;]\s*|npx (?:--[\w-]+(?: xs-telemetry)? )*)xs-telemetry ([^|&;#]*)/g)];
-      const isRun = calls.every(([, words]) => !NEED_A_DEVICE.test(words!.split(" ")[0]!)) && !line.includes("/dev/");
+      const isRun =
+        calls.every(([, words]) => !NEED_A_DEVICE.test(words!.split(" ")[0]!) || / --std(in|out)\b/.test(words!)) &&
+        !line.includes("/dev/");
       if (!isRun) for (const [, words] of calls) this.#checkUsage(words!.trim().split(/\s+/));
       return isRun;
     });
@@ -102,7 +104,7 @@ export class Workspace {
 
   /** Runs a module in Node. The capture that other blocks read is not there if it makes one. */
   runModule(path: string): void {
-    if (readFileSync(path, "utf8").includes('CaptureWriter("capture"'))
+    if (/new (CaptureWriter|Collector)\("capture"/.test(readFileSync(path, "utf8")))
       rmSync(join(this.folder, "capture"), { recursive: true, force: true });
     const outfile = path.replace(/\.ts$/, ".run.mjs");
     buildSync({

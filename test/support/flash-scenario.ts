@@ -101,6 +101,7 @@ export function runScenario(FlashStore: Store, scenario: Scenario): number {
   const { flash, maxPacketBytes, chance, packets, cuts, readsOf10, seed, isMarginal, isDouble } = scenario;
   const model = new Model(scenario.blockBytes);
   let cutCount = 0;
+  let failed: Error | undefined;
   flash.onOperation = (operation) => {
     model.settle();
     const loose = model.see(operation);
@@ -113,7 +114,8 @@ export function runScenario(FlashStore: Store, scenario: Scenario): number {
         checkRemains(FlashStore, remains, maxPacketBytes, mustBe, mayBe, seed + cutCount, isDouble === true);
       } catch (error) {
         const { kind, at } = operation;
-        throw new Error(`seed ${seed}, cut ${cutCount} (${kind} at ${at}, ${cut}): ${(error as Error).message}`);
+        // Thrown here, the store would take it for a failure of the flash.
+        failed ??= new Error(`seed ${seed}, cut ${cutCount} (${kind} at ${at}, ${cut}): ${(error as Error).message}`);
       }
     }
     const inFlight = model.kept.at(-1);
@@ -137,9 +139,11 @@ export function runScenario(FlashStore: Store, scenario: Scenario): number {
     model.kept.push(packet);
     equal(store.write(packetOf(id, byteLength), byteLength), true, "write");
     packet.isStored = true;
+    if (failed) throw failed;
     if (chance.below(10) < readsOf10) for (let reads = chance.below(4); reads > 0; reads--) read();
   }
   while (read());
+  if (failed) throw failed;
   model.settle();
   flash.onOperation = undefined;
   const all = [...given, ...model.lost].sort((left, right) => left - right);
@@ -174,22 +178,28 @@ function checkRemains(
   const store = new FlashStore({ flash: remains, maxPacketBytes });
   const fresh = [60_001, 60_002, 60_003];
   let operations = 0;
+  let failed: unknown;
   if (isDouble) {
     const target = readSeed % 7;
     remains.onOperation = (operation) => {
       if (operations++ !== target) return;
       const cut: Cut = operation.kind === "erase" ? "pages" : readSeed % operation.bytes.length;
       const twice = remainsOf(remains, operation, cut, readSeed, true);
-      const ids = drain(new FlashStore({ flash: twice, maxPacketBytes }));
-      ok(ascend(ids), `after a second loss, in order: ${ids.join()}`);
-      // One block more may have been given up: the oldest of what must be there.
-      const newest = mustBe.filter((id) => ids.includes(id));
-      equal(newest.join(), mustBe.slice(mustBe.length - newest.length).join(), "after a second loss: the newest");
-      for (const id of ids) ok(mayBe.includes(id) || fresh.includes(id), `after a second loss: forged ${id}`);
+      try {
+        const ids = drain(new FlashStore({ flash: twice, maxPacketBytes }));
+        ok(ascend(ids), `after a second loss, in order: ${ids.join()}`);
+        // One block more may have been given up: the oldest of what must be there.
+        const newest = mustBe.filter((id) => ids.includes(id));
+        equal(newest.join(), mustBe.slice(mustBe.length - newest.length).join(), "after a second loss: the newest");
+        for (const id of ids) ok(mayBe.includes(id) || fresh.includes(id), `after a second loss: forged ${id}`);
+      } catch (error) {
+        failed = error; // thrown here, the store would take it for a failure of the flash
+      }
     };
   }
   for (const id of fresh) equal(store.write(packetOf(id, 20), 20), true, "write after power loss");
   remains.onOperation = undefined;
+  if (failed) throw failed;
   const reopened = drain(new FlashStore({ flash: copy(), maxPacketBytes }));
   equal(reopened.slice(-fresh.length).join(), fresh.join(), "what was written after power loss, after another reboot");
   const ids = drain(store);

@@ -55,6 +55,10 @@ export class Program {
     this.#closed = new Promise((resolve) => this.#child.once("close", resolve));
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /** Waits until the program does what it is for. Fails with what it has said if it ends before. */
   async ready(isReady: () => boolean | Promise<boolean>): Promise<void> {
     await until(`${this.#name} to be ready`, async () => {

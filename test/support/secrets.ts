@@ -1,12 +1,6 @@
 // What must not leave the device, told through every policy, and where it is looked for.
-import {
-  type IpPolicy,
-  type Payload,
-  type PayloadPolicy,
-  Reason,
-  Telemetry,
-  type TelemetryOptions,
-} from "xs-telemetry";
+import { type Payload, Reason, Telemetry, type TelemetryOptions } from "xs-telemetry";
+import { type IpPolicy, type PayloadPolicy, privacy } from "xs-telemetry/privacy";
 
 /** Any so many characters of a secret in a row are too many. */
 const WINDOW = 6;
@@ -67,8 +61,7 @@ export function holdsAny(bytes: Uint8Array): boolean {
 /** Every policy but "keep", by what it does. The address is kept out by one or the other. `emitter`: the one that has the policy. */
 export function policies(emitter: () => Telemetry): Record<string, Partial<TelemetryOptions>> {
   const every = (policy: PayloadPolicy, ip: IpPolicy) => ({
-    payloads: { "msg.recv": policy, "msg.send": policy },
-    ip,
+    privacy: privacy({ payloads: { "msg.recv": policy, "msg.send": policy }, ip }),
   });
   return {
     omit: every("omit", "omit"),

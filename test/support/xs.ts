@@ -8,7 +8,7 @@ import { build } from "esbuild";
 export type Variant = "typescript" | "native";
 
 interface NativesBuild {
-  readonly frameFiles: string[];
+  readonly otherNativeFiles: string[];
   spellNatives(code: string): string;
   respell(file: string): string;
   nativeModule(): Promise<{ module: string; natives: string[] }>;
@@ -69,14 +69,14 @@ export async function engine(
   };
   const modules: Record<string, string> = { ...SHIPPED, timer: "test/support/xs-timer.js" };
   if (variant === "typescript") return { host: await xsHost({ bits, sanitize, natives: [] }), modules };
-  const { frameFiles, nativeModule, respell } = await nativesBuild();
+  const { otherNativeFiles, nativeModule, respell } = await nativesBuild();
   const { module, natives } = await nativeModule();
   for (const [name, file] of Object.entries(SHIPPED)) {
     const native = file.replace("/moddable/", "/moddable/native/");
     if (existsSync(native)) modules[name] = respell(join(native));
   }
   modules["xs-telemetry"] = module;
-  return { host: await xsHost({ bits, sanitize, natives: [...natives, ...frameFiles] }), modules };
+  return { host: await xsHost({ bits, sanitize, natives: [...natives, ...otherNativeFiles] }), modules };
 }
 
 export interface Ran {

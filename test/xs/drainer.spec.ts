@@ -214,6 +214,7 @@ describe("a drainer", () => {
       () => ({ maxPacketBytes: 255, write: () => true, close() {} }),
       () => ({ write: () => true, close() {} }),
       () => ({ maxPacketBytes: 1000 }),
+      () => ({ maxPacketBytes: 1000n, write: () => true, close() {} }),
     ]) {
       const { timer, drainer, emit } = setUp({ open: open as never });
       emit(10);
@@ -242,7 +243,7 @@ describe("a drainer", () => {
   });
 
   it("survives a source that throws or gives no number of bytes", () => {
-    for (const bad of [Number.NaN, -1, 257, 1e9, undefined, "x", null] as unknown[]) {
+    for (const bad of [Number.NaN, -1, 257, 1e9, 99.5, undefined, "x", "99", null, [99]] as unknown[]) {
       const answers = [bad, 0, 100];
       let throwsOnce = true;
       const source = {
@@ -317,6 +318,19 @@ describe("a drainer", () => {
     deepEqual(late, ["getStatus"], "names");
   });
 
+  it("moves records although tokens are to be told more often than the sink takes all of them", () => {
+    for (const breaks of [false, true]) {
+      const { telemetry, sink, timer, emit } = setUp({ tokensEveryMs: 300, packetsPerSlice: 2, retryMs: 100 });
+      for (let count = 0; count < 64; count++) telemetry.messageType(`${count}`.padEnd(64, "x"));
+      emit(30);
+      for (let count = 0; count < 500; count++) {
+        timer.tick();
+        if (breaks && count % 2 === 0) sink.events!.onError();
+      }
+      deepEqual(ids(sink.packets), upTo(30), `events, ${breaks ? "by a link that breaks" : "by one that lasts"}`);
+    }
+  });
+
   it("when closed stops its timer, closes the sink, and does nothing more", () => {
     const { sink, timer, drainer, emit } = setUp();
     sink.script.push("refuse");
@@ -329,6 +343,23 @@ describe("a drainer", () => {
     sink.events!.onError();
     const { dropped, inHand, failures } = drainer.counters();
     deepEqual([dropped, inHand, failures, sink.offers], [1, 0, 0, 1], "dropped, in hand, failures, offers");
+  });
+
+  it("when closed asks nothing more of the source, though the timer goes on", () => {
+    const source = numbered(0);
+    let tick: (() => void) | undefined;
+    const timer = {
+      repeat(callback: () => void) {
+        tick = callback;
+      },
+      clear() {},
+    };
+    const { drainer } = setUp({ source, timer, tokensEveryMs: 100 });
+    tick!();
+    drainer.close();
+    const { repeated } = source;
+    for (let count = 0; count < 5; count++) tick!();
+    equal(source.repeated, repeated, "tokens told");
   });
 
   it("may be closed by source, sink and timer at any time", () => {

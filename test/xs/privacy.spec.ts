@@ -1,11 +1,19 @@
-import { type Payload, type PayloadPolicy, Reason, setEnabled, Telemetry, type TelemetryOptions } from "xs-telemetry";
+import { type Payload, type Privacy, Reason, setEnabled, Telemetry, type TelemetryOptions } from "xs-telemetry";
+import { type IpPolicy, type PayloadPolicy, type PrivacyOptions, privacy } from "xs-telemetry/privacy";
+import * as recorder from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws, toHex } from "../support/assert.ts";
 import { type PlainPacket, readPacket } from "../support/bytes.ts";
 
 const BUFFER = new Uint8Array(1024);
 
-function setUp(options: Partial<TelemetryOptions> = {}) {
-  const telemetry = new Telemetry({ capacityBytes: 8192, bootId: 9, clock: { now: () => 5 }, ...options });
+const RING = { capacityBytes: 8192, bootId: 9, clock: { now: () => 5 } };
+
+/** An emitter with these policies; without any, none is asked for. */
+function setUp(policies?: PrivacyOptions, options: Partial<TelemetryOptions> = {}) {
+  return watch(new Telemetry({ ...RING, ...(policies && { privacy: privacy(policies) }), ...options }));
+}
+
+function watch(telemetry: Telemetry) {
   const reader = telemetry.reader();
   const records = () => {
     const packets: PlainPacket[] = [];
@@ -21,6 +29,8 @@ function setUp(options: Partial<TelemetryOptions> = {}) {
   return { telemetry, connection: telemetry.connect(1), records, texts };
 }
 
+type Emitting = ReturnType<typeof setUp>;
+
 /** One policy for both events. */
 const both = (policy: PayloadPolicy) => ({ payloads: { "msg.recv": policy, "msg.send": policy } });
 /** The texts of so many records without one. */
@@ -29,8 +39,8 @@ const wrong = (value: unknown) => value as Payload;
 
 describe("payload policies", () => {
   it('"keep" records what no policy does', () => {
-    for (const options of [{}, both("keep"), { payloads: {} }]) {
-      const { connection, texts } = setUp(options);
+    for (const policies of [undefined, {}, both("keep"), { payloads: {} }]) {
+      const { connection, texts } = setUp(policies);
       connection.received(0, "in");
       connection.sent(0, new Uint8Array([0x6f, 0x75, 0x74]));
       connection.sent(0, "");
@@ -38,10 +48,14 @@ describe("payload policies", () => {
     }
   });
 
-  it("leave the emitter's own connection where they keep everything", () => {
-    const own = setUp().connection.constructor.name;
-    equal(setUp(both("keep")).connection.constructor.name, own, "keep");
-    equal(setUp({ ip: "omit" }).connection.constructor.name, own, "ip only");
+  it("leave the emitter where they keep everything, and its connections where they keep payloads", () => {
+    const emitter = {} as Parameters<Privacy["protect"]>[0];
+    equal(
+      privacy({ ...both("keep"), ip: "keep" }).protect(emitter, () => true),
+      emitter,
+      "emitter",
+    );
+    equal(setUp({ ip: "omit" }).connection.constructor.name, setUp().connection.constructor.name, "connection");
   });
 
   it('"omit" records the event without a payload', () => {
@@ -67,12 +81,39 @@ describe("payload policies", () => {
     deepEqual(other.texts(), ["none", "in", "[3 bytes]"]);
   });
 
-  it("are as they were when the emitter was made", () => {
-    const payloads: { "msg.recv"?: PayloadPolicy } = { "msg.recv": "omit" };
-    const { connection, texts } = setUp({ payloads });
-    payloads["msg.recv"] = "keep";
-    connection.received(0, "secret");
-    deepEqual(texts(), ["none", "none"]);
+  it("are as they were when privacy() was called", () => {
+    const options: { payloads: { "msg.recv"?: PayloadPolicy }; ip?: IpPolicy } = { payloads: { "msg.recv": "omit" } };
+    options.ip = "omit";
+    const made = privacy(options);
+    options.payloads["msg.recv"] = options.ip = "keep";
+    const { telemetry, texts } = setUp(undefined, { privacy: made });
+    telemetry.connect(2, "10.0.0.1").received(0, "secret");
+    deepEqual(texts(), none(3));
+  });
+
+  it("may serve several emitters, of which each is on its own", () => {
+    const made = privacy(
+      both((payload) => {
+        if (payload === "outer") second.connection.received(0, "inner");
+        return payload;
+      }),
+    );
+    const [first, second] = [0, 1].map(() => setUp(undefined, { privacy: made })) as [Emitting, Emitting];
+    first.connection.received(0, "outer");
+    deepEqual(first.texts(), ["none", "outer"]);
+    deepEqual(second.texts(), ["none", "inner"]);
+  });
+
+  it("follow the switch of the module that the emitter is from", () => {
+    const policies = privacy({ ...both("omit"), ip: "truncate" });
+    const { telemetry, texts } = watch(new recorder.Telemetry({ ...RING, privacy: policies }));
+    recorder.setEnabled(false);
+    telemetry.connect(2, "10.0.0.1").received(0, "off");
+    recorder.setEnabled(true);
+    setEnabled(false);
+    telemetry.connect(3, "10.0.0.1").received(0, "on");
+    setEnabled(true);
+    deepEqual(texts(), ["none", "10.0.0.0/24", "none"]);
   });
 
   it("leave the calls without a payload, their tokens and reasons as they are", () => {
@@ -281,8 +322,8 @@ describe("policies while nothing is recorded", () => {
 });
 
 describe("ip policies", () => {
-  const recorded = (ip: unknown, policy: TelemetryOptions["ip"]) => {
-    const { telemetry, texts } = setUp({ ip: policy! });
+  const recorded = (ip: unknown, policy: IpPolicy) => {
+    const { telemetry, texts } = setUp({ ip: policy });
     texts();
     telemetry.connect(2, ip as string);
     return texts()[0]!;
@@ -317,6 +358,10 @@ describe("ip policies", () => {
       "0:0:0:0:0:ffff:10.1.2.3%lo": "10.1.2.0/24",
       "64:ff9b::10.1.2.3": "64:ff9b::/48",
       "1:2:3:4:5:6:10.1.2.3": "1:2:3::/48",
+      "2002:c0a8:0019::1": "192.168.0.0/24",
+      "2002:cb00:714d:1:2:3:4:5%lo": "203.0.113.0/24",
+      "2002::": "0.0.0.0/24",
+      "2001:0:cb00:714d::": "2001:0:cb00::/48",
     };
     for (const ip of Object.keys(cases)) equal(recorded(ip, "truncate"), cases[ip], ip);
   });
@@ -355,7 +400,7 @@ describe("ip policies", () => {
 });
 
 describe("options of privacy", () => {
-  const make = (options: object) => new Telemetry({ capacityBytes: 1024, ...options });
+  const make = (options: unknown) => privacy(options as PrivacyOptions);
 
   it("are checked: the error names the option, its value and what is allowed", () => {
     throws(() => make({ payloads: "omit" }), "TypeError", "payloads", "an object", '"omit"');
@@ -371,12 +416,35 @@ describe("options of privacy", () => {
         );
     for (const value of ["prefix", null, 24, {}, () => "omit"])
       throws(() => make({ ip: value }), "TypeError", "ip", '"keep", "omit" or "truncate"');
-    throws(() => make({ payload: "omit" }), "TypeError", '"payload"', "payloads, ip");
+    throws(() => make({ payload: "omit" }), "TypeError", '"payload" of privacy', "payloads, ip");
+    for (const value of [undefined, null, "omit", 5])
+      throws(() => make(value), "TypeError", "privacy must be an object", String(value));
+  });
+
+  it("are plain objects: a Map or an array would keep everything, in silence", () => {
+    for (const value of [new Map([["msg.recv", "omit"]]), [], new Date()]) {
+      throws(() => make({ payloads: value }), "TypeError", "payloads", "a plain object");
+      throws(() => make(value), "TypeError", "privacy");
+    }
+    ok(make({ payloads: Object.assign(Object.create(null), { "msg.recv": "omit" }) }), "made");
   });
 
   it("may be undefined, which is keep", () => {
     ok(make({ payloads: undefined, ip: undefined }), "made");
     ok(make({ payloads: { "msg.recv": undefined } }), "made");
+    ok(new Telemetry({ ...RING, privacy: undefined as never }), "made");
+  });
+});
+
+describe("the option privacy", () => {
+  it("takes what privacy() made alone: policies themselves are refused", () => {
+    for (const value of [null, 5, "omit", {}, { ip: "omit" }, { protect: true }, privacy])
+      throws(
+        () => new Telemetry({ ...RING, privacy: value as never }),
+        "TypeError",
+        "privacy must be made by privacy() of xs-telemetry/privacy",
+      );
+    throws(() => new Telemetry({ ...RING, ip: "omit" } as TelemetryOptions), "TypeError", '"ip"', "privacy");
   });
 });
 

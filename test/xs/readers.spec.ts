@@ -129,6 +129,25 @@ describe("readers", () => {
     deepEqual([first(), first()], [1, 3], "again from the first");
   });
 
+  it("go on with the tokens when asked once more before any record, so that records move", () => {
+    const telemetry = setUp();
+    const reader = telemetry.reader();
+    for (let count = 0; count < 10; count++) telemetry.messageType(`${count}`.padEnd(64, "x"));
+    const buffer = new Uint8Array(256);
+    const next = () => {
+      const { stream, tokens } = readPacket(buffer.slice(0, reader.next(buffer)));
+      reader.repeatTokens();
+      return stream === 0 ? 0 : tokens[0]!.token;
+    };
+    for (let round = 1; round <= 3; round++) {
+      telemetry.connect(1);
+      const told: number[] = [];
+      do told.push(next());
+      while (told.at(-1) !== 0 && told.length < 20);
+      deepEqual(told, round === 1 ? [1, 1, 3, 5, 7, 9, 0] : [1, 3, 5, 7, 9, 0], `round ${round}`);
+    }
+  });
+
   it("spread many tokens over packets of the buffer's size", () => {
     const telemetry = setUp(4096);
     const reader = telemetry.reader();

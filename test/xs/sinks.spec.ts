@@ -84,15 +84,53 @@ describe("a serial sink", () => {
     deepEqual(packetsOnLine(serial.bytes), [packet.slice(0, 400)], "packets");
   });
 
-  it("takes an error without a message for a full port: builds without messages have none", () => {
-    const serial = new FakeSerial();
-    const sink = open(serial)(listen().events);
-    serial.run(0);
-    serial.writeError = new Error("");
-    equal(sink.write(packetOf(50), 50), false, "not taken");
-    equal(sink.write(packetOf(50), 50), false, "a byte is");
-    serial.run(10);
-    equal(sink.write(packetOf(50), 50), true, "taken");
+  it("knows a full port by what ports say, in debug builds too; builds without messages say nothing", () => {
+    for (const message of [
+      "",
+      "output full",
+      "output full (in Serial.prototype.write)",
+      "write: output full",
+      "output full: requested > count",
+      "tx full",
+      "would overflow",
+      "would block (in write)",
+    ]) {
+      const serial = new FakeSerial();
+      const sink = open(serial)(listen().events);
+      serial.run(0);
+      serial.writeError = new Error(message);
+      equal(sink.write(packetOf(50), 50), false, `not taken: ${message}`);
+      equal(sink.write(packetOf(50), 50), false, "a byte is");
+      serial.run(10);
+      equal(sink.write(packetOf(50), 50), true, "taken");
+    }
+  });
+
+  it("may be closed from within the port's write()", () => {
+    for (const place of ["write", "onWritable"]) {
+      let port: { onWritable(count: number): void } | undefined;
+      let writes = 0;
+      let closes = 0;
+      const io = class {
+        constructor(options: never) {
+          port = options;
+        }
+        write() {
+          writes++;
+          sink.close();
+        }
+        close() {
+          closes++;
+        }
+      };
+      const { told, events } = listen();
+      const sink = serialSink({ io })(events);
+      if (place === "write") port!.onWritable(1_000);
+      sink.write(packetOf(300), 300);
+      if (place === "onWritable") port!.onWritable(1_000);
+      deepEqual([writes, closes], [1, 1], `writes, closes in ${place}`);
+      ok(!told.some((each) => each.startsWith("error")), "errors told");
+    }
   });
 
   it("says that it is broken when the port is: by a throw when asked, else by onError()", () => {

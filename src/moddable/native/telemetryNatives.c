@@ -438,12 +438,6 @@ void xs_telemetry_emitter_count(xsMachine* the)
 	count(the, emitter, emitter->readers);
 }
 
-/** The bytes that the string has as UTF-8. */
-void xs_telemetry_utf8_length(xsMachine* the)
-{
-	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryUtf8Length((const uint8_t*)xsmcToString(xsArg(0))));
-}
-
 /* READERS */
 
 /* Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */
@@ -492,10 +486,14 @@ void xs_telemetry_reader_close(xsMachine* the)
 	protect(emitter);
 }
 
-/** The next packets tell all tokens again. */
+/** The next packets tell all tokens again. Begun again and again, they would keep the records from ever being sent. */
 void xs_telemetry_reader_repeat_tokens(xsMachine* the)
 {
-	readerOf(the)->reader.tokensSent = 0;
+	TelemetryReader* reader = &readerOf(the)->reader;
+	if (reader->tokensSent == 0 || reader->repeatedAt == reader->dataPackets + 1)
+		return;
+	reader->repeatedAt = reader->dataPackets + 1;
+	reader->tokensSent = 0;
 }
 
 void xs_telemetry_reader_count(xsMachine* the)

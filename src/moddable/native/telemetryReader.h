@@ -16,6 +16,7 @@ struct TelemetryReader {
 	uint64_t bootId;
 	uint64_t dataPackets;
 	uint64_t tokenPackets;
+	uint64_t repeatedAt; /* data packets and one when tokens were begun again on demand; 0 if they never were */
 	uint32_t tokensSent;
 	uint32_t number;
 	uint8_t follows; /* the next record follows the last one read */

@@ -73,17 +73,3 @@ uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* start,
 	}
 	return (uint32_t)(to - start);
 }
-
-size_t telemetryUtf8Length(const uint8_t* from)
-{
-	size_t bytes = 0;
-	for (; *from; from++, bytes++) {
-		if (*from == 0xc0)
-			from++;
-		else if (isSurrogate(from, 0xa0) && isSurrogate(from + 3, 0xb0)) {
-			from += 5;
-			bytes += 3;
-		}
-	}
-	return bytes;
-}

@@ -14,7 +14,4 @@
  */
 uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* to, uint32_t most);
 
-/** The bytes that a string of XS has as UTF-8: U+0000 one, half a surrogate pair three, a pair put together from halves four. */
-size_t telemetryUtf8Length(const uint8_t* from);
-
 #endif

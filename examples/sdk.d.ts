@@ -1,0 +1,23 @@
+// What the examples use of Moddable's SDK 8.2 and @moddable/typings 5.6 does not have, or has otherwise.
+
+/** Adds Time.microseconds. */
+declare module "microseconds" {}
+
+/** examples/firmware/sinks/*.ts; which of them, manifest.json says. */
+declare module "sink" {
+  export function openSink(): import("xs-telemetry/drainer").OpenSink;
+}
+
+/** docs/adapters.md */
+declare module "embedded:network/websocket/client" {
+  export default class WebSocketClient {
+    constructor(options: { attach: object; onReadable?: (this: WebSocketClient, count: number) => void });
+    read(byteLength: number): ArrayBuffer;
+    write(data: ArrayBuffer): number;
+    close(): void;
+  }
+}
+declare module "embedded:network/http/server/options/websocket" {
+  const route: object;
+  export default route;
+}

@@ -1,0 +1,204 @@
+/** Characters or bytes of a message that are looked at. */
+const MOST_UNITS = 512;
+/** Of a name as it is written: 64 bytes, each of which may be an escape of six characters. */
+const MOST_NAME_UNITS = 384;
+/** Of the beginning of a message that is remembered. */
+const MOST_LAST_UNITS = 96;
+/** A key that has escapes and means "method" has no more. */
+const MOST_KEY_UNITS = 36;
+
+const QUOTE = 0x22;
+const PERCENT = 0x25;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+const OPENING_BRACKET = 0x5b;
+const CLOSING_BRACKET = 0x5d;
+/** Behind the end, or the bound: no character. */
+const END = -1;
+
+/**
+ * The type of a message: the first string that is the value of a key `type` of a JSON object, else that of `method`; "" if there is
+ * none, or the message is none: text, or bytes as UTF-8. Never throws.
+ */
+export type FindMessageType = (message: unknown) => string;
+
+/**
+ * Made when the program runs, for it keeps objects. A call looks at no more than the first 512 characters, or bytes, of a message, and
+ * parses nothing: what stands behind the type, and whether it is JSON at all, is not asked. It costs in proportion to what it looks at,
+ * and allocates the name, and for an ArrayBuffer a view of it; text that begins as the last message did, up to its type, allocates nothing.
+ */
+export function createMessageType(): FindMessageType {
+  // As an object, for XS: see src/moddable/platform.ts.
+  const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
+  const startsWith: typeof String.prototype.startsWith = Object(String.prototype.startsWith);
+  let text = "";
+  let bytes: Uint8Array | undefined;
+  let at = 0;
+  // Of the string that was read last, between its quotes.
+  let start = 0;
+  let end = 0;
+  let isEscaped = false;
+  // How the last messages with a type began, up to its end, and what it was: messages of one type come in runs.
+  let lastText = "";
+  let lastTextName = "";
+  const last = new Uint8Array(MOST_LAST_UNITS);
+  let lastLength = 0;
+  let lastName = "";
+
+  function unit(index: number): number {
+    if (index >= MOST_UNITS) return END;
+    if (bytes !== undefined) return bytes[index] ?? END;
+    const code = charCodeAt.call(text, index);
+    return code >= 0 ? code : END; // NaN behind the end
+  }
+
+  /** The next character that is no white space; `at` is where it stands. */
+  function next(): number {
+    let code = unit(at);
+    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = unit(++at);
+    return code;
+  }
+
+  /** Reads the string whose quote is at `at`. False if it does not end in time. */
+  function readString(): boolean {
+    start = ++at;
+    isEscaped = false;
+    for (;;) {
+      const code = unit(at);
+      if (code === END) return false;
+      if (code === QUOTE) {
+        end = at++;
+        return true;
+      }
+      if (code === BACKSLASH) {
+        isEscaped = true;
+        at++;
+      }
+      at++;
+    }
+  }
+
+  /** Reads a value that is no string, up to the comma or brace behind it, whatever is in it. False if it does not end in time. */
+  function skipValue(): boolean {
+    let depth = 0;
+    for (;;) {
+      const code = unit(at);
+      if (code === END) return false;
+      if (code === QUOTE) {
+        if (!readString()) return false;
+        continue;
+      }
+      if (depth === 0 && (code === COMMA || code === CLOSING_BRACE)) return true;
+      if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
+      else if (code === CLOSING_BRACE || code === CLOSING_BRACKET) depth--;
+      at++;
+    }
+  }
+
+  /** Whether the string that was read last is this word, which has no escapes. */
+  function isWord(word: string): boolean {
+    if (isEscaped) return end - start <= MOST_KEY_UNITS && meaningOf(start, end, true) === word;
+    if (end - start !== word.length) return false;
+    for (let index = 0; index < word.length; index++)
+      if (unit(start + index) !== charCodeAt.call(word, index)) return false;
+    return true;
+  }
+
+  /** What a string between quotes means; "" if it is too long for a type, or wrong. */
+  function meaningOf(from: number, to: number, hasEscapes: boolean): string {
+    if (to - from > MOST_NAME_UNITS) return "";
+    const written = bytes === undefined ? text.slice(from, to) : fromUtf8(bytes, from, to);
+    if (!hasEscapes) return written;
+    try {
+      return JSON.parse(`"${written}"`) as string;
+    } catch {
+      return "";
+    }
+  }
+
+  /** The type of a message that begins as the last one does, up to the end of its type; undefined of others. */
+  function again(): string | undefined {
+    if (bytes === undefined) return lastText !== "" && startsWith.call(text, lastText) ? lastTextName : undefined;
+    let same = 0;
+    while (same < lastLength && last[same] === bytes[same]) same++;
+    return same === lastLength && same > 0 ? lastName : undefined;
+  }
+
+  /** Remembers how the message began. */
+  function keep(name: string): string {
+    if (bytes === undefined) {
+      lastText = at <= MOST_LAST_UNITS ? text.slice(0, at) : "";
+      lastTextName = name;
+    } else {
+      lastLength = at <= MOST_LAST_UNITS ? at : 0;
+      for (let index = 0; index < lastLength; index++) last[index] = bytes[index]!;
+      lastName = name;
+    }
+    return name;
+  }
+
+  function find(): string {
+    let methodFrom = 0;
+    let methodTo = 0;
+    let isMethodEscaped = false;
+    if (next() !== OPENING_BRACE) return "";
+    do {
+      at++;
+      if (next() !== QUOTE || !readString()) break;
+      const isType = isWord("type");
+      const isMethod = !isType && methodTo === 0 && isWord("method");
+      if (next() !== COLON) break;
+      at++;
+      if (next() !== QUOTE) {
+        if (!skipValue()) break;
+        continue;
+      }
+      if (!readString()) break;
+      if (isType) return keep(meaningOf(start, end, isEscaped));
+      if (isMethod) {
+        methodFrom = start;
+        methodTo = end;
+        isMethodEscaped = isEscaped;
+      }
+    } while (next() === COMMA);
+    return methodTo > 0 ? meaningOf(methodFrom, methodTo, isMethodEscaped) : "";
+  }
+
+  return (message) => {
+    at = 0;
+    bytes = undefined;
+    if (typeof message === "string") text = message;
+    else if (message instanceof Uint8Array) bytes = message;
+    else if (message instanceof ArrayBuffer)
+      bytes = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
+    else return "";
+    try {
+      return again() ?? find();
+    } catch {
+      return "";
+    } finally {
+      // A message is not kept alive.
+      text = "";
+      bytes = undefined;
+    }
+  };
+}
+
+/** The text of bytes; "" if they are no UTF-8. */
+function fromUtf8(bytes: Uint8Array, from: number, to: number): string {
+  let text = "";
+  let isAscii = true;
+  for (let index = from; index < to; index++) {
+    const byte = bytes[index]!;
+    if (byte >= 0x80) isAscii = false;
+    text += byte >= 0x80 || byte === PERCENT ? `%${byte.toString(16)}` : String.fromCharCode(byte);
+  }
+  try {
+    return isAscii && text.indexOf("%") < 0 ? text : decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,196 @@
+/** Records what WebSocket connections of ECMA-419's HTTP server do. Imports nothing of the SDK's: its class is injected as `io`. */
+
+import {
+  Adapter,
+  type AdapterOptions,
+  type Instrumented,
+  type Patch,
+  patch,
+  type Recording,
+  type Traffic,
+  unpatchAll,
+} from "./adapter.ts";
+
+export type { AdapterCounters, AdapterOptions, Instrumented, MessageTypeOf, Recording } from "./adapter.ts";
+
+/** A message, or the beginning of one that comes or is written in pieces. */
+export type PieceOfMessage = ArrayBuffer | Uint8Array;
+
+/** The socket that `detach()` of an HTTP connection returns. */
+export interface DetachedSocket {
+  readonly remoteAddress?: string | undefined;
+}
+
+type Readable = (this: object, count: number, options: { more: boolean; binary: boolean }) => void;
+
+/** What is used of `embedded:network/websocket/client`, which makes the server's end of a connection if it is given `attach`. */
+export interface WebSocketIO {
+  close(): void;
+  // biome-ignore lint/suspicious/noExplicitAny: the SDK's class and its declaration differ in what they take
+  write(data: any, options?: any): number;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  read(...parameters: any[]): any;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: so must the parameter of a class that is extended be
+export type WebSocketClass<IO extends WebSocketIO> = new (...parameters: any[]) => IO;
+
+/** A route of the HTTP server: a copy of `embedded:network/http/server/options/websocket`, with the application's `onDone`. */
+export interface UpgradeRoute {
+  // biome-ignore lint/suspicious/noExplicitAny: `this` is the HTTP server's connection
+  onRequest?: ((this: any, request: any) => void) | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  onDone?: ((this: any) => void) | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  onError?: ((this: any, error?: any) => void) | undefined;
+}
+
+export interface Upgrade<Class> {
+  /** The class of the connections, `embedded:network/websocket/client`. */
+  readonly io: Class;
+  /** If given, handshakes that fail are recorded too, as a connect and a disconnect without an address. */
+  readonly route?: UpgradeRoute;
+}
+
+export interface InstrumentedUpgrade<Class extends WebSocketClass<WebSocketIO>>
+  extends Instrumented<InstanceType<Class>> {
+  /** To be used in the place of `io`: a subclass of it, whose instances made with `attach` are recorded. */
+  readonly io: Class;
+}
+
+/** The opcodes of control frames have this bit. */
+const CONTROL = 8;
+
+/**
+ * Records the WebSocket connections that an ECMA-419 HTTP server hands on. An instance of `io` is recorded from its construction, as
+ * connect and handshake, to its close(). A message is recorded when `onReadable` has been called with its last piece, with the type that
+ * is found in what onReadable itself read first; one that is written in pieces, with its first. Control frames are no messages.
+ * Allocates for the server and each connection; for a message nothing, if `messageType` is a token.
+ */
+export function instrument<Class extends WebSocketClass<WebSocketIO>>(
+  { io, route }: Upgrade<Class>,
+  telemetry: Recording,
+  options: AdapterOptions<PieceOfMessage, DetachedSocket> = {},
+): InstrumentedUpgrade<Class> {
+  const adapter = new Adapter<PieceOfMessage, DetachedSocket>(telemetry, options);
+  const traffics = new WeakMap<object, Traffic<PieceOfMessage>>();
+  let attached = 0;
+
+  class Recorded extends io {
+    /** Undefined in a client's end. */
+    readonly #traffic: Traffic<PieceOfMessage> | undefined;
+    #isReading = false; // onReadable runs, and has read nothing of the message yet
+    #isWriting = false; // in pieces
+
+    // biome-ignore lint/suspicious/noExplicitAny: so must it be
+    constructor(...parameters: any[]) {
+      const given = parameters[0] as { attach?: DetachedSocket; onReadable?: Readable };
+      const socket = given?.attach;
+      if (!socket || !adapter.isAttached) {
+        super(...parameters);
+        return;
+      }
+      // Before super(), which takes the socket over.
+      let address: unknown;
+      try {
+        address = socket.remoteAddress;
+      } catch {
+        adapter.failures++;
+      }
+      const traffic = adapter.connect(socket, address);
+      const { onReadable } = given;
+      let isBegun = false;
+      const watchReadable: Readable = function (this: object, count, details) {
+        const recorded = this as Recorded;
+        if (!isBegun) traffic.begin(undefined);
+        recorded.#isReading = !isBegun && adapter.isAsking;
+        isBegun = details?.more === true;
+        try {
+          return onReadable?.call(this, count, details);
+        } finally {
+          recorded.#isReading = false;
+          if (!isBegun) traffic.settle();
+        }
+      };
+      super(Object.create(given, { onReadable: { value: watchReadable, enumerable: true } }));
+      this.#traffic = traffic;
+      traffics.set(this, traffic);
+      attached++;
+      traffic.connected();
+    }
+
+    // biome-ignore lint/suspicious/noExplicitAny: as in WebSocketIO
+    override read(...parameters: any[]): any {
+      const result = super.read(...parameters);
+      if (this.#isReading) {
+        this.#isReading = false;
+        const into = parameters[0];
+        if (result instanceof ArrayBuffer) this.#traffic!.identify(result);
+        else if (into instanceof ArrayBuffer) this.#traffic!.identify(new Uint8Array(into, 0, result));
+        else if (into instanceof Uint8Array) this.#traffic!.identify(into.subarray(0, result));
+      }
+      return result;
+    }
+
+    // biome-ignore lint/suspicious/noExplicitAny: as in WebSocketIO
+    override write(data: any, details?: any): number {
+      const result = super.write(data, details);
+      const opcode = details?.opcode;
+      if (this.#traffic && !(opcode >= CONTROL)) {
+        if (!this.#isWriting) this.#traffic.sent(data);
+        this.#isWriting = opcode === undefined && details?.more === true;
+      }
+      return result;
+    }
+
+    override close(): void {
+      this.#traffic?.end();
+      super.close();
+    }
+  }
+
+  const patches: Patch[] = [];
+  if (route) watchRoute(route);
+
+  /** Handshakes of which no connection comes. */
+  function watchRoute(target: UpgradeRoute): void {
+    const asking = new WeakSet<object>();
+    const { onRequest, onDone, onError } = target;
+    const failed = (connection: object) => {
+      if (asking.delete(connection) && adapter.isAttached) adapter.connect({}, undefined).end();
+    };
+    patches.push(
+      patch(target, "onRequest", function (this: object, request: unknown): void {
+        asking.add(this);
+        onRequest?.call(this, request);
+      }),
+      patch(target, "onDone", function (this: object): void {
+        const before = attached;
+        try {
+          onDone?.call(this);
+        } finally {
+          if (attached > before) asking.delete(this);
+          else failed(this);
+        }
+      }),
+      patch(target, "onError", function (this: object, error: unknown): void {
+        failed(this);
+        onError?.call(this, error);
+      }),
+    );
+  }
+
+  return {
+    io: Recorded as unknown as Class,
+    reject(connection, reason) {
+      if (adapter.isAttached && traffics.get(connection)?.reject(reason)) return true;
+      adapter.lateRejections++;
+      return false;
+    },
+    counters: () => adapter.counters(),
+    detach() {
+      adapter.isAttached = false;
+      if (route) unpatchAll(route, patches);
+    },
+  };
+}

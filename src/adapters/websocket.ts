@@ -1,0 +1,162 @@
+/** Records what Moddable's `websocket` Server does, the one with callbacks. Imports nothing of the SDK's. */
+
+import {
+  Adapter,
+  type AdapterOptions,
+  type Instrumented,
+  type Patch,
+  patch,
+  type Recording,
+  type Traffic,
+  unpatchAll,
+} from "./adapter.ts";
+
+export type { Reason } from "../reason.ts";
+export type { AdapterCounters, AdapterOptions, Instrumented, MessageTypeOf, Recording } from "./adapter.ts";
+
+/** Text, or binary. */
+export type ServerMessage = string | ArrayBuffer;
+
+// biome-ignore lint/suspicious/noExplicitAny: the SDK's own declaration, which says no more of `this` and `value`
+export type ServerCallback = (this: any, message: number, value?: any) => any;
+
+/** A connection of the server's: `this` of its callback. */
+export interface ServerConnection {
+  write(message: ServerMessage): void;
+  close(): void;
+  callback: ServerCallback;
+  readonly socket?: { get(name: string): unknown } | undefined;
+}
+
+export interface CallbackServer {
+  callback: ServerCallback;
+}
+
+// What the server calls its callback with.
+const CONNECT = 1;
+const HANDSHAKE = 2;
+const RECEIVE = 3;
+const DISCONNECT = 4;
+
+const LEAST_CROWD = 16;
+
+interface Watched {
+  readonly connection: WeakRef<ServerConnection>;
+  readonly patches: readonly Patch[];
+}
+
+/**
+ * Records the connections that `server` accepts from now on, whether its callback is set before or later. Messages are recorded when
+ * the callback is called with them, and when `write` has taken them. A connection that is given a callback of its own leaves the
+ * record with its next message. Allocates for the server and for each connection; for a message nothing, if `messageType` gives tokens.
+ * Throws TypeError if `server` is no object.
+ */
+export function instrument(
+  server: CallbackServer,
+  telemetry: Recording,
+  options: AdapterOptions<ServerMessage, ServerConnection> = {},
+): Instrumented<ServerConnection> {
+  const adapter = new Adapter<ServerMessage, ServerConnection>(telemetry, options);
+  const traffics = new WeakMap<ServerConnection, Traffic<ServerMessage>>();
+  // A client whose handshake makes the server throw is never told of again: such a one must not be kept.
+  let watched: Watched[] = [];
+  let crowd = LEAST_CROWD; // when there are so many, those that are gone are looked for
+
+  /** A new connection: from here on each call that concerns it is seen. `handler`: what the server would call. */
+  function watch(connection: ServerConnection, handler: ServerCallback): void {
+    const traffic = adapter.connect(connection, connection.socket?.get("REMOTE_IP"));
+    traffics.set(connection, traffic);
+
+    const callback: ServerCallback = function (this: unknown, message, value) {
+      if (message === RECEIVE) {
+        traffic.begin(value);
+        try {
+          return handler.call(this, message, value);
+        } finally {
+          traffic.settle();
+        }
+      }
+      if (message === HANDSHAKE) traffic.connected();
+      else if (message === DISCONNECT) end();
+      return handler.call(this, message, value);
+    };
+    const { write, close, detach } = connection as ServerConnection & { detach?(): unknown };
+    connection.callback = handler;
+    const patches = [
+      patch(connection, "callback", callback),
+      patch(connection, "write", function (this: ServerConnection, message: ServerMessage): void {
+        write.call(this, message);
+        traffic.sent(message);
+      }),
+      patch(connection, "close", function (this: ServerConnection): void {
+        end();
+        close.call(this);
+      }),
+    ];
+    // The socket goes elsewhere: for this server the connection is over.
+    if (detach)
+      patches.push(
+        patch(connection, "detach", function (this: ServerConnection): unknown {
+          end();
+          return detach.call(this);
+        }),
+      );
+    const entry: Watched = { connection: new WeakRef(connection), patches };
+    if (watched.length >= crowd) {
+      watched = watched.filter((known) => known.connection.deref() !== undefined);
+      crowd = Math.max(LEAST_CROWD, 2 * watched.length);
+    }
+    watched.push(entry);
+
+    function end(): void {
+      traffic.end();
+      const index = watched.indexOf(entry);
+      if (index >= 0) watched.splice(index, 1);
+    }
+  }
+
+  // The server reads its callback when a client comes, and keeps what it read for that client.
+  const before = Object.getOwnPropertyDescriptor(server, "callback");
+  let callback = server.callback;
+  let isSet = before !== undefined;
+  const read = (): ServerCallback => {
+    const handler = callback;
+    if (typeof handler !== "function") return handler;
+    return function (this: ServerConnection, message, value) {
+      if (message !== CONNECT || !adapter.isAttached) return handler.call(this, message, value);
+      try {
+        watch(this, handler);
+      } catch {
+        adapter.failures++;
+      }
+      return handler.call(this, message, value);
+    };
+  };
+  const write = (value: ServerCallback): void => {
+    callback = value;
+    isSet = true;
+  };
+  Object.defineProperty(server, "callback", { get: read, set: write, configurable: true, enumerable: true });
+
+  return {
+    reject(connection, reason) {
+      const traffic = adapter.isAttached ? traffics.get(connection) : undefined;
+      if (traffic?.reject(reason)) return true;
+      adapter.lateRejections++;
+      return false;
+    },
+    counters: () => adapter.counters(),
+    detach() {
+      if (!adapter.isAttached) return;
+      adapter.isAttached = false;
+      watched.forEach(({ connection, patches }) => {
+        const known = connection.deref();
+        if (known) unpatchAll(known, patches);
+      });
+      watched = [];
+      if (Object.getOwnPropertyDescriptor(server, "callback")?.get !== read) return;
+      delete (server as Partial<CallbackServer>).callback;
+      if (isSet) server.callback = callback;
+    },
+  };
+}

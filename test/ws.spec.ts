@@ -1,0 +1,498 @@
+// The adapter for `ws`: what it records, and that the server behaves as without it. Each behaviour is played twice and compared.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { type AddressInfo, connect as connectSocket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from "ws";
+import { Reason } from "xs-telemetry";
+import { type AdapterOptions, type Instrumented, instrument, type WsMessage } from "xs-telemetry/ws";
+import { adapterTelemetry } from "./support/adapter-telemetry.ts";
+
+interface Stage {
+  readonly server: WebSocketServer;
+  readonly http: Server;
+  readonly url: string;
+  readonly port: number;
+  readonly log: (...words: unknown[]) => void;
+  readonly instrumented?: Instrumented<WebSocket>;
+}
+
+interface Play {
+  readonly options?: ServerOptions;
+  readonly adapter?: AdapterOptions<WsMessage, IncomingMessage>;
+  /** The application. */
+  readonly serve?: (webSocket: WebSocket, stage: Stage) => void;
+  readonly upgrade?: (stage: Stage, request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** The clients, to the end. */
+  readonly drive: (stage: Stage) => Promise<unknown>;
+}
+
+/** Plays once; returns what was logged, and recorded. */
+async function play(isInstrumented: boolean, { options = {}, adapter, serve, upgrade, drive }: Play) {
+  const log: string[] = [];
+  const http = createServer();
+  const server = new WebSocketServer(upgrade ? { noServer: true, ...options } : { server: http, ...options });
+  const { telemetry, events } = adapterTelemetry({ capacityBytes: 1 << 20 });
+  const instrumented = isInstrumented ? instrument(server, telemetry, adapter) : undefined;
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const { port } = http.address() as AddressInfo;
+  const stage: Stage = {
+    server,
+    http,
+    port,
+    url: `ws://127.0.0.1:${port}`,
+    log: (...words) => log.push(words.join(" ")),
+    ...(instrumented && { instrumented }),
+  };
+  server.on("connection", (webSocket) => serve?.(webSocket, stage));
+  if (upgrade) http.on("upgrade", (request, socket, head) => upgrade(stage, request, socket, head));
+  await drive(stage);
+  for (const client of server.clients) client.terminate();
+  while (server.clients.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  http.closeAllConnections();
+  await new Promise((resolve) => http.close(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  const counters = telemetry.counters();
+  assert.equal(counters.emitted, counters.drained + counters.overwritten + counters.discarded + counters.pending);
+  if (instrumented) assert.equal(instrumented.counters().failures, 0);
+  return { log, events: events() };
+}
+
+/** Plays with and without; returns what was recorded. */
+async function same(scene: Play): Promise<string[]> {
+  const plain = await play(false, scene);
+  const recorded = await play(true, scene);
+  assert.ok(plain.log.length > 0, "something was seen");
+  assert.deepEqual(recorded.log, plain.log);
+  assert.deepEqual(plain.events, []);
+  return recorded.events;
+}
+
+const inboxes = new WeakMap<WebSocket, { waiting: [Buffer, boolean][]; wake?: () => void }>();
+
+async function client(url: string, protocols: string[] = []): Promise<WebSocket> {
+  const webSocket = new WebSocket(url, protocols);
+  const inbox: { waiting: [Buffer, boolean][]; wake?: () => void } = { waiting: [] };
+  inboxes.set(webSocket, inbox);
+  webSocket.on("message", (data: Buffer, isBinary) => {
+    inbox.waiting.push([data, isBinary]);
+    inbox.wake?.();
+  });
+  await once(webSocket, "open");
+  return webSocket;
+}
+
+/** The next message that comes, or came. */
+async function next(webSocket: WebSocket): Promise<[Buffer, boolean]> {
+  const inbox = inboxes.get(webSocket)!;
+  while (inbox.waiting.length === 0)
+    await new Promise<void>((resolve) => {
+      inbox.wake = resolve;
+    });
+  return inbox.waiting.shift()!;
+}
+const closed = async (webSocket: WebSocket) => (await once(webSocket, "close")) as [number, Buffer];
+
+function echo(webSocket: WebSocket, { log }: Stage): void {
+  webSocket.on("message", (data: Buffer, isBinary) => webSocket.send(data, { binary: isBinary }));
+  webSocket.on("close", (code, reason) => log("server: close", code, reason));
+  webSocket.on("error", (error: NodeJS.ErrnoException) => log("server: error", error.code, error.message));
+  log("server: listeners", webSocket.listenerCount("message"), webSocket.eventNames().join());
+}
+
+const without = (events: string[], ...names: string[]) =>
+  events.filter((event) => !names.some((name) => event.includes(name)));
+
+describe("the adapter for ws", () => {
+  it("records connects, handshakes, messages both ways and disconnects, and echoes are the same", async () => {
+    const events = await same({
+      serve: echo,
+      async drive({ url, log }) {
+        const webSocket = await client(url);
+        for (const data of ['{"type":"getStatus"}', "", "é😀", Buffer.from('{"method":"binary"}'), Buffer.alloc(0)]) {
+          webSocket.send(data);
+          const [back, isBinary] = await next(webSocket);
+          log("client:", back.toString("hex"), isBinary);
+        }
+        webSocket.close(1000, "bye");
+        log("client: close", ...(await closed(webSocket)));
+      },
+    });
+    const twice = (event: string) => [`1 msg.recv${event}`, `1 msg.send${event}`];
+    assert.deepEqual(events, [
+      "1 ws.connect 127.0.0.1",
+      "1 ws.connected",
+      ...[" getStatus", "", "", " binary", ""].flatMap(twice),
+      "1 ws.disconnect",
+    ]);
+  });
+
+  it("changes no close code, from either side, nor what follows", async () => {
+    const events = await same({
+      serve(webSocket, stage) {
+        echo(webSocket, stage);
+        webSocket.on("message", (data) => {
+          const word = String(data);
+          if (word === "close") webSocket.close(4001, "server");
+          if (word === "terminate") webSocket.terminate();
+          if (word === "wrong") assert.throws(() => webSocket.close(1), TypeError);
+          webSocket.send("late", (error) => stage.log("server: sent", error?.message));
+        });
+      },
+      async drive({ url, log }) {
+        for (const action of ["close", "terminate"]) {
+          const webSocket = await client(url);
+          const end = closed(webSocket);
+          webSocket.send("wrong");
+          webSocket.send(action);
+          log("client: close", ...(await end));
+        }
+        for (const [code, reason] of [
+          [1000, ""],
+          [1001, "away"],
+          [3000, "x".repeat(123)],
+        ] as const) {
+          const webSocket = await client(url);
+          webSocket.close(code, reason);
+          log("client: close", ...(await closed(webSocket)));
+        }
+        const webSocket = await client(url);
+        webSocket.terminate();
+        log("client: close", ...(await closed(webSocket)));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      },
+    });
+    assert.equal(events.filter((event) => event.endsWith("ws.disconnect")).length, 6);
+    // To each: the echo and "late" of "wrong", the echo of the second message; then the socket is closing.
+    assert.deepEqual(
+      without(events, "ws."),
+      [1, 2].flatMap((id) => ["recv", "send", "send", "recv", "send"].map((what) => `${id} msg.${what}`)),
+    );
+  });
+
+  it("changes no ping and no pong, and records none", async () => {
+    const events = await same({
+      serve(webSocket, stage) {
+        echo(webSocket, stage);
+        webSocket.on("ping", (data) => stage.log("server: ping", data));
+        webSocket.on("pong", (data) => stage.log("server: pong", data));
+        webSocket.ping("from the server");
+      },
+      async drive({ url, log }) {
+        const webSocket = new WebSocket(url);
+        const [data] = await once(webSocket, "ping");
+        log("client: ping", data);
+        webSocket.ping("from the client");
+        log("client: pong", ...(await once(webSocket, "pong")));
+        webSocket.close();
+        await closed(webSocket);
+      },
+    });
+    assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected", "1 ws.disconnect"]);
+  });
+
+  it("records a message in fragments once, either way, in every binaryType", async () => {
+    for (const binaryType of ["nodebuffer", "arraybuffer", "fragments"] as const) {
+      const events = await same({
+        serve(webSocket, { log }) {
+          webSocket.binaryType = binaryType;
+          webSocket.on("message", (data: RawData, isBinary) => {
+            const size = Array.isArray(data) ? data.reduce((sum, part) => sum + part.length, 0) : data.byteLength;
+            log("server:", Array.isArray(data) ? "parts" : data.constructor.name, size, isBinary);
+            webSocket.send('{"type":"answer",', { fin: false });
+            webSocket.send('"more":', { fin: false });
+            webSocket.send("1}");
+            webSocket.send(new Uint16Array([1, 2]).buffer);
+          });
+        },
+        async drive({ url, log }) {
+          const webSocket = await client(url);
+          webSocket.send('{"type":"fra', { fin: false, binary: true });
+          webSocket.send('gments"}', { fin: true, binary: true });
+          log("client:", ...(await next(webSocket)));
+          log("client:", ...(await next(webSocket)));
+        },
+      });
+      // In "fragments" the type breaks off: only the first part is looked at.
+      const received = binaryType === "fragments" ? "1 msg.recv" : "1 msg.recv fragments";
+      assert.deepEqual(without(events, "ws."), [received, "1 msg.send answer", "1 msg.send"], binaryType);
+    }
+  });
+
+  it("changes no error: invalid UTF-8, messages beyond a limit, wrong frames, wrong arguments", async () => {
+    const frame = (...bytes: number[]) =>
+      Buffer.from([bytes[0]!, 0x80 | (bytes.length - 1), 0, 0, 0, 0, ...bytes.slice(1)]);
+    const raw = (webSocket: WebSocket) => (webSocket as unknown as { _socket: Duplex })._socket;
+    const events = await same({
+      options: { maxPayload: 1000 },
+      serve(webSocket, stage) {
+        echo(webSocket, stage);
+        assert.throws(() => webSocket.send(Symbol("s") as unknown as string), TypeError);
+        try {
+          webSocket.send({} as unknown as string);
+        } catch (error) {
+          stage.log("server: send", (error as Error).message);
+        }
+      },
+      async drive({ url, log }) {
+        const actions: ((webSocket: WebSocket) => void)[] = [
+          (webSocket) => raw(webSocket).write(frame(0x81, 0xff, 0xfe)),
+          (webSocket) => webSocket.send("x".repeat(1001)),
+          (webSocket) => raw(webSocket).write(frame(0x83, 1)),
+          (webSocket) => raw(webSocket).write(frame(0x80, 1)),
+          (webSocket) => raw(webSocket).write(Buffer.from([0x81, 0x01, 0x61])),
+          (webSocket) => raw(webSocket).destroy(),
+        ];
+        for (const action of actions) {
+          const webSocket = await client(url);
+          webSocket.on("error", (error) => log("client: error", error.message));
+          action(webSocket);
+          log("client: close", ...(await closed(webSocket)));
+        }
+        const webSocket = await client(url);
+        webSocket.send("x".repeat(1000));
+        log("client:", ...(await next(webSocket)));
+      },
+    });
+    assert.equal(events.filter((event) => event.endsWith("ws.disconnect")).length, 7);
+    assert.deepEqual(without(events, "ws."), ["7 msg.recv", "7 msg.send"]);
+  });
+
+  it("changes no backpressure: callbacks come in order, bufferedAmount grows and falls", async () => {
+    const count = 200;
+    const events = await same({
+      serve(webSocket, { log }) {
+        webSocket.on("message", () => {
+          let done = 0;
+          for (let index = 0; index < count; index++)
+            webSocket.send(Buffer.alloc(65_536, index), (error) => {
+              assert.ok(!error, error?.message);
+              if (++done === count) log("server: all sent", webSocket.bufferedAmount);
+            });
+          log("server: grew", webSocket.bufferedAmount > 1_000_000);
+        });
+      },
+      async drive({ url, log }) {
+        const webSocket = await client(url);
+        let bytes = 0;
+        const all = new Promise<void>((resolve) => {
+          webSocket.on("message", (data: Buffer) => {
+            bytes += data.length;
+            if (bytes === count * 65_536) resolve();
+          });
+        });
+        webSocket.pause();
+        webSocket.send("go");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        webSocket.resume();
+        await all;
+        log("client: bytes", bytes);
+        webSocket.close();
+        await closed(webSocket);
+      },
+    });
+    assert.equal(without(events, "ws.").length, 1 + count);
+  });
+
+  it("records through noServer, and changes no answer to a wrong path", async () => {
+    const events = await same({
+      serve: echo,
+      upgrade(stage, request, socket, head) {
+        if (request.url !== "/ws") socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+        else
+          stage.server.handleUpgrade(request, socket, head, (webSocket, upgraded) => {
+            stage.log("server: upgraded", upgraded === request);
+            assert.throws(() => stage.server.handleUpgrade(request, socket, head, () => undefined), /more than once/);
+            stage.server.emit("connection", webSocket, upgraded);
+          });
+      },
+      async drive({ url, log }) {
+        const wrong = new WebSocket(`${url}/no`);
+        wrong.on("error", () => undefined);
+        const [, response] = (await once(wrong, "unexpected-response")) as [unknown, IncomingMessage];
+        log("client:", response.statusCode);
+        wrong.terminate();
+        const webSocket = await client(`${url}/ws`);
+        webSocket.send("x");
+        log("client:", ...(await next(webSocket)));
+      },
+    });
+    assert.deepEqual(events, [
+      "1 ws.connect 127.0.0.1",
+      "1 ws.connected",
+      "1 msg.recv",
+      "1 msg.send",
+      "1 ws.disconnect",
+    ]);
+  });
+
+  it("changes no verifyClient and no handleProtocols; a refused handshake is a connect and a disconnect", async () => {
+    const events = await same({
+      options: {
+        verifyClient: ({ req }, done) => setImmediate(() => done(req.url !== "/no", 403, "not you")),
+        handleProtocols: (protocols) => (protocols.has("two") ? "two" : false),
+      },
+      serve: (webSocket, stage) => {
+        echo(webSocket, stage);
+        stage.log("server: protocol", webSocket.protocol);
+      },
+      async drive({ url, log }) {
+        const refused = new WebSocket(`${url}/no`);
+        refused.on("error", (error) => log("client: error", error.message));
+        await new Promise((resolve) => refused.once("close", resolve));
+        const webSocket = await client(url, ["one", "two"]);
+        log("client: protocol", webSocket.protocol);
+        webSocket.close();
+        await closed(webSocket);
+      },
+    });
+    assert.deepEqual(
+      events.sort(),
+      [
+        "1 ws.connect 127.0.0.1",
+        "1 ws.disconnect",
+        "2 ws.connect 127.0.0.1",
+        "2 ws.connected",
+        "2 ws.disconnect",
+      ].sort(),
+    );
+  });
+
+  it("records handshakes that are none, by halves, or left, each once", async () => {
+    const request = (headers: string) =>
+      `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${headers}\r\n`;
+    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    const texts = [
+      request(""), // no key: 400
+      request("Sec-WebSocket-Key: x\r\n"),
+      request(key), // and vanishes when it is answered
+      request(key).slice(0, -2), // half a request: nothing is asked yet
+      "",
+      "nonsense\r\n\r\n",
+    ];
+    const events = await same({
+      serve: echo,
+      async drive({ port, log }) {
+        for (const text of texts) {
+          const socket = connectSocket(port, "127.0.0.1");
+          await once(socket, "connect");
+          socket.on("error", () => undefined);
+          socket.write(text);
+          if (text.endsWith("\r\n\r\n")) log("client:", String((await once(socket, "data"))[0]).split("\r\n")[0]);
+          socket.destroy();
+          await once(socket, "close");
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      },
+    });
+    assert.deepEqual(events.filter((event) => event.includes("connect ")).length, 3, events.join("\n"));
+    assert.deepEqual(events.filter((event) => event.endsWith("ws.connected")).length, 1, events.join("\n"));
+    assert.deepEqual(events.filter((event) => event.endsWith("ws.disconnect")).length, 3, events.join("\n"));
+  });
+
+  it("records a rejection with its reason, before the answer", async () => {
+    const { events } = await play(true, {
+      adapter: { payloads: true, clientId: () => 77 },
+      serve(webSocket, { instrumented }) {
+        webSocket.on("message", (data) => {
+          if (String(data) === "no") assert.equal(instrumented!.reject(webSocket, Reason.authFailed), true);
+          webSocket.send("answer");
+          assert.equal(instrumented!.reject(webSocket, Reason.sizeLimit), false);
+        });
+      },
+      async drive({ url, instrumented }) {
+        const webSocket = await client(url);
+        for (const word of ["yes", "no"]) {
+          webSocket.send(word);
+          await next(webSocket);
+        }
+        assert.equal(instrumented!.counters().lateRejections, 2);
+      },
+    });
+    assert.deepEqual(without(events, "ws."), [
+      "77 msg.recv yes",
+      "77 msg.send answer",
+      "77 msg.recv auth_failed no",
+      "77 msg.send answer",
+    ]);
+  });
+
+  it("is silent when it fails, and counts", async () => {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    await once(server, "listening");
+    const fail = () => {
+      throw new Error("of the options");
+    };
+    const { telemetry, events } = adapterTelemetry();
+    const instrumented = instrument(server, telemetry, { clientId: fail, messageType: fail });
+    const broken = { connect: fail, messageType: fail } as never;
+    const failing = instrument(server, broken);
+    server.on("connection", (webSocket) => webSocket.on("message", (data) => webSocket.send(data)));
+    const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    webSocket.send('{"type":"x"}');
+    assert.equal(String((await next(webSocket))[0]), '{"type":"x"}');
+    webSocket.close();
+    await closed(webSocket);
+    server.close();
+    await once(server, "close");
+    assert.deepEqual(events(), [
+      "1 ws.connect 127.0.0.1",
+      "1 ws.connected",
+      "1 msg.recv",
+      "1 msg.send",
+      "1 ws.disconnect",
+    ]);
+    assert.equal(instrumented.counters().failures, 3);
+    assert.ok(failing.counters().failures >= 3);
+  });
+
+  it("leaves nothing behind when it is taken off", async () => {
+    await play(true, {
+      serve: echo,
+      async drive({ url, server, instrumented }) {
+        const webSocket = await client(url);
+        const [peer] = server.clients;
+        assert.ok(Object.hasOwn(server, "handleUpgrade") && Object.hasOwn(peer!, "send"), "attached");
+        instrumented!.detach();
+        instrumented!.detach();
+        for (const [object, name] of [
+          [server, "handleUpgrade"],
+          [peer!, "send"],
+          [peer!, "emit"],
+        ] as const)
+          assert.ok(!Object.hasOwn(object, name), name);
+        webSocket.send("x");
+        await next(webSocket);
+        await client(url);
+      },
+    }).then(({ events }) => assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected"]));
+  });
+
+  it("stands 10,000 connections in a row", async () => {
+    const server = new WebSocketServer({ noServer: true });
+    const { telemetry } = adapterTelemetry({ capacityBytes: 1024 });
+    instrument(server, telemetry);
+    const http = createServer();
+    http.on("upgrade", (request, socket, head) => server.handleUpgrade(request, socket, head, () => undefined));
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    const { port } = http.address() as AddressInfo;
+    const connections = 10_000;
+    let left = connections;
+    const one = async () => {
+      while (left-- > 0) {
+        const webSocket = await client(`ws://127.0.0.1:${port}`);
+        if (left % 2) webSocket.terminate();
+        else webSocket.close();
+        await closed(webSocket);
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, one));
+    while (server.clients.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+    const { emitted, drained, overwritten, discarded, pending } = telemetry.counters();
+    assert.equal(emitted, 3 * connections);
+    assert.equal(emitted, drained + overwritten + discarded + pending);
+  });
+});

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { TelemetryError } from "./errors.ts";
 
-/** Appends all bytes in one piece or, if that fails, none as far as the file system lets it. Throws TelemetryError E_WRITE. */
+/** Appends all bytes in one piece or, if that fails, none, and makes no file for it, as far as the file system lets it. Throws TelemetryError E_WRITE. */
 export function appendFile(path: string, bytes: Uint8Array): void {
   attempt(path, () => {
     const file = fs.openSync(path, "a");
@@ -13,7 +13,8 @@ export function appendFile(path: string, bytes: Uint8Array): void {
         for (let written = 0; written < bytes.length; ) written += fs.writeSync(file, bytes, written);
       } catch (error) {
         try {
-          fs.ftruncateSync(file, before);
+          if (before === 0) fs.rmSync(path);
+          else fs.ftruncateSync(file, before);
         } catch {
           // What went wrong first is what must be said.
         }
@@ -57,11 +58,11 @@ export function placeFolder(
   });
 }
 
-/** Removes a folder, which is hidden first: what is left if the process ends meanwhile is no part of the capture. */
+/** Removes a folder, which is hidden first: what is left if the process ends meanwhile is no part of the capture. It may be gone already. */
 export function removeFolder(path: string): void {
   const temporary = hidden(path);
   attempt(path, () => {
-    fs.renameSync(path, temporary);
+    if (fs.existsSync(path)) fs.renameSync(path, temporary);
     fs.rmSync(temporary, { recursive: true, force: true });
   });
 }

@@ -161,6 +161,11 @@ export class CaptureWriter {
     for (const trace of this.#traces.values()) trace.writeNames();
   }
 
+  /** This computer's clock was set forward by so much, or back: the anchors of open trace folders are put right. Throws TelemetryError E_WRITE. */
+  shiftAnchors(byMs: number): void {
+    for (const trace of this.#traces.values()) trace.shiftAnchors(byMs);
+  }
+
   /** Forgets what is held of all boots. Their next packets go into folders of their own. */
   forget(): void {
     this.writeNames();

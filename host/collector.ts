@@ -47,6 +47,8 @@ const MOST_WAITING_BYTES = 64 << 20;
 const MOST_NAMES = 1 << 20;
 /** Boots and readers of a device that are written to at the same time. */
 const MOST_TRACES_OF_DEVICE = 16;
+/** As much log text of a device is written at once; less at the next tick. */
+const TEXT_AT_ONCE_CHARS = 1 << 16;
 /** How often token names that are not in the metadata yet are brought there. */
 const WRITE_NAMES_EVERY_MS = 1000;
 
@@ -57,6 +59,8 @@ interface Device {
   /** Names that its writer held when they were counted last. */
   names: number;
   lastProblem: string;
+  /** Lines that are not in log.txt yet. */
+  text: string;
   /** Of log.txt, and how many were filled before it. */
   logBytes: number;
   logs: number;
@@ -80,6 +84,8 @@ export class Collector {
   /** Devices whose packets wait. */
   readonly #waiting = new Set<Device>();
   readonly #changed = new Set<Device>();
+  /** Devices with lines that are not written. */
+  readonly #texts = new Set<Device>();
   readonly #sums = { late: 0, stray: 0, repeated: 0, damaged: 0, refused: 0, ofRefusedDevices: 0, lines: 0 };
   #waitingPackets = 0;
   #waitingBytes = 0;
@@ -118,25 +124,38 @@ export class Collector {
     if (this.#waitingBytes > MOST_WAITING_BYTES) this.#ordered(state, () => state.order.flush());
   }
 
-  /** Takes a line of a device's log text: it is kept in log.txt with its time. */
+  /** Takes a line of a device's log text: it is in log.txt, with its time, after the next tick. */
   text(device: string | undefined, line: string, wallMs: number): void {
     this.#mustBeOpen();
     const state = this.#device(device);
     if (state === undefined) return;
-    const bytes = Buffer.from(`${new Date(wallMs).toISOString()} ${line.replaceAll("\n", " ")}\n`);
-    appendFile(join(state.path, LOG_FILE), bytes);
+    state.text += `${new Date(wallMs).toISOString()} ${line.replaceAll("\n", " ")}\n`;
     this.#sums.lines++;
-    state.logBytes += bytes.length;
-    if (state.logBytes >= (this.#options.rotateBytes ?? Number.POSITIVE_INFINITY)) this.#rotateLog(state);
+    // Not each by itself: a line may be one byte.
+    this.#texts.add(state);
+    if (state.text.length >= TEXT_AT_ONCE_CHARS) this.#writeText(state);
   }
 
   /** Lets go packets that have waited too long for others, and completes metadata. Call it a few times a second. */
   tick(wallMs: number): void {
     this.#mustBeOpen();
+    this.#writeTexts();
     for (const state of this.#waiting) this.#ordered(state, () => state.order.tick(wallMs));
     if (Math.abs(wallMs - this.#namesAtMs) < WRITE_NAMES_EVERY_MS) return;
     this.#namesAtMs = wallMs;
     this.#writeNames();
+  }
+
+  /**
+   * Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day of boots that are written to are
+   * put right, and nothing that waits is let go for it.
+   */
+  clockSet(byMs: number): void {
+    this.#mustBeOpen();
+    for (const { order, writer } of this.#devices.values()) {
+      order.shift(byMs);
+      writer.shiftAnchors(byMs);
+    }
   }
 
   /** As of now. */
@@ -157,6 +176,7 @@ export class Collector {
   /** Lets go all packets that wait, and ends the capture. Closing twice does nothing. */
   close(): void {
     if (this.#closed) return;
+    this.#writeTexts();
     for (const state of this.#waiting) this.#ordered(state, () => state.order.flush());
     this.#writeNames();
     this.#closed = true;
@@ -234,7 +254,7 @@ export class Collector {
       ...(reorderPackets !== undefined && { reorderPackets }),
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
-    const state: Device = { path, writer, order, names: 0, lastProblem: "", logBytes: 0, logs: 0 };
+    const state: Device = { path, writer, order, names: 0, lastProblem: "", text: "", logBytes: 0, logs: 0 };
     this.#devices.set(device, state);
     return state;
   }
@@ -248,6 +268,19 @@ export class Collector {
     placeFolder(path, [[DEVICE_FILE, device]]);
     this.#folders.add(name.toLowerCase());
     return path;
+  }
+
+  #writeTexts(): void {
+    for (const state of this.#texts) this.#writeText(state);
+  }
+
+  #writeText(state: Device): void {
+    const bytes = Buffer.from(state.text);
+    state.text = "";
+    this.#texts.delete(state);
+    appendFile(join(state.path, LOG_FILE), bytes);
+    state.logBytes += bytes.length;
+    if (state.logBytes >= (this.#options.rotateBytes ?? Number.POSITIVE_INFINITY)) this.#rotateLog(state);
   }
 
   #rotateLog(state: Device): void {

@@ -1,11 +1,11 @@
-import { existsSync, type Stats, statSync } from "node:fs";
+import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../src/packet-layout.ts";
 import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "./capture-folder.ts";
 import { type Problem, TelemetryError } from "./errors.ts";
 import { ioError } from "./io-error.ts";
-import { mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
+import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
 import { CHUNK_BYTES, PacketScanner, Session } from "./packet-scanner.ts";
 import type { DecodedEvent } from "./records.ts";
 import type { RegistryModel } from "./registry/model.ts";
@@ -151,6 +151,8 @@ async function* readTrace(
 ): AsyncGenerator<DecodeItem, void, undefined> {
   const boots = chains.flat();
   const files = new Map<BootFolder, number>();
+  // Of a capture that goes on, no more than there is now: what comes later may use tokens that are not read.
+  const sizes = new Map(boots.map((boot) => [boot, sizeOf(join(boot.path, STREAM_FILE))]));
   for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
     const repeatsTokens = boots.length > 1;
     const found: TraceFile[][] = [];
@@ -160,31 +162,38 @@ async function* readTrace(
         const file = join(boot.path, name);
         if (!existsSync(file)) continue;
         files.set(boot, (files.get(boot) ?? 0) + 1);
-        if (statOf(file).isFile()) ofChain.push({ file, boot, streamId, repeatsTokens });
-        else yield session.damage({ code: "E_READ", message: "no regular file: packets are expected in it", file });
+        if (statOf(file).isFile()) {
+          const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
+          ofChain.push({ file, boot, streamId, repeatsTokens, endBytes });
+        } else yield session.damage({ code: "E_READ", message: "no regular file: packets are expected in it", file });
       }
       if (ofChain.length > 0) found.push(ofChain);
     }
     if (found.length > 1) yield* mergeFiles(session, found);
-    else for (const file of found.flat()) yield* readFile(new PacketScanner(session, file), file.file, buffer);
+    else
+      for (const file of found.flat())
+        yield* readFile(new PacketScanner(session, file), file.file, buffer, file.endBytes);
   }
   const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
   for (const boot of boots)
-    if (!files.has(boot)) yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
+    if (!files.has(boot) && existsSync(boot.path))
+      yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
 }
 
-/** Decodes a file, which is read by way of `buffer`. */
+/** Decodes a file up to `endBytes`, which is read by way of `buffer`. */
 async function* readFile(
   scanner: PacketScanner,
   path: string,
   buffer: Buffer,
+  endBytes = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<DecodeItem, void, undefined> {
   try {
     const file = await open(path);
     try {
-      for (;;) {
-        const { bytesRead } = await file.read(buffer);
+      for (let left = endBytes; left > 0; ) {
+        const { bytesRead } = await file.read(buffer, 0, Math.min(left, buffer.length));
         if (bytesRead === 0) break;
+        left -= bytesRead;
         for (const chunk of slices(buffer.subarray(0, bytesRead))) yield* scanner.push(chunk);
       }
     } finally {
@@ -192,6 +201,7 @@ async function* readFile(
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    if (isGivenUp(path)) return;
     throw ioError(path, error);
   }
   yield* scanner.end();
@@ -202,12 +212,22 @@ function* slices(chunk: Uint8Array): Generator<Uint8Array, void, undefined> {
   for (let at = 0; at < chunk.length; at += CHUNK_BYTES) yield chunk.subarray(at, at + CHUNK_BYTES);
 }
 
+/** Of a file that is not there (yet): infinite. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY;
+}
+
 function statOf(path: string): Stats {
   try {
     return statSync(path);
   } catch (error) {
     throw ioError(path, error);
   }
+}
+
+/** Whether a folder is what a capture leaves that got no packets. */
+function isWithoutPackets(path: string): boolean {
+  return readdirSync(path).every((name) => name.startsWith(".") || name.startsWith("log"));
 }
 
 function capturesOf(path: string): readonly DeviceCapture[] {
@@ -218,6 +238,12 @@ function capturesOf(path: string): readonly DeviceCapture[] {
     throw ioError(path, error);
   }
   if (captures.length > 0) return captures;
+  if (isWithoutPackets(path))
+    throw new TelemetryError(
+      "E_NO_CAPTURE",
+      `${path} has no packets in it: nothing was captured, or it was all refused`,
+      2,
+    );
   const message = `${path} is no capture: it has neither boot-… folders nor a file ${STREAM_FILE} or ${TOKENS_FILE}, nor has a folder in it`;
   throw new TelemetryError("E_NO_CAPTURE", message, 2);
 }

@@ -146,9 +146,13 @@ export class FrameRecovery {
           if ((body[end - 1] === 0x0a) !== wholeLines) continue;
           // What follows the text must go on as the magic, if it was the magic that was cut.
           if (from < 1 + MAGIC.length && body[end] !== MAGIC[from - 1]) continue;
+          this.#groupsLeft -= SIZED_BYTES; // as much is looked at, without a CRC: newlines alone are many places
           const content = this.#contentBytes(body, from, end);
           const spare = body.length - (end - from) - content - 1;
-          if (content === 0 || spare < 0 || spare > content / (MAX_GROUP_CODE - 1) + 1) continue;
+          if (content === 0 || spare < 0 || spare > content / (MAX_GROUP_CODE - 1) + 1) {
+            if (this.#isSpent) return undefined;
+            continue;
+          }
           const found = this.#try(body, 0, from, end);
           if (found) return found;
           if (this.#isSpent) return undefined;

@@ -1,8 +1,8 @@
 /** Packets of several devices as events, at once. */
-import { PACKET_HEADER_BYTES, STREAM_DATA } from "../src/packet-layout.ts";
+import { PACKET_HEADER_BYTES } from "../src/packet-layout.ts";
 import type { Problem } from "./errors.ts";
 import { type PacketHeader, parsePacketHeader, uuidBytes } from "./packet.ts";
-import { PacketOrder, type PacketOrderOptions } from "./packet-order.ts";
+import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "./packet-order.ts";
 import { PacketScanner, Session } from "./packet-scanner.ts";
 import type { RegistryModel } from "./registry/model.ts";
 import { WallClock, type WallTime } from "./wall-clock.ts";
@@ -60,30 +60,40 @@ export class LiveDecoder {
   readonly #options: LiveDecoderOptions;
   readonly #uuid: Uint8Array;
   readonly #devices = new Map<string | undefined, Device>();
+  /** Of bytes that are no packet, from whoever is no device. */
+  readonly #strangers: Session;
   readonly #totals = { packets: 0, events: 0, lostOnDevice: 0, lostInTransit: 0, repeated: 0 };
   #ringFill: number | undefined;
 
   constructor(options: LiveDecoderOptions) {
     this.#options = options;
     this.#uuid = uuidBytes(options.registry.fingerprint);
+    this.#strangers = new Session({ registry: options.registry, output: "lines" });
   }
 
   /** Takes a packet of a device, which arrived at `wallMs`. Nobody changes its bytes any more. */
   push(device: string | undefined, packet: Uint8Array, wallMs: number): void {
-    const state = this.#device(device);
-    if (state === undefined) return;
     const header = this.#headerOf(packet);
-    if (header === undefined) this.#decode(device, state, packet);
-    else {
-      if (header.streamId === STREAM_DATA)
-        clockOf(state, header.bootId).add({ deviceMs: header.timestampEnd, unixMs: wallMs });
-      this.#ordered(state, () => state.order.push({ packet, header, wallMs }));
+    if (header === undefined) {
+      // What is no packet makes no device: whoever sends it could keep out the good ones.
+      this.#decode(device, this.#devices.get(device)?.session ?? this.#strangers, packet);
+      return;
     }
+    const state = this.#device(device);
+    if (state !== undefined) this.#ordered(state, () => state.order.push({ packet, header, wallMs }));
   }
 
   /** Lets go what has waited too long for packets before it. Call it a few times a second. */
   tick(wallMs: number): void {
     for (const state of this.#devices.values()) this.#ordered(state, () => state.order.tick(wallMs));
+  }
+
+  /** Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day are by the new one from now on. */
+  clockSet(byMs: number): void {
+    for (const { order, clocks } of this.#devices.values()) {
+      order.shift(byMs);
+      for (const clock of clocks.values()) clock.shift(byMs);
+    }
   }
 
   /** Lets go all that waits. */
@@ -106,7 +116,7 @@ export class LiveDecoder {
       return undefined;
     }
     const session = new Session({ registry, output: "lines" });
-    const order = new PacketOrder(({ packet, header }) => this.#decode(device, state, packet, header), this.#options);
+    const order = new PacketOrder((arrived) => this.#decode(device, session, arrived.packet, arrived), this.#options);
     const state: Device = { session, order, clocks: new Map() };
     this.#devices.set(device, state);
     return state;
@@ -127,8 +137,8 @@ export class LiveDecoder {
     this.#totals.repeated += counters.repeated + counters.late + counters.stray - before;
   }
 
-  #decode(device: string | undefined, state: Device, packet: Uint8Array, header?: PacketHeader): void {
-    const { session } = state;
+  /** `arrived`: undefined for what is no whole packet. */
+  #decode(device: string | undefined, session: Session, packet: Uint8Array, arrived?: ArrivedPacket): void {
     const { lostOnDevice, lostInTransit, repeated, packets } = session.sums;
     // One for each packet: what is damaged in one is sought in no other.
     const scanner = new PacketScanner(session, {});
@@ -146,9 +156,15 @@ export class LiveDecoder {
     totals.lostOnDevice += lost;
     totals.lostInTransit += sums.lostInTransit - lostInTransit;
     totals.repeated += sums.repeated - repeated;
-    if (header !== undefined && sums.packets > packets && header.ringCapacitySlots > 0)
-      this.#ringFill = Math.min(1, header.ringPendingSlots / header.ringCapacitySlots);
-    const clock = header && state.clocks.get(header.bootId);
+    const header = arrived?.header;
+    const state = this.#devices.get(device);
+    const clock = header && state && clockOf(state, header.bootId);
+    // Of a packet that was passed over or refused, nothing is believed.
+    if (header !== undefined && sums.packets > packets) {
+      clock?.add({ deviceMs: header.timestampEnd, unixMs: arrived!.wallMs });
+      if (header.ringCapacitySlots > 0)
+        this.#ringFill = Math.min(1, header.ringPendingSlots / header.ringCapacitySlots);
+    }
     const timeOf = (deviceMs: number) => clock?.at(deviceMs);
     this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf });
   }

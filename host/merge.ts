@@ -1,5 +1,7 @@
 /** What several folders hold of one boot and reader, put together by packet number. */
+import { existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../src/packet-layout.ts";
 import type { BootFolder, DeviceCapture } from "./capture-folder.ts";
 import type { DecodeItem } from "./decode.ts";
@@ -20,6 +22,13 @@ export interface TraceFile {
   readonly boot: BootFolder;
   readonly streamId: number;
   readonly repeatsTokens: boolean;
+  /** Bytes from here on are not read. */
+  readonly endBytes: number;
+}
+
+/** Whether the folder of a file is gone: a capture that goes on deletes its oldest parts. */
+export function isGivenUp(file: string): boolean {
+  return !existsSync(dirname(file));
 }
 
 /** The boots and readers of the captures, in order of arrival; those of a device one after the other. */
@@ -91,6 +100,8 @@ class PacketSource {
   #file: FileHandle | undefined;
   #path = "";
   #isAtEnd = false;
+  /** Bytes of the file that are not read yet. */
+  #left = 0;
   #scanner: PacketScanner | undefined;
   #start = 0;
   #end = 0;
@@ -146,8 +157,10 @@ class PacketSource {
     try {
       this.#file = await open(next.file);
     } catch (error) {
+      if (isGivenUp(next.file)) return this.#open();
       throw ioError(next.file, error);
     }
+    this.#left = next.endBytes;
     this.#scanner = new PacketScanner(this.#session, next, this.#scannerBuffer);
     this.#isAtEnd = false;
     this.#isClean = true;
@@ -166,7 +179,8 @@ class PacketSource {
     while (this.#end < this.#buffer.length) {
       let count: number;
       try {
-        count = (await this.#file!.read(this.#buffer, this.#end, this.#buffer.length - this.#end)).bytesRead;
+        const room = Math.min(this.#buffer.length - this.#end, this.#left);
+        count = room === 0 ? 0 : (await this.#file!.read(this.#buffer, this.#end, room)).bytesRead;
       } catch (error) {
         throw ioError(this.#path, error);
       }
@@ -175,6 +189,7 @@ class PacketSource {
         return;
       }
       this.#end += count;
+      this.#left -= count;
     }
   }
 

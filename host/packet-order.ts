@@ -121,6 +121,12 @@ export class PacketOrder {
     }
   }
 
+  /** The clock of `wallMs` was set forward by so much, or back: what waits has waited no longer for that. */
+  shift(byMs: number): void {
+    for (const { waiting } of this.#sequences.values())
+      for (const [number, arrived] of waiting) waiting.set(number, { ...arrived, wallMs: arrived.wallMs + byMs });
+  }
+
   /** Lets everything go, in order: no more packets come. */
   flush(): void {
     for (const sequence of this.#sequences.values()) this.#empty(sequence);

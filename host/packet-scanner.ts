@@ -190,9 +190,10 @@ export class PacketScanner {
     return this.#session.items.take();
   }
 
-  /** Says that so many bytes are passed over, which stand behind a whole packet. */
+  /** Says that a whole packet of so many bytes is passed over. */
   skip(count: number): void {
     this.#base += count;
+    this.#sawPacket = true;
   }
 
   end(): DecodeItem[] {

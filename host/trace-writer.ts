@@ -1,4 +1,5 @@
 /** What a capture holds of one boot and reader: one trace folder, or several where it is rotated. */
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   AT_BOOT_ID,
@@ -28,7 +29,7 @@ import { ctfMetadata } from "./ctf-metadata.ts";
 import { type PacketHeader, uuidBytes } from "./packet.ts";
 import { ReaderHistory } from "./reader-history.ts";
 import type { RegistryModel } from "./registry/model.ts";
-import { AnchorChoice, formatAnchor } from "./wall-clock.ts";
+import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "./wall-clock.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
@@ -122,6 +123,15 @@ export class TraceWriter {
   anchor(deviceMs: number, unixMs: number): void {
     if (this.part === undefined || !this.#anchors.take({ deviceMs, unixMs })) return;
     appendFile(join(this.part.path, ANCHORS_FILE), Buffer.from(formatAnchor({ deviceMs, unixMs })));
+  }
+
+  /** This computer's clock was set: the part's anchors are put right. Throws TelemetryError E_WRITE. */
+  shiftAnchors(byMs: number): void {
+    this.#anchors.shift(byMs);
+    const file = this.part && join(this.part.path, ANCHORS_FILE);
+    if (file === undefined || !existsSync(file)) return;
+    const anchors = parseAnchors(readFileSync(file, "utf8"));
+    replaceFile(file, anchors.map((anchor) => formatAnchor(shifted(anchor, byMs))).join(""));
   }
 
   /** The next packet begins a new part. */

@@ -60,6 +60,11 @@ export class WallClock {
     return { unixMs: Math.round(deviceMs + least), uncertaintyMs: Math.max(1, Math.ceil(driftMs + spreadMs)) };
   }
 
+  /** This computer's clock was set forward by so much, or back: what it said before is put right. */
+  shift(byMs: number): void {
+    this.#anchors = this.#anchors.map((anchor) => shifted(anchor, byMs));
+  }
+
   #thin(): void {
     const kept: Anchor[] = [];
     for (let index = 0; index < this.#anchors.length; index += 2) {
@@ -73,6 +78,27 @@ export class WallClock {
 /** Time of day at the device's boot, at the latest. */
 function differenceOf({ deviceMs, unixMs }: Anchor): number {
   return unixMs - deviceMs;
+}
+
+export function shifted({ deviceMs, unixMs }: Anchor, byMs: number): Anchor {
+  return { deviceMs, unixMs: unixMs + byMs };
+}
+
+/** Less is not told from what the two clocks are read apart. */
+const LEAST_STEP_MS = 500;
+
+/** Tells that this computer's clock was set, by a clock that never is. A computer that slept looks as if it had been set forward. */
+export class ClockWatch {
+  #offsetMs: number | undefined;
+
+  /** Milliseconds by which the time of day was set since the call before; 0 if it was not. `steadyMs`: of performance.now(). */
+  stepMs(unixMs: number, steadyMs: number): number {
+    const offsetMs = unixMs - steadyMs;
+    const stepMs = Math.round(offsetMs - (this.#offsetMs ?? offsetMs));
+    if (this.#offsetMs !== undefined && Math.abs(stepMs) < LEAST_STEP_MS) return 0;
+    this.#offsetMs = offsetMs;
+    return stepMs;
+  }
 }
 
 /** At least so much better than the best before, or so long after the last: then an anchor is worth keeping. */
@@ -101,6 +127,13 @@ export class AnchorChoice {
     this.#lastMs = unixMs;
     this.#leastDifference = Math.min(this.#leastDifference, difference);
     return true;
+  }
+
+  /** As WallClock.shift. */
+  shift(byMs: number): void {
+    this.#firstMs += byMs;
+    this.#lastMs += byMs;
+    this.#leastDifference += byMs;
   }
 }
 

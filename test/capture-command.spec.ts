@@ -4,6 +4,9 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectAsync, type MqttClient } from "mqtt";
+import { runBoard } from "../examples/sensor/board.ts";
+import { Telemetry as Board } from "../examples/sensor/telemetry.gen.ts";
+import { registry as bundled } from "../host/generated/registry.ts";
 import { type Broker, startBroker } from "./support/broker.ts";
 import { Run, run } from "./support/command.ts";
 import { drain, emitter } from "./support/emit.ts";
@@ -106,6 +109,27 @@ describe("capture", () => {
     for (const { socket } of sockets) socket.close();
   });
 
+  it("reads packets of one's own registry over a link, as tail and decode do, and refuses the others', naming both", async () => {
+    const [sensor, ports] = ["examples/sensor/sensor.yaml", [await freePort(), await freePort()]];
+    const own = capture("--udp", String(ports[0]), "-o", "own", "--registry", join(process.cwd(), sensor));
+    const tail = new Run(["tail", "--udp", String(ports[1]), "--format", "json", "--registry", sensor]);
+    await Promise.all([own.said(/capturing/), tail.said(/listening/)]);
+    const board = new Board({ capacityBytes: 4096, bootId: 7, clock: { now: () => 10 } });
+    runBoard(board);
+    const socket = createSocket("udp4");
+    for (const packet of [...drain(board.reader()), ...traffic(1, 2)])
+      for (const port of ports) await new Promise((sent) => socket.send(packet, port, "127.0.0.1", sent));
+    const both = new RegExp(
+      `E_REGISTRY.* ${bundled.fingerprint}, the one in use (?!${bundled.fingerprint})[0-9a-f]{32}`,
+    );
+    await Promise.all([own.said(both), tail.said(both)]);
+    const [captured, live] = await Promise.all([own.end(), tail.end()]);
+    assert.deepEqual([captured.status, live.status], [1, 1]);
+    const { status, stdout, stderr } = await run(["decode", "--registry", sensor, join(folder, "own")]);
+    assert.deepEqual([status, stdout, stdout.split("\n").length - 1], [0, live.stdout, 9], stderr);
+    socket.close();
+  });
+
   describe("with a broker", () => {
     let broker: Broker;
     let devices: MqttClient;
@@ -153,6 +177,15 @@ describe("capture", () => {
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line));
       assert.equal(events.length, 500, whole.stderr);
+    });
+
+    it("says a device's id in one line, however long it is", async () => {
+      const running = capture("--mqtt", broker.url, "-o", "mqtt/long");
+      await running.said(/capturing/);
+      await devices.publishAsync(`xs-telemetry/${"\u202e".repeat(9000)}`, "noise", { qos: 1 });
+      await running.said(/E_MESSAGE: .*\n/);
+      const { stderr } = await running.end();
+      assert.ok(stderr.length < 600, stderr);
     });
 
     it("divides a broker's packets among processes, one of which is killed and comes back: together they have all", async () => {

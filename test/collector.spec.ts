@@ -249,6 +249,17 @@ describe("collecting packets of devices", () => {
     assert.deepEqual([told, summary.lostInTransit, summary.missingPackets, summary.boots], [[], 0, 0, 5]);
   });
 
+  it("finds nothing wrong with a folder of which another one has every packet", async () => {
+    const packets = plain(5);
+    for (const name of ["1", "2"]) {
+      const all = new Collector(join(dir, name), { registry });
+      for (const { bytes } of name === "1" ? packets : packets.slice(0, 3)) all.packet("a", bytes, T0);
+      all.close();
+    }
+    const { events, problems: told, summary } = await decoded();
+    assert.deepEqual([events.length, told, summary.repeated], [5, [], 3]);
+  });
+
   it("is readable after a process that ended at any step of writing", async () => {
     const packets = plain(12);
     const steps = ["openSync", "writeSync", "closeSync", "mkdirSync", "writeFileSync", "renameSync", "rmSync"] as const;
@@ -325,6 +336,74 @@ describe("collecting packets of devices", () => {
     const anchors = parseAnchors(readFileSync(file, "utf8"));
     assert.deepEqual(anchors[0], { deviceMs: 0, unixMs: T0 });
     assert.ok(anchors.length >= 10 && anchors.length <= 14, String(anchors.length));
+  });
+
+  it("is not disturbed by a clock that is set by an hour: order, gaps and anchors are as without", async () => {
+    for (const byMs of [3_600_000, -3_600_000]) {
+      const all = collector();
+      const packets = plain(4).map(({ bytes }) => bytes);
+      for (const index of [0, 1, 3]) all.packet("a", packets[index]!, T0);
+      all.clockSet(byMs);
+      all.tick(T0 + byMs + 100);
+      all.packet("a", packets[2]!, T0 + byMs + 150);
+      all.packet("a", packets[4]!, T0 + byMs + 200);
+      all.close();
+      assert.deepEqual([(await decoded()).events.length, all.counters().missingPackets, codes()], [4, 0, []]);
+      const anchors = parseAnchors(readFileSync(join(dir, "a", "boot-0001-00000000000007", ".anchors"), "utf8"));
+      assert.deepEqual(anchors[0], { deviceMs: 0, unixMs: T0 + byMs });
+      assert.ok(anchors.every(({ unixMs }) => Math.abs(unixMs - T0 - byMs) <= 200));
+      dir += "-2";
+    }
+  });
+
+  it("goes on where somebody has deleted its oldest parts", async () => {
+    const all = collector({ rotateBytes: 1000, keepParts: 2 });
+    const packets = plain(40);
+    const parts = () => readdirSync(join(dir, "a")).filter((name) => name.startsWith("boot-"));
+    for (const [index, { bytes }] of packets.entries()) {
+      all.packet("a", bytes, T0 + index);
+      if (index === 15) rmSync(join(dir, "a", parts()[0]!), { recursive: true });
+    }
+    all.close();
+    assert.deepEqual([parts().length, (await decoded()).problems], [2, ["W_LATE"]]);
+  });
+
+  it("leaves no empty file where the disk is full from its first byte on", async () => {
+    const all = collector();
+    const [tokens, data] = plain(1).map(({ bytes }) => bytes);
+    all.packet("a", tokens!, T0);
+    const { writeSync } = fs;
+    fs.writeSync = (() => {
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    }) as unknown as typeof writeSync;
+    try {
+      assert.throws(() => all.packet("a", data!, T0), { code: "E_WRITE" });
+    } finally {
+      fs.writeSync = writeSync;
+    }
+    all.close();
+    assert.deepEqual((await decoded()).problems, []);
+  });
+
+  it("is decoded as far as it was when decoding began, while it goes on: no event lacks a name that came later", async () => {
+    const all = collector({ rotateBytes: 6000 });
+    const source = new PacketSource({ bootId: 7 });
+    const sends = (token: number) => source.data([{ event: "msg.send", time: 1, token }]).bytes;
+    all.packet("a", source.tokens([[1, "first"]]).bytes, T0);
+    for (let index = 0; index < 24; index++) all.packet("a", sends(1), T0);
+    const items = decodePath(dir, { registry });
+    const found: DecodeItem[] = [(await items.next()).value as DecodeItem];
+    all.packet("a", source.tokens([[2, "second"]]).bytes, T0);
+    all.packet("a", sends(2), T0);
+    for await (const item of items) found.push(item);
+    all.close();
+    assert.equal(readdirSync(join(dir, "a")).filter((name) => name.startsWith("boot-")).length, 2);
+    const types = (items: readonly DecodeItem[]) =>
+      items
+        .flatMap((item) => (item.kind === "events" ? item.events : []))
+        .map((event) => Reflect.get(event, "msgType"));
+    assert.deepEqual(types(found), new Array(24).fill("first"));
+    assert.equal((await decoded()).events.length, 25);
   });
 
   it("writes names that keep coming without writing all of them again for each", () => {

@@ -354,6 +354,8 @@ describe("decoding files", () => {
 
   it("says what is wrong with a path that cannot be read", async () => {
     await fails(join(dir, "none"), "E_NOT_FOUND", /no such file/);
+    await fails(dir, "E_NO_CAPTURE", /has no packets in it: nothing was captured/);
+    mkdirSync(join(dir, "other"));
     await fails(dir, "E_NO_CAPTURE", /has neither boot-… folders nor a file stream or \.tokens/);
     await fails(join(dir, "a".repeat(300)), "E_READ", /cannot be read: ENAMETOOLONG/);
     const file = join(dir, "secret");

@@ -164,6 +164,22 @@ describe("frames and log text on one line", () => {
     sameBytes(packetsIn(deframer.push(second)), [PACKETS[1]!]);
   });
 
+  it("spends a bounded effort on a frame of line ends, where text may stand anywhere", () => {
+    const { readUInt32LE } = Buffer.prototype;
+    let looks = 0;
+    Buffer.prototype.readUInt32LE = function (at?: number) {
+      looks++;
+      return readUInt32LE.call(this, at);
+    };
+    try {
+      const begun = Buffer.from([0, 5, ...frame(PACKETS[0]!).subarray(2, 6)]);
+      deframe(Buffer.concat([begun, Buffer.alloc(70_000, "\n"), frame(PACKETS[1]!)]));
+    } finally {
+      Buffer.prototype.readUInt32LE = readUInt32LE;
+    }
+    assert.ok(looks > 0 && looks < 100_000, `${looks} looks`);
+  });
+
   it("keeps log text that a device wrote after it broke off in a frame", () => {
     const cut = frame(PACKETS[2]!).subarray(0, 150);
     const boot = "ets Jun  8 2016 00:22:57\r\nrst:0x1 (POWERON_RESET)\r\nI (29) boot: ESP-IDF";

@@ -11,7 +11,7 @@ import { COMMAND, Run, run } from "./support/command.ts";
 import { drain, emitter } from "./support/emit.ts";
 import { frame } from "./support/frames.ts";
 import { OTHER_FINGERPRINT, PacketSource } from "./support/packets.ts";
-import { freePort } from "./support/processes.ts";
+import { freePort, pause } from "./support/processes.ts";
 import { openSerialLine } from "./support/pty.ts";
 
 const HOSTILE = 'x\x1b]0;owned\x07\u202e\n{"event":';
@@ -170,6 +170,47 @@ describe("tail", () => {
     socket.close();
   });
 
+  it("passes over what comes while its output is not read, and tells how many events that were", async () => {
+    const port = await freePort();
+    const tail = new Run(["tail", "--udp", String(port), "--format", "json"]);
+    await tail.said(/listening/);
+    tail.child.stdout!.pause();
+    const { telemetry, reader } = emitter({ capacityBytes: 1 << 20 });
+    const connection = telemetry.connect(1);
+    const socket = createSocket("udp4");
+    for (let round = 0; round < 200 && !/W_OUTPUT_WAITS: 16 MB of output/.test(tail.stderr); round++) {
+      for (let count = 0; count < 5000; count++) connection.sent(0);
+      await datagrams(port, drain(reader, 1400), socket);
+      await pause(20); // for it to take them
+    }
+    tail.child.stdout!.resume();
+    const size = () => tail.stdout.length;
+    for (let before = -1; before !== size(); await pause(500)) before = size();
+    connection.disconnected();
+    await datagrams(port, drain(reader, 1400), socket);
+    await tail.until("the last event", () => tail.stdout.includes("ws.disconnect"));
+    const { stdout, stderr } = await tail.end();
+    const lost = Number(/\n {2}(\d+) events lost on the way/.exec(stderr)?.[1] ?? 0);
+    assert.ok(lost > 0, stderr);
+    assert.equal(stdout.split("\n").length - 1 + lost, telemetry.counters().emitted);
+    socket.close();
+  });
+
+  it("reads standard input no faster than its output is read", async () => {
+    const tail = new Run(["tail", "--stdin", "--format", "json"]);
+    tail.child.stdout!.pause();
+    const { telemetry, reader } = emitter({ capacityBytes: 1 << 22 });
+    const connection = telemetry.connect(1);
+    for (let count = 1; count < 200_000; count++) connection.sent(0);
+    tail.child.stdin!.end(framed(drain(reader)));
+    await tail.said(/listening/);
+    await pause(1000);
+    assert.ok(tail.child.stdin!.writableLength > 0, "it waits");
+    tail.child.stdout!.resume();
+    const { status, stdout, stderr } = await tail.outcome;
+    assert.deepEqual([status, stdout.split("\n").length - 1], [0, 200_000], stderr);
+  });
+
   describe("with a broker", () => {
     let broker: Broker;
     before(async () => {
@@ -237,7 +278,7 @@ describe("tail", () => {
     delete env.NO_COLOR;
     const colored = onTerminal(env);
     assert.ok(colored.includes("\x1b[31mrejected\x1b[39m \x1b[31mrate_limit\x1b[39m"), colored);
-    assert.ok(colored.includes("\r\x1b[Kstandard input \xc2\xb7 "), colored);
+    assert.ok(colored.includes(" \xc2\xb7 standard input"), colored);
     assert.ok(colored.endsWith("\r\x1b[K"), "the status line is wiped away");
     assert.ok(!onTerminal({ ...env, NO_COLOR: "1" }).includes("\x1b[3"));
     rmSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AnchorChoice, formatAnchor, parseAnchors, WallClock } from "../host/wall-clock.ts";
+import { AnchorChoice, ClockWatch, formatAnchor, parseAnchors, WallClock } from "../host/wall-clock.ts";
 import { randomIntegers } from "./support/packets.ts";
 
 const BOOT = Date.UTC(2026, 4, 6, 7, 8, 9);
@@ -50,6 +50,35 @@ describe("time of day from anchors", () => {
         assert.ok(Math.abs(error) <= uncertaintyMs + 43, `seed ${seed}: ${error} at ${deviceMs}, ± ${uncertaintyMs}`);
       }
     }
+  });
+
+  it("is put right when this computer's clock was set forward, or back", () => {
+    for (const byMs of [3_600_000, -3_600_000]) {
+      const clock = new WallClock();
+      const choice = new AnchorChoice();
+      const before = { deviceMs: 1000, unixMs: BOOT + 1000 };
+      clock.add(before);
+      assert.ok(choice.take(before));
+      clock.shift(byMs);
+      choice.shift(byMs);
+      const after = { deviceMs: 2000, unixMs: BOOT + byMs + 2003 };
+      clock.add(after);
+      assert.ok(!choice.take(after), "it says no more than the one before");
+      assert.deepEqual(clock.at(1500), { unixMs: BOOT + byMs + 1500, uncertaintyMs: 4 });
+    }
+  });
+
+  it("tells a clock that was set, once, from one that runs", () => {
+    const watch = new ClockWatch();
+    const seen = [
+      [BOOT, 1000],
+      [BOOT + 5000, 6003],
+      [BOOT + 3_605_000, 6003],
+      [BOOT + 3_605_100, 6103],
+      [BOOT + 5200, 6203],
+      [BOOT + 5300, 6303],
+    ].map(([unixMs, steadyMs]) => watch.stepMs(unixMs!, steadyMs!));
+    assert.deepEqual(seen, [0, 0, 3_599_997, 0, -3_600_000, 0]);
   });
 
   it("passes over a line of a file that is none", () => {

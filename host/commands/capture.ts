@@ -5,6 +5,7 @@ import type { LinkEvents } from "../links/link.ts";
 import { ProblemLog } from "../problem-log.ts";
 import { counted } from "../report.ts";
 import type { Context } from "./context.ts";
+import { deviceText } from "./io.ts";
 import { listen } from "./listen.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { addSourceOptions, integerFrom, SOURCE_HELP, type SourceOptions, sourceOf } from "./source.ts";
@@ -62,7 +63,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");
   let description = "";
   const problems = new ProblemLog((problem, device) =>
-    status.above(() => context.sayProblem(problem, device ?? description)),
+    status.above(() => context.sayProblem(problem, device === undefined ? description : deviceText(device))),
   );
 
   let made: Collector | undefined;
@@ -96,9 +97,10 @@ async function runCapture(options: Options, context: Context): Promise<void> {
         collector();
         context.say(`capturing: ${opened}, into ${folder}`);
       },
+      clockSet: (byMs) => made?.clockSet(byMs),
       tick: (wallMs) => {
         collector().tick(wallMs);
-        status.show(`${description} · ${progress(collector().counters())}`);
+        status.show(`${progress(collector().counters())} · ${description}`);
       },
     });
     made?.close();

@@ -1,4 +1,5 @@
 /** What the commands read from and write to: files or standard input, standard output with backpressure, messages. */
+import { once } from "node:events";
 import { open } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import type { Problem } from "../errors.ts";
@@ -63,6 +64,14 @@ export function formatProblem(problem: Problem, path: string): string {
   return `${nameOf(file)}: ${code}${place === "" ? "" : ` at ${place}`}: ${visible(message)}`;
 }
 
+const MOST_DEVICE_CHARS = 64;
+
+/** A device's id for people. It may have come from the network, and be as long as a topic. */
+export function deviceText(device: string): string {
+  const shown = visible(device);
+  return shown.length > MOST_DEVICE_CHARS ? `${shown.slice(0, MOST_DEVICE_CHARS - 1)}…` : shown;
+}
+
 /** `line 27, byte 2079`: what is known of the place within the file; "" if nothing. */
 export function placeOf({ line, packet, offsetBytes, attribute }: Problem): string {
   const places: string[] = [];
@@ -91,6 +100,17 @@ export class Output {
 
   get isFull(): boolean {
     return this.#size >= OUTPUT_BYTES;
+  }
+
+  /** Bytes that nobody has read yet. */
+  get waitingBytes(): number {
+    return this.#size + this.#stream.writableLength;
+  }
+
+  /** Resolves when there is room for more, at once if nothing waits. Rejects with the stream's error. */
+  async room(): Promise<void> {
+    await this.flush();
+    if (this.#stream.writableNeedDrain) await once(this.#stream, "drain");
   }
 
   /** Text, or UTF-8, which the caller leaves as it is until flush() has resolved. */

@@ -1,5 +1,6 @@
 /** What capture and tail do as long as they listen: signals, time, what falls due. */
 import type { LinkEvents } from "../links/link.ts";
+import { ClockWatch } from "../wall-clock.ts";
 import type { Source } from "./source.ts";
 
 export interface ListenOptions {
@@ -9,6 +10,8 @@ export interface ListenOptions {
   readonly durationS: number | undefined;
   /** Called once the link stands. What it throws ends the link. */
   readonly opened: (description: string) => void;
+  /** Called when this computer's clock was set, forward by so much or back, before the events that follow. What it throws ends the link. */
+  readonly clockSet: (byMs: number) => void;
   /** Called ten times a second. What it throws ends the link. */
   readonly tick: (wallMs: number) => void;
 }
@@ -20,8 +23,20 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * Opens the source and listens until it ends, the time is over, or SIGINT, SIGTERM or SIGHUP comes; a second signal ends the
  * process at once. Throws what opening throws, or what has broken the link; the link is closed then.
  */
-export async function listen({ source, events, durationS, opened, tick }: ListenOptions): Promise<void> {
-  const link = await source.open(events);
+export async function listen({ source, events, durationS, opened, clockSet, tick }: ListenOptions): Promise<void> {
+  const watch = new ClockWatch();
+  const watchClock = (): void => {
+    const byMs = watch.stepMs(Date.now(), performance.now());
+    if (byMs !== 0) clockSet(byMs);
+  };
+  watchClock();
+  const link = await source.open({
+    ...events,
+    packet(device, packet, wallMs) {
+      watchClock();
+      events.packet(device, packet, wallMs);
+    },
+  });
   let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -38,6 +53,7 @@ export async function listen({ source, events, durationS, opened, tick }: Listen
     timers.push(
       setInterval(() => {
         try {
+          watchClock();
           tick(Date.now());
         } catch (error) {
           fail(error);

@@ -11,7 +11,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import { counted } from "../report.ts";
 import type { WallTime } from "../wall-clock.ts";
 import type { Context } from "./context.ts";
-import { formatProblem } from "./io.ts";
+import { deviceText, formatProblem } from "./io.ts";
 import { listen } from "./listen.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { addSourceOptions, integerFrom, SOURCE_HELP, type SourceOptions, sourceOf, usage } from "./source.ts";
@@ -81,13 +81,21 @@ async function runTail(options: Options, context: Context): Promise<void> {
   const isFollowed = (device: string | undefined) => device === undefined || (options.device?.includes(device) ?? true);
   const rate = new Rate();
 
+  /** Whether it must be passed over: a device does not wait for whoever reads our output. The gap is told as one on the way. */
+  const isTooMuch = (): boolean => {
+    if (context.output.waitingBytes < MOST_WAITING_BYTES) return false;
+    const message = `${MOST_WAITING_BYTES >> 20} MB of output are not read: until they are, what comes is passed over`;
+    problems.add({ code: "W_OUTPUT_WAITS", message }, undefined, Date.now());
+    return true;
+  };
   const events: LinkEvents = {
     packet(device, packet, wallMs) {
-      if (isFollowed(device)) decoder.push(device, packet, wallMs);
+      if (isFollowed(device) && !isTooMuch()) decoder.push(device, packet, wallMs);
     },
     text(device, line, wallMs) {
-      if (isFollowed(device)) screen.text(line, device, wallMs);
+      if (isFollowed(device) && !isTooMuch()) screen.text(line, device, wallMs);
     },
+    room: () => context.output.room(),
     problem(problem, device) {
       if (isFollowed(device)) problems.add(problem, device, Date.now());
     },
@@ -102,6 +110,7 @@ async function runTail(options: Options, context: Context): Promise<void> {
         screen.open(description);
         screen.status(decoder.totals(), 0);
       },
+      clockSet: (byMs) => decoder.clockSet(byMs),
       tick: (wallMs) => {
         decoder.tick(wallMs);
         const totals = decoder.totals();
@@ -163,6 +172,9 @@ const TIME_CHARS = "14:03:22.123 ±999ms".length;
 /** Who watches waits no longer for a datagram that others have overtaken. */
 const REORDER_MS = 300;
 
+/** Output that a slow reader may leave unread. */
+const MOST_WAITING_BYTES = 16 << 20;
+
 /** The terminal, or the pipe. */
 class Screen {
   readonly #options: Options;
@@ -212,7 +224,7 @@ class Screen {
   }
 
   problem(problem: Problem, device: string | undefined): void {
-    this.say(formatProblem(problem, device ?? this.#description));
+    this.say(formatProblem(problem, device === undefined ? this.#description : deviceText(device)));
   }
 
   /** A line for people. */
@@ -225,11 +237,11 @@ class Screen {
     this.#flush();
     const { lostOnDevice, lostInTransit, ringFill, devices } = totals;
     const parts = [
-      this.#description,
       `${eventsPerSecond} events/s`,
       `lost ${lostOnDevice} on the device, ${lostInTransit} on the way`,
       ...(ringFill === undefined ? [] : [`ring ${Math.round(ringFill * 100)} % full`]),
       ...(this.#hasOneDevice ? [] : [counted(devices, "device")]),
+      this.#description, // last: a narrow terminal cuts it
     ];
     this.#status.show(parts.join(" · "));
   }
@@ -242,7 +254,7 @@ class Screen {
   #place(wall: WallTime | undefined, device: string | undefined): string {
     const time = wall === undefined ? "".padEnd(TIME_CHARS) : wallText(wall).padEnd(TIME_CHARS);
     if (device === undefined) return `${time}  `;
-    const shown = visible(device);
+    const shown = deviceText(device);
     this.#deviceChars = Math.max(this.#deviceChars, Math.min(MOST_DEVICE_CHARS, shown.length));
     return `${time}  ${this.#colors.cyan(shown.padEnd(this.#deviceChars))}  `;
   }

@@ -9,6 +9,8 @@ export interface LinkEvents {
   text(device: string | undefined, line: string, wallMs: number): void;
   /** Something wrong in what arrived; the link goes on. */
   problem(problem: Problem, device?: string): void;
+  /** Awaited by a link whose source can wait, before it reads on. Absent: there is always room. */
+  room?(): Promise<void>;
   /** A line for people: that the link was lost, that it stands again. */
   say(line: string): void;
 }

@@ -19,6 +19,7 @@ export async function openStreamLink(
       for await (const chunk of stream) {
         readBytes += chunk.length;
         if (!ending.attempt(() => framed.push(chunk))) return;
+        await events.room?.();
       }
     } catch (error) {
       failure = ioError("-", error, readBytes);

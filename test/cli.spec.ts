@@ -106,7 +106,7 @@ describe("the command line", () => {
       const commands = /Commands:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? "";
       assert.deepEqual(
         commands.match(/^ {2}\S+/gm)?.map((name) => name.trim()),
-        ["decode", "extract", "validate", "migrate", "capture", "tail", "simulate", "registry", "help"],
+        ["decode", "extract", "validate", "migrate", "capture", "tail", "simulate", "registry", "bench", "help"],
       );
     });
 
@@ -153,7 +153,10 @@ describe("the command line", () => {
       for (const name of ["decode", "validate"]) {
         const outcome = await run([name, "."]);
         assert.deepEqual([outcome.status, outcome.stdout], [2, ""]);
-        assert.match(outcome.stderr, /E_NO_CAPTURE: \. is no capture/);
+        assert.match(outcome.stderr, /E_NO_CAPTURE: \. has no packets in it/);
+        const other = await run([name, resolve("docs")]);
+        assert.deepEqual([other.status, other.stdout], [2, ""]);
+        assert.match(other.stderr, /E_NO_CAPTURE: .*docs is no capture/);
       }
     });
 

@@ -3,9 +3,9 @@ import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
 import { step } from "./run.mjs";
 
-// In pieces: what needs the module built is loaded when it is. node/main.ts measures in processes of its own.
+// In pieces: what needs the module built is loaded when it is. node/*.ts measure in processes of their own.
 await build({
-  entryPoints: ["test/bench/cli.ts", "test/bench/node/main.ts"],
+  entryPoints: ["test/bench/cli.ts", "test/bench/node/main.ts", "test/bench/node/ws-server.ts"],
   outdir: "dist/bench",
   ...NODE,
   splitting: true,

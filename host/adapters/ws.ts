@@ -25,6 +25,8 @@ export type {
 export type WsMessage = string | Uint8Array | ArrayBuffer;
 
 const OPEN = 1;
+/** Types of messages that are found by a comparison, each way; what has others is read. */
+const REMEMBERED = 8;
 
 type Done = (socket: WebSocket, request: IncomingMessage) => void;
 
@@ -38,7 +40,7 @@ export function instrument(
   telemetry: Recording,
   options: AdapterOptions<WsMessage, IncomingMessage> = {},
 ): Instrumented<WebSocket> {
-  const adapter = new Adapter<WsMessage, IncomingMessage>(telemetry, options);
+  const adapter = new Adapter<WsMessage, IncomingMessage>(telemetry, options, REMEMBERED);
   /** Sockets whose handshake is not done, and what to do when they are no longer watched. */
   const seen = new WeakSet<Duplex>();
   const shaking = new Map<Duplex, () => void>();
@@ -69,12 +71,13 @@ export function instrument(
 
   function watch(webSocket: WebSocket, traffic: Traffic<WsMessage>): Patch[] {
     const { emit, send } = webSocket;
+    const { isAsking } = adapter;
     let isFragmented = false; // what is being sent
     return [
       patch(webSocket, "emit", function (this: WebSocket, ...args: Parameters<typeof emit>): boolean {
         const name = args[0];
         if (name === "message") {
-          traffic.begin(beginningOf(args[1]));
+          traffic.begin(isAsking ? beginningOf(args[1]) : undefined);
           try {
             return args.length === 3 ? emit.call(this, name, args[1], args[2]) : emit.apply(this, args);
           } finally {
@@ -93,7 +96,7 @@ export function instrument(
         if (!isOpen) return; // only the callback hears of it
         const isFirst = !isFragmented;
         isFragmented = (args[1] as { fin?: boolean } | undefined)?.fin === false;
-        if (isFirst) traffic.sent(beginningOf(args[0]));
+        if (isFirst) traffic.sent(isAsking ? beginningOf(args[0]) : "");
       }),
     ];
   }

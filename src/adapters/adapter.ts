@@ -39,34 +39,42 @@ export interface Instrumented<Socket> {
   detach(): void;
 }
 
+/** Messages received, or sent. */
+interface Way<Message> {
+  readonly typeOf: MessageTypeOf<Message> | FindMessageType;
+  /** The last type in the table of tokens, and its token. */
+  name: string;
+  token: number;
+}
+
 /** Of one server: its options, and what went wrong. */
 export class Adapter<Message, Peer> {
   readonly payloads: boolean;
   /** Of all messages. */
   readonly fixedToken: number | undefined;
+  /** Whether it matters what a message says. */
+  readonly isAsking: boolean;
   isAttached = true;
   failures = 0;
   lateRejections = 0;
   readonly #telemetry: Recording;
   readonly #clientId: ((peer: Peer) => number) | undefined;
-  // One for each way: messages of one type come in runs, and answers are of another.
-  readonly #received: MessageTypeOf<Message> | FindMessageType;
-  readonly #sent: MessageTypeOf<Message> | FindMessageType;
+  // Messages of one type come in runs, and answers are of another.
+  readonly #received: Way<Message>;
+  readonly #sent: Way<Message>;
   #clients = 0;
 
-  constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>) {
+  /** `remembered`: as of createMessageType(), for each way. */
+  constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>, remembered?: number) {
     const { messageType, clientId, payloads = false } = options;
     this.#telemetry = telemetry;
     this.fixedToken = typeof messageType === "number" ? messageType : undefined;
-    this.#received = typeof messageType === "function" ? messageType : createMessageType();
-    this.#sent = typeof messageType === "function" ? messageType : createMessageType();
+    const typeOf = typeof messageType === "function" ? messageType : undefined;
+    this.#received = { typeOf: typeOf ?? createMessageType(remembered), name: "", token: 0 };
+    this.#sent = { typeOf: typeOf ?? createMessageType(remembered), name: "", token: 0 };
     this.#clientId = clientId;
     this.payloads = payloads;
-  }
-
-  /** Whether it matters what a message says. */
-  get isAsking(): boolean {
-    return this.payloads || this.fixedToken === undefined;
+    this.isAsking = payloads || this.fixedToken === undefined;
   }
 
   /** ws.connect. Never throws; a connection that cannot be recorded has a Traffic that does nothing. */
@@ -86,14 +94,20 @@ export class Adapter<Message, Peer> {
     return new Traffic(this as Adapter<Message, unknown>, connection);
   }
 
-  /** The token of a message's type. Never throws. */
+  /** The token of a message's type, if that is not the same for all. Never throws. */
   tokenOf(message: Message, event: "msg.recv" | "msg.send"): number {
-    if (this.fixedToken !== undefined) return this.fixedToken;
     try {
-      const typeOf = event === "msg.recv" ? this.#received : this.#sent;
-      const type = typeOf(message, event);
+      const way = event === "msg.recv" ? this.#received : this.#sent;
+      const type = way.typeOf(message, event);
       if (typeof type === "number") return type;
-      return type ? this.#telemetry.messageType(type) : 0;
+      if (type === way.name) return way.token;
+      const token = type ? this.#telemetry.messageType(type) : 0;
+      // One that is in no table is counted each time.
+      if (token > 0) {
+        way.name = type;
+        way.token = token;
+      }
+      return token;
     } catch {
       this.failures++;
       return 0;
@@ -132,17 +146,19 @@ export class Traffic<Message> {
   /** A message has come and is about to be handled; undefined if what it says is not known yet. */
   begin(message: Message | undefined): void {
     if (this.#isPending) this.settle();
-    if (!this.#adapter.isAttached) return;
+    const adapter = this.#adapter;
+    if (!adapter.isAttached) return;
     this.#isPending = true;
-    this.#token = this.#adapter.fixedToken ?? 0;
-    if (message !== undefined) this.identify(message);
+    this.#token = adapter.fixedToken ?? 0;
+    if (adapter.isAsking && message !== undefined) this.identify(message);
   }
 
   /** What the message that is being handled says. */
   identify(message: Message): void {
     if (!this.#isPending) return;
-    this.#token = this.#adapter.tokenOf(message, "msg.recv");
-    if (this.#adapter.payloads) this.#payload = message;
+    const adapter = this.#adapter;
+    this.#token = adapter.fixedToken ?? adapter.tokenOf(message, "msg.recv");
+    if (adapter.payloads) this.#payload = message;
   }
 
   /** msg.recv, result ok, of the message that is being handled, unless it is recorded. */
@@ -177,7 +193,7 @@ export class Traffic<Message> {
     if (this.#isPending) this.settle();
     const adapter = this.#adapter;
     if (!adapter.isAttached) return;
-    const token = adapter.tokenOf(message, "msg.send");
+    const token = adapter.fixedToken ?? adapter.tokenOf(message, "msg.send");
     try {
       this.#connection?.sent(token, adapter.payloads ? (message as Payload) : undefined);
     } catch {

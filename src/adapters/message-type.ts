@@ -3,7 +3,7 @@ const MOST_UNITS = 512;
 /** Of a name as it is written: 64 bytes, each of which may be an escape of six characters. */
 const MOST_NAME_UNITS = 384;
 /** Of the beginning of a message that is remembered. */
-const MOST_LAST_UNITS = 96;
+const MOST_KNOWN_UNITS = 96;
 /** A key that has escapes and means "method" has no more. */
 const MOST_KEY_UNITS = 36;
 
@@ -25,12 +25,23 @@ const END = -1;
  */
 export type FindMessageType = (message: unknown) => string;
 
+/** How a message with a type began, up to the type's end. */
+interface Beginning {
+  /** "" if the message was bytes, or there is none. */
+  text: string;
+  readonly bytes: Uint8Array;
+  /** Of the bytes, those that count: 0 if the message was text. */
+  length: number;
+  name: string;
+}
+
 /**
  * Made when the program runs, for it keeps objects. A call looks at no more than the first 512 characters, or bytes, of a message, and
  * parses nothing: what stands behind the type, and whether it is JSON at all, is not asked. It costs in proportion to what it looks at,
- * and allocates the name, and for an ArrayBuffer a view of it; text that begins as the last message did, up to its type, allocates nothing.
+ * and allocates the name, and for an ArrayBuffer a view of it. `remembered`: how many beginnings are kept, 1 or more, some 300 bytes
+ * each; a message that has one of them up to its type costs a comparison, and allocates no name.
  */
-export function createMessageType(): FindMessageType {
+export function createMessageType(remembered = 1): FindMessageType {
   // As an object, for XS: see src/moddable/platform.ts.
   const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
   const startsWith: typeof String.prototype.startsWith = Object(String.prototype.startsWith);
@@ -41,12 +52,15 @@ export function createMessageType(): FindMessageType {
   let start = 0;
   let end = 0;
   let isEscaped = false;
-  // How the last messages with a type began, up to its end, and what it was: messages of one type come in runs.
+  // Messages of one type come in runs: what the last one began with is tried first. It stands in variables, for XS.
+  const known: Beginning[] = [];
+  while (known.length < remembered)
+    known.push({ text: "", bytes: new Uint8Array(MOST_KNOWN_UNITS), length: 0, name: "" });
   let lastText = "";
-  let lastTextName = "";
-  const last = new Uint8Array(MOST_LAST_UNITS);
+  let lastBytes = known[0]!.bytes;
   let lastLength = 0;
   let lastName = "";
+  let oldest = 0;
 
   function unit(index: number): number {
     if (index >= MOST_UNITS) return END;
@@ -119,24 +133,46 @@ export function createMessageType(): FindMessageType {
     }
   }
 
-  /** The type of a message that begins as the last one does, up to the end of its type; undefined of others. */
-  function again(): string | undefined {
-    if (bytes === undefined) return lastText !== "" && startsWith.call(text, lastText) ? lastTextName : undefined;
-    let same = 0;
-    while (same < lastLength && last[same] === bytes[same]) same++;
-    return same === lastLength && same > 0 ? lastName : undefined;
+  /** Whether the message begins as the last one did. */
+  function isAgain(): boolean {
+    if (bytes === undefined) return lastText !== "" && startsWith.call(text, lastText);
+    // From its end on: that is where the types of one application differ.
+    const given = bytes;
+    const expected = lastBytes;
+    let left = lastLength;
+    if (left === 0 || left > given.length) return false;
+    do left--;
+    while (left >= 0 && given[left] === expected[left]);
+    return left < 0;
   }
 
-  /** Remembers how the message began. */
-  function keep(name: string): string {
-    if (bytes === undefined) {
-      lastText = at <= MOST_LAST_UNITS ? text.slice(0, at) : "";
-      lastTextName = name;
-    } else {
-      lastLength = at <= MOST_LAST_UNITS ? at : 0;
-      for (let index = 0; index < lastLength; index++) last[index] = bytes[index]!;
-      lastName = name;
+  /** From here on, the message began as this one. */
+  function take(beginning: Beginning): void {
+    lastText = beginning.text;
+    lastBytes = beginning.bytes;
+    lastLength = beginning.length;
+    lastName = beginning.name;
+  }
+
+  /** Whether the message begins as one did that is remembered, which is then the last. */
+  function isKnown(): boolean {
+    for (let index = 0; index < remembered; index++) {
+      take(known[index]!);
+      if (isAgain()) return true;
     }
+    return false;
+  }
+
+  /** Remembers how the message began, in the place of what has been known for longest. */
+  function keep(name: string): string {
+    if (at > MOST_KNOWN_UNITS) return name;
+    const beginning = known[oldest]!;
+    oldest = oldest + 1 < remembered ? oldest + 1 : 0;
+    beginning.name = name;
+    beginning.text = bytes === undefined ? text.slice(0, at) : "";
+    beginning.length = bytes === undefined ? 0 : at;
+    for (let index = 0; index < beginning.length; index++) beginning.bytes[index] = bytes![index]!;
+    take(beginning);
     return name;
   }
 
@@ -176,7 +212,7 @@ export function createMessageType(): FindMessageType {
       bytes = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
     else return "";
     try {
-      return again() ?? find();
+      return isAgain() || (remembered > 1 && isKnown()) ? lastName : find();
     } catch {
       return "";
     } finally {

@@ -12,16 +12,17 @@ Parts:
   node     time in Node, beside other packages
   decode   time to decode a capture, beside babeltrace2
   validate time to validate a trace, beside a validator in Python and JSON.parse alone
-  server   time that a WebSocket server with 100 clients takes for a message, with telemetry and without
+  server   processor time that a ws server with 100 clients takes for a message, with telemetry and without
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
 
 Examples:
-  $ npm run bench                            all parts, about four minutes
+  $ npm run bench                            all parts, about ten minutes
   $ npm run bench -- xs-rv32                 instructions a call, exact
   $ npm run --silent bench -- node --json > node.json
   $ npm run bench -- operations              what single operations of XS cost
   $ npm run bench -- memory                  of decode, for a capture of 250 MB and one of 1 GB
+  $ npm run bench -- server                  of each kind a million messages, with what the least adapter costs: four minutes
   $ npm run bench -- transport               a million events by UDP and a serial line, fleets by UDP and MQTT: ten minutes
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
@@ -34,7 +35,10 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
   validate: async () => (await import("./validate.ts")).measureValidate(say),
-  server: async () => (await import("./server.ts")).measureServer(say),
+  server: async () => {
+    const { measureServer, serverRows } = await import("./server.ts");
+    return serverRows(await measureServer(say));
+  },
 };
 
 interface Options {
@@ -97,6 +101,17 @@ async function runTransport({ write, part }: { readonly write?: true; readonly p
   if (write) say(`wrote ${writeScale(loads, fleets)}`);
 }
 
+async function runServer({ write, json }: { readonly write?: true } & Options): Promise<void> {
+  buildModule();
+  const { measureServer, serverRows, serverTable } = await import("./server.ts");
+  const { plainTable } = await import("./format.ts");
+  const costs = await measureServer(say);
+  const table = serverTable(costs);
+  if (json) process.stdout.write(`${JSON.stringify({ rows: serverRows(costs) }, null, 2)}\n`);
+  else process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n`);
+  if (write) say(`wrote ${(await import("./document.ts")).writeAdapters(table)}`);
+}
+
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
   buildModule();
   const { acceptBudgets, measureBudgets, readBudgets, verdicts } = await import("./budgets.ts");
@@ -142,6 +157,12 @@ program
   .addOption(new Option("--part <part>", "one of the two").choices(["loads", "fleets"]))
   .option("--write", "writes the tables into docs/scale.md")
   .action(runTransport);
+program
+  .command("server")
+  .description("what telemetry takes of a WebSocket server's throughput, and of what it consists")
+  .option("--write", "writes the table into docs/adapters.md")
+  .option("--json", "rows as JSON on standard output")
+  .action(runServer);
 program
   .command("budgets")
   .description("compares with test/bench/budgets.json; exit code 1 if something has grown")

@@ -22,6 +22,7 @@ import { nativesTable, type Sizes } from "./sizes.ts";
 
 const DOCUMENT = "docs/performance.md";
 const SCALE_DOCUMENT = "docs/scale.md";
+const ADAPTERS_DOCUMENT = "docs/adapters.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
 
@@ -63,6 +64,12 @@ export function writeScale(loads: Table | undefined, fleets: Table | undefined):
   return SCALE_DOCUMENT;
 }
 
+/** Writes what a server's messages cost into the document of adapters. Returns the file. */
+export function writeAdapters(server: Table): string {
+  writeSections(ADAPTERS_DOCUMENT, { machine: machine("server"), server: markdownTable(server) });
+  return ADAPTERS_DOCUMENT;
+}
+
 function writeSections(file: string, sections: Readonly<Record<string, string>>): void {
   let text = readFileSync(file, "utf8");
   for (const [name, content] of Object.entries(sections)) text = replaceSection(file, text, name, content);
@@ -102,13 +109,13 @@ function replaceSection(file: string, text: string, name: string, content: strin
   return `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
 }
 
-function machine(): string {
+function machine(command = "docs"): string {
   const said = (command: string, ...args: string[]) =>
     execFileSync(command, args, { encoding: "utf8" }).split("\n")[0]!;
   const commit = said("git", "describe", "--always", "--dirty");
   const model = cpus()[0]!.model.trim();
   return [
-    `Measured at commit ${commit} by \`npm run bench -- docs\`, on ${model}, ${cpus().length} cores; Node ${process.versions.node};`,
+    `Measured at commit ${commit} by \`npm run bench -- ${command}\`, on ${model}, ${cpus().length} cores; Node ${process.versions.node};`,
     `${said("riscv64-unknown-elf-gcc", "--version")}; ${said("qemu-system-riscv32", "--version")}; ${said("gcc", "--version")}.`,
   ].join("\n");
 }

@@ -49,7 +49,7 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
   const serverRatio = ns("disabled", "server", 20) / ns("typescript", "server", 20);
 
   return [
-    atLeast("throughput of a `ws` server with telemetry, against without", 0.97, serverRatio),
+    atLeast("throughput of a `ws` server with telemetry, against without, by its processor time", 0.97, serverRatio),
     atMost(
       "native `received(token)`, `sent`, `connected`, `disconnected`: the dearest",
       750,

@@ -21,8 +21,8 @@ export type Baseline =
 
 /**
  * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `validate`, such a line checked;
- * `server`, a message that a WebSocket server receives and answers, recorded by its adapter, or in `disabled` without one; `off`, a call made
- * while telemetry is off; `clock`, one reading of the platform's clock.
+ * `server`, a message that a WebSocket server receives and answers, recorded by its adapter, or in `disabled` without one: its type a token
+ * (characters 0) or looked for; in Node, processor time of a real server; `off`, a call made while telemetry is off; `clock`, one reading of the platform's clock.
  */
 export type EventName =
   | "ws.connect"

@@ -1,115 +1,182 @@
 /**
- * A WebSocket server in Node with 100 real clients, with telemetry and without: what a message costs it, received and answered. With
- * telemetry means the adapter, the ring and its packets; all of them are captured and decoded, and every event accounted for.
+ * A `ws` server in Node with 100 real clients, without telemetry and with it: what a message, received and answered, takes of the
+ * server's process. With telemetry means the adapter, the ring and its packets; all of them are captured and decoded, and every event
+ * accounted for.
  */
-import { equal, ok } from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Telemetry } from "xs-telemetry";
-import { CaptureWriter, decodePath, registry } from "xs-telemetry/host";
-import { instrument } from "xs-telemetry/ws";
-import { type Clients, echoServer, startClients } from "../support/ws-load.ts";
+import { equal } from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { type Clients, startClients } from "../support/ws-load.ts";
 import { PAYLOADS } from "./case.ts";
+import { number, type Table } from "./format.ts";
+import type { Order, ServerKind } from "./node/ws-server.ts";
 import type { Row, Say } from "./rows.ts";
 
+const MAIN = "dist/bench/node/ws-server.mjs";
+/** That module is a program of its own, of which this one takes but the types. */
+const KINDS: readonly ServerKind[] = ["off", "forward", "token", "type"];
 const CLIENTS = 100;
-/** With telemetry; as many without it. Rounds of both alternate, so that a machine that slows down slows both. */
+/** Of each kind; so the adapter carries a million messages with the type found, and a million with a token. */
 const MESSAGES = 1_000_000;
-const ROUNDS = 40;
+/** One after the other: what a process was compiled to stays so to its end. */
+const PROCESSES = 4;
+/** Of each process and kind. Kinds take turns, and rounds are short, so that a machine that slows down slows them all. */
+const ROUNDS = 25;
 const PAYLOAD_CHARS = 20;
-const CAPACITY_BYTES = 4 << 20;
-const DRAIN_EVERY_MS = 20;
+const SHARE = MESSAGES / PROCESSES / ROUNDS;
+/** Before those: code is compiled in them. */
+const WARM_UP_ROUNDS = 4;
+/** Before each round, and not measured: another kind was served meanwhile, with other sockets and clients. */
+const WARM_UP_MESSAGES = 2000;
 
-export async function measureServer(say: Say): Promise<Row[]> {
-  const payload = PAYLOADS[PAYLOAD_CHARS]!;
-  const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-server-"));
-  const telemetry = new Telemetry({ capacityBytes: CAPACITY_BYTES });
-  const reader = telemetry.reader();
-  const writer = new CaptureWriter(join(folder, "capture"), { registry });
-  const buffer = new Uint8Array(65_536);
-  // The server sends its packets away: what writes them to disk is another process's work, and not measured.
-  let packets: Uint8Array[] = [];
-  const drain = () => {
-    for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) packets.push(buffer.slice(0, bytes));
-  };
-  const capture = () => {
-    for (const packet of packets) ok(writer.write(packet), "the capture takes the packet");
-    packets = [];
-  };
+/** One kind of server. */
+export interface ServerCost {
+  readonly kind: ServerKind;
+  /** Of the server's process, for a message: medians of all rounds. */
+  readonly cpuNs: number;
+  /** From a round's first message to its last answer, clients included, for a message. */
+  readonly wallNs: number;
+  /** What the kind without telemetry took of it in the same turn, percent: median of all rounds, and the least and most median of a process. */
+  readonly cpuPercent: readonly [median: number, least: number, most: number];
+  readonly wallPercent: readonly [median: number, least: number, most: number];
+}
 
-  const [plain, recorded] = [await echoServer(), await echoServer()];
-  const instrumented = instrument(recorded.server, telemetry);
-  const loads: Record<"disabled" | "typescript", Clients> = {
-    disabled: await startClients(CLIENTS, plain.port),
-    typescript: await startClients(CLIENTS, recorded.port),
-  };
-  /** Of a round: what the clock and what this process took for a message, ns. */
-  const walls = { disabled: [] as number[], typescript: [] as number[] };
-  const cpus = { disabled: [] as number[], typescript: [] as number[] };
-  const share = MESSAGES / ROUNDS;
-  const round = async (path: "disabled" | "typescript", keep: boolean) => {
-    const timer = path === "typescript" ? setInterval(drain, DRAIN_EVERY_MS) : undefined;
-    const cpu = process.cpuUsage();
-    const started = performance.now();
-    await loads[path].exchange(share, payload);
-    if (timer) drain();
-    const wall = performance.now() - started;
-    const { user, system } = process.cpuUsage(cpu);
-    clearInterval(timer);
-    capture();
-    if (!keep) return;
-    walls[path].push((wall * 1e6) / share);
-    cpus[path].push(((user + system) * 1e3) / share);
-  };
-  // Both are compiled before either is measured.
-  for (const path of ["disabled", "typescript"] as const) await round(path, false);
-  for (let number = 0; number < ROUNDS; number++) {
+type Rounds = Readonly<Record<ServerKind, { readonly cpuNs: number[]; readonly wallNs: number[] }>>;
+
+/** Throws unless every message is echoed, and every event decoded or reported as lost. */
+export async function measureServer(say: Say): Promise<ServerCost[]> {
+  const found: Rounds[] = [];
+  for (let set = 0; set < PROCESSES; set++) {
     say(
-      `server: round ${number + 1} of ${ROUNDS}, ${share} messages from ${CLIENTS} clients with telemetry and without`,
+      `server: process ${set + 1} of ${PROCESSES}, ${ROUNDS} rounds of ${SHARE} messages of each kind from ${CLIENTS} clients`,
     );
-    for (const path of number % 2 ? (["disabled", "typescript"] as const) : (["typescript", "disabled"] as const))
-      await round(path, true);
+    found.push(await measureProcess());
+    for (const { kind, cpuPercent, wallPercent } of costsOf(found.slice(-1)))
+      say(
+        `server: ${kind}: ${cpuPercent[0].toFixed(1)} % by processor time, ${wallPercent[0].toFixed(1)} % by the clock`,
+      );
   }
+  return costsOf(found);
+}
 
-  for (const load of Object.values(loads)) await load.close();
-  for (const { server } of [plain, recorded]) {
-    while (server.clients.size > 0) await new Promise((resolve) => setImmediate(resolve));
-    server.close();
+async function measureProcess(): Promise<Rounds> {
+  const child = fork(MAIN, [], { stdio: ["ignore", 2, 2, "ipc"] });
+  const loads: Partial<Record<ServerKind, Clients>> = {};
+  const ask = (order: Order) => {
+    child.send(order);
+    return answerOf(child);
+  };
+  const payload = PAYLOADS[PAYLOAD_CHARS]!;
+  const rounds = Object.fromEntries(KINDS.map((kind) => [kind, { cpuNs: [], wallNs: [] }])) as unknown as Rounds;
+  try {
+    const ports = (await answerOf(child)) as Record<ServerKind, number>;
+    for (const kind of KINDS) loads[kind] = await startClients(CLIENTS, ports[kind]);
+    for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++)
+      for (let turn = 0; turn < KINDS.length; turn++) {
+        // Each begins a round as often as the others, and follows each of them.
+        const step = round % 2 ? 1 : KINDS.length - 1;
+        const kind = KINDS[(WARM_UP_ROUNDS + round + turn * step) % KINDS.length]!;
+        await loads[kind]!.exchange(WARM_UP_MESSAGES, payload);
+        await ask({ kind, order: "begin" });
+        const fromMs = performance.now();
+        await loads[kind]!.exchange(SHARE, payload);
+        const wallMs = performance.now() - fromMs;
+        const cpuNs = (await ask({ kind, order: "end" })) as number;
+        if (round < 0) continue;
+        rounds[kind].cpuNs.push(cpuNs / SHARE);
+        rounds[kind].wallNs.push((wallMs * 1e6) / SHARE);
+      }
+    for (const kind of KINDS) {
+      await loads[kind]!.close();
+      delete loads[kind];
+      const isRecorded = kind === "token" || kind === "type";
+      const expected = isRecorded ? 3 * CLIENTS + 2 * (SHARE + WARM_UP_MESSAGES) * (ROUNDS + WARM_UP_ROUNDS) : 0;
+      equal(await ask({ kind, order: "close" }), expected, `events emitted, ${kind}`);
+    }
+  } finally {
+    for (const load of Object.values(loads)) await load.close();
+    if (child.connected) child.disconnect();
   }
-  drain();
-  capture();
-  writer.close();
-  const { emitted, drained, overwritten, discarded, pending } = reader.counters();
-  equal(emitted, 3 * CLIENTS + 2 * (MESSAGES + share), "events emitted");
-  equal(emitted, drained + overwritten + discarded + pending, "the identity of the counters");
-  equal(pending, 0, "events pending");
-  equal(instrumented.counters().failures, 0, "failures of the adapter");
-  for await (const item of decodePath(join(folder, "capture"), { registry })) {
-    if (item.kind === "problem") throw new Error(item.problem.message);
-    if (item.kind !== "summary") continue;
-    const decoded = Object.values(item.summary.events).reduce((sum, count) => sum + count, 0);
-    equal(decoded, drained, "events decoded");
-    equal(decoded + item.summary.lostOnDevice, emitted, "events decoded and reported as lost");
-  }
-  rmSync(folder, { recursive: true });
+  return rounds;
+}
 
-  const percent = ({ disabled, typescript }: typeof walls) =>
-    ((100 * median(disabled)) / median(typescript)).toFixed(1);
-  say(`server: ${emitted} events emitted, ${drained} decoded, ${overwritten + discarded} lost and reported`);
-  say(`server: throughput with telemetry ${percent(walls)} % of that without, ${percent(cpus)} % by processor time`);
-  return (["typescript", "disabled"] as const).map((path) => ({
-    engine: "node",
-    path,
-    event: "server",
-    payloadChars: PAYLOAD_CHARS,
-    instructions: null,
-    ns: Math.round(median(walls[path])),
-    allocatedBytes: null,
-    recordBytes: path === "typescript" ? 32 : 0,
+/** Throws if the process ends instead: what it threw stands on standard error. */
+async function answerOf(child: ChildProcess): Promise<unknown> {
+  const over = new AbortController();
+  const { signal } = over;
+  const ended = once(child, "exit", { signal }).then(([code]) => {
+    throw new Error(`server: its process ended with ${code}`);
+  });
+  try {
+    return ((await Promise.race([once(child, "message", { signal }), ended])) as unknown[])[0];
+  } finally {
+    ended.catch(() => undefined);
+    over.abort();
+  }
+}
+
+function costsOf(found: readonly Rounds[]): ServerCost[] {
+  const percents = (kind: ServerKind, figure: "cpuNs" | "wallNs") => {
+    const ofProcesses = found.map((rounds) =>
+      median(rounds[kind][figure].map((ns, round) => (100 * rounds.off[figure][round]!) / ns)),
+    );
+    const all = found.flatMap((rounds) =>
+      rounds[kind][figure].map((ns, round) => (100 * rounds.off[figure][round]!) / ns),
+    );
+    return [median(all), Math.min(...ofProcesses), Math.max(...ofProcesses)] as const;
+  };
+  return KINDS.map((kind) => ({
+    kind,
+    cpuNs: median(found.flatMap((rounds) => rounds[kind].cpuNs)),
+    wallNs: median(found.flatMap((rounds) => rounds[kind].wallNs)),
+    cpuPercent: percents(kind, "cpuNs"),
+    wallPercent: percents(kind, "wallNs"),
   }));
 }
 
 function median(values: readonly number[]): number {
   return [...values].sort((left, right) => left - right)[values.length >> 1]!;
+}
+
+/** Processor time, for it is what bounds a server's throughput, and other work on the machine is not in it. */
+export function serverRows(costs: readonly ServerCost[]): Row[] {
+  return costs.flatMap(({ kind, cpuNs }) =>
+    kind === "forward"
+      ? []
+      : [
+          {
+            engine: "node",
+            path: kind === "off" ? "disabled" : "typescript",
+            event: "server",
+            payloadChars: kind === "token" ? 0 : PAYLOAD_CHARS,
+            instructions: null,
+            ns: Math.round(cpuNs),
+            allocatedBytes: null,
+            recordBytes: kind === "off" ? 0 : 32,
+          } as const,
+        ],
+  );
+}
+
+const TITLES: Readonly<Record<ServerKind, string>> = {
+  off: "without telemetry",
+  forward: "`emit` and `send` replaced by ones that only hand on",
+  token: "recorded, the type is one token",
+  type: "recorded, the type looked for in both messages (default)",
+};
+
+export function serverTable(costs: readonly ServerCost[]): Table {
+  const percent = ([middle, least, most]: ServerCost["cpuPercent"]) =>
+    `${number(middle, 1)} (${number(least, 1)}–${number(most, 1)})`;
+  return {
+    title: `A message, received and answered by a ws server with ${CLIENTS} clients`,
+    head: ["server", "processor time, ns", "throughput by it, %", "clock, ns", "throughput by it, %"],
+    rows: costs.map(({ kind, cpuNs, wallNs, cpuPercent, wallPercent }) => [
+      TITLES[kind],
+      number(cpuNs),
+      percent(cpuPercent),
+      number(wallNs),
+      percent(wallPercent),
+    ]),
+  };
 }

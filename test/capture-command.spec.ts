@@ -201,6 +201,7 @@ describe("capture", () => {
           for (const [device, packets] of all.entries()) await publish(`g${device}`, packets.slice(index, index + 1));
       };
       await publishFrom(0, count >> 1);
+      await until("the first has some", () => readdirSync(join(folder, "group", "1-1")).length > 0);
       first.child.kill("SIGKILL");
       await publishFrom(count >> 1, count);
       assert.equal((await first.outcome).signal, "SIGKILL");

@@ -10,6 +10,7 @@ const inFolder = (folder: string) =>
 const shared = inFolder("test/xs");
 const hostile = "./test/engine/hostile.spec.ts";
 const all = [...shared, ...inFolder("test/engine")];
+const sharedBySanitizer = shared.filter((spec) => !spec.endsWith("mqtt-numbers.spec.ts")); // it says why
 
 interface Run {
   title: string;
@@ -29,7 +30,7 @@ const RUNS: Run[] = [
   { title: "native, 32 bits", variant: "native", bits: 32, specs: all },
   { title: "native, 64 bits", variant: "native", bits: 64, specs: all },
   // There XS allocates otherwise, so that what a call allocates says nothing.
-  { ...SANITIZED, title: "native, AddressSanitizer and UBSan", specs: [...shared, hostile], options: ROOM },
+  { ...SANITIZED, title: "native, AddressSanitizer and UBSan", specs: [...sharedBySanitizer, hostile], options: ROOM },
   {
     ...SANITIZED,
     title: "native, a collection before each allocation",

@@ -316,6 +316,21 @@ describe("an MQTT sink", () => {
     deepEqual([mqtt.messages.length, mqtt.messages[1]!.id], [2, mqtt.messages[0]!.id + 1], "messages, id");
   });
 
+  it("numbers messages from 1 to 65,535", () => {
+    const mqtt = new FakeMQTT();
+    const sink = mqttSink(good(mqtt))(listen().events);
+    mqtt.accept();
+    const packet = packetOf(256);
+    const ends: number[] = [];
+    for (let count = 1; count <= 65_537; count++) {
+      sink.write(packet, 256);
+      mqtt.run(10_000);
+      const { id } = mqtt.messages.pop()!;
+      if (count === 1 || count >= 65_535) ends.push(id);
+    }
+    deepEqual(ends, [1, 65_535, 1, 2], "ids");
+  });
+
   it("says that it is broken when the client is, or the broker hangs up", () => {
     const mqtt = new FakeMQTT();
     const { told, events } = listen();

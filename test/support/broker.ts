@@ -60,7 +60,8 @@ export async function startBroker({ user, tls }: BrokerOptions = {}): Promise<Br
     pid: () => program!.pid,
     async start() {
       program = new Program("mosquitto", ["-c", config]);
-      await program.ready(async () => (await isListening(port)) && (!tls || (await isListening(tlsPort))));
+      // Its port accepts before its loop runs, and a SIGTERM of that moment is lost: an answer tells that the loop runs.
+      await program.ready(() => answers(port));
     },
     async stop() {
       await program?.stop();
@@ -75,12 +76,18 @@ export async function startBroker({ user, tls }: BrokerOptions = {}): Promise<Br
   return broker;
 }
 
-function isListening(port: number): Promise<boolean> {
+/** CONNECT of MQTT 3.1.1 (§3.1): a clean session, 60 s, a client id of the broker's choice. */
+const CONNECT = Uint8Array.of(0x10, 12, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 60, 0, 0);
+
+/** Whether a broker is there that answers, with whatever. */
+function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
+    const socket = connect(port, "127.0.0.1", () => socket.write(CONNECT));
+    socket.once("data", () => {
       resolve(true);
+      socket.destroy();
     });
-    socket.on("error", () => resolve(false));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(false));
   });
 }

@@ -68,8 +68,13 @@ export class Program {
     });
   }
 
+  /** Resolves when it has ended. Fails, and kills it, if it has not done so after 20 s. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     this.#child.kill(signal);
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), 20_000);
     await this.#closed;
+    clearTimeout(late);
+    if (signal !== "SIGKILL" && this.#child.signalCode === "SIGKILL")
+      throw new Error(`${this.#name} did not end by ${signal} within 20 s: ${this.#said}`);
   }
 }

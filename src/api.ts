@@ -19,6 +19,8 @@ export interface Connection {
   rejected(reason: Reason, messageType: number, payload?: Payload): void;
   /** msg.send. */
   sent(messageType: number, payload?: Payload): void;
+  /** msg.recv, result ok, and msg.send that answers it, at one reading of the clock: received() and sent() in one call. */
+  answered(receivedType: number, sentType: number): void;
   /** ws.disconnect. */
   disconnected(): void;
 }

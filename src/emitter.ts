@@ -338,6 +338,28 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
       message(true, lastSent << MSG_TYPE_SHIFT, this.#identity, payload);
     }
 
+    answered(receivedType: number, sentType: number): void {
+      if (receivedType !== lastReceived) lastReceived = tokenOf(receivedType);
+      if (sentType !== lastSent) lastSent = tokenOf(sentType);
+      const received = RECORD_MSG_RECV | RECEIVED | (lastReceived << MSG_TYPE_SHIFT);
+      const sent = RECORD_MSG_SEND | (lastSent << MSG_TYPE_SHIFT);
+      if (at + SLOT_WORDS < quickEnd)
+        if (((words[at] = clock()) ^ low) >= 0) {
+          words[at + 1] = received;
+          identities[at >> 1] = this.#identity;
+          words[at + SLOT_WORDS] = words[at]!;
+          words[at + SLOT_WORDS + 1] = sent;
+          identities[(at + SLOT_WORDS) >> 1] = this.#identity;
+          at += 2 * SLOT_WORDS;
+          return;
+        } else quickEnd = CLOCK_READ;
+      if (enabled) {
+        const now = quickEnd === CLOCK_READ ? words[at]! : clock();
+        put(now, received, this.#identity);
+        put(now, sent, this.#identity);
+      } else suppressed += 2;
+    }
+
     connected(): void {
       if (enabled) put(clock(), RECORD_WS_CONNECTED, this.#identity);
       else suppressed++;

@@ -217,6 +217,10 @@ class PrivateConnection implements Connection {
     this.#connection.sent(messageType, payload as Payload);
   }
 
+  answered(receivedType: number, sentType: number): void {
+    this.#connection.answered(receivedType, sentType);
+  }
+
   disconnected(): void {
     this.#connection.disconnected();
   }

@@ -40,6 +40,10 @@ class ByWriters {
       received: (type, payload) => writers.msgRecv(epoch, clientId, type, 0, 0, payload),
       rejected: (reason, type, payload) => writers.msgRecv(epoch, clientId, type, 1, reason, payload),
       sent: (type, payload) => writers.msgSend(epoch, clientId, type, payload),
+      answered(receivedType, sentType) {
+        this.received(receivedType);
+        this.sent(sentType);
+      },
     };
   }
 

@@ -27,6 +27,7 @@ function played(
         received: call("received"),
         rejected: call("rejected"),
         sent: call("sent"),
+        answered: call("answered"),
         disconnected: call("disconnected"),
       };
     },

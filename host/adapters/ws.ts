@@ -6,12 +6,12 @@ import {
   Adapter,
   type AdapterOptions,
   type Instrumented,
-  type Patch,
   patch,
   type Recording,
   type Traffic,
   unpatchAll,
 } from "../../src/adapters/adapter.ts";
+import { Given, interpose, layers } from "./interpose.ts";
 
 export type {
   AdapterCounters,
@@ -44,7 +44,50 @@ export function instrument(
   /** Sockets whose handshake is not done, and what to do when they are no longer watched. */
   const seen = new WeakSet<Duplex>();
   const shaking = new Map<Duplex, () => void>();
-  const watched = new Map<WebSocket, { traffic: Traffic<WsMessage>; patches: Patch[] }>();
+  const watched = new Map<WebSocket, { traffic: Traffic<WsMessage>; release: () => void }>();
+  const { isAsking } = adapter;
+
+  /**
+   * Of a WebSocket that is recorded. Its methods are those of one object for all, and not each socket's own: V8 compiles them into what
+   * calls them, and those of `ws` into them.
+   */
+  class Watched extends Given {
+    readonly #traffic: Traffic<WsMessage>;
+    /** Of the message that is being sent, more follows. */
+    #isFragmented = false;
+
+    constructor(webSocket: WebSocket, traffic: Traffic<WsMessage>) {
+      super(webSocket);
+      this.#traffic = traffic;
+    }
+
+    static readonly layerOf = layers(() => ({
+      emit(this: WebSocket & Watched, ...args: [name: string, ...unknown[]]): boolean {
+        if (args[0] === "message") {
+          const traffic = this.#traffic;
+          traffic.begin(isAsking ? beginningOf(args[1]) : undefined);
+          try {
+            return super.emit(...args);
+          } finally {
+            traffic.settle();
+          }
+        }
+        if (args[0] === "close") {
+          this.#traffic.end();
+          watched.delete(this);
+        }
+        return super.emit(...args);
+      },
+      send(this: WebSocket & Watched, ...args: [data: unknown, options?: { readonly fin?: boolean }]): void {
+        const isOpen = this.readyState === OPEN;
+        super.send(...args);
+        if (!isOpen) return; // only the callback hears of it
+        const isFirst = !this.#isFragmented;
+        this.#isFragmented = args[1]?.fin === false;
+        if (isFirst) this.#traffic.sent(isAsking ? beginningOf(args[0]) : "");
+      },
+    }));
+  }
 
   /** An upgrade is asked for. Returns what is to be told when it is done. */
   function begin(request: IncomingMessage, socket: Duplex): ((webSocket: WebSocket) => void) | undefined {
@@ -65,40 +108,9 @@ export function instrument(
       forget();
       if (!adapter.isAttached) return;
       traffic.connected();
-      watched.set(webSocket, { traffic, patches: watch(webSocket, traffic) });
+      new Watched(webSocket, traffic);
+      watched.set(webSocket, { traffic, release: interpose(webSocket, Watched.layerOf) });
     };
-  }
-
-  function watch(webSocket: WebSocket, traffic: Traffic<WsMessage>): Patch[] {
-    const { emit, send } = webSocket;
-    const { isAsking } = adapter;
-    let isFragmented = false; // what is being sent
-    return [
-      patch(webSocket, "emit", function (this: WebSocket, ...args: Parameters<typeof emit>): boolean {
-        const name = args[0];
-        if (name === "message") {
-          traffic.begin(isAsking ? beginningOf(args[1]) : undefined);
-          try {
-            return args.length === 3 ? emit.call(this, name, args[1], args[2]) : emit.apply(this, args);
-          } finally {
-            traffic.settle();
-          }
-        }
-        if (name === "close") {
-          traffic.end();
-          watched.delete(webSocket);
-        }
-        return emit.apply(this, args);
-      }),
-      patch(webSocket, "send", function (this: WebSocket, ...args: Parameters<typeof send>): void {
-        const isOpen = webSocket.readyState === OPEN;
-        send.apply(this, args);
-        if (!isOpen) return; // only the callback hears of it
-        const isFirst = !isFragmented;
-        isFragmented = (args[1] as { fin?: boolean } | undefined)?.fin === false;
-        if (isFirst) traffic.sent(isAsking ? beginningOf(args[0]) : "");
-      }),
-    ];
   }
 
   const { handleUpgrade } = server;
@@ -133,7 +145,7 @@ export function instrument(
     detach() {
       adapter.isAttached = false;
       unpatchAll(server, [upgrade]);
-      for (const [webSocket, { patches }] of watched) unpatchAll(webSocket, patches);
+      for (const { release } of watched.values()) release();
       watched.clear();
       for (const forget of shaking.values()) forget();
     },

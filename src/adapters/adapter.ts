@@ -188,14 +188,17 @@ export class Traffic<Message> {
     return true;
   }
 
-  /** msg.send */
+  /** msg.send, and before it msg.recv, result ok, of the message that is being handled, unless it is recorded. */
   sent(message: Message): void {
-    if (this.#isPending) this.settle();
     const adapter = this.#adapter;
+    if (adapter.payloads && this.#isPending) this.settle();
+    const isAnswer = this.#isPending;
+    this.#isPending = false;
     if (!adapter.isAttached) return;
     const token = adapter.fixedToken ?? adapter.tokenOf(message, "msg.send");
     try {
-      this.#connection?.sent(token, adapter.payloads ? (message as Payload) : undefined);
+      if (isAnswer) this.#connection?.answered(this.#token, token);
+      else this.#connection?.sent(token, adapter.payloads ? (message as Payload) : undefined);
     } catch {
       adapter.failures++;
     }

@@ -133,16 +133,15 @@ export function createMessageType(remembered = 1): FindMessageType {
     }
   }
 
-  /** Whether the message begins as the last one did. */
-  function isAgain(): boolean {
-    if (bytes === undefined) return lastText !== "" && startsWith.call(text, lastText);
-    // From its end on: that is where the types of one application differ.
-    const given = bytes;
-    const expected = lastBytes;
+  /** Whether a message begins as the last one did. Asks and changes as little as it can: most messages get no further. */
+  function isAgain(message: unknown): boolean {
+    if (typeof message === "string") return lastText !== "" && startsWith.call(message, lastText);
     let left = lastLength;
-    if (left === 0 || left > given.length) return false;
+    if (left === 0 || !(message instanceof Uint8Array) || left > message.length) return false;
+    // From its end on: that is where the types of one application differ.
+    const expected = lastBytes;
     do left--;
-    while (left >= 0 && given[left] === expected[left]);
+    while (left >= 0 && message[left] === expected[left]);
     return left < 0;
   }
 
@@ -155,10 +154,10 @@ export function createMessageType(remembered = 1): FindMessageType {
   }
 
   /** Whether the message begins as one did that is remembered, which is then the last. */
-  function isKnown(): boolean {
+  function isKnown(message: unknown): boolean {
     for (let index = 0; index < remembered; index++) {
       take(known[index]!);
-      if (isAgain()) return true;
+      if (isAgain(message)) return true;
     }
     return false;
   }
@@ -203,16 +202,16 @@ export function createMessageType(remembered = 1): FindMessageType {
     return methodTo > 0 ? meaningOf(methodFrom, methodTo, isMethodEscaped) : "";
   }
 
-  return (message) => {
+  /** As a FindMessageType, of a message that does not begin as the last one did. */
+  function look(message: unknown): string {
     at = 0;
-    bytes = undefined;
     if (typeof message === "string") text = message;
     else if (message instanceof Uint8Array) bytes = message;
     else if (message instanceof ArrayBuffer)
       bytes = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
     else return "";
     try {
-      return isAgain() || (remembered > 1 && isKnown()) ? lastName : find();
+      return isKnown(bytes ?? text) ? lastName : find();
     } catch {
       return "";
     } finally {
@@ -220,7 +219,9 @@ export function createMessageType(remembered = 1): FindMessageType {
       text = "";
       bytes = undefined;
     }
-  };
+  }
+
+  return (message) => (isAgain(message) ? lastName : look(message));
 }
 
 /** The text of bytes; "" if they are no UTF-8. */

@@ -37,6 +37,10 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
     native("xs_telemetry_sent").call(this, messageType, payload);
   }
 
+  answered(receivedType: number, sentType: number): void {
+    native("xs_telemetry_answered").call(this, receivedType, sentType);
+  }
+
   disconnected(): void {
     native("xs_telemetry_disconnected").call(this);
   }

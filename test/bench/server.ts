@@ -4,7 +4,7 @@
  * accounted for.
  */
 import { equal } from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { type Clients, startClients } from "../support/ws-load.ts";
 import { PAYLOADS } from "./case.ts";
@@ -12,92 +12,116 @@ import { number, type Table } from "./format.ts";
 import type { Order, ServerKind } from "./node/ws-server.ts";
 import type { Row, Say } from "./rows.ts";
 
+type RecordedKind = Exclude<ServerKind, "off">;
+const RECORDED_KINDS: readonly RecordedKind[] = ["forward", "token", "type"];
 const MAIN = "dist/bench/node/ws-server.mjs";
-/** That module is a program of its own, of which this one takes but the types. */
-const KINDS: readonly ServerKind[] = ["off", "forward", "token", "type"];
 const CLIENTS = 100;
-/** Of each kind; so the adapter carries a million messages with the type found, and a million with a token. */
+/** Of each kind: a million go through the adapter with the type found, and a million with a token. */
 const MESSAGES = 1_000_000;
-/** One after the other: what a process was compiled to stays so to its end. */
-const PROCESSES = 4;
-/** Of each process and kind. Kinds take turns, and rounds are short, so that a machine that slows down slows them all. */
-const ROUNDS = 25;
+/** For each kind, one after the other: what a process was compiled to stays so to its end. */
+const PROCESSES = 5;
+/** Of each process. The two servers in it take turns, and rounds are short, so that a machine that slows down slows both. */
+const ROUNDS = 50;
 const PAYLOAD_CHARS = 20;
 const SHARE = MESSAGES / PROCESSES / ROUNDS;
 /** Before those: code is compiled in them. */
-const WARM_UP_ROUNDS = 4;
-/** Before each round, and not measured: another kind was served meanwhile, with other sockets and clients. */
-const WARM_UP_MESSAGES = 2000;
+const WARM_UP_ROUNDS = 12;
+/** Before each round, and not measured: the other server was at work meanwhile, with other sockets and clients. */
+const WARM_UP_MESSAGES = 500;
+/** The server has a processor of its own: on one that clients share, how often it is woken changes what a message takes. */
+const SERVER_CPU = 0;
+const CLIENTS_CPU = 1;
 
 /** One kind of server. */
 export interface ServerCost {
   readonly kind: ServerKind;
-  /** Of the server's process, for a message: medians of all rounds. */
+  /** Of the server's process, for a message, as a mean. */
   readonly cpuNs: number;
-  /** From a round's first message to its last answer, clients included, for a message. */
+  /** From a round's first message to its last answer, clients included, for a message, as a mean. */
   readonly wallNs: number;
-  /** What the kind without telemetry took of it in the same turn, percent: median of all rounds, and the least and most median of a process. */
-  readonly cpuPercent: readonly [median: number, least: number, most: number];
-  readonly wallPercent: readonly [median: number, least: number, most: number];
+  /** What the server without telemetry took for its million messages in the same processes, percent; and the least and most of a process. */
+  readonly cpuPercent: Percent;
+  readonly wallPercent: Percent;
 }
 
-type Rounds = Readonly<Record<ServerKind, { readonly cpuNs: number[]; readonly wallNs: number[] }>>;
+type Percent = readonly [all: number, least: number, most: number];
+
+/** Of a process: what all messages of a server took. */
+interface Totals {
+  cpuNs: number;
+  wallNs: number;
+}
+
+type Pair = Readonly<Record<"off" | "on", Totals>>;
 
 /** Throws unless every message is echoed, and every event decoded or reported as lost. */
 export async function measureServer(say: Say): Promise<ServerCost[]> {
-  const found: Rounds[] = [];
-  for (let set = 0; set < PROCESSES; set++) {
-    say(
-      `server: process ${set + 1} of ${PROCESSES}, ${ROUNDS} rounds of ${SHARE} messages of each kind from ${CLIENTS} clients`,
-    );
-    found.push(await measureProcess());
-    for (const { kind, cpuPercent, wallPercent } of costsOf(found.slice(-1)))
+  const found = new Map<ServerKind, Pair[]>();
+  for (const kind of RECORDED_KINDS) {
+    const pairs: Pair[] = [];
+    for (let set = 0; set < PROCESSES; set++) {
       say(
-        `server: ${kind}: ${cpuPercent[0].toFixed(1)} % by processor time, ${wallPercent[0].toFixed(1)} % by the clock`,
+        `server: ${kind}, process ${set + 1} of ${PROCESSES}, ${ROUNDS} rounds of ${SHARE} messages from ${CLIENTS} clients`,
       );
+      pairs.push(await measureProcess(kind));
+    }
+    found.set(kind, pairs);
+    const { cpuPercent, wallPercent } = costOf(kind, pairs);
+    say(
+      `server: ${kind}: ${cpuPercent[0].toFixed(1)} % by processor time, ${wallPercent[0].toFixed(1)} % by the clock`,
+    );
   }
-  return costsOf(found);
+  const off = [...found.values()].flat().map((pair) => ({ off: pair.off, on: pair.off }));
+  return [costOf("off", off), ...[...found].map(([kind, pairs]) => costOf(kind, pairs))];
 }
 
-async function measureProcess(): Promise<Rounds> {
-  const child = fork(MAIN, [], { stdio: ["ignore", 2, 2, "ipc"] });
+/** A process with two servers: without telemetry, and of this kind. */
+async function measureProcess(kind: RecordedKind): Promise<Pair> {
+  const child = fork(MAIN, [kind], { stdio: ["ignore", 2, 2, "ipc"] });
   const loads: Partial<Record<ServerKind, Clients>> = {};
   const ask = (order: Order) => {
     child.send(order);
     return answerOf(child);
   };
   const payload = PAYLOADS[PAYLOAD_CHARS]!;
-  const rounds = Object.fromEntries(KINDS.map((kind) => [kind, { cpuNs: [], wallNs: [] }])) as unknown as Rounds;
+  const totals = { off: { cpuNs: 0, wallNs: 0 }, on: { cpuNs: 0, wallNs: 0 } };
   try {
     const ports = (await answerOf(child)) as Record<ServerKind, number>;
-    for (const kind of KINDS) loads[kind] = await startClients(CLIENTS, ports[kind]);
+    pin(child.pid!, SERVER_CPU);
+    for (const served of ["off", kind] as const) {
+      loads[served] = await startClients(CLIENTS, ports[served]);
+      pin(loads[served].pid, CLIENTS_CPU);
+    }
     for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++)
-      for (let turn = 0; turn < KINDS.length; turn++) {
-        // Each begins a round as often as the others, and follows each of them.
-        const step = round % 2 ? 1 : KINDS.length - 1;
-        const kind = KINDS[(WARM_UP_ROUNDS + round + turn * step) % KINDS.length]!;
-        await loads[kind]!.exchange(WARM_UP_MESSAGES, payload);
-        await ask({ kind, order: "begin" });
+      for (const served of round % 2 ? (["off", kind] as const) : ([kind, "off"] as const)) {
+        await loads[served]!.exchange(WARM_UP_MESSAGES, payload);
+        await ask({ kind: served, order: "begin" });
         const fromMs = performance.now();
-        await loads[kind]!.exchange(SHARE, payload);
+        await loads[served]!.exchange(SHARE, payload);
         const wallMs = performance.now() - fromMs;
-        const cpuNs = (await ask({ kind, order: "end" })) as number;
+        const cpuNs = (await ask({ kind: served, order: "end" })) as number;
         if (round < 0) continue;
-        rounds[kind].cpuNs.push(cpuNs / SHARE);
-        rounds[kind].wallNs.push((wallMs * 1e6) / SHARE);
+        const total = totals[served === "off" ? "off" : "on"];
+        total.cpuNs += cpuNs;
+        total.wallNs += wallMs * 1e6;
       }
-    for (const kind of KINDS) {
-      await loads[kind]!.close();
-      delete loads[kind];
-      const isRecorded = kind === "token" || kind === "type";
+    for (const served of ["off", kind] as const) {
+      await loads[served]!.close();
+      delete loads[served];
+      const isRecorded = served === "token" || served === "type";
       const expected = isRecorded ? 3 * CLIENTS + 2 * (SHARE + WARM_UP_MESSAGES) * (ROUNDS + WARM_UP_ROUNDS) : 0;
-      equal(await ask({ kind, order: "close" }), expected, `events emitted, ${kind}`);
+      equal(await ask({ kind: served, order: "close" }), expected, `events emitted, ${served}`);
     }
   } finally {
     for (const load of Object.values(loads)) await load.close();
     if (child.connected) child.disconnect();
   }
-  return rounds;
+  return totals;
+}
+
+/** All threads of a process to one processor. */
+function pin(pid: number, cpu: number): void {
+  execFileSync("taskset", ["--all-tasks", "--pid", "--cpu-list", String(cpu), String(pid)], { stdio: "ignore" });
 }
 
 /** Throws if the process ends instead: what it threw stands on standard error. */
@@ -115,27 +139,20 @@ async function answerOf(child: ChildProcess): Promise<unknown> {
   }
 }
 
-function costsOf(found: readonly Rounds[]): ServerCost[] {
-  const percents = (kind: ServerKind, figure: "cpuNs" | "wallNs") => {
-    const ofProcesses = found.map((rounds) =>
-      median(rounds[kind][figure].map((ns, round) => (100 * rounds.off[figure][round]!) / ns)),
-    );
-    const all = found.flatMap((rounds) =>
-      rounds[kind][figure].map((ns, round) => (100 * rounds.off[figure][round]!) / ns),
-    );
-    return [median(all), Math.min(...ofProcesses), Math.max(...ofProcesses)] as const;
+function costOf(kind: ServerKind, pairs: readonly Pair[]): ServerCost {
+  const sum = (which: "off" | "on", figure: keyof Totals) => pairs.reduce((all, pair) => all + pair[which][figure], 0);
+  const percent = (figure: keyof Totals): Percent => {
+    const each = pairs.map(({ off, on }) => (100 * off[figure]) / on[figure]);
+    return [(100 * sum("off", figure)) / sum("on", figure), Math.min(...each), Math.max(...each)];
   };
-  return KINDS.map((kind) => ({
+  const messages = pairs.length * ROUNDS * SHARE;
+  return {
     kind,
-    cpuNs: median(found.flatMap((rounds) => rounds[kind].cpuNs)),
-    wallNs: median(found.flatMap((rounds) => rounds[kind].wallNs)),
-    cpuPercent: percents(kind, "cpuNs"),
-    wallPercent: percents(kind, "wallNs"),
-  }));
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[values.length >> 1]!;
+    cpuNs: sum("on", "cpuNs") / messages,
+    wallNs: sum("on", "wallNs") / messages,
+    cpuPercent: percent("cpuNs"),
+    wallPercent: percent("wallNs"),
+  };
 }
 
 /** Processor time, for it is what bounds a server's throughput, and other work on the machine is not in it. */

@@ -42,6 +42,7 @@ describe("allocation", () => {
         received: () => connection.received(token),
         rejected: () => connection.rejected(Reason.rateLimit, token),
         sent: () => connection.sent(token),
+        answered: () => connection.answered(token, token),
         disconnected: () => connection.disconnected(),
       };
       for (const [name, call] of Object.entries(calls))
@@ -90,6 +91,7 @@ describe("allocation", () => {
           "received bytes": () => connection.received(token, bytes),
           rejected: () => connection.rejected(Reason.rateLimit, token, bytes),
           sent: () => connection.sent(token, bytes),
+          answered: () => connection.answered(token, token),
           disconnected: () => connection.disconnected(),
         };
         for (const [name, call] of Object.entries(calls)) deepEqual(allocationOf(call, FEW_CALLS), NOTHING, name);

@@ -153,13 +153,14 @@ describe("hostile use", () => {
       for (const second of args[1] === "stress" ? [first] : values) {
         connection.received(first as never, second as never);
         connection.sent(first as never, second as never);
+        connection.answered(first as never, second as never);
         connection.rejected(first as never, second as never, first as never);
       }
       connection.rejected(Reason.rateLimit, first as never, first as never);
       telemetry.connect(first as never, first as never).disconnected();
       telemetry.messageType(first as never);
     }
-    for (const call of [connection.received, connection.rejected, connection.sent])
+    for (const call of [connection.received, connection.rejected, connection.sent, connection.answered])
       (call as () => void).call(connection);
     isSound(telemetry);
     ok(recordsOf(telemetry).length > 0, "records are read");
@@ -286,6 +287,7 @@ describe("hostile use", () => {
         () => connection.received(token, text),
         () => connection.received(token, new Uint8Array(20).fill(65)),
         () => connection.sent(token),
+        () => connection.answered(token, token),
         () => connection.disconnected(),
         () => telemetry.connect(3, "::1"),
       ]) {

@@ -15,6 +15,8 @@ export async function echoServer(): Promise<{ server: WebSocketServer; port: num
 }
 
 export interface Clients {
+  /** Of their process. */
+  readonly pid: number;
   /** So many messages among them all, each echoed as it is. Throws if one is not. */
   exchange(messages: number, payload: string): Promise<void>;
   /** Ends the process. */
@@ -34,6 +36,7 @@ export async function startClients(clients: number, port: number): Promise<Clien
   };
   await ask({ clients, port });
   return {
+    pid: child.pid!,
     async exchange(messages, payload) {
       const right = await ask({ messages, payload });
       if (right !== messages) throw new Error(`${right} of ${messages} messages came back as they were sent`);

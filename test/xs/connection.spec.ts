@@ -60,6 +60,47 @@ describe("Telemetry and Connection", () => {
     );
   });
 
+  it("records an answer as received() and sent() at one reading of the clock, wherever the records fall", () => {
+    for (const policy of ["overwrite", "discard"] as const)
+      for (const isOn of [true, false])
+        for (let before = 0; before < 40; before++) {
+          const play = (answer: (connection: Connection, type: number) => void) => {
+            let readings = 0;
+            // A half of 2^32 ms ends in the middle.
+            const now = () => (0x7fff_fff0 + readings++) | 0;
+            const { telemetry, drain } = setUp({ capacityBytes: 256, policy, clock: { now } });
+            const type = telemetry.messageType("a");
+            const connection = telemetry.connect(1);
+            drain();
+            for (let count = 0; count < before; count++) connection.connected();
+            const readingsBefore = readings;
+            setEnabled(isOn);
+            answer(connection, type);
+            setEnabled(true);
+            const taken = readings - readingsBefore;
+            readings = 0x100;
+            connection.disconnected();
+            return { taken, packets: drain(), counters: telemetry.counters() };
+          };
+          const answered = play((connection, type) => connection.answered(type, 0));
+          equal(answered.taken, isOn ? 1 : 0, "readings of the clock");
+          const apart = play((connection, type) => {
+            connection.received(type);
+            connection.sent(0);
+          });
+          deepEqual(answered.counters, apart.counters, `counters after ${before} records, ${policy}`);
+          const what = ({ packets }: typeof apart) =>
+            packets.flatMap(({ records }) =>
+              records.map(({ type, code, token, clientId }) => [type, code, token, clientId]),
+            );
+          deepEqual(what(answered), what(apart), `records after ${before} records, ${policy}`);
+          const times = answered.packets.flatMap(({ records }) => records.map(({ time }) => time));
+          const at = what(answered).findIndex(([type], index, all) => type === 5 && all[index + 1]?.[0] === 7);
+          if (isOn && policy === "overwrite")
+            equal(times[at], times[at + 1], `time of the answer after ${before} records`);
+        }
+  });
+
   it("writes the bytes of docs/format.md, field by field", () => {
     const { telemetry, reader } = setUp({ capacityBytes: 256 });
     telemetry.messageType("unused");
@@ -225,6 +266,9 @@ describe("Telemetry and Connection", () => {
       connection.sent(value as number);
       connection.rejected(Reason.rateLimit, value as number);
       expectInvalid(3, `token ${what}`);
+      connection.answered(value as number, 0);
+      connection.answered(0, value as number);
+      expectInvalid(2, `token ${what} of an answer`);
       connection.received(0, value as string);
       connection.sent(0, value as string);
       expectInvalid(typeof value === "string" ? 0 : 2, `payload ${what}`);

@@ -36,6 +36,27 @@ function checkLong(text: string, expected: string, what: string): void {
 }
 
 describe("the type of a message", () => {
+  it("is the same however many beginnings are remembered, for text, bytes and buffers in turn", () => {
+    const messages: [text: string, type: string][] = [
+      ["plain text", ""],
+      ['{"type":"a","b":1}', "a"],
+      ["", ""],
+      ['{"x":1}', ""],
+    ];
+    for (let count = 0; count < 12; count++) messages.push([`{"id":1,"type":"type${count}"}`, `type${count}`]);
+    messages.push(['{"type":"a', ""], ['{"type":"ab"}', "ab"], ['{"type":"a"', "a"], ['{"id":1,"type":"type1', ""]);
+    for (const remembered of [1, 2, 8, 20]) {
+      const remembering = createMessageType(remembered);
+      const dice = random(remembered);
+      for (let count = 0; count < 2000; count++) {
+        const [text, type] = dice.pick(messages);
+        const bytes = utf8(text);
+        const message = dice.pick<unknown>([text, bytes, bytes.buffer]);
+        equal(remembering(message), type, `type of ${text}, ${remembered} remembered, step ${count}`);
+      }
+    }
+  });
+
   it("is the JSON type, else the method", () => {
     check('{"type":"getStatus"}', "getStatus");
     check('{"method":"getStatus"}', "getStatus");

@@ -152,6 +152,10 @@ function run(slots: number, policy: Policy, seed: number, operations: number): v
       const withIp = dice.below(2) === 0;
       connection = withIp ? telemetry.connect(clientId, "10.0.0.1") : telemetry.connect(clientId);
       emit(withIp ? 4 : 1);
+    } else if (what < 25) {
+      connection.answered(dice.pick(types), dice.pick(types));
+      emit(1);
+      emit(1);
     } else if (what < 55) {
       connection.received(dice.pick(types));
       emit(1);

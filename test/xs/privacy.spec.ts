@@ -126,6 +126,7 @@ describe("payload policies", () => {
       connection.rejected(99 as Reason, token);
       connection.sent(token);
       connection.sent(77);
+      connection.answered(token, 77);
       connection.disconnected();
       return { records: records(), counters: telemetry.counters() };
     });

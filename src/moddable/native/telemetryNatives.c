@@ -274,21 +274,25 @@ static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32
 	xsmcSetUndefined(xsResult); /* it may hold what the clock or bytesOf returned */
 }
 
+/* The bits of a message type, which is an argument; those of "" if it is no token in use, which is counted. */
+static uint32_t tokenField(xsMachine* the, Emitter* emitter, xsIntegerValue index)
+{
+	int32_t token = xsmcArgc > index ? whole(the, &xsArg(index), (int32_t)emitter->tokens) : -1;
+	if (token >= 0)
+		return (uint32_t)token << MSG_TYPE_SHIFT;
+	emitter->invalidArguments++;
+	return 0;
+}
+
 /* msg.recv or msg.send, with the message type as argument `first` and the payload behind it. */
 static void message(xsMachine* the, Connection* connection, const Types* types, uint32_t fields, xsIntegerValue first)
 {
 	Emitter* emitter = connection->emitter;
-	xsIntegerValue count = xsmcArgc - first;
-	int32_t token;
 	if (!emitter->isEnabled) {
 		emitter->suppressed++;
 		return;
 	}
-	token = count > 0 ? whole(the, &xsArg(first), (int32_t)emitter->tokens) : -1;
-	if (token >= 0)
-		fields |= (uint32_t)token << MSG_TYPE_SHIFT;
-	else
-		emitter->invalidArguments++;
+	fields |= tokenField(the, emitter, first);
 	putText(the, emitter, types, fields, connection->clientId, connection->connEpoch, first + 1);
 }
 
@@ -316,6 +320,28 @@ void xs_telemetry_received(xsMachine* the)
 void xs_telemetry_sent(xsMachine* the)
 {
 	quickMessage(the, &sendTypes, 0);
+}
+
+void xs_telemetry_answered(xsMachine* the)
+{
+	Connection* connection = connectionOf(the);
+	Emitter* emitter = connection->emitter;
+	uint32_t clientId = connection->clientId;
+	uint32_t connEpoch = connection->connEpoch;
+	uint32_t received = RECORD_MSG_RECV | RECEIVED;
+	uint32_t sent = RECORD_MSG_SEND;
+	int32_t nowMs;
+	if (!emitter->isEnabled) {
+		emitter->suppressed += 2;
+		return;
+	}
+	received |= tokenField(the, emitter, 0);
+	sent |= tokenField(the, emitter, 1);
+	nowMs = readClock(the, emitter);
+	put(emitter, nowMs, received, clientId, connEpoch);
+	put(emitter, nowMs, sent, clientId, connEpoch);
+	if (emitter->clock)
+		xsmcSetUndefined(xsResult);
 }
 
 void xs_telemetry_rejected(xsMachine* the)

@@ -1,5 +1,5 @@
 // The native emitter for XS's test hosts: they run XS 13.3, which knows natives by its own spelling only.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const filesOf = (folder) =>
@@ -38,10 +38,12 @@ export function spellNatives(code) {
   return spelled;
 }
 
-/** Writes `file` respelled beside it in dist/xs/; returns the new path. */
+/** Writes `file` respelled into dist/xs/, whole at once: other processes may be reading it. Returns the new path. */
 export function respell(file, to = join("dist/xs", file.replace(/^dist\//, ""))) {
   mkdirSync(dirname(to), { recursive: true });
-  writeFileSync(to, spellNatives(readFileSync(file, "utf8")));
+  const unfinished = `${to}.${process.pid}`;
+  writeFileSync(unfinished, spellNatives(readFileSync(file, "utf8")));
+  renameSync(unfinished, to);
   return to;
 }
 

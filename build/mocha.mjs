@@ -1,0 +1,19 @@
+// Runs bundled specs under mocha: `node build/mocha.mjs FILE…`. A parent process is told `{ passes, failures }`.
+import Mocha from "mocha";
+
+process.setSourceMapsEnabled(true);
+const mocha = new Mocha({
+  timeout: 120_000,
+  color: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  forbidOnly: true,
+  forbidPending: true,
+});
+for (const file of process.argv.slice(2)) mocha.addFile(file);
+await mocha.loadFilesAsync();
+const runner = mocha.run((failures) => {
+  const { passes } = runner.stats;
+  process.send?.({ passes, failures });
+  process.disconnect?.();
+  process.exitCode = failures > 0 || passes === 0 ? 1 : 0;
+  process.stdout.write("", () => process.exit());
+});

@@ -54,8 +54,10 @@ export class YamlSource {
 
   /** The syntax, as far as it is of the kinds a registry may have. */
   #tokens(text: string): CST.Token[] | undefined {
-    const parser = new Parser(this.#lines.addNewLine);
+    // Told here, and not by the parser, which misses line ends in some quoted scalars that are none.
     this.#lines.addNewLine(0);
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", end + 1)) this.#lines.addNewLine(end + 1);
+    const parser = new Parser();
     const tokens: CST.Token[] = [];
     let count = 0;
     let isScalarNext = false;

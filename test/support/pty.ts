@@ -1,5 +1,6 @@
 // A serial line for specs: two pseudo-terminals that socat joins.
 
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,6 +22,12 @@ export interface SerialLine {
   close(): Promise<void>;
 }
 
+/** Whether a terminal hands on what it gets as it is. */
+function isRaw(path: string): boolean {
+  const settings = execFileSync("stty", ["-a", "-F", path], { encoding: "utf8" });
+  return ["-opost", "-echo", "-icanon"].every((setting) => settings.split(/\s/).includes(setting));
+}
+
 /** Lays a serial line. */
 export async function openSerialLine(): Promise<SerialLine> {
   const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-pty-"));
@@ -33,7 +40,7 @@ export async function openSerialLine(): Promise<SerialLine> {
     hostPath,
     devicePath,
     async write(bytes) {
-      device ??= await open(devicePath, "w");
+      if (!device) throw new Error("the line is unplugged");
       await device.writeFile(bytes);
     },
     async unplug() {
@@ -45,6 +52,9 @@ export async function openSerialLine(): Promise<SerialLine> {
     async plug() {
       socat = new Program("socat", [`pty,raw,echo=0,link=${hostPath}`, `pty,raw,echo=0,link=${devicePath}`]);
       await socat.ready(() => existsSync(hostPath) && existsSync(devicePath));
+      // Held open: socat ends when the last one closes it. The path is there before the mode is set.
+      device = await open(devicePath, "w");
+      await socat.ready(() => [hostPath, devicePath].every(isRaw));
     },
     async close() {
       await line.unplug();

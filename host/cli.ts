@@ -24,8 +24,8 @@ Examples:
   $ xs-telemetry validate trace.jsonl
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
-  $ xs-telemetry tail --udp 5140
-  $ xs-telemetry simulate --udp 127.0.0.1:5140 --devices 20
+  $ xs-telemetry tail --udp 9419
+  $ xs-telemetry simulate --udp 127.0.0.1:9419 --devices 20
   $ xs-telemetry registry check my.yaml
   $ xs-telemetry bench --device /dev/ttyUSB0
   $ xs-telemetry help validate`;

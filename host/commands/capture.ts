@@ -19,7 +19,7 @@ was refused, or the folder could not be written.
 
 Examples:
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
-  $ xs-telemetry capture --udp 5140 --host 0.0.0.0 -o captures/ --rotate 64M --keep 20
+  $ xs-telemetry capture --udp 9419 --host 0.0.0.0 -o captures/ --rotate 64M --keep 20
   $ xs-telemetry capture --mqtt mqtts://broker.example --group captures --client-id capture-1 -o captures-1/
   $ cat serial.log | xs-telemetry capture --stdin -o capture/
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/ --duration 60 && xs-telemetry decode capture/`;

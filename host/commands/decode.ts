@@ -10,6 +10,7 @@ import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf }
 
 const HELP = `
 The capture is a capture folder, one boot's folder in it, a folder of captures, or a file of packets as the device wrote them.
+Frames, as a serial line carries them, are for extract --frames.
 Losses and damage are named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: packets are
 damaged, or there are none; the good ones are decoded. 2: the capture could not be read, or an option is wrong.
 
@@ -67,7 +68,7 @@ export async function printItems(
         context.sayProblem(item.problem, capture);
       } else if (item.kind === "summary") {
         progress.clear();
-        saySummary(item.summary, events, capture, context);
+        saySummary(item.summary, events, name, capture, context);
       }
     }
   } finally {
@@ -81,7 +82,7 @@ async function itemsOf(capture: string, registry: RegistryModel): Promise<AsyncI
   return decode(input.bytes, { registry, output: "batches", file: "standard input" });
 }
 
-function saySummary(summary: DecodeSummary, events: number, capture: string, context: Context): void {
+function saySummary(summary: DecodeSummary, events: number, name: string, capture: string, context: Context): void {
   const { packets, boots } = summary;
   context.say(
     `${nameOf(capture)}: ${counted(events, "event")}, ${counted(packets, "packet")}, ${counted(boots, "boot")}`,
@@ -98,4 +99,6 @@ function saySummary(summary: DecodeSummary, events: number, capture: string, con
     [summary.timeJumps, `${counted(summary.timeJumps, "time jump")} of 2^31 ms or more`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
+  if (name === "decode" && packets === 0 && summary.damaged > 0)
+    context.say("  no packet is whole; frames, as a serial line carries them, are for extract --frames");
 }

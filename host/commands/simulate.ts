@@ -13,10 +13,10 @@ It ends after --events or --duration, or with Ctrl-C; what the rings still hold 
 
 Examples:
   $ xs-telemetry simulate --stdout --events 1000 | xs-telemetry capture --stdin -o capture/
-  $ xs-telemetry simulate --udp 127.0.0.1:5140 --devices 20 --duration 60
+  $ xs-telemetry simulate --udp 127.0.0.1:9419 --devices 20 --duration 60
   $ xs-telemetry simulate --mqtt mqtt://127.0.0.1 --devices 1000 --rate 2
   $ xs-telemetry simulate --serial /dev/ttyUSB0 --baud 115200 --rate 100 --capacity 4096 --policy discard
-  $ xs-telemetry simulate --udp 127.0.0.1:5140 --seed 7 --events 500 --format json`;
+  $ xs-telemetry simulate --udp 127.0.0.1:9419 --seed 7 --events 500 --format json`;
 
 interface Options {
   readonly serial?: string;

@@ -24,7 +24,7 @@ Exit code 0: nothing was damaged, whatever was lost. 1: packets were damaged. 2:
 
 Examples:
   $ xs-telemetry tail --serial /dev/ttyUSB0
-  $ xs-telemetry tail --udp 5140 --host 0.0.0.0 --event msg.recv --reason rate_limit
+  $ xs-telemetry tail --udp 9419 --host 0.0.0.0 --event msg.recv --reason rate_limit
   $ xs-telemetry tail --mqtt mqtts://broker.example --device kitchen --no-log
   $ xs-telemetry tail --serial /dev/ttyUSB0 --format json | head -100 | xs-telemetry validate -`;
 

@@ -98,6 +98,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
         adapter.failures++;
       }
       const traffic = adapter.connect(socket, address);
+      attached++;
       const { onReadable } = given;
       let isBegun = false;
       const watchReadable: Readable = function (this: object, count, details) {
@@ -112,10 +113,14 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
           if (!isBegun) traffic.settle();
         }
       };
-      super(Object.create(given, { onReadable: { value: watchReadable, enumerable: true } }));
+      try {
+        super(Object.create(given, { onReadable: { value: watchReadable, enumerable: true } }));
+      } catch (error) {
+        traffic.end();
+        throw error;
+      }
       this.#traffic = traffic;
       traffics.set(this, traffic);
-      attached++;
       traffic.connected();
     }
 

@@ -5,6 +5,7 @@ interface Options {
   readonly attach?: { readonly remoteAddress?: string };
   readonly host?: string;
   readonly target?: unknown;
+  readonly format?: string;
   readonly onReadable?: (this: FakeWebSocketClient, count: number, options: { more: boolean; binary: boolean }) => void;
   readonly onClose?: (this: FakeWebSocketClient) => void;
 }
@@ -16,6 +17,8 @@ export class FakeWebSocketClient {
   #isOpen = true;
 
   constructor(options: Options) {
+    const { format = "buffer" } = options;
+    if (format !== "buffer" && format !== "number") throw new RangeError();
     this.options = options;
   }
 
@@ -34,11 +37,9 @@ export class FakeWebSocketClient {
     return size;
   }
 
-  write(
-    data: Uint8Array | ArrayBuffer | undefined,
-    _options?: { opcode?: number; more?: boolean; binary?: boolean },
-  ): number {
-    if (!this.#isOpen || (data && data.byteLength > 1000)) throw new Error();
+  write(data: Uint8Array | ArrayBuffer, _options?: { opcode?: number; more?: boolean; binary?: boolean }): number {
+    const { byteLength } = data;
+    if (!this.#isOpen || byteLength > 1000) throw new Error();
     return 99;
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { renameSync } from "node:fs";
 import { openSerialLink } from "../host/links/serial.ts";
 import { openStreamLink } from "../host/links/stream.ts";
 import { frame } from "./support/frames.ts";
@@ -63,6 +64,19 @@ describe("the serial link", () => {
     await until("the second loss", () => events.said.length === 3);
     await link.close(); // while it waits
     await link.ended;
+  });
+
+  it("takes a port for gone whose file is, though nothing else says so", async () => {
+    const events = new RecordedEvents();
+    const link = await openSerialLink({ path: line.hostPath, baud: BAUD }, events);
+    const aside = `${line.hostPath}-aside`;
+    renameSync(line.hostPath, aside);
+    await until("the loss to be said", () => events.said.length === 1);
+    renameSync(aside, line.hostPath);
+    await until("the return to be said", () => events.said.length === 2);
+    await line.write(frame(PACKETS[0]));
+    await until("a packet", () => events.packets.length === 1);
+    await link.close();
   });
 
   it("ends with what the packet's owner throws", async () => {

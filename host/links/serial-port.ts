@@ -11,12 +11,16 @@ export interface SerialPortOptions {
   readonly baud: number;
 }
 
-/** Opens it for this process alone. Throws TelemetryError E_NO_PORT, E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2. */
+const WATCH_MS = 1000;
+
+/** Opens it for this process alone. It closes by itself when it is unplugged, within a second. Throws TelemetryError E_NO_PORT, E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2. */
 export async function openSerialPort(options: SerialPortOptions): Promise<Port> {
   // Loaded when it is needed: it brings a native module.
   const { SerialPort } = await import("serialport");
   try {
-    return await openPort(() => new SerialPort(portOptions(options)));
+    const port = await openPort(() => new SerialPort(portOptions(options)));
+    closeWhenGone(port, options.path);
+    return port;
   } catch (error) {
     throw await openError(options.path, error as Error);
   }
@@ -31,6 +35,28 @@ function openPort(create: () => Port): Promise<Port> {
     const port = create();
     port.open((error) => (error ? reject(error) : resolve(port)));
   });
+}
+
+/**
+ * Of a line that has hung up Linux reads nothing, without an error, and the library then reads again and again, for ever. Whether it
+ * sees the end is a matter of moments; that the file of an unplugged port is gone, or another one, is not.
+ */
+function closeWhenGone(port: Port, path: string): void {
+  const opened = fileId(path);
+  if (opened === undefined) return; // no file: Windows says when a port is gone
+  const timer = setInterval(() => {
+    if (fileId(path) !== opened) port.close();
+  }, WATCH_MS);
+  port.once("close", () => clearInterval(timer));
+}
+
+function fileId(path: string): string | undefined {
+  try {
+    const { dev, ino, rdev } = statSync(path);
+    return `${dev} ${ino} ${rdev}`;
+  } catch {
+    return undefined;
+  }
 }
 
 async function openError(path: string, error: Error): Promise<TelemetryError> {

@@ -57,7 +57,7 @@ export async function writeDocs(rows: readonly Row[], { sizes, operations, memor
 /** Writes what was measured of transport into its document; a part that was not measured stays. Returns the file. */
 export function writeScale(loads: Table | undefined, fleets: Table | undefined): string {
   writeSections(SCALE_DOCUMENT, {
-    machine: machine(),
+    machine: machine("transport"),
     ...(loads && { loads: markdownTable(loads) }),
     ...(fleets && { fleets: markdownTable(fleets) }),
   });

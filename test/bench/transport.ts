@@ -164,14 +164,17 @@ async function fleet(link: string, devices: number, say: Say, broker?: Broker): 
   };
 }
 
+const QUIET_LOOKS = 3;
+
 /** Waits until the capture's process has nothing more to do. */
 async function settled(capture: Run): Promise<void> {
   const udp = /UDP port (\d+)/.exec(capture.stderr);
   if (udp) await untilUdpRead(Number(udp[1]), true);
-  for (let before = -1; ; ) {
+  for (let before = -1, quiet = 0; ; ) {
     const { cpuS } = watch(capture.child.pid!).use();
-    // Ten looks a second at what is due take less than this.
-    if (cpuS - before < 0.15) return;
+    // Ten looks a second at what is due take less than this; while it waits for a disk it takes as little, but not so long.
+    quiet = cpuS - before < 0.15 ? quiet + 1 : 0;
+    if (quiet === QUIET_LOOKS) return;
     before = cpuS;
     await pause(5000);
   }

@@ -19,7 +19,7 @@ export function number(value: number | null, decimals = 0): string {
 }
 
 export function figureLimit({ bound, limit, unit }: Figure): string {
-  return `${bound === "at most" ? "≤" : "≥"} ${number(limit, Number.isInteger(limit) ? 0 : 1)} ${unit === "times" ? "×" : unit}`;
+  return `${bound === "at most" ? "≤" : "≥"} ${limit.toLocaleString("en-US", { maximumFractionDigits: 2 })} ${unit === "times" ? "×" : unit}`;
 }
 
 export function figureMeasured({ measured, unit }: Figure): string {

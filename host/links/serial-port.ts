@@ -13,7 +13,10 @@ export interface SerialPortOptions {
 
 const WATCH_MS = 1000;
 
-/** Opens it for this process alone. It closes by itself when it is unplugged, within a second. Throws TelemetryError E_NO_PORT, E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2. */
+/**
+ * Opens it for this process alone. It closes by itself within a second of being unplugged. Throws TelemetryError E_NO_PORT,
+ * E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2.
+ */
 export async function openSerialPort(options: SerialPortOptions): Promise<Port> {
   // Loaded when it is needed: it brings a native module.
   const { SerialPort } = await import("serialport");
@@ -45,7 +48,9 @@ function closeWhenGone(port: Port, path: string): void {
   const opened = fileId(path);
   if (opened === undefined) return; // no file: Windows says when a port is gone
   const timer = setInterval(() => {
-    if (fileId(path) !== opened) port.close();
+    if (fileId(path) === opened) return;
+    clearInterval(timer);
+    port.close(() => {}); // it may have closed meanwhile
   }, WATCH_MS);
   port.once("close", () => clearInterval(timer));
 }

@@ -1,4 +1,4 @@
-// Runs bundled specs under mocha: `node build/mocha.mjs FILE…`. A parent process is told `{ passes, failures }`.
+// Runs bundled specs under mocha: `node build/mocha.mjs FILE…`. A parent process is told `{ passes, failures }`, the failures in words.
 import Mocha from "mocha";
 
 process.setSourceMapsEnabled(true);
@@ -10,10 +10,12 @@ const mocha = new Mocha({
 });
 for (const file of process.argv.slice(2)) mocha.addFile(file);
 await mocha.loadFilesAsync();
-const runner = mocha.run((failures) => {
+const failures = [];
+const runner = mocha.run((failed) => {
   const { passes } = runner.stats;
   process.send?.({ passes, failures });
   process.disconnect?.();
-  process.exitCode = failures > 0 || passes === 0 ? 1 : 0;
+  process.exitCode = failed > 0 || passes === 0 ? 1 : 0;
   process.stdout.write("", () => process.exit());
 });
+runner.on("fail", (test, error) => failures.push(`${test.fullTitle()}\n${error.stack ?? error}`));

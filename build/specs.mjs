@@ -39,8 +39,10 @@ for (const { said, result } of runs) {
   results.push(await result);
   process.stdout.write(Buffer.concat(said));
 }
-const sum = (count) => results.reduce((all, result) => all + result[count], 0);
-console.log(`${sum("passes")} passed, ${sum("failures")} failed`);
+// Once more at the end, where whoever keeps only the last lines of a long log finds them.
+const failures = results.flatMap((result) => result.failures);
+for (const failure of failures) console.log(`failed: ${failure}\n`);
+console.log(`${results.reduce((all, { passes }) => all + passes, 0)} passed, ${failures.length} failed`);
 process.exit(results.every(({ code }) => code === 0) ? 0 : 1);
 
 /** One process for these specs. What it says is kept if `output` is "pipe". A process that dies is a failure. */
@@ -50,10 +52,20 @@ function runSpecs(group, output) {
   const said = [];
   child.stdout?.on("data", (bytes) => said.push(bytes));
   child.stderr?.on("data", (bytes) => said.push(bytes));
-  let counts = { passes: 0, failures: 1 };
+  let told;
   child.on("message", (message) => {
-    counts = message;
+    told = message;
   });
-  const result = new Promise((ended) => child.on("close", (code) => ended({ ...counts, code })));
+  const result = new Promise((ended) =>
+    child.on("close", (code, signal) =>
+      ended({
+        code,
+        ...(told ?? {
+          passes: 0,
+          failures: [`${group.join(" ")}\nended by ${signal ?? `exit code ${code}`} before all of them had run`],
+        }),
+      }),
+    ),
+  );
   return { said, result };
 }

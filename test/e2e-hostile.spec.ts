@@ -1,6 +1,7 @@
 // Hostile senders beside good devices: the good ones' accounts stay exact; disk and memory stay bounded.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,6 +55,13 @@ function hostile(random: Random): Uint8Array {
   }
 }
 
+/** A socket with a port of its own. */
+async function openSocket(): Promise<Socket> {
+  const socket = createSocket("udp4").bind();
+  await once(socket, "listening");
+  return socket;
+}
+
 describe("hostile senders", () => {
   let folder: string;
 
@@ -78,18 +86,17 @@ describe("hostile senders", () => {
       ..."--udp 0 --max-devices 40 --rotate 64k --keep 2".split(" "),
     );
     const port = udpPort(capture);
+    // All open before the good devices are: a port that one of those has given back would make a hostile sender the same device.
+    const sockets = await Promise.all(Array.from({ length: 300 }, openSocket));
     const simulation = startSimulation(
       ..."--devices 4 --events 500 --rate 250 --reboot-every 0 --every 20 --seed 31".split(" "),
       ...["--udp", `127.0.0.1:${port}`],
     );
     // The good ones first, as --max-devices is for the others.
     await until("the good devices", () => readdirSync(join(folder, "c")).length >= 4);
-    const sockets: Socket[] = [];
     const send = (socket: Socket, bytes: Uint8Array) =>
       new Promise<void>((resolve) => socket.send(bytes, port, "127.0.0.1", () => resolve()));
-    for (let sender = 0; sender < 300; sender++) {
-      const socket = createSocket("udp4");
-      sockets.push(socket);
+    for (const [sender, socket] of sockets.entries()) {
       for (const packet of packetsOf(5000 + sender, 1)) await send(socket, packet);
       for (let count = 0; count < 5; count++) await send(socket, hostile(random));
       if (sender % 10 === 0) await pause(5); // no faster than it is read: what the system drops is not the capture's

@@ -17,8 +17,8 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-// A folder of its own for each choice, so that two runs do not disturb each other.
-const folder = `dist/test/${wanted.join("+") || "all"}`;
+// A folder of its own for each choice, so that two runs do not disturb each other; a file system takes names of so many bytes.
+const folder = `dist/test/${wanted.join("+").slice(0, 200) || "all"}`;
 rmSync(folder, { recursive: true, force: true });
 await build({
   entryPoints: files,

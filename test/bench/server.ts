@@ -13,7 +13,7 @@ import type { Order, ServerKind } from "./node/ws-server.ts";
 import type { Row, Say } from "./rows.ts";
 
 type RecordedKind = Exclude<ServerKind, "off">;
-const RECORDED_KINDS: readonly RecordedKind[] = ["forward", "token", "type"];
+const RECORDED_KINDS: readonly RecordedKind[] = ["forward", "switched-off", "token", "type"];
 const MAIN = "dist/bench/node/ws-server.mjs";
 const CLIENTS = 100;
 /** Of each kind: a million go through the adapter with the type found, and a million with a token. */
@@ -158,7 +158,7 @@ function costOf(kind: ServerKind, pairs: readonly Pair[]): ServerCost {
 /** Processor time, for it is what bounds a server's throughput, and other work on the machine is not in it. */
 export function serverRows(costs: readonly ServerCost[]): Row[] {
   return costs.flatMap(({ kind, cpuNs }) =>
-    kind === "forward"
+    kind === "forward" || kind === "switched-off"
       ? []
       : [
           {
@@ -178,6 +178,7 @@ export function serverRows(costs: readonly ServerCost[]): Row[] {
 const TITLES: Readonly<Record<ServerKind, string>> = {
   off: "without telemetry",
   forward: "`emit` and `send` replaced by ones that only hand on",
+  "switched-off": "the adapter, telemetry switched off, the type is one token",
   token: "recorded, the type is one token",
   type: "recorded, the type looked for in both messages (default)",
 };

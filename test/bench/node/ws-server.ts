@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WebSocket, WebSocketServer } from "ws";
-import { Telemetry } from "xs-telemetry";
+import { setEnabled, Telemetry } from "xs-telemetry";
 import { CaptureWriter, decodePath, registry } from "xs-telemetry/host";
 import { instrument } from "xs-telemetry/ws";
 import { interpose, layers } from "../../../host/adapters/interpose.ts";
@@ -18,10 +18,10 @@ import { echoServer } from "../../support/ws-load.ts";
 import { MESSAGE_TYPE } from "../case.ts";
 
 /**
- * Without telemetry; with functions in the place of `emit` and `send` that only hand on; with the adapter, and the type a token; the same,
- * and the type looked for.
+ * Without telemetry; with functions in the place of `emit` and `send` that only hand on; with the adapter, the type a token, and telemetry
+ * switched off; the same, switched on; and with the type looked for.
  */
-export type ServerKind = "off" | "forward" | "token" | "type";
+export type ServerKind = "off" | "forward" | "switched-off" | "token" | "type";
 
 export interface Order {
   readonly kind: ServerKind;
@@ -49,8 +49,9 @@ async function serve(kind: ServerKind): Promise<Served> {
   };
   if (kind === "token" || kind === "type") return { port, ...record(server, kind, ended) };
   if (kind === "forward") forward(server);
+  const emitted = kind === "switched-off" ? leaveOff(server) : () => 0;
   const nothing = () => undefined;
-  return { port, begin: nothing, end: nothing, close: () => ended().then(() => 0) };
+  return { port, begin: nothing, end: nothing, close: () => ended().then(emitted) };
 }
 
 /** The adapter, the ring, its packets; and a capture of them. */
@@ -124,6 +125,14 @@ const handingOn = layers(() => ({
 /** What an adapter cannot do without, whatever it records. */
 function forward(server: WebSocketServer): void {
   server.on("connection", (webSocket) => interpose(webSocket, handingOn));
+}
+
+/** The adapter, while nothing is recorded. Returns what tells how many events are. */
+function leaveOff(server: WebSocketServer): () => number {
+  const telemetry = new Telemetry({ capacityBytes: CAPACITY_BYTES });
+  setEnabled(false);
+  instrument(server, telemetry, { messageType: telemetry.messageType(MESSAGE_TYPE) });
+  return () => telemetry.counters().emitted;
 }
 
 const served = new Map<ServerKind, Served>();

@@ -1,4 +1,5 @@
 /** Methods between an object and its prototype. */
+import { type Method, patch, unpatchAll } from "../../src/adapters/adapter.ts";
 
 /** Gives private fields of a subclass to an object that is there already; nobody else sees them. Once for a subclass and object. */
 export class Given {
@@ -10,7 +11,7 @@ export class Given {
 
 /**
  * Methods that call `super`, for any prototype: each gets one object with them. `create` makes it, and the same each time but for what
- * `super` is.
+ * `super` is. Who enumerates sees what he saw before.
  */
 export function layers(create: () => object): (prototype: object) => object {
   const made = new WeakMap<object, object>();
@@ -18,28 +19,48 @@ export function layers(create: () => object): (prototype: object) => object {
     let layer = made.get(prototype);
     if (layer === undefined) {
       layer = Object.setPrototypeOf(create(), prototype) as object;
+      for (const name of Object.keys(layer))
+        Object.defineProperty(layer, name, { enumerable: isEnumerable(prototype, name) });
       made.set(prototype, layer);
     }
     return layer;
   };
 }
 
+function isEnumerable(object: object, name: string): boolean {
+  let holder: object | null = object;
+  while (holder !== null && !Object.hasOwn(holder, name)) holder = Object.getPrototypeOf(holder) as object | null;
+  return holder !== null && Object.prototype.propertyIsEnumerable.call(holder, name);
+}
+
+/** Layers that do nothing any more, though they may lie beneath others. */
+const off = new WeakSet<object>();
+
 /**
- * Puts a layer between an object and its prototype. What the object has of the same names would hide it, and goes beneath. Throws
- * TypeError, and changes nothing, if the object is not to be changed. Returns what takes the layer out again: unless somebody else has put
- * something between since, all is as it was.
+ * Puts a layer between an object and its prototype. Where the object has methods of the same names, which would hide the layer, it gets
+ * those of a layer of its own that calls them. Throws TypeError, and changes nothing, if the object is not to be changed. Returns what
+ * takes the layer out again: unless somebody else has put something in front since, all is as it was; what comes out last takes along
+ * what could not.
  */
 export function interpose(object: object, layerOf: (prototype: object) => object): () => void {
   const before = Object.getPrototypeOf(object) as object;
-  const names = Object.getOwnPropertyNames(layerOf(before)).filter((name) => Object.hasOwn(object, name));
-  const own = Object.fromEntries(names.map((name) => [name, Object.getOwnPropertyDescriptor(object, name)!]));
-  if (names.some((name) => !own[name]!.configurable)) throw new TypeError(`${names.join()} cannot be changed`);
-  const layer = layerOf(names.length > 0 ? Object.create(before, own) : before);
-  Object.setPrototypeOf(object, layer);
-  for (const name of names) Reflect.deleteProperty(object, name);
+  const shared = layerOf(before);
+  const names = Object.getOwnPropertyNames(shared);
+  const own = names.filter((name) => Object.hasOwn(object, name));
+  if (own.length > 0) {
+    const descriptors = own.map((name) => [name, Object.getOwnPropertyDescriptor(object, name)!] as const);
+    if (!Object.isExtensible(object) || descriptors.some(([, { configurable }]) => !configurable))
+      throw new TypeError(`${names.join()} cannot be changed`);
+    const layer = layerOf(Object.create(before, Object.fromEntries(descriptors))) as Record<string, Method>;
+    const patches = names.map((name) => patch(object, name, layer[name]!));
+    return () => unpatchAll(object, patches);
+  }
+  Object.setPrototypeOf(object, shared);
   return () => {
-    if (Object.getPrototypeOf(object) !== layer) return;
-    Object.setPrototypeOf(object, before);
-    for (const name of names) if (!Object.hasOwn(object, name)) Object.defineProperty(object, name, own[name]!);
+    off.add(shared);
+    if (Object.getPrototypeOf(object) !== shared) return;
+    let beneath = before;
+    while (off.has(beneath)) beneath = Object.getPrototypeOf(beneath) as object;
+    Object.setPrototypeOf(object, beneath);
   };
 }

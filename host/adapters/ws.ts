@@ -1,7 +1,7 @@
 /** `xs-telemetry/ws`: records what a WebSocketServer of the package `ws` does. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { RawData, WebSocket, WebSocketServer } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import {
   Adapter,
   type AdapterOptions,
@@ -28,7 +28,15 @@ const OPEN = 1;
 /** Types of messages that are found by a comparison, each way; what has others is read. */
 const REMEMBERED = 8;
 
-type Done = (socket: WebSocket, request: IncomingMessage) => void;
+type Done = (socket: WebSocket, request: IncomingMessage, ...more: unknown[]) => void;
+
+/** A client that has asked for an upgrade, and whose handshake is not done. */
+interface Handshake {
+  /** It is done. */
+  opened(webSocket: WebSocket): void;
+  /** Nobody wants to hear of it any more. */
+  forget(): void;
+}
 
 /**
  * Records the connections that ask `server` for an upgrade from now on, also through `noServer` and `handleUpgrade`. A handshake that
@@ -41,15 +49,16 @@ export function instrument(
   options: AdapterOptions<WsMessage, IncomingMessage> = {},
 ): Instrumented<WebSocket> {
   const adapter = new Adapter<WsMessage, IncomingMessage>(telemetry, options, REMEMBERED);
-  /** Sockets whose handshake is not done, and what to do when they are no longer watched. */
-  const seen = new WeakSet<Duplex>();
-  const shaking = new Map<Duplex, () => void>();
-  const watched = new Map<WebSocket, { traffic: Traffic<WsMessage>; release: () => void }>();
+  const shaking = new Map<Duplex, Handshake>();
+  /** Sockets that have shaken hands: a server upgrades none twice. */
+  const shaken = new WeakSet<Duplex>();
+  /** Of the WebSockets that are recorded, until their sockets are closed: what takes the adapter off them. */
+  const releases = new Map<Duplex, () => void>();
   const { isAsking } = adapter;
 
   /**
    * Of a WebSocket that is recorded. Its methods are those of one object for all, and not each socket's own: V8 compiles them into what
-   * calls them, and those of `ws` into them.
+   * calls them, and those of `ws` into them. They may be called with another `this`, a proxy of the socket say, which has no fields.
    */
   class Watched extends Given {
     readonly #traffic: Traffic<WsMessage>;
@@ -63,7 +72,7 @@ export function instrument(
 
     static readonly layerOf = layers(() => ({
       emit(this: WebSocket & Watched, ...args: [name: string, ...unknown[]]): boolean {
-        if (args[0] === "message") {
+        if (args[0] === "message" && #traffic in this) {
           const traffic = this.#traffic;
           traffic.begin(isAsking ? beginningOf(args[1]) : undefined);
           try {
@@ -72,72 +81,98 @@ export function instrument(
             traffic.settle();
           }
         }
-        if (args[0] === "close") {
-          this.#traffic.end();
-          watched.delete(this);
-        }
+        if (args[0] === "close" && #traffic in this) this.#traffic.end();
         return super.emit(...args);
       },
-      send(this: WebSocket & Watched, ...args: [data: unknown, options?: { readonly fin?: boolean }]): void {
+      send(this: WebSocket & Watched, ...args: [data: unknown, options?: unknown]): unknown {
         const isOpen = this.readyState === OPEN;
-        super.send(...args);
-        if (!isOpen) return; // only the callback hears of it
-        const isFirst = !this.#isFragmented;
-        this.#isFragmented = args[1]?.fin === false;
-        if (isFirst) this.#traffic.sent(isAsking ? beginningOf(args[0]) : "");
+        const result: unknown = super.send(...args); // a promise, where a subclass makes one
+        // If it is not open, only the callback hears of it.
+        if (isOpen && #traffic in this) {
+          const isFirst = !this.#isFragmented;
+          this.#isFragmented = args[1] !== undefined && isFragment(args[1]);
+          if (isFirst) this.#traffic.sent(isAsking ? beginningOf(args[0]) : "");
+        }
+        return result;
       },
     }));
+
+    /** What is known of a WebSocket, if it is one that is recorded. */
+    static trafficOf(webSocket: WebSocket): Traffic<WsMessage> | undefined {
+      return #traffic in webSocket ? (webSocket as WebSocket & Watched).#traffic : undefined;
+    }
   }
 
-  /** An upgrade is asked for. Returns what is to be told when it is done. */
-  function begin(request: IncomingMessage, socket: Duplex): ((webSocket: WebSocket) => void) | undefined {
-    if (seen.has(socket)) return undefined; // a second time: the server throws
-    seen.add(socket);
+  /** An upgrade is asked for. Returns the handshake, unless there is nothing to wait for. */
+  function begin(request: IncomingMessage, socket: Duplex): Handshake | undefined {
+    if (!adapter.isAttached || shaken.has(socket)) return undefined; // a second time, the server throws
+    const known = shaking.get(socket); // the server threw the first time
+    if (known) return known;
     const traffic = adapter.connect(request, request.socket.remoteAddress);
+    // While its application made up its mind, the client has gone, and nobody will be told any more.
+    if (socket.closed) {
+      traffic.end();
+      return undefined;
+    }
     const closed = () => {
       shaking.delete(socket);
-      traffic.end();
+      // Else the WebSocket says so, which may have messages left.
+      if (!releases.delete(socket)) traffic.end();
     };
-    const forget = () => {
-      shaking.delete(socket);
-      socket.off("close", closed);
-    };
-    shaking.set(socket, forget);
     socket.on("close", closed);
-    return (webSocket) => {
-      forget();
-      if (!adapter.isAttached) return;
-      traffic.connected();
-      new Watched(webSocket, traffic);
-      watched.set(webSocket, { traffic, release: interpose(webSocket, Watched.layerOf) });
+    const handshake: Handshake = {
+      opened(webSocket) {
+        shaking.delete(socket);
+        shaken.add(socket);
+        if (!adapter.isAttached) return;
+        traffic.connected();
+        new Watched(webSocket, traffic);
+        const release = interpose(webSocket, Watched.layerOf);
+        releases.set(socket, () => {
+          socket.off("close", closed);
+          release();
+        });
+      },
+      forget: () => socket.off("close", closed),
     };
+    shaking.set(socket, handshake);
+    return handshake;
+  }
+
+  /** Never throws: what goes wrong is counted. */
+  function attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch {
+      adapter.failures++;
+      return undefined;
+    }
   }
 
   const { handleUpgrade } = server;
   const upgrade = patch(
     server,
     "handleUpgrade",
-    function (this: WebSocketServer, request: IncomingMessage, socket: Duplex, head: Buffer, done: Done): void {
-      let opened: ((webSocket: WebSocket) => void) | undefined;
-      try {
-        opened = begin(request, socket);
-      } catch {
-        adapter.failures++;
-      }
-      handleUpgrade.call(this, request, socket, head, (webSocket, upgraded) => {
-        try {
-          opened?.(webSocket);
-        } catch {
-          adapter.failures++;
-        }
-        done(webSocket, upgraded);
-      });
+    function (
+      this: WebSocketServer,
+      request: IncomingMessage,
+      socket: Duplex,
+      head: Buffer,
+      done: Done,
+      ...more: unknown[]
+    ): unknown {
+      const handshake = attempt(() => begin(request, socket));
+      const opened: Done = (webSocket, ...rest) => {
+        attempt(() => handshake?.opened(webSocket));
+        done(webSocket, ...rest);
+      };
+      return (handleUpgrade as (...args: unknown[]) => unknown).call(this, request, socket, head, opened, ...more);
     },
   );
 
   return {
     reject(webSocket, reason) {
-      if (adapter.isAttached && watched.get(webSocket)?.traffic.reject(reason)) return true;
+      if (adapter.isAttached && attempt(() => Watched.trafficOf(webSocket))?.reject(reason)) return true;
       adapter.lateRejections++;
       return false;
     },
@@ -145,18 +180,36 @@ export function instrument(
     detach() {
       adapter.isAttached = false;
       unpatchAll(server, [upgrade]);
-      for (const { release } of watched.values()) release();
-      watched.clear();
-      for (const forget of shaking.values()) forget();
+      for (const release of releases.values()) attempt(release);
+      releases.clear();
+      for (const { forget } of shaking.values()) attempt(forget);
+      shaking.clear();
     },
   };
+
+  /** What a type may stand in, and a payload begins with. A Blob tells nothing at once. */
+  function beginningOf(data: unknown): WsMessage {
+    if (typeof data === "string" || data instanceof Uint8Array) return data;
+    return attempt(() => bytesOf(data)) ?? "";
+  }
 }
 
-/** What a type may stand in, and a payload begins with. A Blob tells nothing at once. */
-function beginningOf(data: unknown): WsMessage {
-  if (typeof data === "string" || data instanceof Uint8Array) return data;
-  const first = Array.isArray(data) ? (data as Buffer[])[0] : (data as RawData | string | ArrayBufferView | number);
-  if (first instanceof Uint8Array || first instanceof ArrayBuffer) return first;
-  if (ArrayBuffer.isView(first)) return new Uint8Array(first.buffer, first.byteOffset, first.byteLength);
-  return typeof first === "number" ? String(first) : "";
+/** Of what `ws` takes or gives beside strings and Buffers: a list of Buffers, a view, numbers. Throws for views of nothing any more. */
+function bytesOf(data: unknown): WsMessage {
+  if (data instanceof ArrayBuffer) return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (typeof data === "number") return String(data);
+  if (!Array.isArray(data)) return "";
+  const [first] = data as unknown[];
+  return typeof first === "number" ? Buffer.from(data as number[]) : bytesOf(first);
+}
+
+/** Whether `send`, with these options, sends a part of a message behind which others come: as `ws` reads them. */
+function isFragment(options: unknown): boolean {
+  return (
+    typeof options === "object" &&
+    options !== null &&
+    Object.hasOwn(options, "fin") &&
+    !(options as { fin?: unknown }).fin
+  );
 }

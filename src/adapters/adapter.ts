@@ -217,7 +217,8 @@ export class Traffic<Message> {
   }
 }
 
-type Method = (this: never, ...args: never[]) => unknown;
+/** `beneath`: once the patch is off, what it stood in front of; null if that was no property. */
+export type Method = ((this: never, ...args: never[]) => unknown) & { beneath?: PropertyDescriptor | null };
 
 /** A method in another's place. Does not keep the object. */
 export interface Patch {
@@ -229,16 +230,22 @@ export interface Patch {
 /** Gives an object a method of its own. A frozen prototype does not matter. Throws if the object cannot be changed. */
 export function patch(object: object, name: string, method: Method): Patch {
   const before = Object.getOwnPropertyDescriptor(object, name);
-  const enumerable = before !== undefined;
+  const enumerable = before?.enumerable === true;
   Object.defineProperty(object, name, { value: method, configurable: true, enumerable, writable: true });
   return { name, method, before };
 }
 
-/** Puts back what was there, unless somebody else has put something in its place since. */
+/**
+ * Puts back what was there. Where somebody else has put something in its place since, that stays; if it is a patch too, it
+ * puts back what was there before both.
+ */
 export function unpatchAll(object: object, patches: readonly Patch[]): void {
   patches.forEach(({ name, method, before }) => {
+    method.beneath = before ?? null;
     if (Object.getOwnPropertyDescriptor(object, name)?.value !== method) return;
-    if (before) Object.defineProperty(object, name, before);
+    let beneath: PropertyDescriptor | null | undefined = before;
+    while (beneath?.value?.beneath !== undefined) beneath = (beneath.value as Method).beneath;
+    if (beneath) Object.defineProperty(object, name, beneath);
     else delete (object as Record<string, unknown>)[name];
   });
 }

@@ -130,9 +130,10 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
       if (this.#isReading) {
         this.#isReading = false;
         const into = parameters[0];
+        const bytes = result ?? 0; // none: nothing was read, as of an empty message
         if (result instanceof ArrayBuffer) this.#traffic!.identify(result);
-        else if (into instanceof ArrayBuffer) this.#traffic!.identify(new Uint8Array(into, 0, result));
-        else if (into instanceof Uint8Array) this.#traffic!.identify(into.subarray(0, result));
+        else if (into instanceof ArrayBuffer) this.#traffic!.identify(new Uint8Array(into, 0, bytes));
+        else if (into instanceof Uint8Array) this.#traffic!.identify(into.subarray(0, bytes));
       }
       return result;
     }
@@ -149,7 +150,8 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
     }
 
     override close(): void {
-      this.#traffic?.end();
+      // The class may close what it could not construct.
+      if (#traffic in this) this.#traffic?.end();
       super.close();
     }
   }

@@ -62,35 +62,37 @@ export function instrument(
   let watched: Watched[] = [];
   let crowd = LEAST_CROWD; // when there are so many, those that are gone are looked for
 
-  /** A new connection: from here on each call that concerns it is seen. `handler`: what the server would call. */
-  function watch(connection: ServerConnection, handler: ServerCallback): void {
+  /** A new connection: from here on each call that concerns it is seen. `wrapped`: what it would call is `handler`. */
+  function watch(connection: ServerConnection, wrapped: ServerCallback, handler: ServerCallback): void {
     const traffic = adapter.connect(connection, connection.socket?.get("REMOTE_IP"));
     traffics.set(connection, traffic);
 
+    if (connection.callback === wrapped) connection.callback = handler;
+    const next = connection.callback; // of another adapter, perhaps
     const callback: ServerCallback = function (this: unknown, message, value) {
       if (message === RECEIVE) {
         traffic.begin(value);
         try {
-          return handler.call(this, message, value);
+          return next.call(this, message, value);
         } finally {
           traffic.settle();
         }
       }
       if (message === HANDSHAKE) traffic.connected();
       else if (message === DISCONNECT) end();
-      return handler.call(this, message, value);
+      return next.call(this, message, value);
     };
     const { write, close, detach } = connection as ServerConnection & { detach?(): unknown };
-    connection.callback = handler;
     const patches = [
       patch(connection, "callback", callback),
-      patch(connection, "write", function (this: ServerConnection, message: ServerMessage): void {
-        write.call(this, message);
+      patch(connection, "write", function (this: ServerConnection, message: ServerMessage): unknown {
+        const result: unknown = write.call(this, message);
         traffic.sent(message);
+        return result;
       }),
-      patch(connection, "close", function (this: ServerConnection): void {
+      patch(connection, "close", function (this: ServerConnection): unknown {
         end();
-        close.call(this);
+        return close.call(this);
       }),
     ];
     // The socket goes elsewhere: for this server the connection is over.
@@ -117,26 +119,49 @@ export function instrument(
 
   // The server reads its callback when a client comes, and keeps what it read for that client.
   const before = Object.getOwnPropertyDescriptor(server, "callback");
-  let callback = server.callback;
+  let callback = server.callback; // if no accessor is beneath
   let isSet = before !== undefined;
+  let wrapped: ServerCallback | undefined;
+  const handlers = new WeakMap<ServerCallback, ServerCallback>(); // what was wrapped
   const read = (): ServerCallback => {
-    const handler = callback;
-    if (typeof handler !== "function") return handler;
-    return function (this: ServerConnection, message, value) {
-      if (message !== CONNECT || !adapter.isAttached) return handler.call(this, message, value);
-      try {
-        watch(this, handler);
-      } catch {
-        adapter.failures++;
-      }
-      return handler.call(this, message, value);
-    };
+    const current: ServerCallback = before?.get ? before.get.call(server) : callback;
+    if (!adapter.isAttached) restore(); // what was above this adapter's has gone
+    if (!adapter.isAttached || typeof current !== "function") return current;
+    if (wrapped === undefined || handlers.get(wrapped) !== current) {
+      const wrapper: ServerCallback = function (this: ServerConnection, message, value) {
+        // An application may put a callback before the one that it has read here: then this is called for a known connection.
+        if (message !== CONNECT || !adapter.isAttached || traffics.has(this)) return current.call(this, message, value);
+        try {
+          watch(this, wrapper, current);
+        } catch {
+          adapter.failures++;
+        }
+        return current.call(this, message, value);
+      };
+      handlers.set(wrapper, current);
+      wrapped = wrapper;
+    }
+    return wrapped;
   };
   const write = (value: ServerCallback): void => {
-    callback = value;
+    const given = handlers.get(value) ?? value; // what was read here is put back as what it was
+    if (before?.set) before.set.call(server, given);
+    else callback = given;
     isSet = true;
   };
   Object.defineProperty(server, "callback", { get: read, set: write, configurable: true, enumerable: true });
+
+  /** The server's property as it would be without, unless somebody else has put something in its place since. */
+  function restore(): void {
+    if (Object.getOwnPropertyDescriptor(server, "callback")?.get !== read) return;
+    if (before?.get) {
+      Object.defineProperty(server, "callback", before);
+      void server.callback; // if that is of an adapter that is off, it goes too
+    } else {
+      delete (server as Partial<CallbackServer>).callback;
+      if (isSet) server.callback = callback;
+    }
+  }
 
   return {
     reject(connection, reason) {
@@ -154,9 +179,7 @@ export function instrument(
         if (known) unpatchAll(known, patches);
       });
       watched = [];
-      if (Object.getOwnPropertyDescriptor(server, "callback")?.get !== read) return;
-      delete (server as Partial<CallbackServer>).callback;
-      if (isSet) server.callback = callback;
+      restore();
     },
   };
 }

@@ -83,11 +83,15 @@ describe("an ECMA-419 upgrade", () => {
       connection.peerSends(bytes(status));
       connection.drop();
     }
+    // What the buffers hold from before is not in an empty message.
+    for (read of reads.slice(1, 3)) connection.peerSends(new Uint8Array(0));
     deepEqual(events().slice(2), [
       "1 msg.recv getStatus",
       "1 msg.recv getStatus",
       "1 msg.recv getStatus",
       "1 msg.recv", // two bytes tell nothing
+      "1 msg.recv",
+      "1 msg.recv",
       "1 msg.recv",
     ]);
   });
@@ -195,6 +199,20 @@ describe("an ECMA-419 upgrade", () => {
     const instrumented = instrument({ io: FakeWebSocketClient, route }, telemetry);
     throws(() => new FakeHTTPConnection(route, "10.0.0.1").shakesHands(), "RangeError");
     deepEqual(events(), ["1 ws.connect 10.0.0.1", "1 ws.disconnect"]);
+  });
+
+  it("is closed by a class that cannot make it, as without", () => {
+    class Closing extends FakeWebSocketClient {
+      constructor(options: ConstructorParameters<typeof FakeWebSocketClient>[0]) {
+        super(options);
+        this.close();
+        throw new RangeError("closed");
+      }
+    }
+    const { telemetry, events } = adapterTelemetry();
+    const { io } = instrument({ io: Closing }, telemetry);
+    throws(() => new io({ attach: {} }), "RangeError", "closed");
+    deepEqual(events(), ["1 ws.connect", "1 ws.disconnect"]);
   });
 
   it("hears nothing of an adapter that fails, which counts", () => {

@@ -237,6 +237,75 @@ describe("a callback server", () => {
     deepEqual(Object.getOwnPropertyNames(inherited), [], "properties of a server whose class has the callback");
   });
 
+  it("has a callback put before the one that is read, and is recorded once", () => {
+    for (const isSetFirst of [true, false]) {
+      const { telemetry, events } = adapterTelemetry();
+      const server = new FakeServer();
+      if (isSetFirst) server.callback = echo;
+      const instrumented = instrument(server, telemetry);
+      if (!isSetFirst) server.callback = echo;
+      const inner = server.callback;
+      equal(server.callback, inner, "what is read twice");
+      const seen: number[] = [];
+      server.callback = function (this: FakeConnection, message, value) {
+        seen.push(message);
+        return inner.call(this, message, value);
+      };
+      const connection = server.accept("::1");
+      connection.peerShakesHands();
+      connection.peerSends(status);
+      connection.peerCloses();
+      deepEqual(seen, [1, 2, 3, 4], "what the application sees");
+      deepEqual(events(), [
+        "1 ws.connect ::1",
+        "1 ws.connected",
+        "1 msg.recv getStatus",
+        "1 msg.send getStatus",
+        "1 ws.disconnect",
+      ]);
+      server.callback = inner;
+      server.accept("::2");
+      deepEqual(events(), ["2 ws.connect ::2"]);
+      instrumented.detach();
+      equal(server.callback, echo, "callback");
+    }
+  });
+
+  it("can be recorded by two, which come off in any order", () => {
+    for (const first of [0, 1])
+      for (const isSetFirst of [true, false]) {
+        const server = new FakeServer();
+        if (isSetFirst) server.callback = echo;
+        const both = [adapterTelemetry(), adapterTelemetry()];
+        const adapters = both.map(({ telemetry }) => instrument(server, telemetry));
+        if (!isSetFirst) server.callback = echo;
+        const connection = server.accept("::1");
+        connection.peerShakesHands();
+        connection.peerSends(status);
+        const begun = ["1 ws.connect ::1", "1 ws.connected", "1 msg.recv getStatus", "1 msg.send getStatus"];
+        for (const { events } of both) deepEqual(events(), begun);
+        const plain = new FakeServer();
+        plain.callback = echo;
+        const names = Object.getOwnPropertyNames(plain.accept("::1"));
+
+        adapters[first]!.detach();
+        connection.peerSends(status);
+        server.accept("::2").peerShakesHands();
+        const left = both[1 - first]!;
+        deepEqual(both[first]!.events(), [], "of the one that is off");
+        const more = ["1 msg.recv getStatus", "1 msg.send getStatus", "2 ws.connect ::2", "2 ws.connected"];
+        deepEqual(left.events(), more, "of the one that is left");
+
+        adapters[1 - first]!.detach();
+        connection.peerSends(status);
+        server.accept("::3").peerShakesHands();
+        deepEqual(left.events(), [], "of none");
+        deepEqual(Object.getOwnPropertyNames(connection), names, "properties of a connection");
+        equal(connection.write, plain.accept("::1").write, "write");
+        equal(Object.getOwnPropertyDescriptor(server, "callback")!.value, echo, "callback");
+      }
+  });
+
   it("keeps what somebody else has put in a place since", () => {
     const { server, instrumented, events } = setUp();
     server.callback = echo;

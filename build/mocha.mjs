@@ -10,12 +10,15 @@ const mocha = new Mocha({
 });
 for (const file of process.argv.slice(2)) mocha.addFile(file);
 await mocha.loadFilesAsync();
+const MOST_CHARS = 2000;
 const failures = [];
 const runner = mocha.run((failed) => {
   const { passes } = runner.stats;
-  process.send?.({ passes, failures });
-  process.disconnect?.();
   process.exitCode = failed > 0 || passes === 0 ? 1 : 0;
-  process.stdout.write("", () => process.exit());
+  const end = () => process.stdout.write("", () => process.exit());
+  if (process.send) process.send({ passes, failures }, end);
+  else end();
 });
-runner.on("fail", (test, error) => failures.push(`${test.fullTitle()}\n${error.stack ?? error}`));
+runner.on("fail", (test, error) => {
+  failures.push(`${test.fullTitle()}\n${String(error.stack ?? error).slice(0, MOST_CHARS)}`);
+});

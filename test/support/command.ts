@@ -31,7 +31,7 @@ export class Run {
     );
   }
 
-  /** Waits until it has said this on stderr. Fails, with all it has said, if it ends or 20 s pass before. */
+  /** Waits until it has said this on stderr. Fails, with the last that it has said, if it ends or 20 s pass before. */
   async said(pattern: RegExp): Promise<void> {
     await this.until(`${pattern}`, () => pattern.test(this.stderr));
   }
@@ -45,7 +45,8 @@ export class Run {
         return false;
       });
     } catch (error) {
-      throw new Error(`${(error as Error).message}; stdout: ${this.stdout}; stderr: ${this.stderr}`);
+      const end = (text: string) => (text.length > 2000 ? `… ${text.slice(-2000)}` : text);
+      throw new Error(`${(error as Error).message}; stdout: ${end(this.stdout)}; stderr: ${end(this.stderr)}`);
     }
   }
 

@@ -1,10 +1,11 @@
 // ECMA-419's IO classes over Node's: what the device's sinks rely on.
-import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, fail, ok, throws } from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { PassThrough, Writable } from "node:stream";
 import { Serial } from "../host/io/serial.ts";
 import { UDP } from "../host/io/udp.ts";
+import { until } from "./support/processes.ts";
 
 const bytes = (count: number) => Uint8Array.from({ length: count }, (_, index) => index);
 
@@ -186,4 +187,50 @@ describe("UDP", () => {
     equal(error.code, "EADDRINUSE");
     taken.close();
   });
+
+  it("refuses an address that its socket cannot send to, and says the way out", async () => {
+    const peer = createSocket("udp6");
+    peer.bind(0, "::1");
+    await once(peer, "listening");
+    const { port } = peer.address();
+    const errors: unknown[] = [];
+    const ipv4 = new UDP({ onError: (error) => errors.push(error) });
+    for (const address of ["::1", "no.such.name.invalid", ""])
+      throws(() => ipv4.write(bytes(1), address, port), {
+        name: "TypeError",
+        message: `address must be an IPv4 address, is "${address}": look names up before; IPv6 needs a socket whose own address is one, such as "::"`,
+      });
+    const ipv6 = new UDP({ address: "::" });
+    throws(() => ipv6.write(bytes(1), "127.0.0.1", port), /must be an IPv6 address, is "127.0.0.1"/);
+    const message = once(peer, "message");
+    ipv6.write(bytes(3), "::1", port);
+    deepEqual(Uint8Array.from((await message)[0]), bytes(3));
+    deepEqual(errors, []);
+    for (const socket of [ipv4, ipv6, peer]) socket.close();
+  });
+
+  it("keeps no descriptor of a socket that could not be bound, or was asked what it cannot do", async () => {
+    const taken = createSocket("udp4");
+    taken.bind(0, "127.0.0.1");
+    await once(taken, "listening");
+    const options = { address: "127.0.0.1", port: taken.address().port };
+    const before = openSockets();
+    for (let count = 0; count < 3; count++) {
+      await new Promise((resolve) => {
+        new UDP({ ...options, onError: resolve }).write(bytes(1), "127.0.0.1", 9);
+      });
+      const closedFirst = new UDP({ ...options, onError: () => fail("it is closed") });
+      closedFirst.write(bytes(1), "127.0.0.1", 9);
+      closedFirst.close();
+      const misused = new UDP({});
+      throws(() => misused.write(bytes(1), "127.0.0.1", 70_000), { name: "RangeError" });
+      misused.close();
+    }
+    await until("all of them to be closed", () => openSockets() === before);
+    taken.close();
+  });
+
+  function openSockets(): number {
+    return process.getActiveResourcesInfo().filter((name) => name === "UDPWrap").length;
+  }
 });

@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
+import { isIP } from "node:net";
 import { copyOf, type IOBuffer } from "./bytes.ts";
 
 /** A datagram, and who sent it. */
@@ -21,15 +22,21 @@ const MOST_WAITING = 16;
 /** ECMA-419's UDP over node:dgram: IPv4, and IPv6 where the local address is one. */
 export class UDP {
   readonly #socket: Socket;
+  readonly #family: 4 | 6;
   readonly #waiting: Datagram[] = [];
   /** Datagrams handed to the socket that it has not sent yet: while it is being bound. */
   #unsent = 0;
   #isClosed = false;
 
   constructor({ port = 0, address, onReadable, onError }: UDPOptions) {
-    this.#socket = createSocket(address?.includes(":") ? "udp6" : "udp4");
+    this.#family = address?.includes(":") ? 6 : 4;
+    this.#socket = createSocket(`udp${this.#family}`);
     this.#socket.on("error", (error) => {
-      if (this.#isClosed) return;
+      this.#unsent = 0; // what waited for a socket that cannot be bound is gone, and Node does not say so
+      if (this.#isClosed) {
+        this.#end();
+        return;
+      }
       this.close();
       onError?.call(this, error);
     });
@@ -43,14 +50,22 @@ export class UDP {
     this.#socket.bind(port, address);
   }
 
-  /** Sends a datagram. `address`: numbers, no name. Throws if the socket is closed; a datagram that gets lost is nobody's error. */
+  /**
+   * Sends a datagram. `address`: numbers, no name. Throws if the socket is closed, and TypeError or RangeError for an address that is
+   * not of its family, or a port that is none; a datagram that gets lost is nobody's error.
+   */
   write(buffer: IOBuffer, address: string, port: number): void {
     if (this.#isClosed) throw new Error("closed");
-    this.#unsent++;
+    if (isIP(address) !== this.#family)
+      throw new TypeError(
+        `address must be an IPv${this.#family} address, is ${JSON.stringify(address)}: look names up before; ` +
+          'IPv6 needs a socket whose own address is one, such as "::"',
+      );
     this.#socket.send(copyOf(buffer), port, address, () => {
       this.#unsent--;
       if (this.#isClosed) this.#end();
     });
+    this.#unsent++; // last: what cannot be sent at all, send() throws
   }
 
   /** The oldest datagram that waits; undefined if none does. */

@@ -43,6 +43,7 @@ describe("end to end, by a serial line at 115,200 baud", () => {
     const { devices, events } = await simulation.found();
     const boots = devices.flatMap((device) => device.boots);
     ok(boots.length > 1, `${boots.length} boots`);
+    ok(boots.at(-1)!.drained > boots.at(-1)!.unsent, "the line stays open when the device reboots");
     ok(events.overwritten > 0, "the line is too slow");
     await whole(events.drained - events.unsent);
     await endCapture(capture, 1); // a reboot cuts a frame

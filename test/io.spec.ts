@@ -3,9 +3,11 @@ import { deepEqual, equal, fail, ok, throws } from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { PassThrough, Writable } from "node:stream";
+import { SerialPort } from "serialport";
 import { Serial } from "../host/io/serial.ts";
 import { UDP } from "../host/io/udp.ts";
-import { until } from "./support/processes.ts";
+import { pause, until } from "./support/processes.ts";
+import { openSerialLine } from "./support/pty.ts";
 
 const bytes = (count: number) => Uint8Array.from({ length: count }, (_, index) => index);
 
@@ -90,6 +92,51 @@ describe("Serial over a stream", () => {
     deepEqual(errors.map(String), ["Error: unplugged"]);
     throws(() => serial.write(bytes(1)), /output full/);
     serial.close();
+  });
+
+  it("leaves nothing on a stream that was given to it, boot after boot", async () => {
+    const port = new PassThrough().resume();
+    const events = ["error", "close"] as const;
+    const listeners = () => events.map((event) => port.listenerCount(event));
+    (await opened({ port })).close();
+    const before = listeners();
+    for (let count = 0; count < 12; count++) (await opened({ port })).close();
+    deepEqual(listeners(), before);
+    port.destroy(new Error("nobody is there to be told"));
+    await new Promise((resolve) => port.once("close", resolve));
+  });
+
+  it("leaves an open port that was given to it open, and says that it is gone once it is", async () => {
+    const line = await openSerialLine();
+    const port = new SerialPort({ path: line.devicePath, baudRate: 115_200 });
+    await once(port, "open");
+    (await opened({ port, baud: 115_200 })).close();
+    await pause(50);
+    ok(port.isOpen, "the next boot writes to it");
+    await opened({ port, baud: 115_200 });
+    await new Promise((resolve) => port.close(resolve));
+    const error = await new Promise((resolve) => opened({ port, baud: 115_200, onError: resolve }));
+    equal(String(error), "Error: the port is gone");
+    await line.close();
+  });
+
+  it("says that a stream does not take what is written, or was destroyed before", async () => {
+    const errors: unknown[] = [];
+    const port = new Writable({ write: (_chunk, _encoding, done) => done(new Error("broken")), emitClose: false });
+    const serial = await opened({ port, onError: (error) => errors.push(error) });
+    serial.write(bytes(1));
+    await once(port, "error");
+    deepEqual(errors.map(String), ["Error: broken"]);
+    const other = new Writable({ emitClose: false, write: () => {} });
+    const ended = await opened({ port: other, onError: (error) => errors.push(error) });
+    other.destroy();
+    ended.write(bytes(1));
+    await pause(10);
+    deepEqual(errors.slice(1).map(String), [
+      "Error [ERR_STREAM_DESTROYED]: Cannot call write after a stream was destroyed",
+    ]);
+    const error = await new Promise((resolve) => opened({ port, onError: resolve }));
+    equal(String(error), "Error: the port is gone");
   });
 
   it("refuses options that make no port", () => {

@@ -3,7 +3,7 @@ import { SerialPort } from "serialport";
 import { copyOf, type IOBuffer } from "./bytes.ts";
 
 export interface SerialOptions {
-  /** Path of a serial port, as "/dev/ttyUSB0"; or a stream that takes its place. */
+  /** Path of a serial port, as "/dev/ttyUSB0"; or a stream, or open port, that takes its place, and is left open by close(). */
   readonly port: string | Writable;
   /** Bits a second, ten to a byte. A stream without it goes as fast as it is read. */
   readonly baud?: number;
@@ -20,6 +20,8 @@ const ESP32_FIFO_BYTES = 128;
 const LOW_BYTES = 10;
 /** Bytes written before close() may take so long to leave. */
 const CLOSE_MS = 1000;
+/** An error of a stream whose Serial is closed is no longer told; one that nobody listens to would end the process. */
+const ignore = () => {};
 
 /**
  * ECMA-419's Serial, for writing, over package serialport. Bytes leave the FIFO as fast as the line sends them, also where the port
@@ -49,16 +51,17 @@ export class Serial {
     this.#bytesPerMs = baud === undefined ? Number.POSITIVE_INFINITY : baud / 10_000;
     const perTick = baud === undefined ? 64 * 1024 : Math.ceil(2 * this.#bytesPerMs);
     this.#fifoBytes = options.fifoBytes ?? Math.max(ESP32_FIFO_BYTES, perTick);
-    const failed = (error?: unknown) => this.#fail(error);
     if (typeof port === "string") {
-      const opened = (error: Error | null) => (error ? failed(error) : this.#open());
+      const opened = (error: Error | null) => (error ? this.#fail(error) : this.#open());
       this.#stream = new SerialPort({ path: port, baudRate: baud! }, opened);
     } else {
       this.#stream = port;
-      setImmediate(() => this.#open());
+      setImmediate(() => (isGone(port) ? this.#fail() : this.#open()));
     }
-    this.#stream.on("error", failed);
-    this.#stream.on("close", failed);
+    const stream = this.#stream;
+    if (!stream.listeners("error").includes(ignore)) stream.on("error", ignore);
+    stream.on("error", this.#fail);
+    stream.on("close", this.#fail);
   }
 
   /** Takes all bytes, or throws "output full" and takes none. */
@@ -67,9 +70,10 @@ export class Serial {
     const bytes = copyOf(buffer);
     this.#level += bytes.length;
     this.#untaken += bytes.length;
-    this.#stream.write(bytes, () => {
+    this.#stream.write(bytes, (error) => {
       this.#untaken -= bytes.length;
-      this.#schedule();
+      if (error) this.#fail(error);
+      else this.#schedule();
     });
   }
 
@@ -79,7 +83,9 @@ export class Serial {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     const stream = this.#stream;
-    if (!(stream instanceof SerialPort)) return; // it is not ours
+    stream.off("error", this.#fail);
+    stream.off("close", this.#fail);
+    if (stream === this.#options.port || !(stream instanceof SerialPort)) return; // it is not ours
     const end = () => {
       clearTimeout(late);
       if (stream.isOpen) stream.close();
@@ -96,11 +102,11 @@ export class Serial {
     this.#schedule();
   }
 
-  #fail(error: unknown): void {
+  readonly #fail = (error?: unknown): void => {
     if (this.#isClosed) return;
     this.close();
     this.#options.onError?.call(this, error ?? new Error("the port is gone"));
-  }
+  };
 
   #free(): number {
     if (!this.#isOpen || this.#isClosed) return 0;
@@ -121,4 +127,9 @@ export class Serial {
       else if (this.#untaken <= LOW_BYTES) this.#schedule();
     }, ms);
   }
+}
+
+/** Of a stream that will not take anything. A port that was closed would keep what is written until somebody opens it again. */
+function isGone(stream: Writable): boolean {
+  return stream.destroyed || (stream instanceof SerialPort && !stream.isOpen && !stream.opening);
 }

@@ -39,12 +39,14 @@ export async function openSerial(path: string, baud: number, maxPacketBytes: num
   return {
     ...streamSinks(port, baud, maxPacketBytes),
     close() {
+      if (!port.isOpen) return; // unplugged: it would drain when somebody opens it again
       // What the FIFO has taken still leaves.
-      const late = setTimeout(() => port.close(), CLOSE_MS);
-      port.drain(() => {
+      const end = () => {
         clearTimeout(late);
-        if (port.isOpen) port.close();
-      });
+        port.close(() => {}); // it may have closed meanwhile
+      };
+      const late = setTimeout(end, CLOSE_MS);
+      port.drain(end);
     },
   };
 }

@@ -1,5 +1,7 @@
 // ECMA-419's MQTTClient over package mqtt, against a real broker.
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import mqtt from "mqtt";
 import { MQTTClient, type MQTTClientOptions } from "../host/io/mqtt.ts";
 import { type Broker, startBroker } from "./support/broker.ts";
@@ -108,6 +110,25 @@ describe("MQTTClient", () => {
     await until("room", () => counts.length > 1);
     deepEqual(calls, ["control 2", "writable", "control 4 7", "writable"]);
     client.close();
+  });
+
+  it("lets go, a second after it was closed, of a broker that acknowledges nothing", async () => {
+    const open = new Set<Socket>();
+    const silent = createServer((socket) => {
+      open.add(socket);
+      socket.on("close", () => open.delete(socket));
+      socket.once("data", () => socket.write(Uint8Array.of(0x20, 2, 0, 0)));
+      socket.resume();
+    });
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { client, calls } = await opened({ port: (silent.address() as AddressInfo).port });
+    client.write(new Uint8Array(1), { topic: "io/silence", QoS: 1 });
+    client.close();
+    equal(open.size, 1);
+    await until("the connection to end", () => open.size === 0);
+    deepEqual(calls, ["control 2", "writable"]);
+    silent.close();
   });
 
   it("says once why it was not accepted, and is closed then", async () => {

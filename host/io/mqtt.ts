@@ -61,6 +61,8 @@ interface Unfinished {
 /** onWritable says so many bytes less than there are, for a message's header. */
 const OVERHEAD_BYTES = 8;
 const CONNECT_MS = 30_000;
+/** What was written before close() may take so long to leave, or to be acknowledged. */
+const CLOSE_MS = 1000;
 
 /**
  * ECMA-419's MQTTClient, for publishing, over package mqtt (MQTT 3.1.1). Like the device's own it does not connect again once
@@ -143,13 +145,15 @@ export class MQTTClient {
     return Math.max(0, this.#free - OVERHEAD_BYTES);
   }
 
-  /** What the socket has taken is still sent. Closing twice does nothing. */
+  /** What was written is still sent, and acknowledged, if that takes no more than a second. Closing twice does nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     // Nobody is left to be told of an error.
     this.#client.on("error", () => {});
     this.#client.end(!this.#isConnected);
+    // A broker that says nothing would hold the connection for ever. While it stands, that alone keeps the process alive.
+    if (this.#isConnected) setTimeout(() => this.#client.stream.destroy(), CLOSE_MS).unref();
   }
 
   #publish({ options, parts }: Unfinished, heldBytes: number): void {

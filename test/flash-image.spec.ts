@@ -1,6 +1,6 @@
 // A store's flash as a file and as an image: what the device keeps and the computer reads.
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FlashStore } from "xs-telemetry/flash";
@@ -97,5 +97,16 @@ describe("a file as flash", () => {
     flash.close();
     throws(() => put(store, 2), /could not be written/);
     throws(() => openFileFlash(folder, { blocks: 2 }), { code: "EISDIR" });
+  });
+
+  it("leaves alone, once closed, the file that has its descriptor next", () => {
+    const flash = openFileFlash(join(folder, "store"), { blocks: 2 });
+    flash.close();
+    const path = join(folder, "other");
+    const fd = openSync(path, "w+");
+    throws(() => flash.write(Uint8Array.of(1), 0), /store is closed/);
+    flash.close();
+    equal(statSync(path).size, 0);
+    closeSync(fd); // it is still open
   });
 });

@@ -8,16 +8,28 @@ export interface NodeFileFlashOptions extends Omit<FileFlashOptions, "file"> {
   readonly sync?: boolean;
 }
 
-/** Opens or creates the file `path` as flash. Throws what the file system throws, then and at each call. */
+/**
+ * Opens or creates the file `path` as flash. Throws what the file system throws, then and at each call; once it is closed, reading
+ * and writing throw. Closing twice does nothing.
+ */
 export function openFileFlash(
   path: string,
   { sync = true, ...options }: NodeFileFlashOptions,
 ): Flash & { close(): void } {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  let fd: number | undefined = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  // Once closed, the number may be that of another file.
+  const openFd = () => {
+    if (fd === undefined) throw new Error(`${path} is closed`);
+    return fd;
+  };
+  const close = () => {
+    if (fd !== undefined) closeSync(fd);
+    fd = undefined;
+  };
   try {
-    return { ...fileFlash({ ...options, file: fileOf(fd, path, sync) }), close: () => closeSync(fd) };
+    return { ...fileFlash({ ...options, file: fileOf(openFd, path, sync) }), close };
   } catch (error) {
-    closeSync(fd);
+    close();
     throw error;
   }
 }
@@ -25,12 +37,12 @@ export function openFileFlash(
 type Transfer = (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
 
 /** ECMA-419's file over a descriptor. */
-function fileOf(fd: number, path: string, sync: boolean): File {
+function fileOf(fd: () => number, path: string, sync: boolean): File {
   /** The system may do less at once than it was asked for. */
   const whole = (does: Transfer, buffer: Uint8Array, position: number) => {
     let done = 0;
     while (done < buffer.length) {
-      const now = does(fd, buffer, done, buffer.length - done, position + done);
+      const now = does(fd(), buffer, done, buffer.length - done, position + done);
       if (now === 0)
         throw new RangeError(`${path} ends at byte ${position + done}, before ${position + buffer.length}`);
       done += now;
@@ -39,10 +51,10 @@ function fileOf(fd: number, path: string, sync: boolean): File {
   return {
     read: (buffer, position) => whole(readSync, buffer, position),
     write: (buffer, position) => whole(writeSync, buffer, position),
-    setSize: (length) => ftruncateSync(fd, length),
+    setSize: (length) => ftruncateSync(fd(), length),
     flush: () => {
-      if (sync) fsyncSync(fd);
+      if (sync) fsyncSync(fd());
     },
-    status: () => fstatSync(fd),
+    status: () => fstatSync(fd()),
   };
 }

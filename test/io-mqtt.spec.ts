@@ -112,7 +112,7 @@ describe("MQTTClient", () => {
     client.close();
   });
 
-  it("lets go, a second after it was closed, of a broker that acknowledges nothing", async () => {
+  it("lets go, some seconds after it was closed, of a broker that acknowledges nothing", async () => {
     const open = new Set<Socket>();
     const silent = createServer((socket) => {
       open.add(socket);

@@ -62,7 +62,7 @@ interface Unfinished {
 const OVERHEAD_BYTES = 8;
 const CONNECT_MS = 30_000;
 /** What was written before close() may take so long to leave, or to be acknowledged. */
-const CLOSE_MS = 1000;
+const CLOSE_MS = 5000;
 
 /**
  * ECMA-419's MQTTClient, for publishing, over package mqtt (MQTT 3.1.1). Like the device's own it does not connect again once
@@ -145,7 +145,7 @@ export class MQTTClient {
     return Math.max(0, this.#free - OVERHEAD_BYTES);
   }
 
-  /** What was written is still sent, and acknowledged, if that takes no more than a second. Closing twice does nothing. */
+  /** What was written is still sent, and acknowledged, if that takes no more than five seconds. Closing twice does nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

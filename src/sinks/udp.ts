@@ -11,6 +11,7 @@ export interface UDPSocket {
 }
 
 interface OpenSocket extends UDPSocket {
+  read(): unknown;
   close(): void;
 }
 
@@ -36,6 +37,7 @@ const MAX_ADDRESS_CHARACTERS = 45;
 
 interface SocketOptions {
   port?: number;
+  onReadable(this: OpenSocket, count: number): void;
   onError(error?: unknown): void;
 }
 
@@ -77,7 +79,14 @@ class UDPSink implements Sink {
     this.maxPacketBytes = maxPacketBytes;
     this.#address = address;
     this.#port = port;
-    this.#socket = new Socket({ ...local, onError: (error) => events.onError(error) });
+    this.#socket = new Socket({
+      ...local,
+      // Nobody is to send anything here. Moddable's socket keeps all that comes until it is read, without a bound.
+      onReadable(count) {
+        while (count-- > 0) this.read();
+      },
+      onError: (error) => events.onError(error),
+    });
   }
 
   /** Never refuses. Allocates a view of the packet, as the socket sends all that it is given, unless the last one was as long. */

@@ -26,6 +26,7 @@ export class FakeTimer {
 }
 
 interface PortOptions {
+  onReadable?: (this: unknown, count: number) => void;
   onWritable?: (count: number) => void;
   onError?: (error?: unknown) => void;
 }
@@ -105,14 +106,17 @@ export class FakeSerial {
   }
 }
 
-/** A UDP socket: nothing waits, and what cannot be sent throws. */
+/** A UDP socket: nothing waits to be sent, what cannot be throws, and all that comes is kept until it is read. */
 export class FakeUDP {
   readonly datagrams: { bytes: Uint8Array; address: string; port: number }[] = [];
   readonly openings: Record<string, unknown>[] = [];
+  /** What has come and waits to be read. */
+  readonly waiting: ArrayBuffer[] = [];
   openError: Error | undefined;
   writeError: Error | undefined;
   closed = 0;
   #options: PortOptions | undefined;
+  #socket: unknown;
 
   get io() {
     const world = this;
@@ -121,6 +125,11 @@ export class FakeUDP {
         if (world.openError) throw world.openError;
         world.openings.push(options);
         world.#options = options;
+        world.#socket = this;
+      }
+
+      read(): ArrayBuffer | undefined {
+        return world.waiting.shift();
       }
 
       write(bytes: Uint8Array, address: string, port: number): void {
@@ -134,6 +143,12 @@ export class FakeUDP {
         world.closed++;
       }
     };
+  }
+
+  /** Somebody sends so many datagrams, of which the socket tells once. */
+  receive(count: number): void {
+    for (let more = count; more > 0; more--) this.waiting.push(new ArrayBuffer(8));
+    this.#options?.onReadable?.call(this.#socket, this.waiting.length);
   }
 
   fail(error?: unknown): void {

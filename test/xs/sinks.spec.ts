@@ -206,7 +206,16 @@ describe("a UDP sink", () => {
   it("leaves the local port to the socket unless it is told one", () => {
     const udp = new FakeUDP();
     udpSink({ io: udp.io, address: "::1", port: 1 })(listen().events);
-    deepEqual(Object.keys(udp.openings[0]!), ["onError"], "options");
+    deepEqual(Object.keys(udp.openings[0]!), ["onReadable", "onError"], "options");
+  });
+
+  it("leaves nothing of what others send waiting in the socket", () => {
+    const udp = new FakeUDP();
+    udpSink({ io: udp.io, address: "10.0.0.1", port: 1 })(listen().events);
+    for (const count of [1, 3, 0]) {
+      udp.receive(count);
+      equal(udp.waiting.length, 0, `waiting of ${count}`);
+    }
   });
 
   it("refuses wrong options by name", () => {

@@ -86,6 +86,16 @@ const HEAD_BYTES = 8;
 /** A message is not begun for less. */
 const LEAST_PIECE_BYTES = 64;
 
+/** What is used of an ECMA-419 DNS resolver, if the client is given the class of one. */
+interface Resolver {
+  resolve(request: Resolution): unknown;
+}
+
+interface Resolution {
+  onResolved(host: string, address: unknown): void;
+  onError(host: string): void;
+}
+
 interface ClientOptions {
   onWritable(count: number): void;
   onControl(message?: { operation?: number; id?: number }): void;
@@ -110,8 +120,38 @@ export function mqttSink(options: MQTTSinkOptions): OpenSink {
   const Client = io as unknown as new (options: ClientOptions) => OpenClient;
   const defaults = { id: `xs-telemetry-${deviceId}`, keepAlive: KEEP_ALIVE_MS };
   const message: MQTTWriteOptions = { topic: `${topic}/${deviceId}`, QoS, id: 0, byteLength: 0 };
+  const dns = client.dns as { io?: new (options: never) => Resolver } | undefined;
   return (events) =>
-    new MQTTSink(message, bytes, maxPacketBytes, events, (own) => new Client({ ...defaults, ...client, ...own }));
+    new MQTTSink(message, bytes, maxPacketBytes, events, (own, isClosed) => {
+      const options = { ...defaults, ...client, ...own };
+      if (dns?.io?.prototype?.resolve) options.dns = { ...dns, io: resolverUntil(isClosed, dns.io) };
+      return new Client(options);
+    });
+}
+
+/**
+ * A resolver that says nothing more once `isClosed()`. Moddable's client does not cancel what it asks for, and throws when the
+ * answer finds it closed: in a timer's callback, which ends the firmware.
+ */
+function resolverUntil(
+  isClosed: () => boolean,
+  Base: new (options: never) => Resolver,
+): new (
+  options: never,
+) => Resolver {
+  return class extends Base {
+    override resolve(request: Resolution): unknown {
+      return super.resolve({
+        ...request,
+        onResolved(host, address) {
+          if (!isClosed()) request.onResolved(host, address);
+        },
+        onError(host) {
+          if (!isClosed()) request.onError(host);
+        },
+      });
+    }
+  };
 }
 
 /** The UTF-8 bytes of a topic, or of a level of one. Throws TypeError if it cannot be published under. */
@@ -145,19 +185,20 @@ class MQTTSink implements Sink {
   /** Bytes of the packet in hand that the client has; 0: it is not begun. */
   #sent = 0;
   #isAcknowledged = false;
+  #isClosed = false;
 
   constructor(
     message: MQTTWriteOptions,
     topicBytes: number,
     maxPacketBytes: number,
     events: SinkEvents,
-    open: (options: ClientOptions) => OpenClient,
+    open: (options: ClientOptions, isClosed: () => boolean) => OpenClient,
   ) {
     this.maxPacketBytes = maxPacketBytes;
     this.#message = message;
     this.#topicBytes = topicBytes;
     this.#events = events;
-    this.#client = open({
+    const callbacks: ClientOptions = {
       onWritable: (count) => {
         this.#room = count;
         this.#tell();
@@ -165,7 +206,8 @@ class MQTTSink implements Sink {
       onControl: (control) => this.#onControl(control),
       onClose: () => events.onError(),
       onError: (error) => events.onError(error),
-    });
+    };
+    this.#client = open(callbacks, () => this.#isClosed);
   }
 
   /**
@@ -196,6 +238,7 @@ class MQTTSink implements Sink {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#client.close();
   }
 

@@ -356,6 +356,60 @@ describe("an MQTT sink", () => {
     throws(() => sink.write(packetOf(300), 300), "Error", "overflow");
   });
 
+  it("has no answer of a resolver reach its client once it is closed", () => {
+    interface Request {
+      host: string;
+      onResolved(host: string, address: unknown): void;
+      onError(host: string): void;
+    }
+    let request: Request | undefined;
+    class Resolver {
+      readonly servers: unknown;
+      constructor(options: { servers: unknown }) {
+        this.servers = options.servers;
+      }
+      resolve(asked: Request) {
+        deepEqual([asked.host, this.servers], ["broker", ["1.1.1.1"]], "host, servers");
+        request = asked;
+      }
+    }
+    const answers: unknown[] = [];
+    /** Asks as Moddable's client does. */
+    class Client {
+      constructor({ host, dns }: { host: string; dns: { io: typeof Resolver; servers: unknown } }) {
+        new dns.io(dns).resolve({
+          host,
+          onResolved: (name, address) => answers.push(name, address),
+          onError: (name) => answers.push(name),
+        });
+      }
+      write() {
+        return 0;
+      }
+      close() {}
+    }
+    const dns = { io: Resolver, servers: ["1.1.1.1"] };
+    const open = mqttSink({ io: Client, deviceId: "a", host: "broker", dns });
+    const first = open(listen().events);
+    const late = request!;
+    open(listen().events);
+    first.close();
+    late.onResolved("broker", "10.0.0.1");
+    late.onError("broker");
+    deepEqual(answers, [], "after close()");
+    request!.onResolved("broker", "10.0.0.2");
+    request!.onError("broker");
+    deepEqual(answers, ["broker", "10.0.0.2", "broker"], "before close()");
+  });
+
+  it("leaves to the client what it is to resolve with, if that is no class of resolvers", () => {
+    for (const dns of [{}, { io: "Resolver" }, null]) {
+      const mqtt = new FakeMQTT();
+      mqttSink({ ...good(mqtt), dns })(listen().events);
+      equal(mqtt.openings[0]!.dns, dns, "dns");
+    }
+  });
+
   it("refuses wrong options by name", () => {
     const make = (wrong: object) => () => mqttSink({ ...good(new FakeMQTT()), ...wrong });
     throws(make({ hostname: "a" }), "TypeError", '"hostname"', "host");

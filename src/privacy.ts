@@ -14,8 +14,8 @@ export type PayloadEvent = "msg.recv" | "msg.send";
 
 /**
  * Returns what is to be recorded of a payload, undefined for nothing of it. Gets the caller's own payload: bytes are not copied.
- * If it throws, or returns what is no payload, the payload is left out and counted in `invalidArguments`; so is that of an
- * event which it emits itself.
+ * If it throws, or returns what is no payload, the payload is left out and counted in `invalidArguments`; so is that of any
+ * event which it emits itself, whatever that event's policy.
  */
 export type Redactor = (payload: Payload, event: PayloadEvent) => Payload | undefined;
 
@@ -92,9 +92,20 @@ interface Filters {
 function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): Filters {
   const bytesOf = bytesReader();
   const length = received === "length" || sent === "length" ? lengthFilter(bytesOf) : omit;
+  const hasRedactor = typeof received === "function" || typeof sent === "function";
+  let isRunning = false;
   const filterOf = (policy: PayloadPolicy, event: PayloadEvent): Filter => {
-    if (typeof policy === "function") return redactorFilter(policy, event, bytesOf);
-    return policy === "keep" ? keep : policy === "length" ? length : omit;
+    let filter = policy === "keep" ? keep : policy === "length" ? length : omit;
+    if (typeof policy === "function") filter = redactorFilter(policy, event, bytesOf);
+    if (!hasRedactor) return filter;
+    // What a redactor emits itself may be what it is to take out, whatever the other event's policy.
+    return (payload) => {
+      if (isRunning) return REFUSED;
+      isRunning = true;
+      const filtered = filter(payload);
+      isRunning = false;
+      return filtered;
+    };
   };
   return {
     received: filterOf(received, "msg.recv"),
@@ -135,19 +146,13 @@ function lengthFilter(bytesOf: BytesOf): Filter {
 }
 
 function redactorFilter(redactor: Redactor, event: PayloadEvent, bytesOf: BytesOf): Filter {
-  let isRunning = false;
   return (payload) => {
-    if (isRunning) return REFUSED;
     if (typeof payload !== "string" && bytesOf(payload) === undefined) return REFUSED;
-    isRunning = true;
-    let redacted: unknown = REFUSED;
     try {
-      redacted = redactor(payload as Payload, event);
+      return redactor(payload as Payload, event);
     } catch {
-      // What it would have taken out is not known.
+      return REFUSED; // what it would have taken out is not known
     }
-    isRunning = false;
-    return redacted;
   };
 }
 

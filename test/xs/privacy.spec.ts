@@ -285,6 +285,25 @@ describe("a redactor", () => {
     equal(telemetry.counters().invalidArguments, 2, "invalidArguments");
   });
 
+  it("that emits events has their payloads left out whatever the other event's policy", () => {
+    for (const policy of ["keep", "length", "omit", (payload: Payload) => payload] as const) {
+      let other: { sent(type: number, payload: string): void } | undefined;
+      const { connection, texts, telemetry } = setUp({
+        payloads: {
+          "msg.recv": (payload) => {
+            other!.sent(0, "secret");
+            return payload;
+          },
+          "msg.send": policy,
+        },
+      });
+      other = connection;
+      connection.received(0, "outer");
+      deepEqual(texts(), ["none", "none", "outer"], String(policy));
+      equal(telemetry.counters().invalidArguments, 1, String(policy));
+    }
+  });
+
   it("that makes telemetry go off records nothing, and works again afterwards", () => {
     const { connection, texts, telemetry } = setUp(
       both((payload) => {

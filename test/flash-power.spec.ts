@@ -46,6 +46,22 @@ describe("a flash store that loses power at any write", () => {
     }
   }
 
+  it("has all it took, in order, where flash cannot read what was changed in part", () => {
+    const cuts = runScenario(FlashStore, {
+      flash: new NorFlash({ blockLength: 512, blocks: 4, writeAlign: 16 }),
+      maxPacketBytes: 256,
+      blockBytes: 512,
+      packets: 40,
+      chance: random(13),
+      readsOf10: 5,
+      cuts: everyByte,
+      seed: 13,
+      isUnreadable: true,
+      isDouble: true,
+    });
+    ok(cuts > 2000, `${cuts} cuts`);
+  });
+
   // A failure prints the seed.
   for (let round = 0; round < 10; round++) {
     it(`has all it took, in a scenario of chance, ${round + 1}`, () => {
@@ -68,6 +84,7 @@ describe("a flash store that loses power at any write", () => {
           operation.kind === "erase" ? ["pages", "whole"] : [chance.below(operation.bytes.length), "pages", "whole"],
         seed,
         isMarginal: chance.below(2) === 1,
+        isUnreadable: chance.below(2) === 1,
         isDouble: true,
       });
     });

@@ -23,6 +23,8 @@ const DEFAULT_PACKET_BYTES = 1400;
 const MIN_WRITE_ALIGN = 4;
 const ERASED = 0xff;
 const ERASED_WORD = -1;
+/** Stands for a byte that cannot be read: neither a delimiter nor erased. */
+const UNREADABLE = 1;
 /** Blocks that one write() tries before it throws: each takes an erase, 50 to 400 ms in which no other JavaScript runs. */
 const MOST_TRIES = 4;
 
@@ -39,11 +41,11 @@ export interface FlashStoreCounters {
   readonly stored: number;
   /** Packets that next() has given. */
   readonly given: number;
-  /** Stretches of bytes that next() passed over because they are no intact frame, or one that is too long. */
+  /** Stretches of bytes that next() passed over because they cannot be read, are no intact frame, or one that is too long. */
   readonly damaged: number;
   /** Blocks given up with packets that nobody had taken. */
   readonly blocksGivenUp: number;
-  /** Blocks left because erasing, writing or reading back failed. */
+  /** Blocks left because erasing, writing or reading back failed, and pages that could not be read, each time. */
   readonly failures: number;
   readonly blocks: number;
   readonly blockBytes: number;
@@ -53,7 +55,7 @@ export interface FlashStoreCounters {
  * A bounded store of packets in flash that survives power loss at any write: both a sink and a source, at once if need be.
  * A packet for which write() returned true is there after any loss of power, until its block is the oldest and is needed.
  * RAM: 1.02 times maxPacketBytes, and 400 bytes. Each block is erased once a round. The constructor only reads; it throws
- * RangeError naming what is wrong, and what the flash throws.
+ * RangeError naming what is wrong, and what the flash's status() throws. What cannot be read is damage.
  */
 export class FlashStore implements Sink {
   readonly maxPacketBytes: number;
@@ -72,6 +74,8 @@ export class FlashStore implements Sink {
   #windowAt = -1;
   readonly #page = new Uint8Array(PAGE_BYTES);
   readonly #pageWords: Int32Array;
+  /** The least that is written. */
+  readonly #unit: Uint8Array;
   readonly #header: Uint8Array;
   readonly #headerWords: Int32Array;
   readonly #content = new Uint8Array(BLOCK_HEADER_BYTES);
@@ -86,6 +90,8 @@ export class FlashStore implements Sink {
   /** The block to be read, its position; 0 if it is still to be seen whether there is anything in it. */
   #readBlock = 0;
   #readAt = 0;
+  /** The highest number of the blocks that next() has come to. */
+  #readSequence = 0;
   #isClosed = false;
 
   #stored = 0;
@@ -130,6 +136,7 @@ export class FlashStore implements Sink {
     this.#pageWords = new Int32Array(this.#page.buffer);
     this.#header = new Uint8Array(headerBytes);
     this.#headerWords = new Int32Array(this.#header.buffer);
+    this.#unit = new Uint8Array(align);
     this.#mark = new Uint8Array(align);
     this.#markWords = new Int32Array(this.#mark.buffer);
     this.#recover();
@@ -169,7 +176,7 @@ export class FlashStore implements Sink {
   /**
    * Writes the oldest packet that it has not given yet into `buffer`. Returns its bytes, 0 if nothing waits. What was given
    * counts as taken by the next call; after a reboot, it begins with the first block of which not all was taken. Passes over
-   * what is damaged. Throws RangeError if `buffer` is under maxPacketBytes, and what the flash throws. Allocates nothing.
+   * what is damaged or cannot be read. Throws RangeError if `buffer` is under maxPacketBytes. Allocates nothing.
    */
   next(buffer: Uint8Array): number {
     if (buffer.length < this.maxPacketBytes)
@@ -239,7 +246,7 @@ export class FlashStore implements Sink {
   #endOfData(block: number): number {
     const begin = block * this.#blockBytes + this.#headerBytes;
     for (let at = this.#endOf(block) - PAGE_BYTES; at + PAGE_BYTES > begin; at -= PAGE_BYTES) {
-      this.#flash.read(this.#page, at);
+      this.#readPage(at);
       let index = PAGE_BYTES - 1;
       while (index >= 0 && this.#page[index] === ERASED) index--;
       if (index < 0 || at + index < begin + this.#align) continue;
@@ -251,9 +258,26 @@ export class FlashStore implements Sink {
     return 0;
   }
 
+  /** Reads a page into #page. If that fails, counts it, and reads what can be: beside a write that power loss broke off stand packets. */
+  #readPage(at: number): void {
+    try {
+      this.#flash.read(this.#page, at);
+    } catch {
+      this.#failures++;
+      for (let index = 0; index < PAGE_BYTES; index += this.#align) {
+        try {
+          this.#flash.read(this.#unit, at + index);
+        } catch {
+          this.#unit.fill(UNREADABLE);
+        }
+        this.#page.set(this.#unit, index);
+      }
+    }
+  }
+
   /** Reads the beginning of a block into #page. Returns the block's sequence number, -1 if it has no valid header. */
   #sequenceOf(block: number): number {
-    this.#flash.read(this.#page, block * this.#blockBytes);
+    this.#readPage(block * this.#blockBytes);
     const end = BLOCK_FRAME_BYTES - 1;
     if (this.#page.indexOf(0) !== 0 || this.#page.indexOf(0, 1) !== end) return -1;
     if (readFrame(this.#page, 1, end, this.#content) !== BLOCK_HEADER_BYTES) return -1;
@@ -267,7 +291,7 @@ export class FlashStore implements Sink {
   #isTaken(block: number): boolean {
     let at = this.#headerBytes;
     if (at === PAGE_BYTES) {
-      this.#flash.read(this.#page, block * this.#blockBytes + at);
+      this.#readPage(block * this.#blockBytes + at);
       at = 0;
     }
     for (let index = 0; index < this.#align; index++) if (this.#page[at + index] !== 0) return false;
@@ -280,11 +304,15 @@ export class FlashStore implements Sink {
     const at = block * this.#blockBytes;
     this.#nextBlock = this.#after(block);
     this.#leave(block);
+    // What is given up is not written to, whatever fails: its header may be gone.
+    if (block === this.#writeBlock) this.#writeAt = this.#endOf(block);
+    const isValid = this.#sequenceOf(block) >= 0;
+    if (isValid && !this.#isTaken(block) && this.#endOfData(block) > 0) this.#blocksGivenUp++;
+    // Zeros first: an interrupted erase may leave any bits of what was, but no valid header where there was none. Where none could
+    // be read, an erase alone may mend what an interrupted one has left.
+    this.#header.fill(0);
+    if (!this.#program(this.#header, this.#headerWords, at) && isValid) return false;
     try {
-      if (this.#sequenceOf(block) >= 0 && !this.#isTaken(block)) this.#blocksGivenUp++;
-      // Zeros first: an interrupted erase may leave any bits of what was, but no valid header where there was none.
-      this.#header.fill(0);
-      if (!this.#program(this.#header, this.#headerWords, at)) return false;
       this.#flash.eraseBlock(block * this.#eraseBlocks, (block + 1) * this.#eraseBlocks);
     } catch {
       this.#failures++;
@@ -310,7 +338,7 @@ export class FlashStore implements Sink {
       // Pages are read as a whole, so that no views are needed; one at the end of the flash begins before what it is read for.
       for (let from = at; from < end; from += PAGE_BYTES) {
         const pageAt = Math.min(from, this.#sizeBytes - PAGE_BYTES);
-        this.#flash.read(this.#page, pageAt);
+        this.#readPage(pageAt);
         const pageEnd = Math.min(end, pageAt + PAGE_BYTES);
         let word = (from - at) / 4;
         for (let index = (from - pageAt) / 4; index < (pageEnd - pageAt) / 4; index++)
@@ -328,8 +356,12 @@ export class FlashStore implements Sink {
     if (this.#writeBlock < 0) return false;
     while (this.#readAt === 0) {
       const block = this.#readBlock;
-      if (this.#sequenceOf(block) >= 0 && !this.#isTaken(block))
-        this.#readAt = block * this.#blockBytes + this.#headerBytes + this.#align;
+      const sequence = this.#sequenceOf(block);
+      // One behind newer ones was given up, but its header could not be set to zeros; one newer than the newest has a header that
+      // reads now so, now so.
+      const isNext = sequence >= this.#readSequence && sequence <= this.#sequence;
+      if (isNext) this.#readSequence = sequence;
+      if (isNext && !this.#isTaken(block)) this.#readAt = block * this.#blockBytes + this.#headerBytes + this.#align;
       else if (block === this.#writeBlock) return false;
       else this.#leave(block);
     }
@@ -378,9 +410,16 @@ export class FlashStore implements Sink {
   #fill(): boolean {
     const windowAt = Math.min(this.#readAt & -MIN_WRITE_ALIGN, this.#sizeBytes - this.#frame.length);
     if (windowAt === this.#windowAt) return false;
-    this.#windowAt = -1; // as long as reading may throw
-    this.#flash.read(this.#frame, windowAt);
     this.#windowAt = windowAt;
+    try {
+      this.#flash.read(this.#frame, windowAt);
+    } catch {
+      for (let index = 0; index < this.#frame.length; index++) {
+        const at = windowAt + index;
+        if (index === 0 || at % PAGE_BYTES === 0) this.#readPage(at & -PAGE_BYTES);
+        this.#frame[index] = this.#page[at % PAGE_BYTES]!;
+      }
+    }
     return true;
   }
 }

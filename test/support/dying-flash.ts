@@ -9,6 +9,8 @@ export type Operation =
 export type Random = ReturnType<typeof random>;
 
 const PAGE_BYTES = 256;
+/** Made once: a stack for each of them would take most of a spec's time. */
+const CANNOT_READ = new Error("flash: cannot read");
 
 export interface NorFlashOptions {
   readonly blockLength: number;
@@ -21,6 +23,8 @@ export class NorFlash implements Flash {
   readonly bytes: Uint8Array;
   /** What reads now like this and now like that: place, and the other value. */
   readonly marginal = new Map<number, number>();
+  /** What cannot be read until it is erased, as flash with error correction has it where a write was broken off. */
+  readonly unreadable = new Set<number>();
   readonly options: NorFlashOptions;
   /** Is told of each operation before it is done. */
   onOperation: ((operation: Operation) => void) | undefined;
@@ -34,7 +38,10 @@ export class NorFlash implements Flash {
 
   read(buffer: Uint8Array, at: number): void {
     this.#check(buffer.length, at, 1);
-    for (let index = 0; index < buffer.length; index++) buffer[index] = this.bytes[at + index]!;
+    for (let index = 0; index < buffer.length; index++) {
+      if (this.unreadable.size > 0 && this.unreadable.has(at + index)) throw CANNOT_READ;
+      buffer[index] = this.bytes[at + index]!;
+    }
     this.marginal.forEach((other, place) => {
       if (place >= at && place < at + buffer.length && this.#random.below(2)) buffer[place - at] = other;
     });
@@ -51,7 +58,10 @@ export class NorFlash implements Flash {
     this.#check((end - start) * blockLength, start * blockLength, blockLength);
     this.onOperation?.({ kind: "erase", at: start * blockLength, end: end * blockLength });
     this.bytes.fill(0xff, start * blockLength, end * blockLength);
-    for (let at = start * blockLength; at < end * blockLength; at++) this.marginal.delete(at);
+    for (let at = start * blockLength; at < end * blockLength; at++) {
+      this.marginal.delete(at);
+      this.unreadable.delete(at);
+    }
   }
 
   status() {
@@ -80,16 +90,30 @@ export class NorFlash implements Flash {
 /** How many bytes of a write were programmed; one more is so in part. "pages": pages in any order, "whole": all, but it never returned. */
 export type Cut = number | "pages" | "whole";
 
-/** A flash with what is left of `flash` when power is lost in the middle of `operation`. `isMarginal`: the byte in part reads now so, now so. */
-export function remainsOf(flash: NorFlash, operation: Operation, cut: Cut, seed: number, isMarginal = false): NorFlash {
+/**
+ * A flash with what is left of `flash` when power is lost in the middle of `operation`. What was changed in part reads now so, now so if
+ * `isMarginal`, and cannot be read if `isUnreadable`.
+ */
+export function remainsOf(
+  flash: NorFlash,
+  operation: Operation,
+  cut: Cut,
+  seed: number,
+  isMarginal = false,
+  isUnreadable = false,
+): NorFlash {
   const chance = random(seed);
   const left = new NorFlash(flash.options, flash.bytes.slice(), seed);
   for (const [place, other] of flash.marginal) left.marginal.set(place, other);
+  for (const place of flash.unreadable) left.unreadable.add(place);
   if (operation.kind === "erase") {
     for (let at = operation.at; at < operation.end; at++) {
       const fate = cut === "whole" ? 1 : chance.below(3);
       if (fate === 1) left.bytes[at] = 0xff;
-      else if (fate === 2) left.bytes[at]! |= chance.below(256);
+      else if (fate === 2) {
+        left.bytes[at]! |= chance.below(256);
+        if (isUnreadable) left.unreadable.add(at);
+      }
     }
     return left;
   }
@@ -100,6 +124,7 @@ export function remainsOf(flash: NorFlash, operation: Operation, cut: Cut, seed:
       const end = Math.min(bytes.length, index + PAGE_BYTES - ((at + index) % PAGE_BYTES));
       // Of a page in the making, bytes are programmed in any order, too; so many of 32 are not.
       const missing = chance.pick([0, 1, 16, 31, 32]);
+      if (isUnreadable && missing > 0 && missing < 32) left.unreadable.add(at + index + chance.below(end - index));
       for (const first = index; index < end; index++) {
         const isSeen = index === first && missing < 32; // that the page was in the making
         if (isSeen || chance.below(32) >= missing) left.program(bytes.subarray(index, index + 1), at + index);
@@ -112,6 +137,7 @@ export function remainsOf(flash: NorFlash, operation: Operation, cut: Cut, seed:
     const place = at + cut;
     const before = left.bytes[place]!;
     left.program(Uint8Array.of(bytes[cut]! | chance.below(256)), place);
+    if (isUnreadable) left.unreadable.add(place);
     if (isMarginal) left.marginal.set(place, chance.below(2) ? before : before & bytes[cut]!);
   }
   return left;

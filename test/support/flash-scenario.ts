@@ -92,13 +92,15 @@ export interface Scenario {
   readonly cuts: (operation: Operation) => Cut[];
   readonly seed: number;
   readonly isMarginal?: boolean;
+  readonly isUnreadable?: boolean;
   /** Also loses power once in the first writes after each reboot. */
   readonly isDouble?: boolean;
 }
 
 /** Runs the scenario; at each cut checks what a new store makes of the remains. Returns how many cuts there were. */
 export function runScenario(FlashStore: Store, scenario: Scenario): number {
-  const { flash, maxPacketBytes, chance, packets, cuts, readsOf10, seed, isMarginal, isDouble } = scenario;
+  const { flash, maxPacketBytes, chance, packets, cuts, readsOf10, seed, isMarginal, isUnreadable, isDouble } =
+    scenario;
   const model = new Model(scenario.blockBytes);
   let cutCount = 0;
   let failed: Error | undefined;
@@ -109,7 +111,7 @@ export function runScenario(FlashStore: Store, scenario: Scenario): number {
     const mustBe = model.kept.filter((packet) => !loose.includes(packet)).map(({ id }) => id);
     for (const cut of cuts(operation)) {
       cutCount++;
-      const remains = remainsOf(flash, operation, cut, seed + cutCount, isMarginal);
+      const remains = remainsOf(flash, operation, cut, seed + cutCount, isMarginal, isUnreadable);
       try {
         checkRemains(FlashStore, remains, maxPacketBytes, mustBe, mayBe, seed + cutCount, isDouble === true);
       } catch (error) {
@@ -184,7 +186,7 @@ function checkRemains(
     remains.onOperation = (operation) => {
       if (operations++ !== target) return;
       const cut: Cut = operation.kind === "erase" ? "pages" : readSeed % operation.bytes.length;
-      const twice = remainsOf(remains, operation, cut, readSeed, true);
+      const twice = remainsOf(remains, operation, cut, readSeed, true, remains.unreadable.size > 0);
       try {
         const ids = drain(new FlashStore({ flash: twice, maxPacketBytes }));
         ok(ascend(ids), `after a second loss, in order: ${ids.join()}`);

@@ -181,6 +181,95 @@ describe("a flash store", () => {
     deepEqual(drain(open(flash)).at(-1), 31, "after a reboot");
   });
 
+  it("takes no packet into a block that it has given up, where no other could be begun", () => {
+    const flash = new NorFlash({ blockLength: 512, blocks: 2 });
+    const store = open(flash);
+    for (const id of range(1, 5)) put(store, id);
+    const { eraseBlock } = NorFlash.prototype;
+    flash.eraseBlock = () => {
+      throw new Error("erase failed");
+    };
+    throws(() => put(store, 11, 256), "Error", "4 blocks");
+    throws(() => put(store, 12), "Error", "4 blocks");
+    flash.eraseBlock = (start, end) => eraseBlock.call(flash, start, end);
+    put(store, 13);
+    deepEqual([drain(open(flash)), drain(store)], [[13], [13]], "packets");
+  });
+
+  it("passes over a block that it has given up and could not write to, so that packets keep their order", () => {
+    const flash = small();
+    const store = open(flash);
+    const { write } = NorFlash.prototype;
+    let last = 0;
+    while (store.counters().blocksGivenUp === 0) put(store, ++last);
+    let failures = 0;
+    flash.write = (buffer, at) => {
+      if (at < 1024 && at >= 512) {
+        failures++;
+        throw new Error("write failed");
+      }
+      write.call(flash, buffer, at);
+    };
+    for (let more = 0; failures === 0; more++) {
+      ok(more < 20, "it comes to the block");
+      put(store, ++last);
+    }
+    const ids = drain(open(flash));
+    ok(ids.length > 20, ids.join());
+    deepEqual(ids, range(ids[0]!, last), "packets");
+  });
+
+  it("reads what can be read: beside what cannot in a packet, a header, a mark", () => {
+    for (const [place, damaged, missing] of [
+      [24 + 4 + 96 + 20, 1, [3]],
+      [24 + 4 + 48, 1, [2]],
+      [24 + 4 + 47, 1, [1]],
+      [24, 0, []],
+      [10, 0, range(1, 10)],
+    ] as const) {
+      const flash = small();
+      for (const id of range(1, 25)) put(open(flash), id);
+      flash.unreadable.add(place);
+      const store = open(flash);
+      deepEqual(
+        drain(store),
+        range(1, 25).filter((id) => !missing.includes(id as never)),
+        `packets, without byte ${place}`,
+      );
+      equal(store.counters().damaged, damaged, "damaged");
+      ok(store.counters().failures > 0, "failures");
+      let last = 25;
+      while (flash.unreadable.size > 0) {
+        ok(last < 60, `block with byte ${place} is erased again`);
+        put(store, ++last);
+      }
+      deepEqual(drain(open(flash)).at(-1), last, "goes on");
+    }
+  });
+
+  it("comes to an end where nothing can be read any more", () => {
+    const flash = small();
+    const store = open(flash);
+    for (const id of range(1, 20)) put(store, id);
+    for (let at = 0; at < flash.bytes.length; at++) flash.unreadable.add(at);
+    deepEqual([drain(store), drain(open(flash))], [[], []], "packets");
+  });
+
+  it("counts no block as given up in which no packet stands", () => {
+    const flash = small();
+    const store = open(flash);
+    const { write } = NorFlash.prototype;
+    flash.write = (buffer, at) => {
+      if (at !== 24 + 4) write.call(flash, buffer, at);
+    };
+    put(store, 1);
+    flash.write = (buffer, at) => write.call(flash, buffer, at);
+    const next = open(flash);
+    for (const id of range(2, 35)) put(next, id);
+    deepEqual(drain(open(flash)), range(1, 35), "packets");
+    equal(next.counters().blocksGivenUp, 0, "blocksGivenUp");
+  });
+
   it("takes packets of any size up to maxPacketBytes, in blocks of 256 bytes to 64 K", () => {
     for (const [blockLength, blocks, maxPacketBytes, blockBytes] of [
       [256, 8, 256, 512],

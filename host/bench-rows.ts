@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { type Problem, TelemetryError } from "./errors.ts";
 import { ioError } from "./io-error.ts";
 import { visible } from "./lines.ts";
+import { describe } from "./validate-tables.ts";
 
 /** One event's cost in one engine; null where it was not measured. */
 export interface BenchRow {
@@ -46,7 +47,12 @@ function faultOf(row: Readonly<Record<string, unknown>>): string {
 }
 
 function show(value: unknown): string {
-  return value === undefined ? "missing" : visible(JSON.stringify(value)).slice(0, MAX_TEXT_CHARACTERS);
+  return value === undefined ? "missing" : describe(value);
+}
+
+/** A text as it is, without quotes. */
+function plain(value: unknown): string {
+  return typeof value === "string" ? visible(value) : show(value);
 }
 
 function problem(code: string, message: string): BenchLine {
@@ -73,7 +79,7 @@ export function readBenchLine(line: string): BenchLine {
     return { kind: "begin", engine: engine as string, path: path as string, cases: value.cases as number };
   if (bench === "end" && isCount(value.rows)) return { kind: "end", rows: value.rows as number };
   if (bench === "failed")
-    return problem("E_CASE", `${caseName(value)} failed on the board: ${visible(String(value.message)).slice(0, 200)}`);
+    return problem("E_CASE", `${caseName(value)} failed on the board: ${plain(value.message).slice(0, 200)}`);
   return problem("E_ROW", `bench is ${show(bench)}, expected begin, end or failed with what belongs to it`);
 }
 
@@ -84,7 +90,7 @@ function rowOf(value: Readonly<Record<string, unknown>>): BenchRow {
 }
 
 function caseName({ path, event, payloadChars }: Readonly<Record<string, unknown>>): string {
-  return visible(`${path} ${event}, ${payloadChars} characters`).slice(0, 100);
+  return `${plain(path)} ${plain(event)}, ${plain(payloadChars)} characters`.slice(0, 100);
 }
 
 /** Tells rows of two engines that are of the same case. */

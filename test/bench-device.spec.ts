@@ -68,7 +68,7 @@ describe("rows of a board's benchmark", () => {
       [JSON.stringify(withoutEvent), /event is missing/],
       [JSON.stringify({ ...ROWS[0], ns: "5" }), /ns is "5", expected a number or null/],
       [JSON.stringify({ ...ROWS[0], payloadChars: -1 }), /payloadChars is -1/],
-      [JSON.stringify({ ...ROWS[0], path: "x".repeat(41) }), /path is "x+, expected a text/],
+      [JSON.stringify({ ...ROWS[0], path: "x".repeat(41) }), /path is "x+", expected a text/],
       [JSON.stringify(ROWS[0]).slice(0, 60), /no JSON/],
       ['{"bench":"started"}', /bench is "started", expected begin, end or failed/],
     ] as const;
@@ -96,6 +96,20 @@ describe("rows of a board's benchmark", () => {
     deepEqual(codes, ["E_CASE"]);
     match(messages[0]!, /^native msg\.send, 0 characters failed on the board: Error: a collection within 16 events/);
     ok(!messages[0]!.includes("\u0007"));
+  });
+
+  it("are none, and disturb nothing, where values are of any type", () => {
+    const odd = '{"toString":1,"valueOf":1}';
+    const lines = [
+      `{"bench":"failed","path":${odd},"event":"x"}`,
+      `{"bench":"failed","path":"native","event":"x","payloadChars":0,"message":${odd}}`,
+      `{"engine":${"[".repeat(100_000)}${"]".repeat(100_000)}}`,
+    ];
+    deepEqual(play([begin(0), ...lines, end(0)]).messages, [
+      "an object x, missing characters failed on the board: missing",
+      "native x, 0 characters failed on the board: an object",
+      "engine is an array, expected a text of 1 to 40 characters",
+    ]);
   });
 
   it("keep nothing that is not a row's", () => {

@@ -18,7 +18,7 @@ export const CRC_BYTES = 4;
 const MAX_GROUP_CODE = 255;
 /** So many decoded bytes say how long the packet is. */
 export const SIZED_BYTES = AT_PACKET_SIZE + 4;
-/** What one bad frame may cost: so many CRCs, of so many bytes in all, and so many groups looked at. */
+/** What one bad frame may cost: so many CRCs, of so many bytes in all, and so many groups or bytes looked at. */
 const MOST_TRIES = 256;
 const MOST_TRIED_BYTES = 1 << 20;
 const MOST_GROUPS = 1 << 20;
@@ -48,12 +48,16 @@ export function contentBytesOf(decoded: Buffer): number {
   const streamId = decoded.readUInt32LE(AT_STREAM_ID);
   const plausible =
     decoded.readInt32LE(0) === PACKET_MAGIC &&
-    (streamId === STREAM_DATA || streamId === STREAM_TOKENS) &&
+    isStream(streamId) &&
     packetBits % (SLOT_BYTES * 8) === 0 &&
     packetBits >= contentBits &&
     contentBits >= PACKET_HEADER_BYTES * 8 &&
     packetBits <= MAX_PACKET_BYTES * 8;
   return plausible ? packetBits / 8 + CRC_BYTES : 0;
+}
+
+function isStream(id: number): boolean {
+  return id === STREAM_DATA || id === STREAM_TOKENS;
 }
 
 /** Whether the last four bytes are the CRC-32 of those before. */
@@ -71,6 +75,16 @@ export interface Recovered {
   readonly textTo: number;
 }
 
+/** How far COBS of a header is undone. */
+interface HeadState {
+  readonly length: number;
+  /** Bytes left of the group; a zero follows it if `zero`. */
+  readonly left: number;
+  readonly zero: boolean;
+}
+
+const NOTHING_DECODED: HeadState = { length: 0, left: 0, zero: false };
+
 /**
  * Gets packets out of bodies whose CRC is wrong because one run of log text was written into them, or because other bytes
  * stand before. Costs a few milliseconds a body at the most, and as much memory as four of the longest.
@@ -79,6 +93,8 @@ export class FrameRecovery {
   /** The body without the text, and what it decodes to. */
   #joined = Buffer.alloc(0);
   #decoded = Buffer.alloc(0);
+  /** A packet's beginning, as far as its length. */
+  readonly #head = Buffer.alloc(SIZED_BYTES);
   #triesLeft = 0;
   #groupsLeft = 0;
 
@@ -110,7 +126,7 @@ export class FrameRecovery {
 
   #withoutText(body: Buffer): Recovered | undefined {
     const runs = textRuns(body);
-    const content = this.#contentBytes(body, 0, 0);
+    const content = this.#contentBytes(body, 0, NOTHING_DECODED);
     // Text that ends with a line is likelier than a piece of one.
     for (const wholeLines of [true, false]) {
       if (content > 0) {
@@ -141,13 +157,14 @@ export class FrameRecovery {
     for (const run of runs) {
       const last = Math.min(run.to, SIZED_BYTES + 1);
       for (let from = Math.max(1, run.from); from < last; from++) {
+        const before = this.#decodeHead(body, 0, from, NOTHING_DECODED);
+        if (before === undefined) break; // nor with a later place
         const most = Math.min(run.to, from + (wholeLines ? run.to : MOST_HEADER_TEXT_BYTES / 8));
         for (let end = from + 1; end <= most; end++) {
           if ((body[end - 1] === 0x0a) !== wholeLines) continue;
           // What follows the text must go on as the magic, if it was the magic that was cut.
           if (from < 1 + MAGIC.length && body[end] !== MAGIC[from - 1]) continue;
-          this.#groupsLeft -= SIZED_BYTES; // as much is looked at, without a CRC: newlines alone are many places
-          const content = this.#contentBytes(body, from, end);
+          const content = this.#contentBytes(body, end, before);
           const spare = body.length - (end - from) - content - 1;
           if (content === 0 || spare < 0 || spare > content / (MAX_GROUP_CODE - 1) + 1) {
             if (this.#isSpent) return undefined;
@@ -162,17 +179,16 @@ export class FrameRecovery {
     return undefined;
   }
 
-  /** What contentBytesOf says of the body without `body[cutFrom, cutTo)`. */
-  #contentBytes(body: Buffer, cutFrom: number, cutTo: number): number {
-    const into = this.#decoded;
-    const bodyBytes = body.length;
-    let length = 0;
-    let at = cutFrom === 0 ? cutTo : 0;
-    let left = 0;
-    let zero = false;
-    while (length < SIZED_BYTES) {
-      if (at === cutFrom) at = cutTo;
-      if (at >= bodyBytes) return 0;
+  /**
+   * Goes on undoing COBS of `body[at, end)` from a state, until the packet's length is decoded; into `#head`, whose first
+   * `state.length` bytes are those of that state. Undefined as soon as it is seen that no packet begins so.
+   */
+  #decodeHead(body: Buffer, at: number, end: number, state: HeadState): HeadState | undefined {
+    const into = this.#head;
+    let { length, left, zero } = state;
+    const from = at;
+    let isPacket = true;
+    while (isPacket && at < end && length < SIZED_BYTES) {
       const byte = body[at++]!;
       if (left > 0) {
         into[length++] = byte;
@@ -182,8 +198,16 @@ export class FrameRecovery {
         zero = byte !== MAX_GROUP_CODE;
         left = byte - 1;
       }
+      // Most of what is tried is refuted here, and need not be decoded to its end.
+      isPacket = length !== AT_STREAM_ID + 4 || isStream(into.readUInt32LE(AT_STREAM_ID));
     }
-    return contentBytesOf(into);
+    this.#groupsLeft -= at - from + 1;
+    return isPacket ? { length, left, zero } : undefined;
+  }
+
+  /** What contentBytesOf says of the packet whose header goes on at `body[at]` from a state. */
+  #contentBytes(body: Buffer, at: number, state: HeadState): number {
+    return this.#decodeHead(body, at, body.length, state)?.length === SIZED_BYTES ? contentBytesOf(this.#head) : 0;
   }
 
   get #isSpent(): boolean {

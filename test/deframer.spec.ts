@@ -180,6 +180,15 @@ describe("frames and log text on one line", () => {
     assert.ok(looks > 0 && looks < 100_000, `${looks} looks`);
   });
 
+  it("takes thousands of line ends out of a packet's header, though they may stand at each place in it", () => {
+    const body = frame(PACKETS[0]!);
+    for (const at of [6, 16, 22]) {
+      const items = deframe(Buffer.concat([body.subarray(0, at), Buffer.alloc(3000, "\n"), body.subarray(at)]));
+      sameBytes(packetsIn(items), [PACKETS[0]!]);
+      assert.deepEqual([damageIn(items), textIn(items).length], [[], 3000], `at ${at}`);
+    }
+  });
+
   it("keeps log text that a device wrote after it broke off in a frame", () => {
     const cut = frame(PACKETS[2]!).subarray(0, 150);
     const boot = "ets Jun  8 2016 00:22:57\r\nrst:0x1 (POWERON_RESET)\r\nI (29) boot: ESP-IDF";

@@ -14,8 +14,8 @@ import type { RegistryModel } from "./registry/model.ts";
 export interface CollectorOptions {
   /** Packets of another one are refused. */
   readonly registry: RegistryModel;
-  /** Told of what is wrong with packets; of equal problems of a device in a row, the first. Its `file` is in the device's folder. */
-  readonly onProblem?: (problem: Problem) => void;
+  /** Told of each thing that is wrong with packets, and of whose. Its `file`, if it has one, is in the device's folder. */
+  readonly onProblem?: (problem: Problem, device: string | undefined) => void;
   /** Further devices are refused. Default 10,000. */
   readonly mostDevices?: number;
   /** As CaptureWriterOptions has them; they bound the log text as well. */
@@ -58,7 +58,6 @@ interface Device {
   readonly order: PacketOrder;
   /** Names that its writer held when they were counted last. */
   names: number;
-  lastProblem: string;
   /** Lines that are not in log.txt yet. */
   text: string;
   /** Of log.txt, and how many were filled before it. */
@@ -91,7 +90,6 @@ export class Collector {
   #waitingBytes = 0;
   #names = 0;
   #namesAtMs = 0;
-  #lastRefusal = "";
   #toldTooMany = false;
   #closed = false;
 
@@ -207,7 +205,7 @@ export class Collector {
 
   #write(state: Device, { packet, wallMs }: ArrivedPacket): void {
     const { writer } = state;
-    if (writer.write(packet, wallMs)) state.lastProblem = "";
+    writer.write(packet, wallMs);
     this.#changed.add(state);
     const { names } = writer;
     this.#names += names - state.names;
@@ -232,14 +230,14 @@ export class Collector {
       this.#sums.ofRefusedDevices++;
       if (!this.#toldTooMany) {
         const message = `device ${quote(device ?? "")} is one more than ${most}: it and all further ones are refused and counted`;
-        this.#options.onProblem?.({ code: "E_TOO_MANY_DEVICES", message });
+        this.#options.onProblem?.({ code: "E_TOO_MANY_DEVICES", message }, undefined);
       }
       this.#toldTooMany = true;
       return undefined;
     }
     const path = this.#folderOf(device);
     const { registry, rotateBytes, keepParts, reorderPackets, reorderMs } = this.#options;
-    const onProblem = (problem: Problem) => this.#problem(state, problem);
+    const onProblem = (problem: Problem) => this.#options.onProblem?.({ file: path, ...problem }, device);
     const writer = new CaptureWriter(
       path,
       {
@@ -254,7 +252,7 @@ export class Collector {
       ...(reorderPackets !== undefined && { reorderPackets }),
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
-    const state: Device = { path, writer, order, names: 0, lastProblem: "", text: "", logBytes: 0, logs: 0 };
+    const state: Device = { path, writer, order, names: 0, text: "", logBytes: 0, logs: 0 };
     this.#devices.set(device, state);
     return state;
   }
@@ -300,15 +298,6 @@ export class Collector {
       code: "E_NO_PACKET",
       message: `${packet.length} bytes that are no whole packet`,
     };
-    const from = device === undefined ? "" : `, from ${quote(device)}`;
-    if (`${code}${message}` !== this.#lastRefusal) this.#options.onProblem?.({ code, message: `${message}${from}` });
-    this.#lastRefusal = `${code}${message}`;
-  }
-
-  #problem(state: Device, problem: Problem): void {
-    // Of a flood of packets that are all wrong in one way, one is told; all are counted.
-    const isFirst = problem.code !== state.lastProblem;
-    state.lastProblem = problem.code.startsWith("W_LOST") ? "" : problem.code;
-    if (isFirst) this.#options.onProblem?.({ file: state.path, ...problem });
+    this.#options.onProblem?.({ code, message }, device);
   }
 }

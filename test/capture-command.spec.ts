@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,6 +107,39 @@ describe("capture", () => {
     assert.equal(readdirSync(join(folder, "udp")).length, 3);
     for (const name of names.slice(0, 3)) assert.deepEqual(await decoded(join("udp", name)), upTo(100), name);
     for (const { socket } of sockets) socket.close();
+  });
+
+  it("names each device that sends damage, and counts all of it", async () => {
+    const port = await freePort();
+    const running = capture("--udp", String(port), "-o", "damaged");
+    await running.said(/capturing/);
+    const sockets = Array.from({ length: 7 }, () => createSocket("udp4"));
+    const send = (socket: Socket, bytes: Uint8Array) =>
+      new Promise((sent) => socket.send(bytes, port, "127.0.0.1", sent));
+    for (const socket of sockets) await send(socket, Buffer.alloc(300, 1));
+    for (const [index, socket] of sockets.slice(0, 2).entries())
+      for (const packet of traffic(30 + index)) {
+        if (packet[20] === 0) packet[100] = 239; // the first record's type
+        await send(socket, packet);
+      }
+    await running.said(/E_RECORD_TYPE.*\n(.*\n)*.*E_RECORD_TYPE/);
+    await pause(200);
+    const { status, stderr } = await running.end();
+    assert.equal(status, 1);
+    for (const { port: from } of sockets.map((socket) => socket.address()))
+      assert.match(
+        stderr,
+        new RegExp(`\\n127\\.0\\.0\\.1_${from}: E_NO_PACKET: 300 bytes that are no whole packet\\n`),
+      );
+    for (const { port: from } of sockets.slice(0, 2).map((socket) => socket.address()))
+      assert.match(stderr, new RegExp(`\\ndamaged/127\\.0\\.0\\.1_${from}: E_RECORD_TYPE at packet`));
+    const damaged = 2 * traffic(30).filter((packet) => packet[20] === 0).length;
+    assert.match(
+      stderr,
+      new RegExp(`\\n {2}${7 + damaged} packets refused: damaged, no packet at all, or of too many`),
+    );
+    assert.match(stderr, new RegExp(`\\n {2}E_NO_PACKET: 7 times\\n {2}E_RECORD_TYPE: ${damaged} times\\n`));
+    for (const socket of sockets) socket.close();
   });
 
   it("reads packets of one's own registry over a link, as tail and decode do, and refuses the others', naming both", async () => {

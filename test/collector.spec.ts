@@ -13,14 +13,18 @@ import { mixedPackets, OTHER_FINGERPRINT, PacketSource, randomIntegers } from ".
 
 let root = "";
 let dir = "";
-let problems: Problem[] = [];
+let problems: (Problem & { device: string | undefined })[] = [];
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 const codes = () => problems.map(({ code }) => code);
 
 function collector(options: Partial<CollectorOptions> = {}): Collector {
   problems = [];
-  return new Collector(dir, { registry, onProblem: (problem) => problems.push(problem), ...options });
+  return new Collector(dir, {
+    registry,
+    onProblem: (problem, device) => problems.push({ ...problem, device }),
+    ...options,
+  });
 }
 
 async function decoded(path = dir): Promise<{ events: unknown[]; problems: string[]; summary: DecodeSummary }> {
@@ -137,7 +141,7 @@ describe("collecting packets of devices", () => {
     assert.throws(() => collector(), { code: "E_NOT_EMPTY", exitCode: 2 });
   });
 
-  it("refuses packets of another registry, naming both fingerprints once, and makes no folder for what is no packet", () => {
+  it("refuses packets of another registry, naming both fingerprints, and what is no packet; tells each with whose it is, and makes no folder", () => {
     const all = collector();
     for (let count = 0; count < 10; count++)
       for (const { bytes } of plain(1, { fingerprint: OTHER_FINGERPRINT })) all.packet("other", bytes, T0);
@@ -153,8 +157,27 @@ describe("collecting packets of devices", () => {
     assert.equal(problems[0]!.code, "E_REGISTRY");
     for (const fingerprint of [OTHER_FINGERPRINT, registry.fingerprint])
       assert.match(problems[0]!.message, new RegExp(fingerprint));
-    assert.ok(codes().filter((code) => code === "E_REGISTRY").length === 1);
+    const told = problems.map(({ code, device }) => `${device}: ${code}`);
+    assert.deepEqual(told.slice(0, 20), new Array(20).fill("other: E_REGISTRY"));
+    assert.deepEqual(
+      told.slice(20),
+      Array.from({ length: 100 }, (_, count) => `d${count}: E_NO_PACKET`),
+    );
     assert.deepEqual([all.counters().refused, all.counters().damaged], [20, 100]);
+  });
+
+  it("tells each damaged packet of each device, and counts them", () => {
+    const all = collector();
+    for (const device of ["a", "b"])
+      for (const { bytes } of plain(12)) {
+        if (bytes[20] === 0) bytes[100] = 239; // the first record's type
+        all.packet(device, bytes, T0);
+      }
+    all.close();
+    const of = (device: string) => problems.filter((problem) => problem.device === device).map(({ code }) => code);
+    assert.deepEqual([of("a"), of("b")], [new Array(12).fill("E_RECORD_TYPE"), new Array(12).fill("E_RECORD_TYPE")]);
+    assert.ok(problems.every(({ file, device }) => file === join(dir, device!)));
+    assert.equal(all.counters().damaged, 24);
   });
 
   it("refuses further devices in a flood of ids, counts them and says so once", () => {

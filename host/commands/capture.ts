@@ -72,7 +72,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     const { rotate, keep, maxDevices } = options;
     made ??= new Collector(options.output, {
       registry,
-      onProblem: (problem) => problems.add(problem, undefined, Date.now()),
+      onProblem: (problem, device) => problems.add(problem, device, Date.now()),
       ...(rotate !== undefined && { rotateBytes: rotate }),
       ...(keep !== undefined && { keepParts: keep }),
       ...(maxDevices !== undefined && { mostDevices: maxDevices }),
@@ -143,6 +143,10 @@ function saySummary(
     [repeated + late, `${counted(repeated + late, "packet")} passed over: came again, or too late`],
     [stray, `${counted(stray, "packet")} passed over: with a number far from all others`],
     [counters.refused, `${counted(counters.refused, "packet")} refused: of another registry or wire format`],
+    [
+      counters.damaged,
+      `${counted(counters.damaged, "packet")} refused: damaged, no packet at all, or of too many boots`,
+    ],
     [
       counters.ofRefusedDevices,
       `${counters.ofRefusedDevices} packets and lines refused: of devices beyond --max-devices`,

@@ -43,6 +43,7 @@ export interface LiveTotals {
 }
 
 interface Device {
+  readonly id: string | undefined;
   readonly session: Session;
   readonly order: PacketOrder;
   /** By boot, the oldest first. */
@@ -51,10 +52,18 @@ interface Device {
 
 /** Boots of a device whose clocks are kept: packets of the one before may come late. */
 const MOST_CLOCKS = 4;
+/**
+ * Over all devices: packets that wait; and token names, with boots as so many names. Beyond that the device that has most lets go of
+ * it: whoever floods, not whoever comes next.
+ */
+const MOST_WAITING_BYTES = 64 << 20;
+const MOST_HELD_NAMES = 1 << 18;
 
 /**
  * Decodes packets of several devices as they come, each by itself: none waits for a later one, but within the window in which
- * packets may overtake each other. Whatever one device sends, it disturbs no other. Memory is bounded.
+ * packets may overtake each other. Whatever one device sends, it disturbs no other.
+ *
+ * Memory over all devices: what waits, at most 64 MB and one packet; 262,144 token names, of at most 100 MB; and what each device takes.
  */
 export class LiveDecoder {
   readonly #options: LiveDecoderOptions;
@@ -64,6 +73,8 @@ export class LiveDecoder {
   readonly #strangers: Session;
   readonly #totals = { packets: 0, events: 0, lostOnDevice: 0, lostInTransit: 0, repeated: 0 };
   #ringFill: number | undefined;
+  #waitingBytes = 0;
+  #heldNames = 0;
 
   constructor(options: LiveDecoderOptions) {
     this.#options = options;
@@ -80,7 +91,11 @@ export class LiveDecoder {
       return;
     }
     const state = this.#device(device);
-    if (state !== undefined) this.#ordered(state, () => state.order.push({ packet, header, wallMs }));
+    if (state === undefined) return;
+    this.#ordered(state, () => state.order.push({ packet, header, wallMs }));
+    if (this.#waitingBytes <= MOST_WAITING_BYTES) return;
+    const most = this.#deviceWithMost(({ order }) => order.waitingBytes);
+    this.#ordered(most, () => most.order.flush());
   }
 
   /** Lets go what has waited too long for packets before it. Call it a few times a second. */
@@ -117,7 +132,7 @@ export class LiveDecoder {
     }
     const session = new Session({ registry, output: "lines" });
     const order = new PacketOrder((arrived) => this.#decode(device, session, arrived.packet, arrived), this.#options);
-    const state: Device = { session, order, clocks: new Map() };
+    const state: Device = { id: device, session, order, clocks: new Map() };
     this.#devices.set(device, state);
     return state;
   }
@@ -130,16 +145,39 @@ export class LiveDecoder {
     return outcome.kind === "header" && outcome.header.packetBytes === packet.length ? outcome.header : undefined;
   }
 
-  /** Runs what moves packets of a device's order, and counts those that it passes over. */
-  #ordered({ order: { counters } }: Device, move: () => void): void {
+  /** Runs what moves packets of a device's order, and counts those that wait, and those that it passes over. */
+  #ordered({ order }: Device, move: () => void): void {
+    const { counters, waitingBytes } = order;
     const before = counters.repeated + counters.late + counters.stray;
-    move();
-    this.#totals.repeated += counters.repeated + counters.late + counters.stray - before;
+    try {
+      move();
+    } finally {
+      this.#waitingBytes += order.waitingBytes - waitingBytes;
+      this.#totals.repeated += counters.repeated + counters.late + counters.stray - before;
+    }
+  }
+
+  /** Of devices, of which there is one at least. */
+  #deviceWithMost(amountOf: (state: Device) => number): Device {
+    let [most] = this.#devices.values();
+    for (const state of this.#devices.values()) if (amountOf(state) > amountOf(most!)) most = state;
+    return most!;
+  }
+
+  #forgetNames(): void {
+    const { id: device, session } = this.#deviceWithMost((state) => state.session.held);
+    const before = session.held;
+    const { names, boots } = session.shrink();
+    this.#heldNames += session.held - before;
+    const message = `all devices together hold too much; of this one, ${names} names of message types and ${boots} boots before the last are forgotten`;
+    const problems = [{ code: "W_FORGOTTEN", message }];
+    this.#options.onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
   }
 
   /** `arrived`: undefined for what is no whole packet. */
   #decode(device: string | undefined, session: Session, packet: Uint8Array, arrived?: ArrivedPacket): void {
     const { lostOnDevice, lostInTransit, repeated, packets } = session.sums;
+    const { held } = session;
     // One for each packet: what is damaged in one is sought in no other.
     const scanner = new PacketScanner(session, {});
     const lines: string[] = [];
@@ -158,6 +196,7 @@ export class LiveDecoder {
     totals.repeated += sums.repeated - repeated;
     const header = arrived?.header;
     const state = this.#devices.get(device);
+    if (state !== undefined) this.#heldNames += session.held - held;
     const clock = header && state && clockOf(state, header.bootId);
     // Of a packet that was passed over or refused, nothing is believed.
     if (header !== undefined && sums.packets > packets) {
@@ -167,6 +206,7 @@ export class LiveDecoder {
     }
     const timeOf = (deviceMs: number) => clock?.at(deviceMs);
     this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf });
+    if (this.#heldNames > MOST_HELD_NAMES) this.#forgetNames();
   }
 }
 

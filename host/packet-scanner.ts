@@ -20,11 +20,13 @@ export const CHUNK_BYTES = 64 * 1024;
 const MOST_BOOTS = 4096;
 const MOST_READERS = 16;
 const MOST_NAMES = 1 << 17;
+/** A reader takes about as much memory as so many token names. */
+const READER_NAMES = 2;
 
 /** What has been read of one boot and reader. */
 interface ReaderState {
   readonly history: ReaderHistory;
-  readonly names: TokenNames;
+  names: TokenNames;
 }
 
 /** All that outlives a packet and a file: what was seen of each reader, and the sums. */
@@ -52,12 +54,18 @@ export class Session {
   readonly #boots = new Map<number, Map<number, ReaderState>>();
   #newestBoot = -1;
   #names = 0;
+  #readers = 0;
 
   constructor({ registry, output }: DecodeOptions) {
     this.uuid = uuidBytes(registry.fingerprint);
     this.records = new RecordDecoder(registry);
     this.tally = this.records.tally();
     this.items = new DecodeItems(this.records, output ?? "events");
+  }
+
+  /** What is held of boots, readers and token names, as so many names. */
+  get held(): number {
+    return this.#names + READER_NAMES * this.#readers;
   }
 
   reader(bootId: number, reader: number): ReaderState {
@@ -76,6 +84,7 @@ export class Session {
     if (state === undefined) {
       state = { history: new ReaderHistory(), names: new TokenNames() };
       readers.set(reader, state);
+      this.#readers++;
       if (readers.size > MOST_READERS) this.#forgetReader(readers);
     }
     if (this.#boots.size > MOST_BOOTS || this.#names > MOST_NAMES) this.#forgetOldest();
@@ -106,6 +115,25 @@ export class Session {
     this.#boots.clear();
     this.#newestBoot = -1;
     this.#names = 0;
+    this.#readers = 0;
+  }
+
+  /** Forgets token names, and all boots but the one used last: of that the counts go on, so its losses stay exact. Returns how many. */
+  shrink(): { names: number; boots: number } {
+    const forgotten = { names: this.#names, boots: 0 };
+    for (const [bootId, readers] of this.#boots) {
+      for (const state of readers.values()) {
+        // Emptied, too: the record decoder keeps those that it has used last.
+        state.names.forget();
+        state.names = new TokenNames();
+      }
+      if (bootId === this.#newestBoot) continue;
+      this.#boots.delete(bootId);
+      this.#readers -= readers.size;
+      forgotten.boots++;
+    }
+    this.#names = 0;
+    return forgotten;
   }
 
   /** Forgets the oldest of several readers. */
@@ -113,6 +141,7 @@ export class Session {
     if (readers.size < 2) return;
     const [oldest] = readers.keys();
     this.#names -= readers.get(oldest!)!.names.size;
+    this.#readers--;
     readers.delete(oldest!);
   }
 
@@ -123,6 +152,7 @@ export class Session {
       return;
     }
     for (const { names } of readers.values()) this.#names -= names.size;
+    this.#readers -= readers.size;
     this.#boots.delete(oldest);
   }
 }

@@ -59,6 +59,10 @@ export class TokenNames {
     if (known === undefined) this.#names.set(token, { name, json: pieceOf(JSON.stringify(name)) });
     return known === undefined || known.name === name;
   }
+
+  forget(): void {
+    this.#names.clear();
+  }
 }
 
 const EMPTY_JSON = pieceOf('""');

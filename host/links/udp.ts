@@ -30,6 +30,12 @@ const STRETCH_MS = 2;
  */
 export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): Promise<Link> {
   const { port, host = "127.0.0.1", mostWaitingBytes = MOST_WAITING_BYTES } = options;
+  // The system takes it for all addresses, which nobody has said in so many words.
+  if (host === "")
+    throw linkError(
+      "E_ADDRESS",
+      `--host is "": give an address of this machine, or leave it out; 0.0.0.0 listens on all`,
+    );
   const socket = createSocket({ type: isIPv6(host) ? "udp6" : "udp4" });
   try {
     socket.bind({ port, address: host, exclusive: true });

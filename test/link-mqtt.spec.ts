@@ -287,4 +287,23 @@ describe("the MQTT link", () => {
     for (const topic of ["", "a/#/b", "a+/b", "a\0"]) await refused(open({ url, topic }), "E_TOPIC", /^--topic is /);
     for (const group of ["", "a/b", "a+"]) await refused(open({ url, group }), "E_TOPIC", /^--group is /);
   });
+
+  it("refuses what MQTT cannot carry before it connects: texts of more than 65,535 bytes, an empty client id, a password alone", async () => {
+    const url = "mqtt://127.0.0.1:1";
+    const long = "é".repeat(32_768);
+    const cases: [Omit<MqttLinkOptions, "url">, string, RegExp][] = [
+      [{ topic: long }, "E_TOPIC", /^--topic has 65536 bytes, MQTT takes 65535 at most/],
+      [{ topic: long.slice(1), group: "g" }, "E_TOPIC", /^--topic with --group has 65543 bytes/],
+      [{ clientId: long }, "E_USAGE", /^--client-id has 65536 bytes/],
+      [{ clientId: "" }, "E_USAGE", /^--client-id is "": .*leave it out/],
+      [{ username: long }, "E_URL", /^the user name for --mqtt has 65536 bytes/],
+      [{ username: "u", password: long }, "E_URL", /^the password for --mqtt has 65536 bytes/],
+      [{ password: "secret1" }, "E_URL", /a password for --mqtt, but no user name: .*XS_TELEMETRY_MQTT_USERNAME/],
+    ];
+    for (const [options, code, message] of cases)
+      assert.doesNotMatch(await refused(open({ url, ...options }), code, message), /secret1/);
+    await refused(open({ url: "mqtt://:secret1@127.0.0.1:1" }), "E_URL", /no user name/);
+    // The longest that fits is tried.
+    await refused(open({ url, topic: long.slice(1), clientId: long.slice(1) }), "E_BROKER", /nothing listens there/);
+  });
 });

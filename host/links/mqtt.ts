@@ -27,6 +27,8 @@ const PROTOCOLS = ["mqtt", "mqtts", "ws", "wss"] as const;
 const RECONNECT_MS = 1000;
 const GREETING_MS = 10_000;
 const GOODBYE_MS = 2000;
+/** The length of a text has 16 bits in MQTT. */
+const MOST_TEXT_BYTES = 65_535;
 
 export interface Broker {
   readonly protocol: (typeof PROTOCOLS)[number];
@@ -42,13 +44,16 @@ export interface Broker {
 /**
  * Connects and subscribes with QoS 1: the broker is told that a packet has arrived only when events.packet() has returned, so
  * what this process did not take before it died comes again to a lasting session. Reconnects by itself once it stands. Throws
- * TelemetryError E_URL, E_TOPIC, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
+ * TelemetryError E_URL, E_TOPIC, E_USAGE, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
  */
 export async function openMqttLink(options: MqttLinkOptions, events: LinkEvents): Promise<Link> {
   const broker = readBroker(options);
   const filter = topicFilter(options);
   const isTls = broker.protocol === "mqtts" || broker.protocol === "wss";
   const { clientId, ca } = options;
+  if (clientId === "")
+    throw linkError("E_USAGE", '--client-id is "": give the session a name, or leave it out if none is to last');
+  checkLength("E_USAGE", "--client-id", clientId);
   if (ca !== undefined && !isTls)
     throw linkError(
       "E_URL",
@@ -196,6 +201,13 @@ class MqttLink implements Link {
   }
 }
 
+/** Throws TelemetryError if the text is longer than MQTT can say: mqtt.js would throw where nobody catches it. */
+function checkLength(code: string, what: string, text = ""): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MOST_TEXT_BYTES)
+    throw linkError(code, `${what} has ${bytes} bytes, MQTT takes ${MOST_TEXT_BYTES} at most: give a shorter one`);
+}
+
 /** The broker that a URL names. Throws TelemetryError E_URL. */
 export function readBroker({
   url,
@@ -220,6 +232,14 @@ export function readBroker({
   }
   const name = credentials.username || username;
   const secret = credentials.password || password;
+  if (secret && !name)
+    throw linkError(
+      "E_URL",
+      "there is a password for --mqtt, but no user name: give both in the URL (mqtt://user:password@host) or in " +
+        "XS_TELEMETRY_MQTT_USERNAME and XS_TELEMETRY_MQTT_PASSWORD, or neither",
+    );
+  checkLength("E_URL", "the user name for --mqtt", name);
+  checkLength("E_URL", "the password for --mqtt", secret);
   return {
     protocol,
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -240,10 +260,13 @@ function topicFilter({ topic = "xs-telemetry/+", group }: MqttLinkOptions): stri
       "E_TOPIC",
       `--topic is ${quote(topic)}: + stands for a whole level, # for all that follow, at the end only`,
     );
+  checkLength("E_TOPIC", "--topic", topic);
   if (group === undefined) return topic;
   if (group === "" || /[/+#\0]/.test(group))
     throw linkError("E_TOPIC", `--group is ${quote(group)}, expected a name without / + #`);
-  return `$share/${group}/${topic}`;
+  const shared = `$share/${group}/${topic}`;
+  checkLength("E_TOPIC", "--topic with --group", shared);
+  return shared;
 }
 
 /** Certificates of a PEM file. Throws TelemetryError. */

@@ -259,6 +259,22 @@ describe("the MQTT link", () => {
       server.close();
     });
 
+    it("says that the broker has not answered the subscription, and hangs up", async () => {
+      let closed = 0;
+      const server = await fakeBroker((socket, bytes) => {
+        if (bytes[0] !== CONNECT) return;
+        socket.once("close", () => closed++);
+        socket.write(Uint8Array.of(0x20, 2, 0, 0));
+      });
+      await refused(
+        open({ url: server.url, greetingMs: 200 }),
+        "E_BROKER",
+        /has not answered the subscription to xs-telemetry\/\+ for 0\.2 s: see the broker's log/,
+      );
+      await until("the hanging up", () => closed === 1);
+      server.close();
+    });
+
     it("names a broker's other refusals", async () => {
       const server = await fakeBroker((socket) => socket.write(Uint8Array.of(0x20, 2, 0, 3)));
       await refused(

@@ -45,6 +45,14 @@ export function noGreeting(broker: string): TelemetryError {
   );
 }
 
+/** The broker has greeted, and then said nothing. */
+export function noAnswer(broker: string, filter: string, waitedMs: number): TelemetryError {
+  return linkError(
+    "E_BROKER",
+    `${broker} has not answered the subscription to ${visible(filter)} for ${waitedMs / 1000} s: see the broker's log, or start it anew`,
+  );
+}
+
 export function refusedSubscription(broker: string, filter: string): TelemetryError {
   return linkError(
     "E_BROKER_REFUSED",

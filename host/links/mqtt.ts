@@ -6,7 +6,7 @@ import { TelemetryError } from "../errors.ts";
 import { ioError, nameOf } from "../io-error.ts";
 import { quote } from "../lines.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
-import { brokerError, isRefusedForGood, noGreeting, refusedSubscription } from "./mqtt-errors.ts";
+import { brokerError, isRefusedForGood, noAnswer, noGreeting, refusedSubscription } from "./mqtt-errors.ts";
 
 export interface MqttLinkOptions {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password if need be. */
@@ -21,6 +21,8 @@ export interface MqttLinkOptions {
   readonly ca?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** The longest wait for the broker's greeting, and then for its answer to the subscription. Default 10 s. */
+  readonly greetingMs?: number | undefined;
 }
 
 const PROTOCOLS = ["mqtt", "mqtts", "ws", "wss"] as const;
@@ -50,7 +52,7 @@ export async function openMqttLink(options: MqttLinkOptions, events: LinkEvents)
   const broker = readBroker(options);
   const filter = topicFilter(options);
   const isTls = broker.protocol === "mqtts" || broker.protocol === "wss";
-  const { clientId, ca } = options;
+  const { clientId, ca, greetingMs = GREETING_MS } = options;
   if (clientId === "")
     throw linkError("E_USAGE", '--client-id is "": give the session a name, or leave it out if none is to last');
   checkLength("E_USAGE", "--client-id", clientId);
@@ -69,14 +71,14 @@ export async function openMqttLink(options: MqttLinkOptions, events: LinkEvents)
     ...(authority !== undefined && { ca: authority }),
     clean: clientId === undefined,
     reconnectPeriod: RECONNECT_MS,
-    connectTimeout: GREETING_MS,
+    connectTimeout: greetingMs,
     reconnectOnConnackError: true,
     resubscribe: false, // done here, where a refusal is seen
   });
   const link = new MqttLink(client, shown, filter, clientId, events, (error) =>
     brokerError(error, shown, ca !== undefined),
   );
-  await link.open();
+  await link.open(greetingMs);
   return link;
 }
 
@@ -118,12 +120,16 @@ class MqttLink implements Link {
     return this.#ending.promise;
   }
 
-  /** Resolves when the subscription stands for the first time. */
-  async open(): Promise<void> {
+  /** Resolves when the subscription stands for the first time. Waits so long for the broker's answer to it. */
+  async open(answerMs: number): Promise<void> {
     const client = this.#client;
+    let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         client.on("connect", () => this.#subscribe(resolve, reject));
+        client.once("connect", () => {
+          timer = setTimeout(() => reject(noAnswer(this.#broker, this.#filter, answerMs)), answerMs);
+        });
         client.on("error", (error) => {
           if (!this.#stands) reject(this.#errorOf(error));
           else if (isRefusedForGood(error)) this.#fail(this.#errorOf(error));
@@ -136,6 +142,8 @@ class MqttLink implements Link {
     } catch (error) {
       this.#hangUp();
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

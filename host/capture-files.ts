@@ -73,12 +73,28 @@ export function removeFolder(path: string): void {
  */
 export function makeCaptureFolder(path: string): void {
   const entries = attempt(path, () => {
-    fs.mkdirSync(path, { recursive: true });
+    makeFolder(path);
     return fs.readdirSync(path);
   });
   if (entries.length > 0) {
     const message = `${path} is not empty, it holds ${entries[0]}: name a new folder for the capture`;
     throw new TelemetryError("E_NOT_EMPTY", message, 2);
+  }
+}
+
+/**
+ * Makes a folder, and before it those that it stands in. Not by Node's `recursive`: that tries for ever where none can be made, as
+ * in /proc, and calls a read-only disk ENOENT.
+ */
+function makeFolder(path: string): void {
+  try {
+    fs.mkdirSync(path);
+  } catch (error) {
+    if (fs.existsSync(path)) return;
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || fs.existsSync(parent) || parent === path) throw error;
+    makeFolder(parent);
+    makeFolder(path);
   }
 }
 
@@ -98,6 +114,8 @@ function hidden(path: string): string {
 const WAYS_OUT: Readonly<Record<string, string>> = {
   ENOSPC: "no space is left on its disk. What was written before is whole; free some, or bound what is kept",
   EDQUOT: "the disk quota is used up; what was written before is whole",
+  EROFS: "its disk is read-only; name a folder on another",
+  ENOENT: "the folder that it belongs in is gone, or nothing can be made there; name one on a disk",
   EMFILE: "too many files are open; raise the limit (ulimit -n)",
 };
 

@@ -292,13 +292,19 @@ describe("capture", () => {
 
   it("wants a new or empty folder that can be written", async () => {
     writeFileSync(join(folder, "file"), "");
-    for (const [output, code] of [
-      [".", "E_NOT_EMPTY"],
-      ["file/x", "E_WRITE"],
-    ]) {
-      const { status, stderr } = await run(["capture", "--udp", "0", "-o", output], "", { cwd: folder });
-      assert.equal(status, 2);
-      assert.match(stderr, new RegExp(`^xs-telemetry: ${code}: `));
+    const cases: [output: string, said: RegExp][] = [
+      [".", /^xs-telemetry: E_NOT_EMPTY: /],
+      ["file/x", /^xs-telemetry: E_WRITE: /],
+    ];
+    // Where no folder can be made, whoever asks.
+    if (existsSync("/proc"))
+      for (const output of ["/proc/x", "/proc/x/y"])
+        cases.push([output, /^xs-telemetry: E_WRITE: \/proc\/x.* cannot be written: ENOENT: .*name one on a disk/]);
+    for (const [output, said] of cases) {
+      const options = { cwd: folder, timeout: 20_000, killSignal: "SIGKILL" } as const;
+      const { status, stderr } = await run(["capture", "--udp", "0", "-o", output], "", options);
+      assert.equal(status, 2, output);
+      assert.match(stderr, said);
     }
     const { status, stderr } = await run(["capture", "--stdin"]);
     assert.deepEqual([status, /required option '-o, --output <folder>'/.test(stderr)], [2, true]);

@@ -76,10 +76,44 @@ export function makeCaptureFolder(path: string): void {
     makeFolder(path);
     return fs.readdirSync(path);
   });
+  if (entries.includes(CLAIM_FILE)) throw claimed(path);
   if (entries.length > 0) {
     const message = `${path} is not empty, it holds ${entries[0]}: name a new folder for the capture`;
     throw new TelemetryError("E_NOT_EMPTY", message, 2);
   }
+}
+
+/** In the folder of a capture that goes on. It is empty until something arrives: without this, others would take it for theirs. */
+const CLAIM_FILE = ".capturing";
+
+/** Claims a folder that makeCaptureFolder() has made, for one process alone. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2). */
+export function claimFolder(path: string): void {
+  const isClaimed = attempt(path, () => {
+    try {
+      fs.closeSync(fs.openSync(join(path, CLAIM_FILE), "wx"));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      return false;
+    }
+  });
+  if (!isClaimed) throw claimed(path);
+}
+
+/** Gives back what claimFolder() has claimed. Never throws: a capture is whole with the file or without. */
+export function releaseFolder(path: string): void {
+  try {
+    fs.rmSync(join(path, CLAIM_FILE), { force: true });
+  } catch {
+    // Readers pass over it.
+  }
+}
+
+function claimed(path: string): TelemetryError {
+  const message =
+    `${path} is not empty, it holds ${CLAIM_FILE}: another capture writes into it, or was killed; ` +
+    "name a new folder for the capture";
+  return new TelemetryError("E_NOT_EMPTY", message, 2);
 }
 
 /**

@@ -42,6 +42,8 @@ describe("capture", () => {
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line).eventSeq as number);
   };
+  /** What readers see in a folder of the test's. */
+  const named = (name: string) => readdirSync(join(folder, name)).filter((entry) => !entry.startsWith("."));
   const upTo = (count: number) => Array.from({ length: count }, (_, number) => number);
 
   it("writes packets and log text of a serial line, also over an unplugging, and sums up", async () => {
@@ -198,7 +200,7 @@ describe("capture", () => {
       const second = capture(...args, "-o", "mqtt/2");
       await second.until(
         "what the broker kept",
-        () => existsSync(join(folder, "mqtt/2")) && readdirSync(join(folder, "mqtt/2")).length > 1,
+        () => existsSync(join(folder, "mqtt/2")) && named("mqtt/2").length > 1,
       );
       await pause(300);
       assert.equal((await second.end()).status, 0);
@@ -234,7 +236,7 @@ describe("capture", () => {
           for (const [device, packets] of all.entries()) await publish(`g${device}`, packets.slice(index, index + 1));
       };
       await publishFrom(0, count >> 1);
-      await until("the first has some", () => readdirSync(join(folder, "group", "1-1")).length > 0);
+      await until("the first has some", () => named("group/1-1").length > 0);
       first.child.kill("SIGKILL");
       await publishFrom(count >> 1, count);
       assert.equal((await first.outcome).signal, "SIGKILL");
@@ -250,7 +252,7 @@ describe("capture", () => {
       assert.equal(status, 0, stderr);
       assert.equal(await found(), 300 * bootIds.length);
       assert.doesNotMatch(stderr, /lost|missing/);
-      const parts = ["1-1", "2-1", "1-2"].map((name) => readdirSync(join(folder, "group", name)).length);
+      const parts = ["1-1", "2-1", "1-2"].map((name) => named(`group/${name}`).length);
       assert.ok(
         parts.every((devices) => devices > 0),
         `each process has had some: ${parts}`,
@@ -308,6 +310,25 @@ describe("capture", () => {
     }
     const { status, stderr } = await run(["capture", "--stdin"]);
     assert.deepEqual([status, /required option '-o, --output <folder>'/.test(stderr)], [2, true]);
+  });
+
+  it("has its folder to itself from the start, though nothing has arrived; one that brought nothing can be begun anew", async () => {
+    const first = capture("--stdin", "-o", "same");
+    await first.said(/capturing/);
+    const second = await run(["capture", "--stdin", "-o", "same"], framed(traffic(31)), { cwd: folder });
+    assert.equal(second.status, 2);
+    assert.match(
+      second.stderr,
+      /^xs-telemetry: E_NOT_EMPTY: same is not empty, it holds \.capturing: .*name a new folder/,
+    );
+    assert.equal((await first.end()).status, 0);
+    const third = await run(["capture", "--stdin", "-o", "same"], framed(traffic(31)), { cwd: folder });
+    assert.deepEqual([third.status, await decoded("same")], [0, upTo(100)], third.stderr);
+    assert.ok(!existsSync(join(folder, "same", ".capturing")));
+    const killed = capture("--stdin", "-o", "killed");
+    await killed.said(/capturing/);
+    await killed.end("SIGKILL");
+    assert.equal((await run(["capture", "--stdin", "-o", "killed"], "", { cwd: folder })).status, 2);
   });
 
   it("begins further parts by size, and keeps the newest", async () => {

@@ -43,7 +43,7 @@ describe("end to end, by a broker", () => {
         ..."--devices 5 --events 1200 --rate 300 --reboot-every 0 --capacity 4096 --every 20 --seed 11".split(" "),
         ...["--qos", `${qos}`, "--mqtt", broker.url],
       );
-      await until("packets of each device", () => readdirSync(join(folder, "c")).length >= 5);
+      await until("packets of each device", () => readdirSync(join(folder, "c")).length > 5);
       await broker.stop();
       await broker.start();
       const { devices, link, events } = await simulation.found();

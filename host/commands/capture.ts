@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { claimFolder, releaseFolder } from "../capture-files.ts";
 import { Collector, type CollectorCounters } from "../collector.ts";
 import { nameOf } from "../io-error.ts";
 import type { LinkEvents } from "../links/link.ts";
@@ -69,8 +70,9 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   let made: Collector | undefined;
   // Not before the link stands, or brings something: a source that is refused leaves no folder.
   const collector = (): Collector => {
+    if (made !== undefined) return made;
     const { rotate, keep, maxDevices } = options;
-    made ??= new Collector(options.output, {
+    const collector = new Collector(options.output, {
       registry,
       onProblem: (problem, device) => problems.add(problem, device, Date.now()),
       ...(rotate !== undefined && { rotateBytes: rotate }),
@@ -79,6 +81,8 @@ async function runCapture(options: Options, context: Context): Promise<void> {
       // A packet is written when it is taken: only then is the broker told.
       ...(!source.mayReorder && { reorderPackets: 0 }),
     });
+    claimFolder(options.output);
+    made = collector;
     return made;
   };
   const events: LinkEvents = {
@@ -114,7 +118,10 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   } finally {
     status.end();
     if (problems.hasErrors) context.worsen(1);
-    if (made !== undefined) saySummary(made.counters(), problems.counts(), folder, context);
+    if (made !== undefined) {
+      releaseFolder(options.output);
+      saySummary(made.counters(), problems.counts(), folder, context);
+    }
   }
 }
 

@@ -142,6 +142,8 @@ describe("simulate on the command line", () => {
     ["--udp 70000", /Expected HOST:PORT/],
     ["--udp 9 --devices 0", /Expected a whole number from 1 to 100000/],
     ["--udp 9 --rate fast", /Expected a number above 0/],
+    ["--udp 9 --duration 0x10", /Expected a number above 0/],
+    ["--udp 9 --duration 1 --rate 1e3", /Expected a number above 0/],
     ["--udp 9 --policy drop", /Allowed choices are overwrite, discard/],
     ["--udp no-such-host.invalid:9", /E_HOST: no-such-host.invalid has no address: check its name/],
     ["--serial /dev/none-of-this-name", /E_NO_PORT: /],

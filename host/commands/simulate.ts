@@ -3,7 +3,7 @@ import { counted } from "../report.ts";
 import type { Destination } from "../simulate/links.ts";
 import type { Simulation } from "../simulate/simulate.ts";
 import type { Context } from "./context.ts";
-import { integerFrom, usage } from "./source.ts";
+import { decimal, integerFrom, usage } from "./source.ts";
 
 const HELP = `
 The devices are the real emitter, drainer and sinks, called by traffic of WebSocket clients: connections, bursts of messages,
@@ -179,9 +179,9 @@ function option(flags: string, description: string, value: number, parse: (text:
 }
 
 function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("Expected a number above 0.");
+  const value = decimal(text);
+  if (Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("Expected a number above 0, such as 20 or 0.5.");
 }
 
 function rate(text: string): number | "max" {

@@ -67,10 +67,15 @@ export function integerFrom(least: number, most: number): (text: string) => numb
   };
 }
 
+/** A number of decimal digits, above 0, which may have a fraction; NaN if the text is none. */
+export function decimal(text: string): number {
+  return /^\d+(\.\d+)?$/.test(text) && Number(text) > 0 ? Number(text) : Number.NaN;
+}
+
 /** Seconds, which may have a fraction. A timer takes 2^31 - 1 ms. */
 function seconds(text: string): number {
-  const value = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && value > 0 && value <= 2_147_483) return value;
+  const value = decimal(text);
+  if (value <= 2_147_483) return value;
   throw new InvalidArgumentError("Expected seconds, up to 2147483.");
 }
 

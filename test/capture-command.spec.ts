@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectAsync, type MqttClient } from "mqtt";
@@ -203,7 +213,8 @@ describe("capture", () => {
         () => existsSync(join(folder, "mqtt/2")) && named("mqtt/2").length > 1,
       );
       await pause(300);
-      assert.equal((await second.end()).status, 0);
+      const { status, stderr } = await second.end();
+      assert.equal(status, 0, stderr);
       for (const part of ["mqtt", "mqtt/2"])
         assert.ok(!readdirSync(join(folder, part)).some((name) => name.startsWith("boot-")));
       const whole = await run(["decode", join(folder, "mqtt")]);
@@ -288,6 +299,14 @@ describe("capture", () => {
       assert.deepEqual([status, stdout], [2, ""], `${cases[index][0].join(" ")}: ${stderr}`);
       assert.match(stderr, cases[index][1]);
     }
+    const input = openSync(folder, "r");
+    const { status, stderr } = await new Run(["capture", "--stdin", "-o", "refused"], {
+      cwd: folder,
+      stdio: [input, "pipe", "pipe"],
+    }).outcome;
+    closeSync(input);
+    assert.equal(status, 2);
+    assert.match(stderr, /^xs-telemetry: E_IS_DIRECTORY: standard input: is a directory; name a file in it/);
     assert.ok(!existsSync(join(folder, "refused")));
     await line.close();
   });

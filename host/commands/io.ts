@@ -1,5 +1,6 @@
 /** What the commands read from and write to: files or standard input, standard output with backpressure, messages. */
 import { once } from "node:events";
+import { fstatSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import type { Problem } from "../errors.ts";
@@ -27,8 +28,9 @@ export interface Input {
  */
 export async function openInput(path: string, onRead?: (input: Input) => void): Promise<Input> {
   const input = { path, sizeBytes: undefined as number | undefined, readBytes: 0, bytes: read() };
-  let chunks: AsyncIterable<Uint8Array> = process.stdin;
-  if (path !== "-") {
+  let chunks: AsyncIterable<Uint8Array>;
+  if (path === "-") chunks = standardInput();
+  else {
     try {
       const handle = await open(path);
       const stat = await handle.stat();
@@ -55,6 +57,12 @@ export async function openInput(path: string, onRead?: (input: Input) => void): 
     }
   }
   return input;
+}
+
+/** Standard input. Throws TelemetryError E_IS_DIRECTORY, exit code 2, if it is a folder, which Node takes for an empty file. */
+export function standardInput(): NodeJS.ReadStream {
+  if (fstatSync(0).isDirectory()) throw ioError("-", { code: "EISDIR" });
+  return process.stdin;
 }
 
 /** `serial.log: E_JSON at line 27, byte 2079: no JSON: …` */

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { TelemetryError } from "../errors.ts";
 import type { Link, LinkEvents } from "../links/link.ts";
+import { standardInput } from "./io.ts";
 
 export interface SourceOptions {
   readonly serial?: string;
@@ -114,7 +115,7 @@ const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEve
   },
   async stdin(_, events) {
     const { openStreamLink } = await import("../links/stream.ts");
-    return openStreamLink(process.stdin, events);
+    return openStreamLink(standardInput(), events);
   },
 };
 

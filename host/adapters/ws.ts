@@ -72,8 +72,9 @@ export function instrument(
 
     static readonly layerOf = layers(() => ({
       emit(this: WebSocket & Watched, ...args: [name: string, ...unknown[]]): boolean {
-        if (args[0] === "message" && #traffic in this) {
-          const traffic = this.#traffic;
+        if (args[0] === "message") {
+          const traffic = Watched.trafficOf(this);
+          if (traffic === undefined) return super.emit(...args);
           traffic.begin(isAsking ? beginningOf(args[1]) : undefined);
           try {
             return super.emit(...args);
@@ -81,17 +82,17 @@ export function instrument(
             traffic.settle();
           }
         }
-        if (args[0] === "close" && #traffic in this) this.#traffic.end();
+        if (args[0] === "close") Watched.trafficOf(this)?.end();
         return super.emit(...args);
       },
       send(this: WebSocket & Watched, ...args: [data: unknown, options?: unknown]): unknown {
         const isOpen = this.readyState === OPEN;
         const result: unknown = super.send(...args); // a promise, where a subclass makes one
-        // If it is not open, only the callback hears of it.
-        if (isOpen && #traffic in this) {
+        const traffic = isOpen ? Watched.trafficOf(this) : undefined; // else only the callback hears of it
+        if (traffic !== undefined) {
           const isFirst = !this.#isFragmented;
           this.#isFragmented = args[1] !== undefined && isFragment(args[1]);
-          if (isFirst) this.#traffic.sent(isAsking ? beginningOf(args[0]) : "");
+          if (isFirst) traffic.sent(isAsking ? beginningOf(args[0]) : "");
         }
         return result;
       },
@@ -206,10 +207,6 @@ function bytesOf(data: unknown): WsMessage {
 
 /** Whether `send`, with these options, sends a part of a message behind which others come: as `ws` reads them. */
 function isFragment(options: unknown): boolean {
-  return (
-    typeof options === "object" &&
-    options !== null &&
-    Object.hasOwn(options, "fin") &&
-    !(options as { fin?: unknown }).fin
-  );
+  if (typeof options !== "object" || options === null || !("fin" in options)) return false;
+  return !options.fin && Object.hasOwn(options, "fin");
 }

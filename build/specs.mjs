@@ -43,7 +43,7 @@ for (const { said, result } of runs) {
 const failures = results.flatMap((result) => result.failures);
 for (const failure of failures) console.log(`failed: ${failure}\n`);
 console.log(`${results.reduce((all, { passes }) => all + passes, 0)} passed, ${failures.length} failed`);
-process.exit(results.every(({ code }) => code === 0) ? 0 : 1);
+process.exit(failures.length === 0 && results.every(({ code }) => code === 0) ? 0 : 1);
 
 /** One process for these specs. What it says is kept if `output` is "pipe". A process that dies is a failure. */
 function runSpecs(group, output) {

@@ -11,7 +11,7 @@ const shared = inFolder("test/xs");
 const hostile = "./test/engine/hostile.spec.ts";
 const all = [...shared, ...inFolder("test/engine")];
 /** Of code without a part in C but for frames, which frame.spec.ts has; what they allocate is more than AddressSanitizer can keep. */
-const WITHOUT_C = /\/(drainer|sinks|flash|websocket|websocket-419|message-type)\.spec\.ts$/;
+const WITHOUT_C = /\/(drainer|sinks|mqtt-sink|flash|websocket|websocket-419|message-type)\.spec\.ts$/;
 const withC = shared.filter((spec) => !WITHOUT_C.test(spec));
 
 interface Run {

@@ -1,17 +1,10 @@
 // What builds and tests need of the machine beside npm's packages: installed where that is possible, else named with the line to type.
 import { spawnSync } from "node:child_process";
 
-const PROBE_32 = '#include <math.h>\n#include <stdio.h>\nint main(void) { return printf(""); }\n';
-
 /** By what is needed: the Debian packages that bring it, and a command that works only if it is there. */
 const NEEDS = {
   gcc: { packages: ["gcc", "libc6-dev"], probe: ["gcc", "--version"] },
   make: { packages: ["make"], probe: ["make", "--version"] },
-  "gcc -m32": {
-    packages: ["gcc-multilib"],
-    probe: ["gcc", "-m32", "-x", "c", "-o", "/dev/null", "-"],
-    input: PROBE_32,
-  },
   "riscv64-unknown-elf-gcc": {
     packages: ["gcc-riscv64-unknown-elf"],
     probe: ["riscv64-unknown-elf-gcc", "--version"],

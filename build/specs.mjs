@@ -1,27 +1,57 @@
-// Bundles the specs with esbuild and runs them under mocha: `node build/specs.mjs [name…]`, all without a name.
-// Packages stay outside the bundle, xs-telemetry itself too: specs run against what is shipped.
+/**
+ * Bundles the specs with esbuild and runs them under mocha, spec files in parallel processes:
+ * `node build/specs.mjs [--full] [--campaigns] [--quiet] [--seed N] [NAME…]`. Without a name all of them; --full: campaigns at their full size;
+ * --campaigns: only specs that have one; --quiet: cases are counted, and only failures named. Packages stay outside the bundle, xs-telemetry itself too: specs run against what is shipped.
+ */
 import { fork } from "node:child_process";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
 
-const wanted = process.argv.slice(2).sort();
-const files = ["test", "test/xs"]
-  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-  .filter((file) => file.endsWith(".spec.ts"))
-  .filter((file) => wanted.length === 0 || wanted.includes(basename(file, ".spec.ts")))
-  .sort();
+const options = {
+  full: { type: "boolean" },
+  campaigns: { type: "boolean" },
+  quiet: { type: "boolean" },
+  seed: { type: "string" },
+};
+const { values, positionals: names } = parseArgs({ options, allowPositionals: true });
+const seed = values.seed ?? `${Math.floor(Math.random() * 2 ** 32)}`;
+if (!/^\d{1,10}$/.test(seed) || Number(seed) >= 2 ** 32) {
+  console.error(`--seed ${seed}: it is a whole number below 2^32`);
+  process.exit(2);
+}
+
+/** The engines first, which take longest; then those that wait for others' clocks; what is short ends the run. */
+const FOLDERS = ["test/engines", "test", "test/xs", "build/xs", "build/rv32"];
+const isEndToEnd = (file) => basename(file).startsWith("e2e-");
+const isNamed = (file) => names.length === 0 || names.includes(basename(file).replace(/\.spec\.m?[jt]s$/, ""));
+const hasCampaign = (file) =>
+  !values.campaigns ||
+  file.startsWith("test/engines/") ||
+  /\/(campaign|properties)\.ts"/.test(readFileSync(file, "utf8"));
+const files = FOLDERS.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+  .filter((file) => /\.spec\.m?[jt]s$/.test(file) && isNamed(file) && hasCampaign(file))
+  .sort(
+    (a, b) =>
+      FOLDERS.indexOf(join(a, "..")) - FOLDERS.indexOf(join(b, "..")) ||
+      isEndToEnd(b) - isEndToEnd(a) ||
+      (a < b ? -1 : 1),
+  );
 if (files.length === 0) {
-  console.error(`no spec named ${wanted.join(" or ")} in test/ or test/xs/`);
+  console.error(`no spec named ${names.join(" or ")} in ${FOLDERS.join("/, ")}/`);
   process.exit(2);
 }
 
 // A folder of its own for each choice, so that two runs do not disturb each other; a file system takes names of so many bytes.
-const folder = `dist/test/${wanted.join("+").slice(0, 200) || "all"}`;
+const folder = `dist/test/${[...names].sort().join("+").slice(0, 200) || "all"}`;
 rmSync(folder, { recursive: true, force: true });
+// Specs of build/ find files beside themselves: they run as they are.
+const isBundled = (file) => file.startsWith("test/");
 await build({
-  entryPoints: files,
+  entryPoints: files.filter(isBundled),
   outdir: folder,
   outbase: "test",
   ...NODE,
@@ -30,42 +60,39 @@ await build({
   outExtension: { ".js": ".mjs" },
 });
 
-// Most specs wait for what they have started, or for a processor that another has: those inside XS, which wait for nothing, go beside them.
-const isInXs = (file) => basename(file, ".spec.ts") === "engine";
-const groups = [files.filter((file) => !isInXs(file)), files.filter(isInXs)].filter((group) => group.length > 0);
-const runs = groups.map((group, index) => runSpecs(group, index === 0 ? "inherit" : "pipe"));
-const results = [];
-for (const { said, result } of runs) {
-  results.push(await result);
-  process.stdout.write(Buffer.concat(said));
-}
-// Once more at the end, where whoever keeps only the last lines of a long log finds them.
-const failures = results.flatMap((result) => result.failures);
-for (const failure of failures) console.log(`failed: ${failure}\n`);
-console.log(`${results.reduce((all, { passes }) => all + passes, 0)} passed, ${failures.length} failed`);
-process.exit(failures.length === 0 && results.every(({ code }) => code === 0) ? 0 : 1);
+// Many specs wait for what they have started: one file more than there are processors.
+const jobs = availableParallelism() + 1;
+const specs = files.map((file) =>
+  resolve(isBundled(file) ? file.replace(/^test/, folder).replace(/\.ts$/, ".mjs") : file),
+);
+const startMs = performance.now();
+const child = fork("build/mocha.mjs", [values.quiet ? "min" : "spec", `${jobs}`, ...specs], {
+  stdio: ["ignore", values.quiet ? "ignore" : "inherit", "inherit", "ipc"],
+  env: {
+    ...process.env,
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`,
+    XS_TELEMETRY_CAMPAIGN: values.full ? "full" : "usual",
+    XS_TELEMETRY_SEED: seed,
+  },
+});
+let told;
+child.on("message", (message) => {
+  told = message;
+});
+const { code, signal } = await new Promise((ended) => child.on("close", (code, signal) => ended({ code, signal })));
+const { passes, failures } = told ?? {
+  passes: [],
+  failures: [`ended by ${signal ?? `exit code ${code}`} before all had run`],
+};
 
-/** One process for these specs. What it says is kept if `output` is "pipe". A process that dies is a failure. */
-function runSpecs(group, output) {
-  const specs = group.map((file) => resolve(file.replace(/^test/, folder).replace(/\.ts$/, ".mjs")));
-  const child = fork("build/mocha.mjs", specs, { stdio: ["ignore", output, output, "ipc"] });
-  const said = [];
-  child.stdout?.on("data", (bytes) => said.push(bytes));
-  child.stderr?.on("data", (bytes) => said.push(bytes));
-  let told;
-  child.on("message", (message) => {
-    told = message;
-  });
-  const result = new Promise((ended) =>
-    child.on("close", (code, signal) =>
-      ended({
-        code,
-        ...(told ?? {
-          passes: 0,
-          failures: [`${group.join(" ")}\nended by ${signal ?? `exit code ${code}`} before all of them had run`],
-        }),
-      }),
-    ),
-  );
-  return { said, result };
-}
+console.log(`\nWhat ran where, in ${Math.round((performance.now() - startMs) / 1000)} s:`);
+for (const [where, cases] of passes) console.log(`${cases.toLocaleString("en").padStart(7)} cases  ${where}`);
+console.log(
+  values.full
+    ? `Campaigns at their full size, seed ${seed}.`
+    : `Campaigns in part, seed ${seed} (--seed ${seed} repeats it); npm run test:full has all of them.`,
+);
+// Once more at the end, where whoever keeps only the last lines of a long log finds them.
+for (const failure of failures) console.log(`failed: ${failure}\n`);
+console.log(`${passes.reduce((all, [, cases]) => all + cases, 0)} passed, ${failures.length} failed`);
+process.exit(failures.length === 0 && code === 0 ? 0 : 1);

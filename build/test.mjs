@@ -1,15 +1,67 @@
-// `npm test`: fast checks first. Names of specs run those alone: `npm test -- ring reader`.
+/**
+ * `npm test`: all checks, campaigns in part. `npm run test:full`: campaigns at their full size.
+ *   npm test -- ring reader               only those specs
+ *   npm test -- --seed 7                  the cases of a run that printed this seed
+ *   npm run test:full -- --minutes 10     only specs that have a campaign, again and again with new seeds, until the time is over
+ */
+import { spawnSync } from "node:child_process";
+import { parseArgs } from "node:util";
 import { ensureOrExit } from "./machine.mjs";
-import { step } from "./run.mjs";
+import { allOrExit, step } from "./run.mjs";
 
-const names = process.argv.slice(2);
-ensureOrExit("gcc", "make", "gcc -m32", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
-ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl");
-if (names.length > 0) {
-  step("build/build.mjs");
-} else {
-  step("build/lint.mjs");
-  step("build/xs/selftest.mjs");
-  step("build/rv32/selftest.mjs");
+function parse() {
+  try {
+    const options = { full: { type: "boolean" }, minutes: { type: "string" }, seed: { type: "string" } };
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    console.error(`test: ${error.message}`);
+    process.exit(2);
+  }
 }
-step("build/specs.mjs", ...names);
+
+const { values, positionals: names } = parse();
+const minutes = Number(values.minutes ?? 0);
+if (values.minutes !== undefined && !(minutes > 0 && minutes <= 1440)) {
+  console.error(`test: --minutes ${values.minutes}: it is a number above 0, at most 1440`);
+  process.exit(2);
+}
+ensureOrExit("gcc", "make", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
+ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl");
+const seed = values.seed ? ["--seed", values.seed] : [];
+const engines = ["build/engines.mjs"];
+if (minutes > 0) {
+  step("build/build.mjs");
+  step(...engines);
+  slices();
+} else {
+  // Compiling XS waits for nothing that lint does.
+  await allOrExit(names.length > 0 ? ["build/build.mjs"] : ["build/lint.mjs"], engines);
+  step("build/specs.mjs", ...(values.full ? ["--full"] : []), ...seed, ...names);
+}
+
+/** Each slice is a run of its own with a seed of its own; none begins that would not end in time, by the length of the last one. */
+function slices() {
+  const startMs = performance.now();
+  const elapsedMinutes = () => (performance.now() - startMs) / 60_000;
+  const base = values.seed ? Number(values.seed) : Math.floor(Math.random() * 2 ** 31);
+  let passed = 0;
+  let slice = 0;
+  let longest = 0;
+  while (slice === 0 || elapsedMinutes() + longest <= minutes) {
+    const from = elapsedMinutes();
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ["build/specs.mjs", "--campaigns", "--quiet", "--seed", `${base + slice}`, ...names],
+      { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8", maxBuffer: 1 << 28 },
+    );
+    process.stdout.write(stdout);
+    if (status !== 0) process.exit(status ?? 1);
+    passed += Number(/(\d+) passed, 0 failed\n$/.exec(stdout)[1]);
+    longest = Math.max(longest, elapsedMinutes() - from);
+    slice++;
+  }
+  console.log(
+    `${slice} slices of the campaign in ${elapsedMinutes().toFixed(1)} minutes, seeds ${base} to ${base + slice - 1}`,
+  );
+  console.log(`${passed} passed, 0 failed`);
+}

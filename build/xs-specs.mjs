@@ -1,24 +1,28 @@
-// Runs specs inside XS by themselves: `node build/xs-specs.mjs [typescript|native] [32|64|sanitize] FILE.spec.ts…`, on what the last build made.
-// All of them in every engine: `npm test -- engine`.
+// Runs specs inside XS by themselves: `node build/xs-specs.mjs [typescript|native] [rv32|host|sanitize] FILE.spec.ts…`, on what the last build made.
+// All of them: `npm test -- rv32-native`, and the other names in test/engines/.
 import { resolve } from "node:path";
 import { bundleForNode } from "./bundle.mjs";
 
 const args = process.argv.slice(2);
 const take = (choices) => (choices.includes(args[0]) ? args.shift() : choices[0]);
 const variant = take(["typescript", "native"]);
-const machine = take(["32", "64", "sanitize"]);
+const machine = take(["rv32", "host", "sanitize"]);
 if (args.length === 0) {
-  console.error("usage: node build/xs-specs.mjs [typescript|native] [32|64|sanitize] FILE.spec.ts…");
+  console.error("usage: node build/xs-specs.mjs [typescript|native] [rv32|host|sanitize] FILE.spec.ts…");
   process.exit(2);
 }
 const support = await bundleForNode("test/support/xs.ts", "dist/build/xs-support.mjs");
-const { bundleForXs, engine, runInXs } = await import(resolve(support));
+const { bundleForXs, engine } = await import(resolve(support));
 const imports = args.map((file) => `import ${JSON.stringify(resolve(file))};`).join("\n");
 const contents = `import { run } from "./test/support/xs-harness.ts";\n${imports}\nawait run();\n`;
 const bundle = await bundleForXs({ contents, resolveDir: process.cwd() }, `dist/xs/one-${process.pid}.js`, variant);
-const sanitize = machine === "sanitize";
-const host = await engine(machine === "32" ? 32 : 64, { variant, sanitize });
-const { status, stdout, stderr } = runInXs(host, bundle, [variant, ""], sanitize ? ["--limit", "8000000000"] : []);
+const { run, isSlow } = await engine(machine, variant);
+const { XS_TELEMETRY_CAMPAIGN = "usual", XS_TELEMETRY_SEED = "0" } = process.env;
+const { status, stdout, stderr } = await run(
+  bundle,
+  [variant, "", XS_TELEMETRY_CAMPAIGN, XS_TELEMETRY_SEED, isSlow ? "slow" : "fast"],
+  machine === "sanitize" ? ["--limit", "8000000000"] : [],
+);
 process.stderr.write(stderr);
 let failed = status === 0 ? 0 : 1;
 for (const line of stdout.trim().split("\n")) {

@@ -9,6 +9,7 @@ import { registry } from "../host/generated/registry.ts";
 import type { DecodedEvent } from "../host/records.ts";
 import type { RegistryModel } from "../host/registry/model.ts";
 import { type BabeltraceEvent, babeltrace } from "./support/babeltrace.ts";
+import { rounds, seedFor } from "./support/campaign.ts";
 import {
   type BuiltPacket,
   joined,
@@ -274,9 +275,9 @@ describe("CTF traces that babeltrace2 opens", () => {
 
   it("show the same as decode for random captures", async function () {
     this.timeout(300_000);
-    const seed = Date.now() % 2 ** 32;
+    const seed = seedFor(2);
     const random = randomIntegers(seed);
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < rounds(200, 25); round++) {
       const packets: BuiltPacket[] = randomPackets(random, 1 + random(12)).filter(() => random(10) > 0);
       if (packets.length > 0) await assertSame(captured(packets, `round-${round}`), `seed ${seed}, round ${round}`);
     }

@@ -20,6 +20,7 @@ import {
   record,
   tokenEntries,
 } from "./support/packets.ts";
+import { runs } from "./support/properties.ts";
 
 type Form = NonNullable<DecodeOptions["output"]>;
 const FORMS: readonly Form[] = ["events", "lines", "batches"];
@@ -156,7 +157,7 @@ describe("JSON lines", () => {
           assertLines(joined(built), expected, pieceBytes);
         },
       ),
-      { numRuns: 300 },
+      runs(1200, 100),
     );
   });
 
@@ -187,7 +188,7 @@ describe("JSON lines", () => {
         );
         assert.deepEqual(summaries, expected);
       }),
-      { numRuns: 300 },
+      runs(1200, 100),
     );
   });
 
@@ -235,7 +236,7 @@ describe("JSON lines", () => {
           assert.equal(problems[0]!.message, place + verdict.fault);
         }
       }),
-      { numRuns: 1000 },
+      runs(4000, 300),
     );
   });
 
@@ -275,7 +276,7 @@ describe("JSON lines", () => {
           assertLines(bytes, expected, bytes.length, { registry: model });
         },
       ),
-      { numRuns: 300 },
+      runs(1200, 100),
     );
   });
 
@@ -319,7 +320,7 @@ describe("JSON lines", () => {
         assert.equal(lines, events);
         assert.equal(batches, events);
       }),
-      { numRuns: 500 },
+      runs(2000, 150),
     );
   });
 });

@@ -9,6 +9,8 @@ import {
   readLines,
   visible,
 } from "../host/lines.ts";
+import { rounds, seedFor } from "./support/campaign.ts";
+import { runs } from "./support/properties.ts";
 
 async function* chunksOf(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
@@ -151,7 +153,7 @@ describe("lines", () => {
   });
 
   it("agrees with a plain splitter on random bytes", async () => {
-    const seed = Date.now() >>> 0;
+    const seed = seedFor(9);
     let state = seed;
     const random = (below: number) => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -159,7 +161,7 @@ describe("lines", () => {
     };
     const parts = ["\n", "\r\n", "\r", "a", "ü", "😀", "\0", "{", "abcdefgh"].map((text) => Buffer.from(text));
     parts.push(Buffer.from([0xff]), Buffer.from([0xc3]));
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < rounds(3000, 300); round++) {
       const bytes = Buffer.concat(Array.from({ length: random(60) }, () => parts[random(parts.length)]));
       const limitBytes = 1 + random(20);
       const expected = plainLines(bytes, limitBytes);
@@ -188,7 +190,7 @@ describe("lines", () => {
         assert.ok(isGood(bytes.subarray(0, at)), `${values}: ${at}`);
         assert.ok(at === bytes.length || !isGood(bytes.subarray(0, at + 1)), `${values}: ${at}`);
       }),
-      { numRuns: 2000 },
+      runs(8000, 500),
     );
   });
 

@@ -6,6 +6,7 @@ import { setEnabled } from "xs-telemetry/recorder";
 import { writersSource } from "../host/generate/writers.ts";
 import { registry } from "../host/generated/registry.ts";
 import { type CommonMethods, evaluate } from "./support/own-writers.ts";
+import { runs } from "./support/properties.ts";
 import { type Call, play, type Script } from "./support/script.ts";
 import { scripts } from "./vectors/scripts.ts";
 import vectors from "./vectors/wire-format-1.json" with { type: "json" };
@@ -109,7 +110,7 @@ describe("the bundled registry's events, by generated writers", () => {
   it("are the same packets as Telemetry's, whatever is called", () => {
     fc.assert(
       fc.property(script, (each) => deepEqual(play(each, STAGE), play(each))),
-      { numRuns: 500 },
+      runs(2000, 150),
     );
   });
 

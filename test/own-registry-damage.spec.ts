@@ -10,6 +10,7 @@ import { goodCalls, registries } from "./support/arbitrary-registries.ts";
 import { decoded, patched } from "./support/decoded.ts";
 import { drain } from "./support/emit.ts";
 import { OwnDevice } from "./support/own-writers.ts";
+import { runs } from "./support/properties.ts";
 
 const sensor = loadRegistry(readFileSync("examples/sensor/sensor.yaml", "utf8"), "sensor.yaml");
 /** Of the packet's first record. */
@@ -73,7 +74,7 @@ describe("damage in records of a registry of one's own", () => {
         const lines = Readable.from([Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join(""))]);
         for await (const issue of validator.lines(lines)) assert.fail(JSON.stringify(issue));
       }),
-      { numRuns: 100 },
+      runs(400, 50),
     );
     assert.ok(damages > 0);
   });

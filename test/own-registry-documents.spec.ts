@@ -15,6 +15,7 @@ import { type Call, goodCalls, registries } from "./support/arbitrary-registries
 import { babeltrace } from "./support/babeltrace.ts";
 import { decoded } from "./support/decoded.ts";
 import { OwnDevice } from "./support/own-writers.ts";
+import { runs } from "./support/properties.ts";
 
 const withCalls = registries.chain((registry) =>
   fc.record({ registry: fc.constant(registry), calls: goodCalls(registry) }),
@@ -68,7 +69,7 @@ describe("what is generated from any registry", () => {
           assertShown(call, fields);
         }
       }),
-      { numRuns: 40 },
+      runs(160, 15),
     );
   });
 
@@ -87,7 +88,7 @@ describe("what is generated from any registry", () => {
           }
         }
       }),
-      { numRuns: 25 },
+      runs(100, 12),
     );
     assert.ok(refused > 0);
   });

@@ -15,6 +15,7 @@ import {
 import { collect } from "./support/decoded.ts";
 import { anyCalls, keptOf } from "./support/own-values.ts";
 import { OwnDevice } from "./support/own-writers.ts";
+import { runs } from "./support/properties.ts";
 
 const withCalls = registries.chain((registry) =>
   fc.record({ registry: fc.constant(registry), calls: goodCalls(registry) }),
@@ -68,7 +69,7 @@ describe("writers of a registry of one's own", () => {
           { emitted: calls.length, invalidArguments: 0, suppressed: 0 },
         );
       }),
-      { numRuns: 150 },
+      runs(600, 100),
     );
     assert.deepEqual([...kinds].sort(), [...KINDS].sort(), "every kind was there");
   });
@@ -106,7 +107,7 @@ describe("writers of a registry of one's own", () => {
         for (const [index, { call, counted }] of recorded.entries())
           assertKept(call, counted, JSON.parse(lines[index]!));
       }),
-      { numRuns: 100 },
+      runs(400, 60),
     );
     assert.ok(refusals > 0, "some calls were refused");
   });

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { readRegistryText, registryText } from "../host/registry/file.ts";
 import { readRegistry } from "../host/registry/load.ts";
 import { formatMistake } from "../host/registry/mistakes.ts";
+import { runs } from "./support/properties.ts";
 import { SMALL_REGISTRY } from "./support/small-registry.ts";
 
 const MOST_BYTES = 1024 * 1024;
@@ -110,7 +111,7 @@ describe("a registry with any change of its characters", () => {
       fc.property(place, fc.nat({ max: 30 }), piece, (at, length, inserted) =>
         check(SMALL_REGISTRY.slice(0, at) + inserted + SMALL_REGISTRY.slice(at + length)),
       ),
-      { numRuns: 250 },
+      runs(1000, 80),
     );
   }).timeout(60_000);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Json } from "./support/arbitrary-events.ts";
+import { runs } from "./support/properties.ts";
 import { issuesOf, message, Trace } from "./support/traces.ts";
 
 interface Step {
@@ -101,7 +102,7 @@ describe("sequence checks, for any trace", () => {
           known.flatMap((part) => part.sizes.map((size) => ["W_LOSS", size])),
         );
       }),
-      { numRuns: 2000 },
+      runs(8000, 1000),
     );
   });
 

@@ -10,6 +10,7 @@ import { CaptureWriter, registry } from "xs-telemetry/host";
 import { Validator } from "../host/validate.ts";
 import { arbitraryEvent } from "./support/arbitrary-events.ts";
 import { drain, emitter } from "./support/emit.ts";
+import { runs } from "./support/properties.ts";
 import { issuesOf, Trace } from "./support/traces.ts";
 
 const command = resolve("dist/host/cli.js");
@@ -84,7 +85,7 @@ describe("validate, whatever it is given", () => {
           assert.deepEqual(await briefOf(Buffer.from(text), chunkBytes), [...expected, `${events} events`]);
         },
       ),
-      { numRuns: 300 },
+      runs(1200, 100),
     );
   });
 

@@ -6,6 +6,7 @@ import type { Attribute, RegistryModel } from "../host/registry/model.ts";
 import { Validator } from "../host/validate.ts";
 import { arbitraryEvent, type Json, wireKey } from "./support/arbitrary-events.ts";
 import { OWN } from "./support/own-model.ts";
+import { runs } from "./support/properties.ts";
 
 const MODELS = [...registries, OWN];
 
@@ -124,7 +125,7 @@ describe("validate, for any registry", () => {
           assert.notEqual(escaped, line);
           assert.deepEqual(issuesOf(escaped, model), [], escaped);
         }),
-        { numRuns: 500 },
+        runs(2000, 250),
       );
     }
   });
@@ -139,7 +140,7 @@ describe("validate, for any registry", () => {
             seen.add(expected.split(" ")[0]!);
           }
         }),
-        { numRuns: 150 },
+        runs(600, 150),
       );
     }
     const codes = [
@@ -172,7 +173,7 @@ describe("validate, for any registry", () => {
         );
         assert.deepEqual(found.sort(), expected.sort());
       }),
-      { numRuns: 2000 },
+      runs(8000, 1000),
     );
   });
 

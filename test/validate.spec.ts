@@ -9,7 +9,9 @@ import type { RegistryModel } from "../host/registry/model.ts";
 import { ISSUE_CODES, type Issue, type ValidateOptions, Validator } from "../host/validate.ts";
 import { arbitraryEvent } from "./support/arbitrary-events.ts";
 import { random } from "./support/assert.ts";
+import { rounds as roundsOf, seedFor } from "./support/campaign.ts";
 import { OWN } from "./support/own-model.ts";
+import { runs } from "./support/properties.ts";
 
 type Json = Record<string, unknown>;
 type Settings = Omit<ValidateOptions, "registries"> & { registries?: readonly RegistryModel[] };
@@ -393,7 +395,7 @@ describe("validate", () => {
           if (expected) assert.deepEqual(errors, beyond, line);
           else assert.ok(errors.length > 0, line);
         }),
-        { numRuns: 7000 },
+        runs(28000, 2500),
       );
       assert.ok(
         valid > rounds / 10 && valid < (rounds * 9) / 10,
@@ -403,7 +405,7 @@ describe("validate", () => {
   }
 
   it("does not break on random bytes, cut lines, deep nesting and huge objects", async () => {
-    const seed = Date.now() >>> 0;
+    const seed = seedFor(11);
     const { below, pick } = random(seed);
     const deep = 100_000;
     const nested = [
@@ -420,7 +422,7 @@ describe("validate", () => {
       for (const issue of issues) assert.ok(JSON.stringify(issue).length < 1000);
     }
     const lines = GOOD.map((event) => JSON.stringify(event));
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < roundsOf(3000, 300); round++) {
       const pieces: Buffer[] = [];
       for (let count = below(8); count >= 0; count--) {
         const line = Buffer.from(pick(lines));

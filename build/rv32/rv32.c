@@ -1,5 +1,5 @@
 /*
- * What xs-host takes from QEMU's machine `virt`: memory, files by semihosting, time, the count of instructions.
+ * What xs-host takes from QEMU's machine `virt`: files by semihosting, time, the count of instructions.
  * The arguments come on standard input, each with a zero byte behind it: a semihosting command line has no quotes.
  */
 #include <errno.h>
@@ -59,20 +59,6 @@ int main(void)
 	fflush(stdout);
 	fflush(stderr);
 	return status;
-}
-
-/* MEMORY */
-
-void* fxAllocateChunks(txMachine* the, txSize size)
-{
-	(void)the;
-	return hostTakeFromLimit((size_t)size) ? malloc((size_t)size) : NULL;
-}
-
-void fxFreeChunks(txMachine* the, void* chunks)
-{
-	(void)the;
-	free(chunks);
 }
 
 /* THE END OF A STACK: XS as a device has it checks neither of its two, so here the processor does. */

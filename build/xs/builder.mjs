@@ -35,10 +35,9 @@ export const say = (line) => process.stderr.write(`xs-host: ${line}\n`);
  * @param {string} options.platformC the C file with what the platform gives.
  * @param {string[]} [options.variables] for make.
  * @param {string[]} [options.natives] C files with more natives; a header beside them counts as a part of them.
- * @param {() => void} [options.prepare] called before anything is compiled.
  * @returns {Promise<string>}
  */
-export async function buildHost({ variant, compiler, makefile, platformC, variables = [], natives = [], prepare }) {
+export async function buildHost({ variant, compiler, makefile, platformC, variables = [], natives = [] }) {
   const extraFiles = natives.map((path) => resolve(path));
   for (const path of [here, cacheRoot(), ...extraFiles]) {
     if (/\s/.test(path)) throw new Error(`make cannot work with a space in a path, and there is one in ${path}`);
@@ -52,7 +51,6 @@ export async function buildHost({ variant, compiler, makefile, platformC, variab
   const started = Date.now();
   return cached(`host-${variant}-${hostKey}`, async (out) => {
     const xs = await cached(`xs-${hash([xsIntegrity])}`, fetchXS);
-    prepare?.();
     const settings = [`XS=${xs}`, ...variables];
     const engine = await cached(`engine-${variant}-${engineKey}`, async (engineOut) => {
       say(`compiling XS for ${variant}`);

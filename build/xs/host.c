@@ -64,6 +64,18 @@ void fxFreeSlots(txMachine* the, void* slots)
 	free(slots);
 }
 
+void* fxAllocateChunks(txMachine* the, txSize size)
+{
+	(void)the;
+	return hostTakeFromLimit((size_t)size) ? malloc((size_t)size) : NULL;
+}
+
+void fxFreeChunks(txMachine* the, void* chunks)
+{
+	(void)the;
+	free(chunks);
+}
+
 void fxCreateMachinePlatform(txMachine* the)
 {
 	(void)the;

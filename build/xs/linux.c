@@ -1,7 +1,6 @@
-/* What xs-host takes from Linux: memory, files, time, and natives by name. */
+/* What xs-host takes from Linux: files, time, and natives by name. */
 #include <dlfcn.h>
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "xsAll.h"
 #include "host.h"
@@ -9,32 +8,6 @@
 int main(int argc, char** argv)
 {
 	return hostMain(argc, argv);
-}
-
-/*
- * XS tests whether a chunk fits by adding its size to an address. With 32 bits that wraps for a big chunk at a
- * high address, where Linux would put it: hence the low address, which the kernel takes as a wish.
- */
-void* fxAllocateChunks(txMachine* the, txSize size)
-{
-	static char* wish = (char*)0x20000000;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t bytes = ((size_t)size + page - 1) / page * page;
-	void* chunks;
-	(void)the;
-	if (!hostTakeFromLimit(bytes))
-		return NULL;
-	chunks = mmap(wish, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (chunks == MAP_FAILED)
-		return NULL;
-	wish = (char*)chunks + bytes;
-	return chunks;
-}
-
-void fxFreeChunks(txMachine* the, void* chunks)
-{
-	(void)the;
-	munmap(chunks, (size_t)(((txBlock*)chunks)->limit - (txByte*)chunks));
 }
 
 void fxDeleteMachinePlatform(txMachine* the)

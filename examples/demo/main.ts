@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { CaptureWriter, decodePath, registry, Validator } from "xs-telemetry/host";
-import { bundleForXs, engine, runInXs } from "../../test/support/xs.ts";
+import { bundleForXs, engine } from "../../test/support/xs.ts";
 import { runClients } from "./clients.ts";
 import { Recorder } from "./recorder.ts";
 import { startServer } from "./server.ts";
@@ -99,7 +99,7 @@ const ascii = JSON.stringify(recorder.script).replace(
 writeFileSync(scriptFile, ascii);
 const replay = await bundleForXs("examples/demo/replay.ts", "dist/xs/replay.js");
 for (const variant of ["typescript", "native"] as const) {
-  const { status, stdout, stderr } = runInXs(await engine(64, { variant }), replay, [scriptFile]);
+  const { status, stdout, stderr } = await (await engine("host", variant)).run(replay, [scriptFile]);
   if (status !== 0) fail(`XS, ${variant}, ended with exit code ${status}: ${stderr}`);
   const replayed = stdout.trim().split("\n");
   const differing = recorder.packets.findIndex((packet, index) => packet !== replayed[index]);

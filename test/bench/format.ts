@@ -8,7 +8,7 @@ const MESSAGES_PER_SECOND = [1, 10, 100];
 
 const ENGINE_TITLES: Readonly<Record<Engine, string>> = {
   "xs-rv32": "XS 13.3, RV32 as an ESP32-C3, exact counts",
-  "xs-host": "XS 13.3, 32 bits, this machine",
+  "xs-host": "XS 13.3, 64 bits, this machine",
   node: "Node, this machine",
 };
 

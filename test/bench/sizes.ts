@@ -1,12 +1,9 @@
 /** What the emitter takes of a device's flash and RAM. */
 
-import { execFile } from "node:child_process";
 import { basename } from "node:path";
-import { promisify } from "node:util";
 import { number, type Table } from "./format.ts";
-import { bundleBench, runInHost, rv32Machine, type Variant, variants, xsHost } from "./xs-engines.ts";
+import { bundleBench, bytecodeOf, runInRv32, rv32Machine, type Variant, variants } from "./xs-engines.ts";
 
-const run = promisify(execFile);
 const MALLOC = "test/bench/xs/malloc.c";
 
 export interface Sizes {
@@ -15,7 +12,7 @@ export interface Sizes {
   readonly bytecodeBytes: number;
   /** Text and data of the natives, compiled for RV32. */
   readonly nativeBytes: number;
-  /** RAM of an emitter besides its ring. */
+  /** RAM of an emitter besides its ring, on the 32-bit machine. */
   readonly emitterBytes: number;
   readonly readerBytes: number;
   readonly connectionBytes: number;
@@ -25,9 +22,9 @@ export async function measureSizes(): Promise<Sizes[]> {
   const main = await bundleBench("test/bench/xs/ram.ts", "dist/bench/ram.js");
   const found: Sizes[] = [];
   for (const { path, module, natives } of await variants()) {
-    const bytecode = JSON.parse((await run(await xsHost(natives), ["--bytecode", module])).stdout) as { code: number };
+    const bytecode = await bytecodeOf(module);
     const files = await (await rv32Machine(natives)).sizes();
-    const ram = JSON.parse(await runInHost([...natives, MALLOC], module, main)) as Record<string, number>;
+    const ram = JSON.parse(await runInRv32([...natives, MALLOC], module, main)) as Record<string, number>;
     found.push({
       path,
       bytecodeBytes: bytecode.code,

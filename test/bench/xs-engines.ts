@@ -33,7 +33,12 @@ export interface Machine {
 }
 
 export async function xsHost(natives: readonly string[]): Promise<string> {
-  return (await outside("build/xs/setup.mjs")).xsHost({ bits: 32, natives });
+  return (await outside("build/xs/setup.mjs")).xsHost({ natives });
+}
+
+/** Bytes of what Moddable's compiler makes of a module. */
+export async function bytecodeOf(module: string): Promise<{ code: number }> {
+  return (await outside("build/xs/setup.mjs")).bytecode(module);
 }
 
 export async function rv32Machine(natives: readonly string[]): Promise<Machine> {

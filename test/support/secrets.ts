@@ -4,27 +4,36 @@ import { type IpPolicy, type PayloadPolicy, privacy } from "xs-telemetry/privacy
 
 /** Any so many characters of a secret in a row are too many. */
 const WINDOW = 6;
+/** From one character's byte to the next: in UTF-8, in UTF-16 of either order. */
+const WIDTHS = [1, 2] as const;
+/**
+ * Of any window's bytes at least one that is a character is looked at: six in a row hold a multiple of five, and of twelve, of
+ * which every other one is a character, two neighbouring multiples are one even and one odd.
+ */
+const STRIDE = 5;
 
 /** Whether the bytes hold part of the secret, ASCII, in UTF-8 or UTF-16 of either order. */
 export function holds(bytes: Uint8Array, secret: string): boolean {
-  for (let from = 0; from + WINDOW <= secret.length; from++)
-    for (const [width, shift] of [
-      [1, 0],
-      [2, 0],
-      [2, 1],
-    ] as const) {
-      const needle = new Uint8Array(WINDOW * width);
-      for (let index = 0; index < WINDOW; index++) needle[index * width + shift] = secret.charCodeAt(from + index);
-      if (has(bytes, needle)) return true;
-    }
+  const characters = new Uint8Array(secret.length).map((_, index) => secret.charCodeAt(index));
+  const isCharacter = new Uint8Array(256);
+  for (const character of characters) isCharacter[character] = 1;
+  for (let at = 0; at < bytes.length; at += STRIDE)
+    if (isCharacter[bytes[at]!] === 1 && isPartAt(bytes, at, characters)) return true;
   return false;
 }
 
-function has(bytes: Uint8Array, needle: Uint8Array): boolean {
-  for (let at = bytes.indexOf(needle[0]!); at >= 0; at = bytes.indexOf(needle[0]!, at + 1)) {
-    let same = 1;
-    while (same < needle.length && bytes[at + same] === needle[same]) same++;
-    if (same === needle.length) return true;
+/** Whether the byte there belongs to a whole window of the secret. */
+function isPartAt(bytes: Uint8Array, at: number, characters: Uint8Array): boolean {
+  for (let index = 0; index < characters.length; index++) {
+    if (characters[index] !== bytes[at]) continue;
+    for (const width of WIDTHS) {
+      const isSame = (from: number) => characters[from] === bytes[at + (from - index) * width];
+      let first = index;
+      while (first > 0 && isSame(first - 1)) first--;
+      let last = index;
+      while (last < characters.length - 1 && isSame(last + 1)) last++;
+      if (last - first + 1 >= WINDOW) return true;
+    }
   }
   return false;
 }

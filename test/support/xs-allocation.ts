@@ -1,4 +1,6 @@
 // Inside XS only: what calls take from the engine's heaps, by the engine's own counters.
+import { rounds } from "./campaign.ts";
+
 declare const heap: {
   slots(): number;
   chunkBytes(): number;
@@ -7,9 +9,9 @@ declare const heap: {
 };
 declare const gc: () => void;
 
-export const CALLS = 10_000;
+export const CALLS = rounds(40_000, 10_000);
 /** Of calls that do allocate: few enough to need no collection. */
-export const FEW_CALLS = 1_000;
+export const FEW_CALLS = rounds(4_000, 1_000);
 
 export interface Allocation {
   /** Bytes on the slot heap and on the chunk heap for each call, and collections in all. */

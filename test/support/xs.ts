@@ -1,7 +1,7 @@
 // Runs a module inside the real engine.
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 
 /** Which emitter: dist/moddable/xs-telemetry.js, or dist/moddable/native/xs-telemetry.js with its natives. */
@@ -53,22 +53,37 @@ export async function bundleForXs(
   return outfile;
 }
 
-export interface Engine {
-  host: string;
-  /** What the host runs as xs-telemetry, and under the other names that are shipped. */
-  modules: Record<string, string>;
+/** XS as a program of this machine, 64 bits; that with checks of memory; XS on the instruction set of an ESP32-C3, 32 bits. */
+export type EngineName = "host" | "sanitize" | "rv32";
+
+export interface Ran {
+  /** The engine's exit code; null if it was stopped. */
+  status: number | null;
+  stdout: string;
+  stderr: string;
 }
 
-/** The engine's host with an emitter, built on demand. */
-export async function engine(
-  bits: 32 | 64,
-  { variant = "typescript", sanitize = false }: { variant?: Variant; sanitize?: boolean } = {},
-): Promise<Engine> {
-  const { xsHost } = (await outside("build/xs/setup.mjs")) as {
-    xsHost(options: { bits: 32 | 64; sanitize: boolean; natives: string[] }): Promise<string>;
-  };
+export interface Engine {
+  /** For people: which engine it is, and how it runs. */
+  title: string;
+  /** Emulated, or with AddressSanitizer. */
+  isSlow: boolean;
+  /** Runs a bundle to its end, ten minutes at most. `options` are the host's, such as `["--limit", "8000000000"]`. */
+  run(bundle: string, args?: readonly string[], options?: readonly string[]): Promise<Ran>;
+}
+
+const TIMEOUT_MS = 600_000;
+
+/** An engine with an emitter: it is built if it is not there yet. */
+export async function engine(name: EngineName, variant: Variant = "typescript"): Promise<Engine> {
+  const { modules, natives } = await modulesOf(variant);
+  return name === "rv32" ? rv32(modules, natives) : onThisMachine(name === "sanitize", modules, natives);
+}
+
+/** What the engine runs as xs-telemetry and under the other names that are shipped, and the C files that those need. */
+async function modulesOf(variant: Variant): Promise<{ modules: Record<string, string>; natives: string[] }> {
   const modules: Record<string, string> = { ...SHIPPED, timer: "test/support/xs-timer.js" };
-  if (variant === "typescript") return { host: await xsHost({ bits, sanitize, natives: [] }), modules };
+  if (variant === "typescript") return { modules, natives: [] };
   const { otherNativeFiles, nativeModule, respell } = await nativesBuild();
   const { module, natives } = await nativeModule();
   for (const [name, file] of Object.entries(SHIPPED)) {
@@ -76,27 +91,48 @@ export async function engine(
     if (existsSync(native)) modules[name] = respell(join(native));
   }
   modules["xs-telemetry"] = module;
-  return { host: await xsHost({ bits, sanitize, natives: [...natives, ...otherNativeFiles] }), modules };
+  return { modules, natives: [...natives, ...otherNativeFiles] };
 }
 
-export interface Ran {
-  status: number | null;
-  stdout: string;
-  stderr: string;
+async function onThisMachine(sanitize: boolean, modules: Record<string, string>, natives: string[]): Promise<Engine> {
+  const { xsHost } = (await outside("build/xs/setup.mjs")) as {
+    xsHost(options: { sanitize: boolean; natives: string[] }): Promise<string>;
+  };
+  const host = await xsHost({ sanitize, natives });
+  const given = Object.entries(modules).flatMap(([name, file]) => ["--module", `${name}=${file}`]);
+  return {
+    title: sanitize ? "64 bits with AddressSanitizer and UBSan, native" : `64 bits, native`,
+    isSlow: sanitize,
+    run: (bundle, args = [], options = []) =>
+      new Promise((done) => {
+        const settings = { encoding: "utf8", timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: 1 << 28 } as const;
+        execFile(host, [...given, ...options, bundle, ...args], settings, (error, stdout, stderr) => {
+          const status = error ? (typeof error.code === "number" ? error.code : null) : 0;
+          done({ status, stdout, stderr: status === null ? `${stderr}${error?.message}` : stderr });
+        });
+      }),
+  };
 }
 
-/** Runs a bundle in XS; at most ten minutes. `options` are the host's. */
-export function runInXs({ host, modules }: Engine, bundle: string, args: string[] = [], options: string[] = []): Ran {
-  const { status, stdout, stderr, error } = spawnSync(
-    host,
-    [
-      ...Object.entries(modules).flatMap(([name, file]) => ["--module", `${name}=${file}`]),
-      ...options,
-      bundle,
-      ...args,
-    ],
-    { encoding: "utf8", timeout: 600_000, maxBuffer: 1 << 28 },
-  );
-  if (error) throw error;
-  return { status, stdout, stderr };
+async function rv32(modules: Record<string, string>, natives: string[]): Promise<Engine> {
+  interface Machine {
+    run(program: object): Promise<Ran>;
+  }
+  const { rv32Machine } = (await outside("build/rv32/setup.mjs")) as {
+    rv32Machine(options: { natives: string[] }): Promise<Machine>;
+  };
+  const machine = await rv32Machine({ natives });
+  return {
+    title: "32 bits, RV32 emulated by QEMU",
+    isSlow: true,
+    run: (bundle, args = [], options = []) =>
+      machine.run({
+        main: bundle,
+        modules,
+        args: args.map((arg) => (existsSync(arg) ? resolve(arg) : arg)),
+        options,
+        counted: false,
+        timeoutMs: TIMEOUT_MS,
+      }),
+  };
 }

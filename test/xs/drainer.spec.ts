@@ -2,6 +2,7 @@ import { type Reader, Telemetry } from "xs-telemetry";
 import { Drainer, type DrainerOptions, type PacketSource } from "xs-telemetry/drainer";
 import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
 import { readPacket, ringCounters } from "../support/bytes.ts";
+import { rounds, seedFor } from "../support/campaign.ts";
 import { type Answer, FakeSink, FakeTimer } from "../support/fake-io.ts";
 
 declare const setTimeout: (callback: () => void, ms: number) => unknown;
@@ -447,7 +448,8 @@ describe("a drainer", () => {
   });
 
   it("loses nothing and keeps the order, whatever the sink does", () => {
-    for (let seed = 1; seed <= 60; seed++) {
+    for (let place = 0; place < rounds(240, 30); place++) {
+      const seed = seedFor(place);
       const { below, pick } = random(seed);
       const { telemetry, reader, sink, timer, drainer } = setUp({ packetsPerSlice: 1 + below(5) }, 256 + below(2000));
       const answers: Answer[] = ["take", "take", "take", "refuse", "throw", "error", "error-taken", "nested"];

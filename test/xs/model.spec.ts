@@ -2,10 +2,9 @@
 import { type Connection, type Policy, type Reader, Telemetry } from "xs-telemetry";
 import { AssertionFailed, deepEqual, equal, ok, random } from "../support/assert.ts";
 import { type PlainRecord, readPacket, ringCounters } from "../support/bytes.ts";
+import { rounds, seedFor } from "../support/campaign.ts";
 
-declare const specOptions: { operations?: number; seed?: number } | undefined;
-const OPERATIONS = typeof specOptions === "object" ? (specOptions.operations ?? 120_000) : 120_000;
-const SEED = (typeof specOptions === "object" ? specOptions.seed : undefined) ?? 20_260_119;
+const OPERATIONS = rounds(480_000, 32_000);
 
 const LOST = 240;
 const TIME_JUMP = 241;
@@ -212,7 +211,7 @@ describe("the emitter against a plain model of it", () => {
   for (const policy of ["overwrite", "discard"] as const) {
     for (const slots of capacities) {
       it(`keeps every count and every record, ${policy}, ${slots} slots, ${each} operations`, () => {
-        const seed = SEED + slots;
+        const seed = seedFor(slots);
         try {
           run(slots, policy, seed, each);
         } catch (error) {

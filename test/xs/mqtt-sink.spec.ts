@@ -1,5 +1,6 @@
 import { mqttSink } from "xs-telemetry/mqtt";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
+import { isSlow, isFull } from "../support/campaign.ts";
 import { FakeMQTT } from "../support/fake-io.ts";
 import { listen, packetOf, wrongIo } from "../support/sinks.ts";
 
@@ -104,13 +105,15 @@ describe("an MQTT sink", () => {
     mqtt.accept();
     const packet = packetOf(256);
     const ends: number[] = [];
-    for (let count = 1; count <= 65_537; count++) {
+    // Where the engine is emulated, the end of the numbers is for the full campaign: they are JavaScript's, whatever its words.
+    const all = isSlow && !isFull ? 300 : 65_537;
+    for (let count = 1; count <= all; count++) {
       sink.write(packet, 256);
       mqtt.run(10_000);
       const { id } = mqtt.messages.pop()!;
-      if (count === 1 || count >= 65_535) ends.push(id);
+      if (count === 1 || count > all - 3) ends.push(id);
     }
-    deepEqual(ends, [1, 65_535, 1, 2], "ids");
+    deepEqual(ends, all === 300 ? [1, 298, 299, 300] : [1, 65_535, 1, 2], "ids");
   });
 
   it("says that it is broken when the client is, or the broker hangs up", () => {

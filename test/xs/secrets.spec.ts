@@ -1,6 +1,6 @@
 import type { Telemetry, TelemetryOptions } from "xs-telemetry";
 import { equal, ok } from "../support/assert.ts";
-import { holdsAny, policies, tell, withMemory } from "../support/secrets.ts";
+import { holds, holdsAny, policies, SECRET, tell, withMemory } from "../support/secrets.ts";
 
 /** Inside XS, the first is which emitter this is. */
 declare const args: string[] | undefined;
@@ -27,6 +27,28 @@ function found(options: Partial<TelemetryOptions>, made: (telemetry: Telemetry) 
   equal(telemetry.counters().overwritten, 0, "overwritten");
   return { inMemory: inMemory || memory().some(holdsAny), inPackets };
 }
+
+describe("the search for a secret", () => {
+  it("finds six characters in a row wherever they begin, in UTF-8 and in UTF-16 of either order, and no fewer", () => {
+    for (const [width, shift] of [
+      [1, 0],
+      [2, 0],
+      [2, 1],
+    ] as const)
+      for (let from = 0; from + 6 <= SECRET.length; from++)
+        for (let at = 0; at < 12; at++)
+          for (const length of [5, 6]) {
+            const bytes = new Uint8Array(at + length * width);
+            for (let index = 0; index < length; index++)
+              bytes[at + index * width + shift] = SECRET.charCodeAt(from + index);
+            equal(
+              holds(bytes, SECRET),
+              length === 6,
+              `${length} characters from ${from} at ${at}, ${width} bytes each`,
+            );
+          }
+  });
+});
 
 describe("a secret", () => {
   it('is found in memory and packets with "keep", so that the search is one', () => {

@@ -5,6 +5,7 @@ import { serialSink } from "xs-telemetry/serial";
 import { udpSink } from "xs-telemetry/udp";
 import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
 import { readPacket } from "../support/bytes.ts";
+import { rounds, seedFor } from "../support/campaign.ts";
 import { FakeMQTT, FakeSerial, FakeTimer, FakeUDP } from "../support/fake-io.ts";
 import { packetsOnLine } from "../support/line-frames.ts";
 import { listen, packetOf, wrongIo } from "../support/sinks.ts";
@@ -290,7 +291,8 @@ describe("drainer and sink", () => {
 
   for (const [name, make] of Object.entries(links))
     it(`lose nothing and keep the order, whatever happens to the link: ${name}`, () => {
-      for (let seed = 1; seed <= 40; seed++) {
+      for (let place = 0; place < rounds(160, 20); place++) {
+        const seed = seedFor(place);
         const { below } = random(seed);
         const telemetry = new Telemetry({ capacityBytes: 512 + below(2000), bootId: 1, clock: { now: () => 0 } });
         const reader = telemetry.reader();

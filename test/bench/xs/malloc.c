@@ -5,7 +5,6 @@
 
 void xs_bench_malloc_bytes(txMachine* the)
 {
-	struct mallinfo2 info = mallinfo2();
-	mxResult->value.integer = (txInteger)(info.uordblks + info.hblkhd);
+	mxResult->value.integer = (txInteger)mallinfo().uordblks;
 	mxResult->kind = XS_INTEGER_KIND;
 }

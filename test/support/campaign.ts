@@ -1,0 +1,32 @@
+/**
+ * How much of a long campaign a run does. Usually a seeded share, so that `npm test` takes minutes; all of it in the full
+ * campaign (`npm run test:full`). Where the engine is slow, emulated or with AddressSanitizer, a quarter of either: the code is the
+ * same, and what depends on 32 bits shows in few rounds. In Node the two settings come from the environment, inside XS from the command line.
+ */
+
+/** Inside XS: which emitter this is, "stress" or "", "full" or "usual", the seed, "slow" or "fast". */
+declare const args: string[] | undefined;
+
+const isInXs = typeof args === "object";
+const [size, seedText, speed] = isInXs
+  ? args!.slice(2)
+  : [process.env.XS_TELEMETRY_CAMPAIGN, process.env.XS_TELEMETRY_SEED];
+
+export const isFull = size === "full";
+export const isSlow = speed === "slow";
+
+/** 0 <= seed < 2^32. The runner prints it; the same seed gives the same cases. */
+export const seed = Number(seedText ?? 0) >>> 0;
+
+const SLOW_SHARE = 4;
+
+/** Of a campaign of `full` rounds, those that this run does: `usual` of them, or all. At least one. */
+export function rounds(full: number, usual: number): number {
+  const wanted = isFull ? full : usual;
+  return isSlow ? Math.ceil(wanted / SLOW_SHARE) : wanted;
+}
+
+/** A seed of its own for each place that asks, and for each run. Where it shows in a message, the case can be repeated. */
+export function seedFor(place: number): number {
+  return (seed + Math.imul(place + 1, 0x9e3779b1)) >>> 0;
+}

@@ -1,0 +1,63 @@
+// Declares the cases of specs that run inside the real engine: each file of specs in a process, or a machine, of its own.
+import { ok } from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
+import { isFull, seed } from "./campaign.ts";
+import { bundleForXs, type EngineName, engine, type Variant } from "./xs.ts";
+
+const inFolder = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".spec.ts"))
+    .map((name) => `./${folder}/${name}`);
+
+/** Specs that run in Node too. */
+export const SHARED_SPECS = inFolder("test/xs");
+/** Specs for the engine alone. */
+export const ENGINE_SPECS = inFolder("test/engine");
+export const HOSTILE_SPEC = "./test/engine/hostile.spec.ts";
+/** The host's options where AddressSanitizer keeps what was freed. */
+export const ROOM = ["--limit", "8000000000"];
+
+export interface XsRun {
+  engine: EngineName;
+  variant: Variant;
+  specs: readonly string[];
+  /** Options of the host. */
+  options?: readonly string[];
+}
+
+/** Runs the specs, and declares a case for each of theirs. Titles say which engine it was, and whether it was emulated. */
+export async function declareXsCases({ engine: name, variant, specs, options = [] }: XsRun): Promise<void> {
+  ok(specs.length > 0, "there are specs");
+  const isStressed = options.includes("--stress");
+  const { title, isSlow, run } = await engine(name, variant);
+  const args = [
+    variant,
+    isStressed ? "stress" : "",
+    isFull ? "full" : "usual",
+    `${seed}`,
+    isSlow ? "slow" : "fast",
+  ];
+  const where = `inside XS, ${title}${isStressed ? ", a collection before each allocation" : ""}: emitter ${variant}`;
+  for (const spec of specs) {
+    const contents = `import { run } from "./test/support/xs-harness.ts";\nimport ${JSON.stringify(spec)};\nawait run();\n`;
+    const file = `dist/xs/specs/${name}-${variant}${isStressed ? "-stress" : ""}-${basename(spec, ".spec.ts")}.js`;
+    const { status, stdout, stderr } = await run(
+      await bundleForXs({ contents, resolveDir: process.cwd() }, file, variant),
+      args,
+      options,
+    );
+    const lines = stdout.trim().split("\n");
+    const ending = lines.pop()!;
+    describe(`${where}: ${spec.slice("./test/".length)}`, () => {
+      it("runs every case to the end", () => {
+        const isWhole = status === 0 && lines.length > 0 && ending === `{"cases":${lines.length}}`;
+        ok(isWhole, `exit ${status} after ${lines.length} cases: ${ending}\n${stderr}`);
+      });
+      for (const line of lines) {
+        const { title, error } = JSON.parse(line) as { title: string; error: string };
+        it(title, () => ok(error === "", error));
+      }
+    });
+  }
+}

@@ -4,5 +4,6 @@ import { ensureOrExit } from "./machine.mjs";
 import { step } from "./run.mjs";
 
 ensureOrExit("gcc", "make");
+console.log("building xs-telemetry …");
 step("build/build.mjs");
 step(await bundleForNode("examples/demo/main.ts", "dist/build/demo.mjs"), ...process.argv.slice(2));

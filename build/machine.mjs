@@ -1,7 +1,11 @@
 // What builds and tests need of the machine beside npm's packages: installed where that is possible, else named with the line to type.
 import { spawnSync } from "node:child_process";
 
-/** By what is needed: the Debian packages that bring it, and a command that works only if it is there. */
+/**
+ * By what is needed: the Debian packages that bring it, and a command that works only if it is there. All that builds and tests
+ * assume of a machine stands here: Debian's packages, under the names they have on x86-64, which is tested, and on arm64, which
+ * is not. Nothing asks for a kernel that runs 32-bit programs: the engine of 32 bits is emulated on any machine.
+ */
 const NEEDS = {
   gcc: { packages: ["gcc", "libc6-dev"], probe: ["gcc", "--version"] },
   make: { packages: ["make"], probe: ["make", "--version"] },
@@ -26,7 +30,12 @@ const works = ([command, ...args], input = "") =>
   spawnSync(command, args, { input, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
 const missing = (needs) => needs.filter((need) => !works(NEEDS[need].probe, NEEDS[need].input));
 
-/** Makes sure that all of these are there, by one installation if it can. Throws an Error with the line to type. */
+/** Its code is "E_UNAVAILABLE": something that this machine lacks, and not a fault of what was to be built or measured. */
+export class Unavailable extends Error {
+  code = "E_UNAVAILABLE";
+}
+
+/** Makes sure that all of these are there, by one installation if it can. Throws an Error of code E_UNAVAILABLE with the line to type. */
 export function ensure(...needs) {
   const lacking = missing(needs);
   if (lacking.length === 0) return;
@@ -40,7 +49,7 @@ export function ensure(...needs) {
   const left = missing(lacking);
   if (left.length === 0) return;
   const typed = isRoot ? line : `sudo sh -c '${line}'`;
-  throw new Error(`missing: ${left.join(", ")}. Type this and try again: ${typed}`);
+  throw new Unavailable(`missing: ${left.join(", ")}. Type this and try again: ${typed}`);
 }
 
 /** ensure() for a command: says the line to type and ends with exit code 2. */

@@ -7,6 +7,12 @@ export function step(...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+/** Runs the build; what it says goes to stderr, since stdout has results. */
+export function buildQuietly() {
+  const { status } = spawnSync(process.execPath, ["build/build.mjs"], { stdio: ["ignore", 2, 2] });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
 /** Runs several `node ...args` at once, to their end; ends the process with the exit code of one that is not 0. */
 export async function allOrExit(...steps) {
   const ended = (args) =>

@@ -18,7 +18,7 @@ import { runBoard } from "../examples/sensor/board.ts";
 import { Telemetry as Board } from "../examples/sensor/telemetry.gen.ts";
 import { registry as bundled } from "../host/generated/registry.ts";
 import { type Broker, startBroker } from "./support/broker.ts";
-import { Run, run } from "./support/command.ts";
+import { Run, run, WITHOUT_PRIVILEGES } from "./support/command.ts";
 import { drain, emitter } from "./support/emit.ts";
 import { frame } from "./support/frames.ts";
 import { OTHER_FINGERPRINT, PacketSource } from "./support/packets.ts";
@@ -274,9 +274,11 @@ describe("capture", () => {
   it("makes no folder when the source is refused, and says what to do: exit code 2", async () => {
     const port = await freePort();
     const line = await openSerialLine();
-    chmodSync(line.hostPath, 0o600);
-    const cases: [string[], RegExp, object?][] = [
+    chmodSync(line.hostPath, 0);
+    const cases: [string[], RegExp][] = [
       [["--serial", "/dev/no-such-port"], /E_NO_PORT: \/dev\/no-such-port: no such port; /],
+      [["--serial", line.hostPath], /E_PERMISSION: .*usermod -aG dialout/],
+      [["--udp", "53"], /E_PERMISSION: UDP port 53 needs permission: ports below 1024/],
       [["--udp", "5000", "--host", "192.0.2.1"], /E_ADDRESS: /],
       [["--mqtt", `mqtt://127.0.0.1:${port}`], /E_BROKER: .*nothing listens there/],
       [["--mqtt", "nonsense"], /E_URL: /],
@@ -285,15 +287,8 @@ describe("capture", () => {
       [["--stdin", "--keep", "0"], /Expected a whole number from 1/],
       [["--stdin", "--registry", "none.yaml"], /E_NOT_FOUND/],
     ];
-    if (process.getuid?.() === 0) {
-      const nobody = { uid: 65_534, gid: 65_534 };
-      cases.push([["--serial", line.hostPath], /E_PERMISSION: .*usermod -aG dialout/, nobody]);
-      cases.push([["--udp", "53"], /E_PERMISSION: UDP port 53 needs permission: ports below 1024/, nobody]);
-    }
-    chmodSync(folder, 0o755);
-    chmodSync(join(line.hostPath, ".."), 0o755);
     const outcomes = await Promise.all(
-      cases.map(([args, , options]) => run(["capture", "-o", "refused", ...args], "", { cwd: folder, ...options })),
+      cases.map(([args]) => run(["capture", "-o", "refused", ...args], "", { cwd: folder }, WITHOUT_PRIVILEGES)),
     );
     for (const [index, { status, stdout, stderr }] of outcomes.entries()) {
       assert.deepEqual([status, stdout], [2, ""], `${cases[index][0].join(" ")}: ${stderr}`);

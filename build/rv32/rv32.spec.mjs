@@ -9,7 +9,7 @@ import { bytecode } from "../xs/setup.mjs";
 import { encoded, encoder, itAllocates } from "../xs/spec-cases.mjs";
 import { rv32Machine } from "./setup.mjs";
 
-const folder = mkdtempSync(join(tmpdir(), "rv32-selftest-"));
+const folder = mkdtempSync(join(tmpdir(), "rv32-"));
 const machine = await rv32Machine();
 let specs = 0;
 

@@ -9,6 +9,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { Unavailable } from "../machine.mjs";
 
 const run = promisify(execFile);
 const here = dirname(fileURLToPath(import.meta.url));
@@ -53,7 +54,7 @@ export async function buildHost({ variant, compiler, makefile, platformC, variab
     const xs = await cached(`xs-${hash([xsIntegrity])}`, fetchXS);
     const settings = [`XS=${xs}`, ...variables];
     const engine = await cached(`engine-${variant}-${engineKey}`, async (engineOut) => {
-      say(`compiling XS for ${variant}`);
+      say(`compiling XS for ${variant}: once, up to two minutes on a slow machine; the result stays in ${cacheRoot()}`);
       await make(makefile, ["engine", `OUT=${engineOut}`, ...settings]);
     });
     await make(makefile, ["host", `OUT=${out}`, `ENGINE=${engine}`, `EXTRA_C=${extraFiles.join(" ")}`, ...settings]);
@@ -98,7 +99,9 @@ async function fetchXS(folder) {
   let tarball = process.env.XS_TELEMETRY_XS_TARBALL;
   if (!tarball) {
     say(`fetching ${xsPackage} with npm`);
-    await tool("npm", ["pack", xsPackage], { cwd: folder });
+    await tool("npm", ["pack", xsPackage], { cwd: folder }).catch((error) => {
+      throw new Unavailable(`XS's sources cannot be had: ${error.message}`);
+    });
     tarball = join(
       folder,
       (await readdir(folder)).find((name) => name.endsWith(".tgz")),

@@ -9,7 +9,7 @@ import { xsHost } from "./setup.mjs";
 import { encoded, encoder, itAllocates, ROUNDS } from "./spec-cases.mjs";
 
 const setup = fileURLToPath(new URL("setup.mjs", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "xs-selftest-"));
+const folder = mkdtempSync(join(tmpdir(), "xs-host-"));
 
 /** Runs a command to its end, at most two minutes. Returns { code, out, err }. */
 function start(command, args, options = {}) {

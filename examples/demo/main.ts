@@ -97,6 +97,7 @@ const ascii = JSON.stringify(recorder.script).replace(
   (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
 );
 writeFileSync(scriptFile, ascii);
+console.log("the same calls are played again inside XS, the engine of the device; the first time it is compiled …");
 const replay = await bundleForXs("examples/demo/replay.ts", "dist/xs/replay.js");
 for (const variant of ["typescript", "native"] as const) {
   const { status, stdout, stderr } = await (await engine("host", variant)).run(replay, [scriptFile]);

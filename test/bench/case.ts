@@ -27,6 +27,9 @@ export const PAYLOADS: Readonly<Record<number, string>> = Object.freeze({
 });
 export const PAYLOAD_LENGTHS: readonly number[] = Object.freeze([0, 20, 100]);
 
+/** What XS is given to compare with, for each length. */
+export const XS_BASELINES = Object.freeze(["JSON.stringify", "template", "DataView"] as const);
+
 export const IP = "192.168.0.25";
 export const MESSAGE_TYPE = "getStatus";
 export const CLIENT_ID = 7;

@@ -1,6 +1,6 @@
 /** `npm run bench`: measures, and prints a table or JSON. What it says on the way goes to stderr. */
-import { spawnSync } from "node:child_process";
 import { Argument, Command, Option } from "commander";
+import { NOT_MEASURED, orElse, unmeasured } from "./parts.ts";
 import type { Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 import { report } from "./terminal.ts";
@@ -26,12 +26,17 @@ Examples:
   $ npm run bench -- transport               a million events by UDP and a serial line, fleets by UDP and MQTT: ten minutes
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
-const say = (line: string) => process.stderr.write(`${line}\n`);
+/** What was said of parts that this machine cannot measure: it goes into the document, too. */
+const missing: string[] = [];
+const say = (line: string) => {
+  if (line.includes(NOT_MEASURED)) missing.push(line);
+  process.stderr.write(`${line}\n`);
+};
 
 /** Each loads its own code once the module that it measures is built. */
 const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
-  "xs-rv32": async () => (await import("./xs-engines.ts")).measureXs("xs-rv32", say),
-  "xs-host": async () => (await import("./xs-engines.ts")).measureXs("xs-host", say),
+  "xs-rv32": () => measureEngine("xs-rv32"),
+  "xs-host": () => measureEngine("xs-host"),
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
   validate: async () => (await import("./validate.ts")).measureValidate(say),
@@ -41,12 +46,22 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   },
 };
 
+/** Rows without figures where the machine lacks what the engine is built with, or run by. */
+async function measureEngine(engine: "xs-rv32" | "xs-host"): Promise<Row[]> {
+  const { keysOfXs, measureXs } = await import("./xs-engines.ts");
+  return orElse(
+    engine,
+    () => measureXs(engine, say),
+    async () => unmeasured(engine, await keysOfXs()),
+    say,
+  );
+}
+
 interface Options {
   readonly json?: true;
 }
 
 async function runParts(names: readonly string[], { json }: Options): Promise<void> {
-  buildModule();
   const rows: Row[] = [];
   for (const name of names) rows.push(...(await PARTS[name]!()));
   if (json) process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
@@ -55,27 +70,32 @@ async function runParts(names: readonly string[], { json }: Options): Promise<vo
 
 /** Sizes are part of the machine's own part. */
 async function sizesFor(names: readonly string[]): Promise<Sizes[]> {
-  return names.includes("xs-rv32") ? (await import("./sizes.ts")).measureSizes() : [];
+  if (!names.includes("xs-rv32")) return [];
+  const { measureSizes } = await import("./sizes.ts");
+  return orElse("sizes", measureSizes, () => [], say);
 }
 
 async function runDocs(): Promise<void> {
-  buildModule();
   const rows: Row[] = [];
   for (const measure of Object.values(PARTS)) rows.push(...(await measure()));
-  const { measureSizes } = await import("./sizes.ts");
   const { measureOperations } = await import("./operations.ts");
   const { writeDocs } = await import("./document.ts");
   const { measureMemory } = await import("./memory.ts");
   const others = {
-    sizes: await measureSizes(),
-    operations: await measureOperations(say),
+    sizes: await sizesFor(Object.keys(PARTS)),
+    operations: await orElse(
+      "operations",
+      () => measureOperations(say),
+      () => [],
+      say,
+    ),
     memory: await measureMemory(say),
+    missing,
   };
   for (const file of await writeDocs(rows, others)) say(`wrote ${file}`);
 }
 
 async function runOperations(): Promise<void> {
-  buildModule();
   const { measureOperations, nodeFloorTable, operationsTable } = await import("./operations.ts");
   const { plainTable } = await import("./format.ts");
   for (const table of [operationsTable(await measureOperations(say)), nodeFloorTable()])
@@ -83,14 +103,12 @@ async function runOperations(): Promise<void> {
 }
 
 async function runMemory(): Promise<void> {
-  buildModule();
   const { measureMemory, memoryTable } = await import("./memory.ts");
   const { plainTable } = await import("./format.ts");
   process.stdout.write(`${plainTable(memoryTable(await measureMemory(say))).join("\n")}\n`);
 }
 
 async function runTransport({ write, part }: { readonly write?: true; readonly part?: string }): Promise<void> {
-  buildModule();
   const { fleetTable, loadTable, measureFleets, measureLoads } = await import("./transport.ts");
   const { plainTable } = await import("./format.ts");
   const { writeScale } = await import("./document.ts");
@@ -102,7 +120,6 @@ async function runTransport({ write, part }: { readonly write?: true; readonly p
 }
 
 async function runServer({ write, json }: { readonly write?: true } & Options): Promise<void> {
-  buildModule();
   const { measureServer, serverRows, serverTable } = await import("./server.ts");
   const { plainTable } = await import("./format.ts");
   const costs = await measureServer(say);
@@ -113,7 +130,6 @@ async function runServer({ write, json }: { readonly write?: true } & Options): 
 }
 
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
-  buildModule();
   const { acceptBudgets, measureBudgets, readBudgets, verdicts } = await import("./budgets.ts");
   const measured = await measureBudgets(say);
   if (accept) {
@@ -123,12 +139,6 @@ async function runBudgets({ accept }: { readonly accept?: true }): Promise<void>
   const found = verdicts(readBudgets(), measured);
   for (const { text } of found) process.stdout.write(`${text}\n`);
   if (found.some(({ isOver }) => isOver)) process.exitCode = 1;
-}
-
-/** What is measured is what is shipped. */
-function buildModule(): void {
-  const { status } = spawnSync(process.execPath, ["build/build.mjs"], { stdio: ["ignore", 2, 2] });
-  if (status !== 0) process.exit(status ?? 1);
 }
 
 const parts = new Argument("[part]", "one part; all of them without it").choices(Object.keys(PARTS));

@@ -9,6 +9,7 @@ import { CaptureWriter, registry } from "xs-telemetry/host";
 import { CLIENT_ID, MESSAGE_TYPE, PAYLOADS } from "./case.ts";
 import { CountingClock } from "./node/clock.ts";
 import { outside } from "./outside.ts";
+import { orElse, unmeasured } from "./parts.ts";
 import type { Row, Say } from "./rows.ts";
 
 /** So many that starting a process does not count for much. */
@@ -45,20 +46,31 @@ const DECODERS: readonly Decoder[] = [
 ];
 
 export async function measureDecode(say: Say): Promise<Row[]> {
-  (await outside("build/machine.mjs")).ensure("babeltrace2");
+  const { ensure } = await outside("build/machine.mjs");
+  const available = await orElse(
+    "decode: babeltrace2",
+    async () => {
+      ensure("babeltrace2");
+      return DECODERS;
+    },
+    () => DECODERS.filter(({ path }) => path === "typescript"),
+    say,
+  );
   const rows: Row[] = [];
   for (const [chars, events] of Object.entries(EVENTS)) {
     const payloadChars = Number(chars);
     const payload = PAYLOADS[payloadChars];
     const folder = `dist/bench/capture-${chars}`;
     writeCapture(folder, payload, events);
-    for (const decoder of DECODERS) await check(decoder, folder, payload, events);
-    const ns = DECODERS.map((): number[] => []);
+    for (const decoder of available) await check(decoder, folder, payload, events);
+    const ns = available.map((): number[] => []);
     for (let round = 0; round < ROUNDS; round++) {
       say(`decode: ${payloadChars} characters, round ${round + 1} of ${ROUNDS}, ${events} events`);
-      for (const [index, { command }] of DECODERS.entries()) ns[index]!.push(await timed(command, folder, events));
+      for (const [index, { command }] of available.entries()) ns[index]!.push(await timed(command, folder, events));
     }
-    for (const [index, { path }] of DECODERS.entries()) {
+    for (const { path } of DECODERS.filter((decoder) => !available.includes(decoder)))
+      rows.push(...unmeasured("node", [{ path, event: "decode", payloadChars }]));
+    for (const [index, { path }] of available.entries()) {
       const median = ns[index]!.sort((left, right) => left - right)[ROUNDS >> 1]!;
       const recordBytes = payloadChars > 0 ? 128 : 16;
       const measured = { instructions: null, ns: Math.round(median), allocatedBytes: null, recordBytes };

@@ -31,20 +31,25 @@ export interface Others {
   readonly sizes: readonly Sizes[];
   readonly operations: readonly Operation[];
   readonly memory: readonly Memory[];
+  /** A sentence for each part that this machine cannot measure. */
+  readonly missing: readonly string[];
 }
 
 /** Returns the files written. Throws if a marker is missing. */
-export async function writeDocs(rows: readonly Row[], { sizes, operations, memory }: Others): Promise<string[]> {
+export async function writeDocs(
+  rows: readonly Row[],
+  { sizes, operations, memory, missing }: Others,
+): Promise<string[]> {
   const sections: Record<string, string> = {
-    machine: machine(),
+    machine: [machine(), ...missing.map((line) => `\n**${line}**`)].join("\n"),
     figures: figuresTable(rows, sizes),
     calls: tablesOf(sorted(rows))
       .map((table) => `### ${table.title}\n\n${markdownTable(table)}`)
       .join("\n\n"),
     history: markdownTable(historyTable(rows)),
     sizes: markdownTable(sizesTable(sizes)),
-    natives: markdownTable(await nativesTable()),
-    operations: markdownTable(operationsTable(operations)),
+    ...(sizes.length > 0 && { natives: markdownTable(await nativesTable()) }),
+    ...(operations.length > 0 && { operations: markdownTable(operationsTable(operations)) }),
     "node floor": markdownTable(nodeFloorTable()),
     memory: markdownTable(memoryTable(memory)),
   };
@@ -110,8 +115,14 @@ function replaceSection(file: string, text: string, name: string, content: strin
 }
 
 function machine(command = "docs"): string {
-  const said = (command: string, ...args: string[]) =>
-    execFileSync(command, args, { encoding: "utf8" }).split("\n")[0]!;
+  const said = (command: string, ...args: string[]) => {
+    try {
+      return execFileSync(command, args, { encoding: "utf8" }).split("\n")[0]!;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      return `no ${command}`;
+    }
+  };
   const commit = said("git", "describe", "--always", "--dirty");
   const model = cpus()[0]!.model.trim();
   return [

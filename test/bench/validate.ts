@@ -11,6 +11,7 @@ import { decode, registry } from "xs-telemetry/host";
 import { IP, MESSAGE_TYPE, PAYLOADS } from "./case.ts";
 import { CountingClock } from "./node/clock.ts";
 import { outside } from "./outside.ts";
+import { orElse, unmeasured } from "./parts.ts";
 import type { Row, Say } from "./rows.ts";
 
 /** So many that starting a process does not count for much. */
@@ -51,19 +52,30 @@ const CONTESTANTS: readonly Contestant[] = [
 ];
 
 export async function measureValidate(say: Say): Promise<Row[]> {
-  (await outside("build/machine.mjs")).ensure("python3");
+  const { ensure } = await outside("build/machine.mjs");
+  const available = await orElse(
+    "validate: python",
+    async () => {
+      ensure("python3");
+      return CONTESTANTS;
+    },
+    () => CONTESTANTS.filter(({ path }) => path !== "python"),
+    say,
+  );
   const rows: Row[] = [];
   for (const [chars, count] of Object.entries(EVENTS)) {
     const payloadChars = Number(chars);
     const lines = await traceOf(PAYLOADS[payloadChars], count);
-    checkMistakes(lines.slice(0, 1000));
+    checkMistakes(lines.slice(0, 1000), available);
     writeFileSync(TRACE, `${lines.join("\n")}\n`);
-    const ns = CONTESTANTS.map((): number[] => []);
+    const ns = available.map((): number[] => []);
     for (let round = 0; round < ROUNDS; round++) {
       say(`validate: ${payloadChars} characters, round ${round + 1} of ${ROUNDS}, ${lines.length} lines`);
-      for (const [index, contestant] of CONTESTANTS.entries()) ns[index]!.push(await timed(contestant, lines.length));
+      for (const [index, contestant] of available.entries()) ns[index]!.push(await timed(contestant, lines.length));
     }
-    for (const [index, { path }] of CONTESTANTS.entries()) {
+    for (const { path } of CONTESTANTS.filter((contestant) => !available.includes(contestant)))
+      rows.push(...unmeasured("node", [{ path, event: "validate", payloadChars }]));
+    for (const [index, { path }] of available.entries()) {
       const median = ns[index]!.sort((left, right) => left - right)[ROUNDS >> 1]!;
       const measured = { instructions: null, ns: Math.round(median), allocatedBytes: null, recordBytes: null };
       rows.push({ engine: "node", path, event: "validate", payloadChars, ...measured });
@@ -103,7 +115,7 @@ async function traceOf(payload: string | undefined, count: number): Promise<stri
 }
 
 /** Both validators name the same lines of a trace with a mistake of every kind; so none is fast by looking away. */
-function checkMistakes(lines: readonly string[]): void {
+function checkMistakes(lines: readonly string[], contestants: readonly Contestant[]): void {
   const mistakes: readonly ((line: string) => string)[] = [
     (line) => line.slice(0, -1),
     (line) => line.replace('"clientId":', '"client":'),
@@ -137,7 +149,7 @@ function checkMistakes(lines: readonly string[]): void {
   const places = spoilt.flatMap((line, index) => (index > 200 && isMessage(line) ? [index] : []));
   for (const [index, mistake] of messages.entries()) if (places.length > 0) spoil(places[5 * index]!, mistake);
   writeFileSync(TRACE, `${spoilt.join("\n")}\n`);
-  for (const { path, command, foundIn } of CONTESTANTS.filter((each) => each.path !== "JSON.parse")) {
+  for (const { path, command, foundIn } of contestants.filter((each) => each.path !== "JSON.parse")) {
     const { badLines } = foundIn(outputOf(command));
     deepEqual(badLines, expected, `lines that ${path} finds fault with`);
   }

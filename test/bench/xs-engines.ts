@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { build } from "esbuild";
+import { PAYLOAD_LENGTHS, XS_BASELINES } from "./case.ts";
 import { outside } from "./outside.ts";
 import type { CaseKey, Row, Say } from "./rows.ts";
 
@@ -103,6 +104,17 @@ interface Measured extends CaseKey {
   readonly cost: number;
   readonly allocatedBytes: number;
   readonly recordBytes: number | null;
+}
+
+/** What measureXs() measures, for a machine that cannot: the cases are the same code in Node. */
+export async function keysOfXs(): Promise<CaseKey[]> {
+  const { clockCase, emitterCases } = await import("./emitter-cases.ts");
+  const { adapterCases } = await import("./adapter-cases.ts");
+  const baselines = PAYLOAD_LENGTHS.flatMap((payloadChars) =>
+    XS_BASELINES.map((path): CaseKey => ({ path, event: "msg.recv", payloadChars })),
+  );
+  const own = (path: "typescript" | "native"): CaseKey[] => [...emitterCases(path), ...adapterCases(path)];
+  return [...own("typescript"), clockCase(() => 0), ...baselines, ...adapterCases("disabled"), ...own("native")];
 }
 
 /** The cases of each variant of the emitter in one engine; with the baselines, or without them. */

@@ -14,6 +14,13 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/**
+ * In front of a command: takes from root what lets it read, and listen, where nobody else may; others have nothing of that.
+ * Root goes on as root: another user might not get into the folder that the command stands in.
+ */
+export const WITHOUT_PRIVILEGES: readonly string[] =
+  process.getuid?.() === 0 ? ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] : [];
+
 /** A run that goes on until it ends by itself, or is ended. */
 export class Run {
   stdout = "";
@@ -21,8 +28,10 @@ export class Run {
   readonly child: ChildProcess;
   readonly outcome: Promise<Outcome>;
 
-  constructor(args: readonly string[], options: SpawnOptions = {}) {
-    this.child = endsWithUs(spawn(process.execPath, [COMMAND, ...args], options));
+  /** `prefix`: a command that runs the command, such as WITHOUT_PRIVILEGES. */
+  constructor(args: readonly string[], options: SpawnOptions = {}, prefix: readonly string[] = []) {
+    const [file, ...rest] = [...prefix, process.execPath, COMMAND, ...args];
+    this.child = endsWithUs(spawn(file!, rest, options));
     this.child.stdout?.on("data", (text) => (this.stdout += text));
     this.child.stderr?.on("data", (text) => (this.stderr += text));
     this.child.stdin?.on("error", () => {});
@@ -62,8 +71,9 @@ export function run(
   args: readonly string[],
   input: string | Uint8Array = "",
   options: SpawnOptions = {},
+  prefix: readonly string[] = [],
 ): Promise<Outcome> {
-  const started = new Run(args, options);
+  const started = new Run(args, options, prefix);
   started.child.stdin?.end(input);
   return started.outcome;
 }

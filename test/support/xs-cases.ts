@@ -31,13 +31,7 @@ export async function declareXsCases({ engine: name, variant, specs, options = [
   ok(specs.length > 0, "there are specs");
   const isStressed = options.includes("--stress");
   const { title, isSlow, run } = await engine(name, variant);
-  const args = [
-    variant,
-    isStressed ? "stress" : "",
-    isFull ? "full" : "usual",
-    `${seed}`,
-    isSlow ? "slow" : "fast",
-  ];
+  const args = [variant, isStressed ? "stress" : "", isFull ? "full" : "usual", `${seed}`, isSlow ? "slow" : "fast"];
   const where = `inside XS, ${title}${isStressed ? ", a collection before each allocation" : ""}: emitter ${variant}`;
   for (const spec of specs) {
     const contents = `import { run } from "./test/support/xs-harness.ts";\nimport ${JSON.stringify(spec)};\nawait run();\n`;

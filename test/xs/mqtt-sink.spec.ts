@@ -1,6 +1,6 @@
 import { mqttSink } from "xs-telemetry/mqtt";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
-import { isSlow, isFull } from "../support/campaign.ts";
+import { isFull, isSlow } from "../support/campaign.ts";
 import { FakeMQTT } from "../support/fake-io.ts";
 import { listen, packetOf, wrongIo } from "../support/sinks.ts";
 

@@ -11,6 +11,7 @@ import {
   PAYLOAD_LENGTHS,
   PAYLOADS,
   RING_BYTES,
+  XS_BASELINES,
 } from "../case.ts";
 import { DataViewRecorder } from "../dataview.ts";
 
@@ -96,9 +97,9 @@ function dataViewCase(payloadChars: number): BenchCase {
 }
 
 export function baselineCases(): BenchCase[] {
-  return PAYLOAD_LENGTHS.flatMap((length) => [
-    textCase("JSON.stringify", stringify, length),
-    textCase("template", template, length),
-    dataViewCase(length),
-  ]);
+  const caseOf = (path: (typeof XS_BASELINES)[number], length: number): BenchCase => {
+    if (path === "DataView") return dataViewCase(length);
+    return textCase(path, path === "template" ? template : stringify, length);
+  };
+  return PAYLOAD_LENGTHS.flatMap((length) => XS_BASELINES.map((path) => caseOf(path, length)));
 }

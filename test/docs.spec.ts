@@ -138,8 +138,8 @@ describe("the check of documents", () => {
     [
       "a manifest that there is not",
       "json",
-      '{ "include": ["./node_modules/xs-telemetry/manifest-x.json"] }',
-      /no manifest-x/,
+      '{ "include": ["./node_modules/xs-telemetry/manifests/x.json"] }',
+      /no manifests\/x/,
     ],
     ["an event that the registry does not know", "json", '{"event":"ws.none"}', /E_EVENT/],
     ["YAML that is no part of a registry", "yaml", "record_types:\n  - { id: 99, with: nothing }\n", /no part/],

@@ -19,7 +19,8 @@ const PLATFORM_MODULES = ["time", "timer"];
 const SDK_HEADERS = /^(xs|xsmc|xsHost|xsPlatform|mc\.xs|std\w+|string|math)\.h$/;
 
 const read = <T>(file: string) => JSON.parse(readFileSync(file, "utf8")) as T;
-const manifests = readdirSync(".").filter((name) => /^manifest.*\.json$/.test(name));
+/** The emitter's, which Moddable's packer looks for at the top, and one for each other part. */
+const manifests = ["manifest.json", ...readdirSync("manifests").map((name) => join("manifests", name))];
 const listed = (value: string | readonly string[] | undefined) => [value ?? []].flat() as string[];
 
 /** Our manifests among these and what they include, each once; and what the SDK's bring. */
@@ -28,7 +29,7 @@ function withIncludes(name: string, ours = new Map<string, Manifest>(), theirs =
   const manifest = read<Manifest>(name);
   ours.set(name, manifest);
   for (const path of listed(manifest.include)) {
-    if (path.startsWith("./")) withIncludes(normalize(path), ours, theirs);
+    if (path.startsWith(".")) withIncludes(join(dirname(name), path), ours, theirs);
     else {
       ok(path in SDK_MODULES, `${name} includes ${path}: say here what that brings`);
       for (const module of SDK_MODULES[path]!) theirs.add(module);
@@ -42,8 +43,8 @@ function modulesOf(name: string) {
   const files: [module: string, file: string][] = [];
   const natives: string[] = [];
   for (const [module, paths] of Object.entries(read<Manifest>(name).modules ?? {}))
-    for (const path of listed(paths)) {
-      if (module !== "*") files.push([module, `${normalize(path)}.js`]);
+    for (const path of listed(paths).map((each) => join(dirname(name), each))) {
+      if (module !== "*") files.push([module, `${path}.js`]);
       else {
         const found = filesLike(path);
         ok(found.length > 0, `${name}: ${path} is no file`);

@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join, normalize, resolve } from "node:path";
+import { basename, dirname, join, normalize, resolve } from "node:path";
 import { transformSync } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -61,7 +61,8 @@ describe("the package, installed", function () {
     ({ tarball, installed, files, sizes } = packAndInstall(FOLDER));
     const names = Object.keys(readJson(join(installed, "package.json")).exports);
     subpaths = names.filter((name) => name !== "./package.json").map((name) => name.replace(".", "xs-telemetry"));
-    manifests = readdirSync(installed).filter((name) => /^manifest.*\.json$/.test(name));
+    const parts = readdirSync(join(installed, "manifests")).map((name) => join("manifests", name));
+    manifests = ["manifest.json", ...parts];
     ok(subpaths.length >= 3 && manifests.length >= 3, `${subpaths.join()} ${manifests.join()}`);
   });
 
@@ -70,11 +71,12 @@ describe("the package, installed", function () {
     const roots = Object.values(exports).flatMap((target) =>
       typeof target === "string" ? [] : Object.values(target as Record<string, string>),
     );
-    const modules = manifests.flatMap((name) =>
-      Object.values(readJson(join(installed, name)).modules as object).flat(),
-    );
-    const isNative = (path: string) => path.startsWith("./src/");
-    const natives = modules.filter(isNative).map((path) => normalize(path.replace(/\*$/, "")));
+    const modules = manifests.flatMap((name) => {
+      const paths = Object.values(readJson(join(installed, name)).modules as object).flat() as string[];
+      return paths.map((path) => join(dirname(name), path));
+    });
+    const isNative = (path: string) => path.startsWith("src/");
+    const natives = modules.filter(isNative).map((path) => path.replace(/\*$/, ""));
     const named = modules.filter((path) => !isNative(path)).flatMap((path) => [`${path}.js`, `${path}.d.ts`]);
     const reached = reachable(installed, [...roots, ...Object.values(bin as Record<string, string>), ...named]);
     const isWanted = (file: string) =>
@@ -212,13 +214,14 @@ export async function connects(path: string): Promise<DecodedEvent[]> {
   it("has manifests whose relative paths lead to files of the package", () => {
     for (const name of manifests) {
       const { modules, include = [] } = readJson(join(installed, name));
-      for (const path of [include].flat()) if (path.startsWith(".")) ok(existsSync(join(installed, path)), path);
+      const folder = join(installed, dirname(name));
+      for (const path of [include].flat()) if (path.startsWith(".")) ok(existsSync(join(folder, path)), path);
       for (const path of Object.values(modules as object).flat() as string[]) {
-        match(path, /^\.\//, `${name}: ${path}`);
-        const beside = readdirSync(join(installed, path, ".."));
-        if (path.startsWith("./src/"))
+        match(path, /^\.\.?\/(dist|src)\//, `${name}: ${path}`);
+        const beside = readdirSync(join(folder, path, ".."));
+        if (/^\.\.?\/src\//.test(path))
           ok(path.endsWith("/*") || beside.includes(`${basename(path)}.c`), `${name}: ${path}`);
-        else ok(existsSync(join(installed, `${path}.js`)), `${name}: ${path}.js`);
+        else ok(existsSync(join(folder, `${path}.js`)), `${name}: ${path}.js`);
       }
     }
   });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, match, ok } from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { outside } from "./bench/outside.ts";
@@ -8,10 +8,12 @@ const readJson = (file: string) => JSON.parse(readFileSync(file, "utf8"));
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))
   .map((file) => join("src", file));
+/** A module's file as a manifest in manifests/ names it. */
+const named = (file: string) => file.replace(/^\.\//, "../").replace(/\.js$/, "");
 const importsOf = (text: string) =>
   [...text.matchAll(/(?:from|import)\s*\(?["']([^"']+)["']/g)].map(([, specifier]) => specifier!);
 
-/** What manifest.json names. */
+/** What manifest.json brings. */
 const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
 /** What moves packets off the device, each in a manifest of its own. */
 const LINKS = ["drainer", "serial", "udp", "mqtt", "flash"];
@@ -54,35 +56,33 @@ describe("the package", () => {
       modules: { "*": "./src/moddable/native/*", "xs-telemetry": NATIVE_MODULE.replace(/\.js$/, "") },
       preload: ["xs-telemetry"],
     });
-    const typescript = readJson("manifest-typescript.json");
-    equal(`${typescript.modules["xs-telemetry"]}.js`, exports["."].moddable);
-    deepEqual(Object.keys(typescript.modules), ["xs-telemetry"]);
+    const typescript = readJson("manifests/typescript.json");
+    deepEqual(typescript.modules, { "xs-telemetry": named(exports["."].moddable) });
     deepEqual(typescript.preload, ["xs-telemetry"]);
   });
 
   it("has a manifest for the records of other registries", () => {
-    const recorder = readJson("manifest-recorder.json");
+    const recorder = readJson("manifests/recorder.json");
     deepEqual(recorder, {
-      include: readJson("manifest-typescript.json").include,
-      modules: { "xs-telemetry/recorder": exports["./recorder"].moddable.replace(/\.js$/, "") },
+      include: readJson("manifests/typescript.json").include,
+      modules: { "xs-telemetry/recorder": named(exports["./recorder"].moddable) },
       preload: ["xs-telemetry/recorder"],
     });
   });
 
   it("has a manifest for each link, which brings the drainer and nothing of the emitter", () => {
     for (const name of LINKS) {
-      const manifest = readJson(`manifest-${name}.json`);
-      ok(files.includes(`manifest-${name}.json`), `manifest-${name}.json is shipped`);
+      const manifest = readJson(`manifests/${name}.json`);
       const module = name in IN_C ? IN_C[name]! : exports[`./${name}`].moddable;
       const include = [
-        ...(name === "drainer" || name === "flash" ? [] : ["./manifest-drainer.json"]),
-        ...(name in IN_C ? ["./manifest-frame.json"] : []),
+        ...(name === "drainer" || name === "flash" ? [] : ["./drainer.json"]),
+        ...(name in IN_C ? ["./frame.json"] : []),
       ];
       deepEqual(
         manifest,
         {
           ...(include.length > 0 ? { include } : {}),
-          modules: { [`xs-telemetry/${name}`]: module.replace(/\.js$/, "") },
+          modules: { [`xs-telemetry/${name}`]: named(module) },
           preload: [`xs-telemetry/${name}`],
         },
         name,
@@ -90,7 +90,7 @@ describe("the package", () => {
       for (const file of [module, exports[`./${name}`].default])
         ok(!/eventSeq|RingReader|telemetry_emitter/.test(readFileSync(file, "utf8")), `${file} has no emitter`);
     }
-    deepEqual(readJson("manifest-frame.json"), { modules: { "*": "./src/moddable/frame/telemetryFrame" } });
+    deepEqual(readJson("manifests/frame.json"), { modules: { "*": "../src/moddable/frame/telemetryFrame" } });
     for (const file of Object.values(IN_C)) deepEqual(called(file), ["xs_telemetry_frame_write"]);
     deepEqual(readdirSync("src/moddable/frame"), ["telemetryFrame.c"]);
     ok(files.includes("src/moddable/frame"));
@@ -98,10 +98,10 @@ describe("the package", () => {
   });
 
   it("has a manifest for privacy, which brings nothing of the emitter, nor the emitter anything of it", () => {
-    deepEqual(readJson("manifest-privacy.json"), {
+    deepEqual(readJson("manifests/privacy.json"), {
       modules: {
-        "*": "./src/moddable/privacy/telemetryUtf8Length",
-        "xs-telemetry/privacy": PRIVACY_IN_C.replace(/\.js$/, ""),
+        "*": "../src/moddable/privacy/telemetryUtf8Length",
+        "xs-telemetry/privacy": named(PRIVACY_IN_C),
       },
       preload: ["xs-telemetry/privacy"],
     });
@@ -120,11 +120,10 @@ describe("the package", () => {
 
   it("has a manifest for each adapter, which brings nothing else", () => {
     for (const name of ["websocket", "websocket-419"]) {
-      deepEqual(readJson(`manifest-${name}.json`), {
-        modules: { [`xs-telemetry/${name}`]: exports[`./${name}`].moddable.replace(/\.js$/, "") },
+      deepEqual(readJson(`manifests/${name}.json`), {
+        modules: { [`xs-telemetry/${name}`]: named(exports[`./${name}`].moddable) },
         preload: [`xs-telemetry/${name}`],
       });
-      ok(files.includes(`manifest-${name}.json`));
       for (const file of [exports[`./${name}`].moddable, exports[`./${name}`].default])
         deepEqual(importsOf(readFileSync(file, "utf8")), [], `${file} imports nothing`);
     }

@@ -126,7 +126,7 @@ export class Workspace {
       const parsed = JSON.parse(value);
       for (const path of [parsed.include ?? []].flat())
         if (path.includes("xs-telemetry/")) {
-          const name = basename(path);
+          const name = path.replace(/^.*\bxs-telemetry\//, "");
           ok(existsSync(name), `the package has no ${name}`);
         }
       if (parsed.event !== undefined) this.#checkEvent(value);

@@ -11,7 +11,7 @@ interface Manifest {
 
 /** What the SDK's manifests bring, as far as ours include them. */
 const SDK_MODULES: Readonly<Record<string, readonly string[]>> = {
-  "$(MODULES)/data/text/encoder/manifest.json": ["text/encoder"],
+  "$(MODDABLE)/modules/data/text/encoder/manifest.json": ["text/encoder"],
 };
 /** Every platform of the SDK has these in its own manifest, which every application includes. */
 const PLATFORM_MODULES = ["time", "timer"];
@@ -21,6 +21,10 @@ const SDK_HEADERS = /^(xs|xsmc|xsHost|xsPlatform|mc\.xs|std\w+|string|math)\.h$/
 const read = <T>(file: string) => JSON.parse(readFileSync(file, "utf8")) as T;
 /** The emitter's, which Moddable's packer looks for at the top, and one for each other part. */
 const manifests = ["manifest.json", ...readdirSync("manifests").map((name) => join("manifests", name))];
+/** Those of the examples, which are not shipped: a folder's own, and what it includes beside it. */
+const exampleManifests = readdirSync("examples", { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".json") && /^(benchmark|firmware)\b/.test(name))
+  .map((name) => join("examples", name));
 const listed = (value: string | readonly string[] | undefined) => [value ?? []].flat() as string[];
 
 /** Our manifests among these and what they include, each once; and what the SDK's bring. */
@@ -59,7 +63,7 @@ function modulesOf(name: string) {
 function filesLike(path: string): string[] {
   const base = basename(path);
   return readdirSync(dirname(path))
-    .filter((file) => base === "*" || file.replace(/\.\w+$/, "") === base)
+    .filter((file) => base === "*" || file.replace(/(\.d)?\.\w+$/, "") === base)
     .map((file) => join(dirname(path), file));
 }
 
@@ -76,6 +80,25 @@ describe("manifests", () => {
     ok(manifests.length >= 3, manifests.join());
     for (const name of manifests) ok(isShipped(name), `${name} is shipped`);
   });
+
+  it("are found in the examples", () => ok(exampleManifests.length >= 6, exampleManifests.join()));
+
+  for (const name of [...manifests, ...exampleManifests]) {
+    it(`${name} can be included before the SDK's own, and by a mod: it uses no variable that those set`, () => {
+      const variables = [...readFileSync(name, "utf8").matchAll(/\$\((\w+)\)/g)].map(([, variable]) => variable!);
+      const own = Object.keys(read<{ build?: object }>(name).build ?? {}).map((key) => key.replace(" ?=", ""));
+      for (const variable of variables) ok(["MODDABLE", ...own].includes(variable), `$(${variable})`);
+    });
+
+    it(`${name} names modules by paths that are one source each`, () => {
+      for (const [module, paths] of Object.entries(read<Manifest>(name).modules ?? {}))
+        for (const path of listed(paths)) {
+          // Not the declarations, which the tools only read; anything else of the same name is a module to them, JSON too.
+          const found = filesLike(join(dirname(name), path)).filter((file) => !file.endsWith(".d.ts"));
+          if (!/\/\*$/.test(path)) deepEqual(found.length, 1, `${module}: ${found.join()}`);
+        }
+    });
+  }
 
   for (const name of manifests)
     describe(name, () => {

@@ -1,8 +1,12 @@
-/** Each packet a datagram to `xs-telemetry capture --udp 9419` on the computer that `collector` names. */
+/**
+ * Each packet a datagram to `xs-telemetry capture --udp 9419` on the computer that `collector` names. From a fixed port: the
+ * computer tells devices by where they send from, and so knows this one again after a restart.
+ */
 import UDP from "embedded:io/socket/udp";
 import config from "mc/config";
 import { type OpenSink, udpSink } from "xs-telemetry/udp";
 
 export function openSink(): OpenSink {
-  return udpSink({ io: UDP, address: config.collector, port: Number(config.collectorPort) });
+  const { collector, collectorPort, localPort } = config;
+  return udpSink({ io: UDP, address: collector, port: Number(collectorPort), localPort: Number(localPort) });
 }

@@ -19,6 +19,9 @@ for (const [name, input] of Object.entries(DEVICE_MODULES)) {
 }
 for (const name of NATIVE_MODULES)
   await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
+// What manifest.json calls "xs-telemetry". Moddable's packer names every module by its package and file, and makes such a line
+// for each name that is imported: with the same two names here, nothing is linked twice, whichever line it takes.
+writeFileSync("dist/moddable/native/index.js", 'export * from "xs-telemetry/dist/moddable/native/xs-telemetry";\n');
 
 await build({
   entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts", "host/adapters/ws.ts"],
@@ -58,13 +61,16 @@ function finishDeclarations(path) {
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
 for (const { types } of Object.values(exports)) if (types) finishDeclarations(join(types));
 // Manifests name modules by their files, and Moddable's tools look for declarations beside them.
-for (const { types, moddable } of Object.values(exports))
-  if (moddable)
-    for (const file of [moddable, moddable.replace("dist/moddable/", "dist/moddable/native/")]) {
-      if (!existsSync(file)) continue;
-      const declaration = relative(dirname(file), types).replace(/\.d\.ts$/, ".js");
-      writeFileSync(file.replace(/\.js$/, ".d.ts"), `export * from "${declaration}";\n`);
-    }
+for (const [name, { types, moddable }] of Object.entries(exports)) {
+  if (!moddable) continue;
+  const typescript = moddable.replace("/native/", "/");
+  const native = typescript.replace("dist/moddable/", "dist/moddable/native/");
+  for (const file of [typescript, native, ...(name === "." ? ["dist/moddable/native/index.js"] : [])]) {
+    if (!existsSync(file)) continue;
+    const declaration = relative(dirname(file), types).replace(/\.d\.ts$/, ".js");
+    writeFileSync(file.replace(/\.js$/, ".d.ts"), `export * from "${declaration}";\n`);
+  }
+}
 for (const file of readdirSync("dist/types", { recursive: true })) {
   const path = join("dist/types", file);
   if (path.endsWith(".d.ts") && !needed.has(path)) rmSync(path);

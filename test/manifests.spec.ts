@@ -2,6 +2,7 @@
 import { deepEqual, ok } from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
+import { fileOf, packed } from "./support/packer.ts";
 
 interface Manifest {
   readonly include?: string | readonly string[];
@@ -67,8 +68,9 @@ function filesLike(path: string): string[] {
     .map((file) => join(dirname(path), file));
 }
 
+const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found]) => found!);
 const importsOf = (file: string) =>
-  [...readFileSync(file, "utf8").matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/g)].map(([, name]) => name!);
+  matches(readFileSync(file, "utf8"), /(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/g);
 
 describe("manifests", () => {
   const { files: shipped, exports } = read<{ files: string[]; exports: Record<string, Record<string, string>> }>(
@@ -145,11 +147,13 @@ describe("manifests", () => {
 
       it("names modules as users import them, and none that cannot be imported in Node by the same name", () => {
         for (const [module, file] of files) {
+          if (`${module}.js` === `xs-telemetry/${file}`) continue; // by its file, as Moddable's packer names it
           const entry = exports[module.replace("xs-telemetry", ".")];
           ok(entry?.moddable, `package.json exports no ${module} for Moddable`);
           ok(entry.default, `package.json exports no ${module} for Node`);
-          const forms = [entry.moddable, entry.moddable.replace("dist/moddable/", "dist/moddable/native/")];
-          ok(forms.map(normalize).includes(file), `${module} is ${file} here, ${entry.moddable} in package.json`);
+          const [, next] = /^export \* from "xs-telemetry\/([^"]+)";\n$/.exec(readFileSync(file, "utf8")) ?? [];
+          const forms = [entry.moddable, entry.moddable.replace("/native/", "/")];
+          ok(forms.map(normalize).includes(next ? `${next}.js` : file), `${module} is ${file}, not ${entry.moddable}`);
         }
       });
     });
@@ -158,5 +162,65 @@ describe("manifests", () => {
     const named = manifests.flatMap((name) => modulesOf(name).files.map(([module]) => module));
     for (const [name, entry] of Object.entries(exports))
       if (entry.moddable) ok(named.includes(name.replace(".", "xs-telemetry")), `no manifest has ${name}`);
+  });
+});
+
+describe("an application that Moddable's packer makes", () => {
+  const pkg = read<Parameters<typeof packed>[0]>("package.json");
+  const names = Object.entries(pkg.exports)
+    .filter(([, target]) => typeof target === "object" && "moddable" in target)
+    .map(([name]) => name.replace(".", "xs-telemetry"));
+  /** What imports one name, and what imports all; whichever of two sources of one name the tools take. */
+  const images = [...names.map((name) => [name]), names].flatMap((imported) =>
+    (["first", "last"] as const).map((twice) => ({ imported, ...packed(pkg, imported, twice) })),
+  );
+  const EMITTER = "dist/moddable/native/xs-telemetry.js";
+
+  it("may import every name that package.json has for Moddable", () => {
+    ok(names.length >= 10, names.join());
+    for (const image of images)
+      for (const name of image.imported) {
+        const target = pkg.exports[name.replace("xs-telemetry", ".")] as Record<string, string>;
+        deepEqual(fileOf(name, image), normalize(target.moddable!));
+      }
+  });
+
+  it("has the emitter in C, once, and no other", () => {
+    for (const image of images) {
+      deepEqual(fileOf("xs-telemetry", image), EMITTER);
+      deepEqual(fileOf("xs-telemetry/dist/moddable/native/xs-telemetry", image), EMITTER);
+      const files = [...image.modules.values()].flatMap(({ file }) => file || []);
+      deepEqual(files, [...new Set(files)], "no file is linked twice");
+      for (const file of files) ok(file !== "dist/moddable/xs-telemetry.js", image.imported.join());
+    }
+  });
+
+  it("has frames and policies in C: what is there in both forms is taken with its natives", () => {
+    const both = readdirSync("dist/moddable").filter((file) => existsSync(join("dist/moddable/native", file)));
+    ok(both.length >= 4, both.join());
+    for (const { modules } of images)
+      for (const { file } of modules.values()) ok(!both.includes(file.replace("dist/moddable/", "")), file);
+  });
+
+  it("has a place in C for each native, and one", () => {
+    for (const { modules, natives } of images) {
+      const functions = natives.flatMap((file) => matches(readFileSync(file, "utf8"), /^void (xs_telemetry_\w+)\(/gm));
+      deepEqual(functions, [...new Set(functions)]);
+      const called = [...modules.values()].flatMap(({ text }) => matches(text, /ative\("(\w+)"\)/g));
+      ok(called.length >= 15);
+      for (const name of called) ok(functions.includes(name), `${name} is in no C file that is compiled`);
+    }
+  });
+
+  it("preloads all of ours: in flash they take no RAM", () => {
+    for (const { modules, preloaded } of images) deepEqual([...preloaded].sort(), [...modules.keys()].sort());
+  });
+
+  it("imports what is linked with it, or the SDK's", () => {
+    const theirs = [...PLATFORM_MODULES, ...Object.values(SDK_MODULES).flat()];
+    for (const { modules } of images)
+      for (const [name, { text }] of modules)
+        for (const to of matches(text, /^(?:import|export) .*["']([^"']+)["'];$/gm))
+          ok(modules.has(to.replace(/\.js$/, "")) || theirs.includes(to), `${name} imports ${to}`);
   });
 });

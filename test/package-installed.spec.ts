@@ -67,7 +67,7 @@ describe("the package, installed", function () {
   });
 
   it("holds what exports, commands and manifests reach, and documents: nothing else", () => {
-    const { exports, bin } = readJson(join(installed, "package.json"));
+    const { exports, bin, moddable } = readJson(join(installed, "package.json"));
     const roots = Object.values(exports).flatMap((target) =>
       typeof target === "string" ? [] : Object.values(target as Record<string, string>),
     );
@@ -75,10 +75,14 @@ describe("the package, installed", function () {
       const paths = Object.values(readJson(join(installed, name)).modules as object).flat() as string[];
       return paths.map((path) => join(dirname(name), path));
     });
+    modules.push(...[moddable.manifest.modules["*"]].flat().map((path: string) => normalize(path)));
     const isNative = (path: string) => path.startsWith("src/");
     const natives = modules.filter(isNative).map((path) => path.replace(/\*$/, ""));
     const named = modules.filter((path) => !isNative(path)).flatMap((path) => [`${path}.js`, `${path}.d.ts`]);
     const reached = reachable(installed, [...roots, ...Object.values(bin as Record<string, string>), ...named]);
+    // Forms without C of what exports name with it: mods, which can have none, name them by their files.
+    for (const file of reached)
+      if (existsSync(join(installed, file.replace("/native/", "/")))) reached.add(file.replace("/native/", "/"));
     const isWanted = (file: string) =>
       reached.has(file) ||
       // Beside every device module there are declarations, also where no manifest names that form of it.

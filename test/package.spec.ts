@@ -1,4 +1,4 @@
-import { deepEqual, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { outside } from "./bench/outside.ts";
@@ -10,11 +10,14 @@ const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
   .map((file) => join("src", file));
 /** A module's file as a manifest in manifests/ names it. */
 const named = (file: string) => file.replace(/^\.\//, "../").replace(/\.js$/, "");
+const inTypeScript = (file: string) => file.replace("/native/", "/");
 const importsOf = (text: string) =>
   [...text.matchAll(/(?:from|import)\s*\(?["']([^"']+)["']/g)].map(([, specifier]) => specifier!);
 
 /** What manifest.json brings. */
 const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
+/** The same without C. */
+const TYPESCRIPT_MODULE = "./dist/moddable/xs-telemetry.js";
 /** What moves packets off the device, each in a manifest of its own. */
 const LINKS = ["drainer", "serial", "udp", "mqtt", "flash"];
 /** Those of them that the manifests take with frames in C. */
@@ -28,8 +31,10 @@ const NATIVE_MODULES = [NATIVE_MODULE, ...Object.values(IN_C), PRIVACY_IN_C];
 
 describe("the package", () => {
   const { exports, bin, files } = readJson("package.json");
-  /** What the moddable condition names. */
-  const deviceModules = Object.values<{ moddable?: string }>(exports).flatMap(({ moddable }) => moddable ?? []);
+  /** What the moddable condition names, and the forms without C. */
+  const deviceModules = Object.values<{ moddable?: string }>(exports).flatMap(({ moddable }) =>
+    moddable ? [...new Set([moddable, inTypeScript(moddable)])] : [],
+  );
   const called = (file: string) =>
     [...readFileSync(file, "utf8").matchAll(/ative\("(\w+)"\)/g)].map(([, name]) => name!);
 
@@ -50,14 +55,20 @@ describe("the package", () => {
     }
   });
 
-  it("has two manifests for Moddable: one with the natives, one in TypeScript alone, which the moddable condition names", () => {
-    const native = readJson("manifest.json");
-    deepEqual(native, {
-      modules: { "*": "./src/moddable/native/*", "xs-telemetry": NATIVE_MODULE.replace(/\.js$/, "") },
-      preload: ["xs-telemetry"],
+  it("has two manifests for Moddable: one with the natives, which the moddable condition names, one in TypeScript alone", () => {
+    const byFile = `xs-telemetry/${NATIVE_MODULE.slice(2, -3)}`;
+    deepEqual(readJson("manifest.json"), {
+      modules: {
+        "*": "./src/moddable/native/*",
+        "xs-telemetry": "./dist/moddable/native/index",
+        [byFile]: NATIVE_MODULE.slice(0, -3),
+      },
+      preload: ["xs-telemetry", byFile],
     });
+    equal(exports["."].moddable, NATIVE_MODULE);
+    equal(readFileSync("dist/moddable/native/index.js", "utf8"), `export * from "${byFile}";\n`);
     const typescript = readJson("manifests/typescript.json");
-    deepEqual(typescript.modules, { "xs-telemetry": named(exports["."].moddable) });
+    deepEqual(typescript.modules, { "xs-telemetry": named(TYPESCRIPT_MODULE) });
     deepEqual(typescript.preload, ["xs-telemetry"]);
   });
 
@@ -73,7 +84,8 @@ describe("the package", () => {
   it("has a manifest for each link, which brings the drainer and nothing of the emitter", () => {
     for (const name of LINKS) {
       const manifest = readJson(`manifests/${name}.json`);
-      const module = name in IN_C ? IN_C[name]! : exports[`./${name}`].moddable;
+      const module = exports[`./${name}`].moddable;
+      equal(module, IN_C[name] ?? inTypeScript(module));
       const include = [
         ...(name === "drainer" || name === "flash" ? [] : ["./drainer.json"]),
         ...(name in IN_C ? ["./frame.json"] : []),
@@ -87,7 +99,7 @@ describe("the package", () => {
         },
         name,
       );
-      for (const file of [module, exports[`./${name}`].default])
+      for (const file of [module, inTypeScript(module), exports[`./${name}`].default])
         ok(!/eventSeq|RingReader|telemetry_emitter/.test(readFileSync(file, "utf8")), `${file} has no emitter`);
     }
     deepEqual(readJson("manifests/frame.json"), { modules: { "*": "../src/moddable/frame/telemetryFrame" } });
@@ -109,12 +121,13 @@ describe("the package", () => {
     deepEqual(readdirSync("src/moddable/privacy"), ["telemetryUtf8Length.c"]);
     match(readFileSync("src/moddable/privacy/telemetryUtf8Length.c", "utf8"), /^void xs_telemetry_utf8_length\(/m);
     const { moddable, default: inNode } = exports["./privacy"];
-    for (const file of [PRIVACY_IN_C, moddable, inNode])
+    equal(moddable, PRIVACY_IN_C);
+    for (const file of [moddable, inTypeScript(moddable), inNode])
       ok(
         !/eventSeq|RingReader|telemetry_emitter|setEnabled/.test(readFileSync(file, "utf8")),
         `${file} has no emitter`,
       );
-    for (const file of [NATIVE_MODULE, exports["."].moddable, exports["."].default])
+    for (const file of [NATIVE_MODULE, TYPESCRIPT_MODULE, exports["."].default])
       ok(!/utf8_length|ipPrefix|truncate/.test(readFileSync(file, "utf8")), `${file} has no policies`);
   });
 
@@ -141,11 +154,12 @@ describe("the package", () => {
   });
 
   it("ships flat device modules that import nothing but the SDK's clock, timer and text encoder", () => {
-    for (const { moddable } of [exports["."], exports["./recorder"]])
-      deepEqual(importsOf(readFileSync(moddable, "utf8")).sort(), ["text/encoder", "time"]);
+    const importsOfFile = (file: string) => importsOf(readFileSync(file, "utf8")).sort();
+    for (const file of [TYPESCRIPT_MODULE, exports["./recorder"].moddable])
+      deepEqual(importsOfFile(file), ["text/encoder", "time"]);
     for (const name of LINKS)
-      deepEqual(importsOf(readFileSync(exports[`./${name}`].moddable, "utf8")), name === "drainer" ? ["timer"] : []);
-    deepEqual(importsOf(readFileSync(exports["./privacy"].moddable, "utf8")), ["text/encoder"]);
+      deepEqual(importsOfFile(inTypeScript(exports[`./${name}`].moddable)), name === "drainer" ? ["timer"] : []);
+    deepEqual(importsOfFile(inTypeScript(exports["./privacy"].moddable)), ["text/encoder"]);
     for (const file of [...NATIVE_MODULES, ...[...LINKS, "privacy"].map((name) => exports[`./${name}`].default)])
       deepEqual(importsOf(readFileSync(file, "utf8")), []);
     deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
@@ -153,7 +167,7 @@ describe("the package", () => {
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
     // Preloaded modules are frozen into flash: no buffer, Map or Set may be made while the module itself runs.
-    for (const file of [...deviceModules, ...NATIVE_MODULES]) {
+    for (const file of deviceModules) {
       const topLevel = readFileSync(file, "utf8")
         .split("\n")
         .filter((line) => /^(const|let|var|class|function|export) /.test(line));
@@ -171,7 +185,7 @@ describe("the package", () => {
   });
 
   it("ships device modules that use no built-in that Moddable's linker strips: it keeps those whose names it reads", () => {
-    for (const file of [...deviceModules, ...NATIVE_MODULES])
+    for (const file of deviceModules)
       ok(!/\bSymbol\b/.test(readFileSync(file, "utf8")), `${file} has a key that is a symbol`);
   });
 

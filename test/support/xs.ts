@@ -28,7 +28,7 @@ function shippedModules(): Record<string, string> {
   const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
   const modules: Record<string, string> = {};
   for (const [name, conditions] of Object.entries<{ moddable?: string }>(exports))
-    if (conditions.moddable) modules[`xs-telemetry${name.slice(1)}`] = conditions.moddable;
+    if (conditions.moddable) modules[`xs-telemetry${name.slice(1)}`] = conditions.moddable.replace("/native/", "/");
   return modules;
 }
 

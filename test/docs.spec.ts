@@ -24,18 +24,19 @@ const SDK_IMPORT = /from "(embedded:[^"]+|mc\/config|websocket|time|timer|text\/
 
 function check(block: CodeBlock, workspace: Workspace): void {
   const { language, text, place } = block;
+  const [, file = ""] = /^file (\S+)$/.exec(block.check) ?? [];
   switch (language) {
     case "sh":
       workspace.checkShell(text);
       break;
     case "json":
       workspace.checkJson(text);
+      if (file !== "") workspace.writeFile(text, file);
       break;
     case "yaml":
       workspace.checkYaml(text);
       break;
     case "ts": {
-      const [, file = ""] = /^file (\S+)$/.exec(block.check) ?? [];
       ok(["", "continues", "types", `file ${file}`].includes(block.check), `<!-- check: ${block.check} --> is unknown`);
       const path = workspace.writeModule(text, place, { continues: block.check === "continues", file });
       // Where the document gives the file a name, its own commands run it.

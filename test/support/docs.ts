@@ -1,7 +1,7 @@
 /** Checks of code blocks in documents, as somebody who follows the document would meet them. Each check throws what is wrong. */
 import { ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { buildSync } from "esbuild";
 import { isMap, isScalar, isSeq, type Node, parse, parseDocument } from "yaml";
@@ -17,12 +17,13 @@ const SHIMS: Readonly<Record<string, string>> = {
   "xs-telemetry": `exec node "${CLI}" "$@"`,
   npx: `while [ $# -gt 0 ]; do case "$1" in --yes|--no-install) shift;; --package) shift 2;; *) break;; esac; done
 tool=$1; shift
-case "$tool" in xs-telemetry) exec node "${CLI}" "$@";; esbuild) exec "${resolve("node_modules/.bin/esbuild")}" "$@";; esac
+case "$tool" in xs-telemetry) exec node "${CLI}" "$@";; esbuild|tsc) exec "${resolve("node_modules/.bin")}/$tool" "$@";; esac
 echo "npx $tool: not a command of this package's documents" >&2; exit 1`,
   npm: `case "$1" in ci|pack) exit 0;; install) exit 0;; test) script=test;; run) shift; [ "$1" = --silent ] && shift; script=$1;; esac
 node -e 'const { scripts } = require("${resolve("package.json")}"); if (!(process.argv[1] in scripts)) { console.error("no script " + process.argv[1]); process.exit(1); }' "$script"`,
   // Moddable's tools: what they make of the examples is in docs/firmware.md, tried by hand.
   mcconfig: "exit 0",
+  mcpack: `[ "$1" = mcconfig ] && [ -f package.json ] && [ -f main.js ]`,
 };
 
 /** Commands that need a device, a port or a broker, unless they are told to use a pipe: their options are checked, nothing is run. */
@@ -49,6 +50,10 @@ export class Workspace {
     mkdirSync(join(this.folder, "traces"));
     for (const file of ["trace.jsonl", "traces/happy.jsonl", "serial.log", "FILE", "FILE…"])
       writeFileSync(join(this.folder, file), happy);
+    // What npm would have installed: a document may give its folder a package.json.
+    mkdirSync(join(this.folder, "node_modules/@moddable"), { recursive: true });
+    symlinkSync(resolve("."), join(this.folder, "node_modules/xs-telemetry"));
+    symlinkSync(resolve("node_modules/@moddable/xs-typings"), join(this.folder, "node_modules/@moddable/typings"));
     cpSync("examples/sensor/sensor.yaml", join(this.folder, "my.yaml"));
     cpSync("examples", join(this.folder, "examples"), { recursive: true });
     this.#run(process.execPath, ["--input-type=module", "-e", MAKE_CAPTURE]);
@@ -100,6 +105,11 @@ export class Workspace {
     this.#lastText = whole;
     this.sources.push({ file: path, place });
     return path;
+  }
+
+  /** A file that later commands of the document use. */
+  writeFile(text: string, name: string): void {
+    writeFileSync(join(this.folder, name), text);
   }
 
   /** Runs a module in Node. The capture that other blocks read is not there if it makes one. */

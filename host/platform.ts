@@ -10,7 +10,7 @@ export function createEncoder(): Encoder {
   return { encoder: new TextEncoder(), includes: String.prototype.includes };
 }
 
-/** 48 random bits. */
-export function randomBootId(): number {
+/** 48 random bits, of the system's generator: neither the clock nor the time of day has anything to add. */
+export function randomBootId(_uptimeMs: number): number {
   return randomInt(2 ** 48 - 1);
 }

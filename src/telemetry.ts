@@ -16,7 +16,10 @@ export interface RingOptions {
   readonly policy?: Policy;
   /** Default: the platform's clock. */
   readonly clock?: Clock;
-  /** Tells this boot from others of the device: an integer from 0 to 2^53 - 1. Default: random. */
+  /**
+   * Tells this boot from others of the device: an integer from 0 to 2^53 - 1. Default: random, mixed with the time of day and
+   * the clock, for Math.random begins alike with each boot of some platforms.
+   */
   readonly bootId?: number;
   /** Most message types to remember, 0 to 65,535. Default 64. */
   readonly messageTypes?: number;
@@ -91,9 +94,9 @@ export function checkOptions(options: RingOptions, known: readonly string[]): Em
   checkNames(options, known);
   const capacityBytes = options.capacityBytes;
   checkNumber("capacityBytes", capacityBytes, MIN_CAPACITY_BYTES, MAX_CAPACITY_BYTES);
-  const { policy = "overwrite", bootId = randomBootId(), messageTypes = DEFAULT_MESSAGE_TYPES, clock } = options;
+  const { policy = "overwrite", bootId, messageTypes = DEFAULT_MESSAGE_TYPES, clock } = options;
   if (policy !== "overwrite" && policy !== "discard") refuse("policy", '"overwrite" or "discard"', policy);
-  checkNumber("bootId", bootId, 0, Number.MAX_SAFE_INTEGER);
+  if (bootId !== undefined) checkNumber("bootId", bootId, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("messageTypes", messageTypes, 0, MAX_MESSAGE_TYPES);
   const first = clock === undefined ? undefined : firstReading(clock);
   return {
@@ -102,7 +105,7 @@ export function checkOptions(options: RingOptions, known: readonly string[]): Em
     clock: clock && guardClock(clock, first! | 0),
     uptimeMs: clock && first! >>> 0,
     eventSeq: 0,
-    bootId,
+    bootId: bootId ?? randomBootId(first ?? 0),
     messageTypes,
   };
 }

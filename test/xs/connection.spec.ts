@@ -341,6 +341,63 @@ describe("Telemetry and Connection", () => {
     ok(Number.isSafeInteger(packet.bootId), `boot id ${packet.bootId}`);
   });
 
+  /** The boot id where Math.random begins alike with each start, as on Moddable's Linux targets, Pico, nRF52 and Zephyr. */
+  function bootIdAt(timeOfDay: number, uptimeMs?: number): number {
+    const { random } = Math;
+    const { now } = Date;
+    let state = 1;
+    Math.random = () => {
+      state = (state * 16_807) % 2_147_483_647;
+      return state / 2_147_483_647;
+    };
+    Date.now = () => timeOfDay;
+    try {
+      const telemetry = new Telemetry({
+        capacityBytes: 256,
+        ...(uptimeMs === undefined ? {} : { clock: { now: () => uptimeMs } }),
+      });
+      telemetry.connect(1);
+      const buffer = new Uint8Array(256);
+      const { bootId } = readPacket(buffer.slice(0, telemetry.reader().next(buffer)));
+      ok(Number.isSafeInteger(bootId) && bootId >= 0, `boot id ${bootId}`);
+      return bootId;
+    } finally {
+      Math.random = random;
+      Date.now = now;
+    }
+  }
+
+  it("has another boot id at another time of day, where Math.random begins alike with each boot", () => {
+    const start = 1_790_000_000_000;
+    const ids = new Set<number>();
+    for (let index = 0; index < 1000; index++) {
+      ids.add(bootIdAt(start + index)); // restarted at once
+      ids.add(bootIdAt(start + 1000 + index * 86_400_123));
+      ids.add(bootIdAt(index)); // nobody has set the time: Date.now() counts from boot
+    }
+    equal(ids.size, 3000, "ids");
+  });
+
+  it("has another boot id at another reading of the clock, where the time of day stands still too", () => {
+    const ids = new Set<number>();
+    for (let index = 0; index < 1000; index++) {
+      ids.add(bootIdAt(0, index));
+      ids.add(bootIdAt(0, -1 - index));
+    }
+    equal(ids.size, 2000, "ids");
+  });
+
+  it("has another boot id for each Telemetry of a boot", () => {
+    const ids = new Set<number>();
+    for (let index = 0; index < 1000; index++) {
+      const telemetry = new Telemetry({ capacityBytes: 256, clock: { now: () => 5 } });
+      telemetry.connect(1);
+      const buffer = new Uint8Array(256);
+      ids.add(readPacket(buffer.slice(0, telemetry.reader().next(buffer))).bootId);
+    }
+    equal(ids.size, 1000, "ids");
+  });
+
   it("takes a clock that throws or gives no number as standing still", () => {
     const answers: (() => number)[] = [
       () => 50,

@@ -21,3 +21,12 @@ declare module "embedded:network/http/server/options/websocket" {
   const route: object;
   export default route;
 }
+
+/** examples/restarts */
+declare module "embedded:storage/flash" {
+  const storage: {
+    /** Opens a partition by its name, for reading and writing. Throws if there is none. */
+    open(options: { path: string }): import("xs-telemetry/flash").Flash;
+  };
+  export default storage;
+}

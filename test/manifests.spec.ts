@@ -24,7 +24,7 @@ const read = <T>(file: string) => JSON.parse(readFileSync(file, "utf8")) as T;
 const manifests = ["manifest.json", ...readdirSync("manifests").map((name) => join("manifests", name))];
 /** Those of the examples, which are not shipped: a folder's own, and what it includes beside it. */
 const exampleManifests = readdirSync("examples", { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".json") && /^(benchmark|firmware)\b/.test(name))
+  .filter((name) => name.endsWith(".json") && /^(benchmark|firmware|restarts)\b/.test(name))
   .map((name) => join("examples", name));
 const listed = (value: string | readonly string[] | undefined) => [value ?? []].flat() as string[];
 

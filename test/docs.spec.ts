@@ -142,6 +142,12 @@ describe("the check of documents", () => {
       '{ "include": ["./node_modules/xs-telemetry/manifests/x.json"] }',
       /no manifests\/x/,
     ],
+    [
+      "a module that there is not",
+      "json",
+      '{ "modules": { "xs-telemetry": "./node_modules/xs-telemetry/dist/moddable/emitter" } }',
+      /no dist\/moddable\/emitter\.js/,
+    ],
     ["an event that the registry does not know", "json", '{"event":"ws.none"}', /E_EVENT/],
     ["YAML that is no part of a registry", "yaml", "record_types:\n  - { id: 99, with: nothing }\n", /no part/],
     [

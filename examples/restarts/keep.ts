@@ -10,8 +10,8 @@ declare global {
 
 /**
  * Returns what a drainer is to send: first what an earlier boot has left in `flash`, then what `telemetry` records. From now on XS's
- * abort hook writes to `flash` all that no sink has taken, and lets the device restart. That is synchronous: 10 ms a packet or so, and
- * an erase, 50 to 400 ms, for every two or three. Throws what FlashStore throws. Takes 2,900 bytes of RAM and 400.
+ * abort hook writes to `flash` all that no sink has taken, and lets the device restart. That is synchronous, and takes an erase, 50 to
+ * 400 ms, for every two packets. Throws what FlashStore throws. RAM: a packet twice over, 3,300 bytes.
  */
 export function keepThroughRestarts(telemetry: Telemetry, flash: Flash): PacketSource {
   const reader = telemetry.reader();

@@ -129,7 +129,7 @@ export class Workspace {
     this.#run(process.execPath, [outfile]);
   }
 
-  /** One document, or JSON lines. A manifest's relative includes lead to a manifest; events of the registry are valid. */
+  /** One document, or JSON lines. A manifest's includes and modules of ours are there; events of the registry are valid. */
   checkJson(text: string): void {
     const values = /^\{.*\}$/m.test(text.split("\n")[0]!) ? text.trim().split("\n") : [text];
     for (const value of values) {
@@ -137,6 +137,11 @@ export class Workspace {
       for (const path of [parsed.include ?? []].flat())
         if (path.includes("xs-telemetry/")) {
           const name = path.replace(/^.*\bxs-telemetry\//, "");
+          ok(existsSync(name), `the package has no ${name}`);
+        }
+      for (const path of Object.values<string | string[]>(parsed.modules ?? {}).flat())
+        if (path.includes("xs-telemetry/")) {
+          const name = `${path.replace(/^.*\/xs-telemetry\//, "")}.js`;
           ok(existsSync(name), `the package has no ${name}`);
         }
       if (parsed.event !== undefined) this.#checkEvent(value);

@@ -19,28 +19,17 @@ export function createEncoder(): Encoder {
 /**
  * 53 bits that tell this boot from the device's others. `uptimeMs`: what a clock of the user's reads, else 0. How many of them nobody
  * can foresee:
- * - ESP32, ESP8266: all 53. Math.random reads the chip's generator, 31 bits each time.
- * - Linux targets, simulators: Math.random begins alike with each start. Starts in two milliseconds differ, for Date.now() is the
- *   wall clock: 35 bits within a year.
+ * - ESP32, ESP8266: 52. Math.random reads the chip's generator, 31 bits each time.
+ * - Linux targets, simulators: Math.random begins alike with each start, and Date.now() is the wall clock, 35 bits within a year.
  * - Pico, nRF52, Zephyr: Math.random begins alike too. Once the time of day has been set, as above. Before, Date.now() counts from
  *   boot: the milliseconds until a Telemetry is made vary by few bits or none. Give a `bootId` there, or make it later.
+ *
+ * Where all else is alike, no two milliseconds of the time of day have one id, nor two of a clock's readings.
  */
 export function randomBootId(uptimeMs: number): number {
   const timeOfDay = Date.now();
-  const words = [
-    Math.random() * 4_294_967_296,
-    Math.random() * 4_294_967_296,
-    timeOfDay,
-    timeOfDay / 4_294_967_296,
-    uptimeMs,
-  ];
-  let low = 0;
-  let high = 0;
-  // Each step is one to one: if all words are alike but one of the last three, the ids differ for certain.
-  for (let index = 0; index < words.length; index++) {
-    low = Math.imul(low ^ words[index]!, 0x2c1b3c6d) + 0x297a2d39;
-    low ^= low >>> 15;
-    high = Math.imul(high ^ low, 0x5bd1e995) ^ words[index]!;
-  }
-  return (high & 0x1f_ffff) * 4_294_967_296 + (low >>> 0);
+  // The factor is odd, so that each reading has a product of its own, and spreads them: a later time does not undo a later reading.
+  const low = Math.imul((Math.random() * 4_294_967_296) ^ uptimeMs, 0x2c1b_3c6d) ^ timeOfDay;
+  const high = ((Math.random() * 0x20_0000) ^ (timeOfDay / 4_294_967_296)) & 0x1f_ffff;
+  return high * 4_294_967_296 + (low >>> 0);
 }

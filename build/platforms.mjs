@@ -4,13 +4,13 @@ import { resolve } from "node:path";
 
 const IMPORTS = {
   "#emitter": { native: "src/moddable/emitter.ts", default: "src/emitter.ts" },
-  "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform.ts" },
-  "#timer": { moddable: "src/moddable/timer.ts", default: "host/timer.ts" },
+  "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform/platform.ts" },
+  "#timer": { moddable: "src/moddable/timer.ts", default: "host/platform/timer.ts" },
   "#frame": { native: "src/moddable/frame.ts", default: "src/frame.ts" },
   "#utf8-length": {
     native: "src/moddable/utf8-length-native.ts",
     moddable: "src/moddable/utf8-length.ts",
-    default: "host/utf8-length.ts",
+    default: "host/platform/utf8-length.ts",
   },
 };
 

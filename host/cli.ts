@@ -12,7 +12,7 @@ import { addRegistry } from "./commands/registry.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
-import { TelemetryError } from "./errors.ts";
+import { TelemetryError } from "./text/errors.ts";
 
 const HELP = `
 Results go to standard output, everything else to standard error; - is standard input.

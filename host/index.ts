@@ -2,12 +2,12 @@
  * The host library, `xs-telemetry/host`: all that the command line does, as functions. Nothing here writes to the
  * terminal or ends the process; what is wrong in data comes as a value, what cannot go on as a TelemetryError.
  */
-export { BenchRun, type BenchState, type ComparedRow, compareRows } from "./bench-device.ts";
-export { type BenchLine, type BenchRow, readBenchFile, readBenchLine } from "./bench-rows.ts";
-export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "./capture.ts";
-export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture-folder.ts";
-export { Collector, type CollectorCounters, type CollectorOptions } from "./collector.ts";
-export { type CtfMetadataOptions, ctfMetadata } from "./ctf-metadata.ts";
+export { BenchRun, type BenchState, type ComparedRow, compareRows } from "./board/bench-device.ts";
+export { type BenchLine, type BenchRow, readBenchFile, readBenchLine } from "./board/bench-rows.ts";
+export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "./capture/capture-writer.ts";
+export { Collector, type CollectorCounters, type CollectorOptions } from "./capture/collector.ts";
+export { type CtfMetadataOptions, ctfMetadata } from "./capture/ctf-metadata.ts";
+export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture/folder.ts";
 export {
   type DecodeItem,
   type DecodeOptions,
@@ -16,12 +16,9 @@ export {
   decodePath,
   type PacketPlace,
   StreamDecoder,
-} from "./decode.ts";
-export { type Deframed, Deframer } from "./deframer.ts";
-export { type Problem, TelemetryError } from "./errors.ts";
-export { type Extracted, extract } from "./extract.ts";
-export { extractFrames } from "./extract-frames.ts";
-export { type FlashImage, readFlashImage } from "./flash-image.ts";
+} from "./decode/decode.ts";
+export { extractFrames } from "./decode/extract-frames.ts";
+export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./decode/live-decoder.ts";
 export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
 export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
 export { eventTypesSource } from "./generate/typescript.ts";
@@ -30,6 +27,38 @@ export type * from "./generated/events.ts";
 export type * as v2 from "./generated/events-2.0.0.ts";
 export { registries, registry } from "./generated/registry.ts";
 export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
+export { type MigrateItem, type MigrateOptions, migrate } from "./migrate/migrate.ts";
+export type { DecodedEvent } from "./packet/records.ts";
+export { type Deframed, Deframer } from "./receive/deframer.ts";
+export { type FlashImage, readFlashImage } from "./receive/flash-image.ts";
+export type { Link, LinkEvents } from "./receive/links/link.ts";
+export { type MqttLinkOptions, openMqttLink } from "./receive/links/mqtt.ts";
+export { openSerialLink, type SerialLinkOptions } from "./receive/links/serial.ts";
+export { openStreamLink } from "./receive/links/stream.ts";
+export { openUdpLink, type UdpLinkOptions } from "./receive/links/udp.ts";
+export {
+  type ArrivedPacket,
+  PacketOrder,
+  type PacketOrderCounters,
+  type PacketOrderOptions,
+} from "./receive/packet-order.ts";
+export { type Anchor, parseAnchors, WallClock, type WallTime } from "./receive/wall-clock.ts";
+export { type Bump, type Change, type ChangeKind, diffRegistries, leastBump } from "./registry/diff.ts";
+export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
+export { readRegistryText } from "./registry/file.ts";
+export { loadRegistry, type RegistryRead, readRegistry } from "./registry/load.ts";
+export { formatMistake, MISTAKE_CODES, type Mistake, type MistakeCode, type Place } from "./registry/mistakes.ts";
+export type * from "./registry/model.ts";
+export type { BootCounters, LinkCounters } from "./simulate/device.ts";
+export {
+  type EventCounters,
+  type SimulatedDevice,
+  type SimulateOptions,
+  type Simulation,
+  simulate,
+} from "./simulate/simulate.ts";
+export { type Problem, TelemetryError } from "./text/errors.ts";
+export { type Extracted, extract } from "./text/extract.ts";
 export {
   type FaultyLine,
   type Line,
@@ -39,22 +68,7 @@ export {
   MAX_LINE_BYTES,
   readLines,
   type TextLine,
-} from "./lines.ts";
-export type { Link, LinkEvents } from "./links/link.ts";
-export { type MqttLinkOptions, openMqttLink } from "./links/mqtt.ts";
-export { openSerialLink, type SerialLinkOptions } from "./links/serial.ts";
-export { openStreamLink } from "./links/stream.ts";
-export { openUdpLink, type UdpLinkOptions } from "./links/udp.ts";
-export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./live-decoder.ts";
-export { type MigrateItem, type MigrateOptions, migrate } from "./migrate.ts";
-export { type ArrivedPacket, PacketOrder, type PacketOrderCounters, type PacketOrderOptions } from "./packet-order.ts";
-export type { DecodedEvent } from "./records.ts";
-export { type Bump, type Change, type ChangeKind, diffRegistries, leastBump } from "./registry/diff.ts";
-export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
-export { readRegistryText } from "./registry/file.ts";
-export { loadRegistry, type RegistryRead, readRegistry } from "./registry/load.ts";
-export { formatMistake, MISTAKE_CODES, type Mistake, type MistakeCode, type Place } from "./registry/mistakes.ts";
-export type * from "./registry/model.ts";
+} from "./text/lines.ts";
 export {
   createReporter,
   type FileResult,
@@ -62,15 +76,7 @@ export {
   type Reporter,
   type ReportFormat,
   type ReportOptions,
-} from "./report.ts";
-export type { BootCounters, LinkCounters } from "./simulate/device.ts";
-export {
-  type EventCounters,
-  type SimulatedDevice,
-  type SimulateOptions,
-  type Simulation,
-  simulate,
-} from "./simulate/simulate.ts";
+} from "./validate/report.ts";
 export {
   CHECKS,
   type Check,
@@ -80,5 +86,4 @@ export {
   type Severity,
   type ValidateOptions,
   Validator,
-} from "./validate.ts";
-export { type Anchor, parseAnchors, WallClock, type WallTime } from "./wall-clock.ts";
+} from "./validate/validate.ts";

@@ -11,12 +11,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { CaptureWriter } from "../host/capture.ts";
-import { listBoots } from "../host/capture-folder.ts";
-import { ctfMetadata } from "../host/ctf-metadata.ts";
-import { type DecodeItem, decodePath, StreamDecoder } from "../host/decode.ts";
-import { type Problem, TelemetryError } from "../host/errors.ts";
+import { CaptureWriter } from "../host/capture/capture-writer.ts";
+import { ctfMetadata } from "../host/capture/ctf-metadata.ts";
+import { listBoots } from "../host/capture/folder.ts";
+import { type DecodeItem, decodePath, StreamDecoder } from "../host/decode/decode.ts";
 import { registry } from "../host/generated/registry.ts";
+import { type Problem, TelemetryError } from "../host/text/errors.ts";
 import { rounds, seedFor } from "./support/campaign.ts";
 import {
   type BuiltPacket,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Extracted, extract } from "../host/extract.ts";
 import { registry } from "../host/generated/registry.ts";
-import { Validator } from "../host/validate.ts";
+import { type Extracted, extract } from "../host/text/extract.ts";
+import { Validator } from "../host/validate/validate.ts";
 
 /** Serial logs and traces of a real device. They are not part of the project: where they are not, there is nothing to test. */
 const FOLDER = resolve(process.env.XS_TELEMETRY_CAPTURES ?? "../shared/captures");

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Reason } from "xs-telemetry";
-import { CaptureWriter } from "../host/capture.ts";
+import { CaptureWriter } from "../host/capture/capture-writer.ts";
 import { registry } from "../host/generated/registry.ts";
 import { Run, WITHOUT_PRIVILEGES } from "./support/command.ts";
 import { drain, emitter } from "./support/emit.ts";

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import fs, { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deviceFolderName, listCaptures } from "../host/capture-folder.ts";
-import { Collector, type CollectorOptions } from "../host/collector.ts";
-import { type DecodeItem, type DecodeSummary, decodePath } from "../host/decode.ts";
-import type { Problem, TelemetryError } from "../host/errors.ts";
+import { Collector, type CollectorOptions } from "../host/capture/collector.ts";
+import { deviceFolderName, listCaptures } from "../host/capture/folder.ts";
+import { type DecodeItem, type DecodeSummary, decodePath } from "../host/decode/decode.ts";
 import { registry } from "../host/generated/registry.ts";
-import { parseAnchors } from "../host/wall-clock.ts";
+import { parseAnchors } from "../host/receive/wall-clock.ts";
+import type { Problem, TelemetryError } from "../host/text/errors.ts";
 import { babeltrace } from "./support/babeltrace.ts";
 import { mixedPackets, OTHER_FINGERPRINT, PacketSource, randomIntegers } from "./support/packets.ts";
 

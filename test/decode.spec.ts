@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DecodeOptions, decode, decodePath, StreamDecoder } from "../host/decode.ts";
-import { TelemetryError } from "../host/errors.ts";
+import { type DecodeOptions, decode, decodePath, StreamDecoder } from "../host/decode/decode.ts";
 import { registry } from "../host/generated/registry.ts";
-import type { DecodedEvent } from "../host/records.ts";
+import type { DecodedEvent } from "../host/packet/records.ts";
 import type { RegistryModel } from "../host/registry/model.ts";
+import { TelemetryError } from "../host/text/errors.ts";
 import { assertConforms, decoded, eventsOf, gathered, time0 } from "./support/decoded.ts";
 import {
   type BuiltPacket,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Deframed, Deframer } from "../host/deframer.ts";
+import { type Deframed, Deframer } from "../host/receive/deframer.ts";
 import { maxFrameBytes, writeFrame } from "../src/frame.ts";
 import { rounds, seedFor } from "./support/campaign.ts";
 import { damageIn, deframe, frame, packetsIn, textIn } from "./support/frames.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Extracted, extract } from "../host/extract.ts";
+import { type Extracted, extract } from "../host/text/extract.ts";
 import { random } from "./support/assert.ts";
 import { rounds, seedFor } from "./support/campaign.ts";
 

@@ -1,7 +1,7 @@
 // Members of a JSON object as they are spelled.
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { readMembers, stringOf } from "../host/json-members.ts";
+import { readMembers, stringOf } from "../host/migrate/json-members.ts";
 
 describe("readMembers", () => {
   it("finds what JSON.parse finds, in the text's order, spelled as it is there", () => {

@@ -8,7 +8,7 @@ import {
   quote,
   readLines,
   visible,
-} from "../host/lines.ts";
+} from "../host/text/lines.ts";
 import { rounds, seedFor } from "./support/campaign.ts";
 import { runs } from "./support/properties.ts";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { connectAsync, type IClientOptions } from "mqtt";
-import { type MqttLinkOptions, openMqttLink } from "../host/links/mqtt.ts";
+import { type MqttLinkOptions, openMqttLink } from "../host/receive/links/mqtt.ts";
 import { type Broker, startBroker } from "./support/broker.ts";
 import { Authority } from "./support/certificates.ts";
 import { RecordedEvents, refused } from "./support/link-events.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { renameSync } from "node:fs";
-import { openSerialLink } from "../host/links/serial.ts";
-import { openStreamLink } from "../host/links/stream.ts";
+import { openSerialLink } from "../host/receive/links/serial.ts";
+import { openStreamLink } from "../host/receive/links/stream.ts";
 import { frame } from "./support/frames.ts";
 import { RecordedEvents, refused } from "./support/link-events.ts";
 import { mixedPackets } from "./support/packets.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { openUdpLink } from "../host/links/udp.ts";
+import { openUdpLink } from "../host/receive/links/udp.ts";
 import { RecordedEvents, refused } from "./support/link-events.ts";
 import { mixedPackets } from "./support/packets.ts";
 import { pause, until } from "./support/processes.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { LiveDecoder, type LiveDecoderOptions, type LiveEvents } from "../host/decode/live-decoder.ts";
 import { registry } from "../host/generated/registry.ts";
-import { LiveDecoder, type LiveDecoderOptions, type LiveEvents } from "../host/live-decoder.ts";
 import { PacketSource } from "./support/packets.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);

@@ -2,14 +2,14 @@ import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
-import type { Problem } from "../host/errors.ts";
 import { registries } from "../host/generated/registry.ts";
-import { readMembers } from "../host/json-members.ts";
-import { MAX_LINE_BYTES } from "../host/lines.ts";
-import { migrate } from "../host/migrate.ts";
+import { readMembers } from "../host/migrate/json-members.ts";
+import { migrate } from "../host/migrate/migrate.ts";
 import { loadRegistry } from "../host/registry/load.ts";
 import type { RegistryModel } from "../host/registry/model.ts";
-import { Validator } from "../host/validate.ts";
+import type { Problem } from "../host/text/errors.ts";
+import { MAX_LINE_BYTES } from "../host/text/lines.ts";
+import { Validator } from "../host/validate/validate.ts";
 import { arbitraryEvent } from "./support/arbitrary-events.ts";
 import { type Draft, edited, laterVersion } from "./support/later-version.ts";
 

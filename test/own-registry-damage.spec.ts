@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import fc from "fast-check";
 import { Telemetry } from "../examples/sensor/telemetry.gen.ts";
 import { loadRegistry } from "../host/registry/load.ts";
-import { Validator } from "../host/validate.ts";
+import { Validator } from "../host/validate/validate.ts";
 import { goodCalls, registries } from "./support/arbitrary-registries.ts";
 import { decoded, patched } from "./support/decoded.ts";
 import { drain } from "./support/emit.ts";

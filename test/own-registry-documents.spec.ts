@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import ts from "typescript";
-import { CaptureWriter } from "../host/capture.ts";
+import { CaptureWriter } from "../host/capture/capture-writer.ts";
 import { referenceDocument, schemaDocument } from "../host/generate/documents.ts";
 import { eventTypesSource } from "../host/generate/typescript.ts";
 import { writersSource } from "../host/generate/writers.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { drainBoard, runBoard } from "../examples/sensor/board.ts";
 import { Telemetry } from "../examples/sensor/telemetry.gen.ts";
-import { CaptureWriter } from "../host/capture.ts";
+import { CaptureWriter } from "../host/capture/capture-writer.ts";
 import { writersSource } from "../host/generate/writers.ts";
 import { loadRegistry } from "../host/registry/load.ts";
 import { babeltrace } from "./support/babeltrace.ts";

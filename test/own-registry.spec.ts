@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import fc from "fast-check";
-import { StreamDecoder } from "../host/decode.ts";
-import { type Issue, Validator } from "../host/validate.ts";
+import { StreamDecoder } from "../host/decode/decode.ts";
+import { type Issue, Validator } from "../host/validate/validate.ts";
 import {
   type Call,
   type FieldSpec,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type PacketHeader, parsePacketHeader, uuidBytes } from "../host/packet.ts";
-import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../host/packet-order.ts";
+import { type PacketHeader, parsePacketHeader, uuidBytes } from "../host/packet/packet.ts";
+import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../host/receive/packet-order.ts";
 import { rounds, seedFor } from "./support/campaign.ts";
 import { FINGERPRINT, packet, randomIntegers, record } from "./support/packets.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ProblemLog } from "../host/problem-log.ts";
+import { ProblemLog } from "../host/text/problem-log.ts";
 
 describe("the log of a live source's problems", () => {
   const log = () => {

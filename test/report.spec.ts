@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { createReporter, type ReportFormat } from "../host/report.ts";
-import { ISSUE_CODES, type Issue } from "../host/validate.ts";
+import { createReporter, type ReportFormat } from "../host/validate/report.ts";
+import { ISSUE_CODES, type Issue } from "../host/validate/validate.ts";
 
 const ISSUE: Issue = {
   line: 3,

@@ -1,8 +1,8 @@
 // What the events of a boot may be to one another, mistake by mistake.
 import assert from "node:assert/strict";
 import { registry } from "../host/generated/registry.ts";
-import { MOST_OPEN_SPANS } from "../host/sequence-spans.ts";
-import { type ValidateOptions, Validator } from "../host/validate.ts";
+import { MOST_OPEN_SPANS } from "../host/validate/sequence-spans.ts";
+import { type ValidateOptions, Validator } from "../host/validate/validate.ts";
 import type { Json } from "./support/arbitrary-events.ts";
 import { OWN } from "./support/own-model.ts";
 import { issuesOf, message, Trace } from "./support/traces.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { CaptureWriter, registry } from "xs-telemetry/host";
-import { Validator } from "../host/validate.ts";
+import { Validator } from "../host/validate/validate.ts";
 import { arbitraryEvent } from "./support/arbitrary-events.ts";
 import { drain, emitter } from "./support/emit.ts";
 import { runs } from "./support/properties.ts";

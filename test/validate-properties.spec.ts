@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { registries, registry } from "../host/generated/registry.ts";
 import type { Attribute, RegistryModel } from "../host/registry/model.ts";
-import { Validator } from "../host/validate.ts";
+import { Validator } from "../host/validate/validate.ts";
 import { arbitraryEvent, type Json, wireKey } from "./support/arbitrary-events.ts";
 import { OWN } from "./support/own-model.ts";
 import { runs } from "./support/properties.ts";

@@ -6,12 +6,12 @@ import { join, resolve } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { Reason } from "xs-telemetry";
-import { CaptureWriter } from "../host/capture.ts";
-import { decode } from "../host/decode.ts";
+import { CaptureWriter } from "../host/capture/capture-writer.ts";
+import { decode } from "../host/decode/decode.ts";
 import { openTelemetryTables } from "../host/generate/migrations.ts";
 import type { TelemetryEvent as TelemetryEvent2 } from "../host/generated/events-2.0.0.ts";
 import { registries, registry } from "../host/generated/registry.ts";
-import { migrate } from "../host/migrate.ts";
+import { migrate } from "../host/migrate/migrate.ts";
 import type { RegistryModel } from "../host/registry/model.ts";
 import { drain, emitter } from "./support/emit.ts";
 

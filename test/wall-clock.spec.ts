@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AnchorChoice, ClockWatch, formatAnchor, parseAnchors, WallClock } from "../host/wall-clock.ts";
+import { AnchorChoice, ClockWatch, formatAnchor, parseAnchors, WallClock } from "../host/receive/wall-clock.ts";
 import { seedFor } from "./support/campaign.ts";
 import { randomIntegers } from "./support/packets.ts";
 

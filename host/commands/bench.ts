@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import { BenchRun, type ComparedRow, compareRows } from "../bench-device.ts";
-import { type BenchRow, readBenchFile } from "../bench-rows.ts";
-import { TelemetryError } from "../errors.ts";
-import { nameOf } from "../io-error.ts";
-import { visible } from "../lines.ts";
-import { openSerialLink } from "../links/serial.ts";
-import { counted } from "../report.ts";
+import { BenchRun, type ComparedRow, compareRows } from "../board/bench-device.ts";
+import { type BenchRow, readBenchFile } from "../board/bench-rows.ts";
+import { openSerialLink } from "../receive/links/serial.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
+import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 
 const HELP = `

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { claimFolder, releaseFolder } from "../capture-files.ts";
-import { Collector, type CollectorCounters } from "../collector.ts";
-import { nameOf } from "../io-error.ts";
-import type { LinkEvents } from "../links/link.ts";
-import { ProblemLog } from "../problem-log.ts";
-import { counted } from "../report.ts";
+import { Collector, type CollectorCounters } from "../capture/collector.ts";
+import { claimFolder, releaseFolder } from "../capture/files.ts";
+import type { LinkEvents } from "../receive/links/link.ts";
+import { nameOf } from "../text/io-error.ts";
+import { ProblemLog } from "../text/problem-log.ts";
+import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { deviceText } from "./io.ts";
 import { listen } from "./listen.ts";

@@ -1,9 +1,9 @@
 /** What a run of the command line shares: where it writes, and what it comes to. */
 import { statSync } from "node:fs";
-import { type Problem, TelemetryError } from "../errors.ts";
 import { registries } from "../generated/registry.ts";
-import { nameOf } from "../io-error.ts";
 import type { RegistryModel } from "../registry/model.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
 import { formatProblem, Output, Progress } from "./io.ts";
 
 export type ExitCode = 0 | 1 | 2;

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { type DecodeItem, type DecodeSummary, decode, decodePath } from "../decode.ts";
+import { type DecodeItem, type DecodeSummary, decode, decodePath } from "../decode/decode.ts";
 import { registry as emitted } from "../generated/registry.ts";
-import { nameOf } from "../io-error.ts";
 import type { RegistryModel } from "../registry/model.ts";
-import { counted } from "../report.ts";
+import { nameOf } from "../text/io-error.ts";
+import { counted } from "../validate/report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
 import { openInput } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";

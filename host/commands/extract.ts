@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { TelemetryError } from "../errors.ts";
-import { extract } from "../extract.ts";
-import { extractFrames } from "../extract-frames.ts";
-import { nameOf } from "../io-error.ts";
-import { counted } from "../report.ts";
+import { extractFrames } from "../decode/extract-frames.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { extract } from "../text/extract.ts";
+import { nameOf } from "../text/io-error.ts";
+import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { printItems } from "./decode.ts";
 import { bytesDone, openInput } from "./io.ts";

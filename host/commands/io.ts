@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { fstatSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Writable } from "node:stream";
-import type { Problem } from "../errors.ts";
-import { ioError, nameOf } from "../io-error.ts";
-import { visible } from "../lines.ts";
+import type { Problem } from "../text/errors.ts";
+import { ioError, nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
 
 /** Read at once. Bounds the issues that lines can bring before somebody takes them: a line of 3 bytes may have two. */
 const CHUNK_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 /** What capture and tail do as long as they listen: signals, time, what falls due. */
-import type { LinkEvents } from "../links/link.ts";
-import { ClockWatch } from "../wall-clock.ts";
+import type { LinkEvents } from "../receive/links/link.ts";
+import { ClockWatch } from "../receive/wall-clock.ts";
 import type { Source } from "./source.ts";
 
 export interface ListenOptions {

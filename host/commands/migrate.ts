@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { TelemetryError } from "../errors.ts";
-import { nameOf } from "../io-error.ts";
-import { visible } from "../lines.ts";
-import { migrate } from "../migrate.ts";
-import { counted } from "../report.ts";
+import { migrate } from "../migrate/migrate.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
+import { counted } from "../validate/report.ts";
 import { type Context, isFolder } from "./context.ts";
 import { bytesDone, openInput } from "./io.ts";
 import { addRegistryOption, type RegistryOption, registriesOf } from "./registries.ts";

@@ -1,11 +1,11 @@
 /** Which registries a command reads with: the bundled ones, or those that --registry names. */
 import type { Command } from "commander";
-import { TelemetryError } from "../errors.ts";
 import { registry as emitted } from "../generated/registry.ts";
-import { nameOf } from "../io-error.ts";
-import { quote } from "../lines.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { compareSemver } from "../registry/semver.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
+import { quote } from "../text/lines.ts";
 import { REGISTRIES } from "./context.ts";
 
 export interface RegistryOption {

@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import picocolors from "picocolors";
-import { TelemetryError } from "../errors.ts";
-import { nameOf } from "../io-error.ts";
 import { byVersion, checkEvolution, type ReadFile } from "../registry/evolution.ts";
 import { readRegistry } from "../registry/load.ts";
 import { formatMistake, type Mistake } from "../registry/mistakes.ts";
-import { counted } from "../report.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
+import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { readSource } from "./registry-files.ts";
 

@@ -1,10 +1,10 @@
 import picocolors from "picocolors";
-import { TelemetryError } from "../errors.ts";
-import { nameOf } from "../io-error.ts";
-import { visible } from "../lines.ts";
 import { type Change, type ChangeKind, diffRegistries, isEnough, leastBump } from "../registry/diff.ts";
 import { loadRegistry } from "../registry/load.ts";
 import type { RegistryModel } from "../registry/model.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
 import type { Context } from "./context.ts";
 import { readSource } from "./registry-files.ts";
 

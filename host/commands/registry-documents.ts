@@ -1,7 +1,7 @@
 import { referenceDocument, schemaDocument } from "../generate/documents.ts";
-import { nameOf } from "../io-error.ts";
 import { loadRegistry } from "../registry/load.ts";
 import { SCAFFOLD } from "../registry/scaffold.ts";
+import { nameOf } from "../text/io-error.ts";
 import type { Context } from "./context.ts";
 import { readSource, refuseSource, writeResult } from "./registry-files.ts";
 

@@ -1,9 +1,9 @@
 /** What the registry commands read and write. */
 import { statSync, writeFileSync } from "node:fs";
-import { TelemetryError } from "../errors.ts";
-import { nameOf } from "../io-error.ts";
 import { readRegistryText, registryText } from "../registry/file.ts";
 import { MAX_REGISTRY_BYTES } from "../registry/yaml-source.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
 import type { Context } from "./context.ts";
 import { openInput } from "./io.ts";
 

@@ -1,10 +1,10 @@
 import { relative } from "node:path";
 import type { Command } from "commander";
-import { TelemetryError } from "../errors.ts";
 import { differing, write } from "../generate/files.ts";
 import type { Wanted } from "../generate/own-registry.ts";
-import { nameOf } from "../io-error.ts";
-import { counted } from "../report.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
+import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 
 const HELP = `

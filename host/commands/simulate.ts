@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { counted } from "../report.ts";
 import type { Destination } from "../simulate/links.ts";
 import type { Simulation } from "../simulate/simulate.ts";
+import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { decimal, integerFrom, usage } from "./source.ts";
 

@@ -1,7 +1,7 @@
 /** What capture and tail listen to: one of four sources, and the options that each has. */
 import { type Command, InvalidArgumentError } from "commander";
-import { TelemetryError } from "../errors.ts";
-import type { Link, LinkEvents } from "../links/link.ts";
+import type { Link, LinkEvents } from "../receive/links/link.ts";
+import { TelemetryError } from "../text/errors.ts";
 import { standardInput } from "./io.ts";
 
 export interface SourceOptions {
@@ -101,20 +101,20 @@ export function sourceOf(options: SourceOptions): Source {
 /** The links, and what they need, are loaded when they are opened. */
 const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEvents) => Promise<Link>>> = {
   async serial({ serial, baud = DEFAULT_BAUD }, events) {
-    const { openSerialLink } = await import("../links/serial.ts");
+    const { openSerialLink } = await import("../receive/links/serial.ts");
     return openSerialLink({ path: serial!, baud }, events);
   },
   async udp({ udp, host }, events) {
-    const { openUdpLink } = await import("../links/udp.ts");
+    const { openUdpLink } = await import("../receive/links/udp.ts");
     return openUdpLink({ port: udp!, ...(host !== undefined && { host }) }, events);
   },
   async mqtt({ mqtt, topic, group, clientId, ca }, events) {
-    const { openMqttLink } = await import("../links/mqtt.ts");
+    const { openMqttLink } = await import("../receive/links/mqtt.ts");
     const { XS_TELEMETRY_MQTT_USERNAME: username, XS_TELEMETRY_MQTT_PASSWORD: password } = process.env;
     return openMqttLink({ url: mqtt!, topic, group, clientId, ca, username, password }, events);
   },
   async stdin(_, events) {
-    const { openStreamLink } = await import("../links/stream.ts");
+    const { openStreamLink } = await import("../receive/links/stream.ts");
     return openStreamLink(standardInput(), events);
   },
 };

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { decodePath } from "../decode.ts";
-import { TelemetryError } from "../errors.ts";
+import { decodePath } from "../decode/decode.ts";
 import type { RegistryModel } from "../registry/model.ts";
-import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../report.ts";
-import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../validate/report.ts";
+import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate/validate.ts";
 import { type Context, isFolder } from "./context.ts";
 import { bytesDone, openInput, type Progress, placeOf } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";

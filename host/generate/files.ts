@@ -1,9 +1,9 @@
 /** Generated files on disk. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { TelemetryError } from "../errors.ts";
-import { ioError, nameOf } from "../io-error.ts";
-import { visible } from "../lines.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { ioError, nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
 
 /** By path, what stands in it. */
 export type GeneratedFiles = ReadonlyMap<string, string>;

@@ -1,6 +1,6 @@
 // `npm run generate` writes every generated file that differs; `npm run generate -- --check` names those that would and exits 1.
 import { readFileSync } from "node:fs";
-import { ctfMetadata } from "../ctf-metadata.ts";
+import { ctfMetadata } from "../capture/ctf-metadata.ts";
 import { loadRegistry } from "../registry/load.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { layoutHeader } from "./c.ts";

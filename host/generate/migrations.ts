@@ -1,5 +1,5 @@
 /** What documents say of schema versions: the steps between them, and where OpenTelemetry has their names. */
-import { type EventStep, type MigrationStep, migrationStep, type TargetAttribute } from "../migration-steps.ts";
+import { type EventStep, type MigrationStep, migrationStep, type TargetAttribute } from "../migrate/steps.ts";
 import type { Attribute, RegistryModel } from "../registry/model.ts";
 
 /** docs/MIGRATIONS.md. `registries` are in order, oldest first. */

@@ -1,8 +1,8 @@
 /** All that `registry generate` makes of a registry of one's own. */
 import { dirname, relative } from "node:path";
-import { ctfMetadata } from "../ctf-metadata.ts";
-import { visible } from "../lines.ts";
+import { ctfMetadata } from "../capture/ctf-metadata.ts";
 import { loadRegistry } from "../registry/load.ts";
+import { visible } from "../text/lines.ts";
 import { referenceDocument, schemaDocument } from "./documents.ts";
 import { eventTypesSource } from "./typescript.ts";
 import { writersSource } from "./writers.ts";

@@ -1,6 +1,6 @@
 /** Registry files, as text. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { ioError } from "../io-error.ts";
+import { ioError } from "../text/io-error.ts";
 import { mistakesError } from "./mistakes.ts";
 import { MAX_REGISTRY_BYTES } from "./yaml-source.ts";
 

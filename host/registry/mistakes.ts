@@ -1,6 +1,6 @@
 /** What is wrong in a registry: each mistake with its place, the rule and the way out. */
-import { TelemetryError } from "../errors.ts";
-import { visible } from "../lines.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { visible } from "../text/lines.ts";
 
 /** Stable, for programs. docs/registry-syntax.md explains each. */
 export const MISTAKE_CODES = {

@@ -9,10 +9,10 @@ import type { IOBuffer } from "../io/bytes.ts";
 import { MQTTClient } from "../io/mqtt.ts";
 import { Serial } from "../io/serial.ts";
 import { UDP, type UDPOptions } from "../io/udp.ts";
-import { linkError } from "../links/link.ts";
-import { readAuthority, readBroker } from "../links/mqtt.ts";
-import { brokerError, noGreeting } from "../links/mqtt-errors.ts";
-import { openSerialPort } from "../links/serial-port.ts";
+import { linkError } from "../receive/links/link.ts";
+import { readAuthority, readBroker } from "../receive/links/mqtt.ts";
+import { brokerError, noGreeting } from "../receive/links/mqtt-errors.ts";
+import { openSerialPort } from "../receive/links/serial-port.ts";
 
 /** What a port has taken may so long be on its way. */
 const CLOSE_MS = 2000;

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Collector } from "../../host/collector.ts";
-import { decodePath, StreamDecoder } from "../../host/decode.ts";
-import { type Deframed, Deframer } from "../../host/deframer.ts";
+import { Collector } from "../../host/capture/collector.ts";
+import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
-import { type HeaderOutcome, parsePacketHeader, uuidBytes } from "../../host/packet.ts";
-import { PacketOrder } from "../../host/packet-order.ts";
+import { type HeaderOutcome, parsePacketHeader, uuidBytes } from "../../host/packet/packet.ts";
+import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
+import { PacketOrder } from "../../host/receive/packet-order.ts";
 import { frame } from "../support/frames.ts";
 import { OTHER_FINGERPRINT, PacketSource, randomEvent, randomIntegers, randomPackets } from "../support/packets.ts";
 

@@ -1,11 +1,11 @@
 // What became of every event between an emitter and a decoded capture, by cause.
 import { equal, ok } from "node:assert/strict";
-import { type DecodeSummary, decodePath } from "../../host/decode.ts";
-import type { Problem } from "../../host/errors.ts";
+import { type DecodeSummary, decodePath } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
-import { type PacketHeader, parsePacketHeader, uuidBytes } from "../../host/packet.ts";
-import { RecordDecoder } from "../../host/records.ts";
+import { type PacketHeader, parsePacketHeader, uuidBytes } from "../../host/packet/packet.ts";
+import { RecordDecoder } from "../../host/packet/records.ts";
 import type { BootCounters } from "../../host/simulate/device.ts";
+import type { Problem } from "../../host/text/errors.ts";
 import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/packet-layout.ts";
 
 export interface Account {

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { type DecodeItem, type DecodeOptions, type DecodeSummary, StreamDecoder } from "../../host/decode.ts";
-import type { Problem } from "../../host/errors.ts";
+import { type DecodeItem, type DecodeOptions, type DecodeSummary, StreamDecoder } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
-import type { DecodedEvent } from "../../host/records.ts";
+import type { DecodedEvent } from "../../host/packet/records.ts";
+import type { Problem } from "../../host/text/errors.ts";
 import type { BuiltPacket, RecordSpec } from "./packets.ts";
 
 export interface Decoded {

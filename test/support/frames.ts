@@ -1,6 +1,6 @@
 /** Frames written by hand from docs/format.md, and what a Deframer makes of bytes. */
 import { crc32 } from "node:zlib";
-import { type Deframed, Deframer } from "../../host/deframer.ts";
+import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
 
 /** `emptyLastGroup`: a full last group is followed by an empty one, as some encoders do. */
 export function frame(packet: Uint8Array, { emptyLastGroup = false } = {}): Buffer {

@@ -1,7 +1,7 @@
 // What a link tells, kept; and what opening one is refused with.
 import assert from "node:assert/strict";
-import { type Problem, TelemetryError } from "../../host/errors.ts";
-import type { Link, LinkEvents } from "../../host/links/link.ts";
+import type { Link, LinkEvents } from "../../host/receive/links/link.ts";
+import { type Problem, TelemetryError } from "../../host/text/errors.ts";
 
 export class RecordedEvents implements LinkEvents {
   readonly packets: { device: string | undefined; packet: Uint8Array }[] = [];

@@ -1,6 +1,6 @@
 // Traces of the bundled registry's events, for specs of what follows on what.
 import { registry } from "../../host/generated/registry.ts";
-import { type Issue, type ValidateOptions, Validator } from "../../host/validate.ts";
+import { type Issue, type ValidateOptions, Validator } from "../../host/validate/validate.ts";
 import type { Json } from "./arbitrary-events.ts";
 
 const MESSAGE = { msgType: "getStatus", result: "ok", reason: "" };

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { registry, Validator } from "xs-telemetry/host";
-import { platformClock } from "../../../host/platform.ts";
+import { platformClock } from "../../../host/platform/platform.ts";
 import { type BenchCase, CLIENT_ID, messageOf, PAYLOAD_LENGTHS, PAYLOADS, RING_BYTES } from "../case.ts";
 import { DataViewRecorder } from "../dataview.ts";
 import { clockCase, emitterCases } from "../emitter-cases.ts";

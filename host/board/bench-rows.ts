@@ -1,0 +1,126 @@
+/** What a board says while it runs examples/benchmark: rows as `npm run bench -- --json` has them, among other lines of a log. */
+import { readFileSync } from "node:fs";
+import { type Problem, TelemetryError } from "../text/errors.ts";
+import { ioError } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
+import { describe } from "../validate/tables.ts";
+
+/** One event's cost in one engine; null where it was not measured. */
+export interface BenchRow {
+  readonly engine: string;
+  readonly path: string;
+  readonly event: string;
+  readonly payloadChars: number;
+  readonly instructions: number | null;
+  readonly ns: number | null;
+  readonly allocatedBytes: number | null;
+  readonly recordBytes: number | null;
+}
+
+/** What a line was: one of a run, or none of its business; or wrong. */
+export type BenchLine =
+  | { readonly kind: "begin"; readonly engine: string; readonly path: string; readonly cases: number }
+  | { readonly kind: "row"; readonly row: BenchRow }
+  | { readonly kind: "end"; readonly rows: number }
+  | { readonly kind: "other" }
+  | { readonly kind: "problem"; readonly problem: Problem };
+
+const TEXTS = ["engine", "path", "event"] as const;
+const COSTS = ["instructions", "ns", "allocatedBytes", "recordBytes"] as const;
+const MAX_TEXT_CHARACTERS = 40;
+/** Text that begins as a line of a benchmark does, whatever log prefix stands before it. */
+const BEGINNING = /\{"(?:engine|bench)":/;
+
+const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0;
+const isText = (value: unknown) => typeof value === "string" && value !== "" && value.length <= MAX_TEXT_CHARACTERS;
+
+/** What is wrong with a row, "" if nothing is. */
+function faultOf(row: Readonly<Record<string, unknown>>): string {
+  for (const name of TEXTS)
+    if (!isText(row[name]))
+      return `${name} is ${show(row[name])}, expected a text of 1 to ${MAX_TEXT_CHARACTERS} characters`;
+  if (!isCount(row.payloadChars)) return `payloadChars is ${show(row.payloadChars)}, expected a number of characters`;
+  for (const name of COSTS)
+    if (row[name] !== null && !(typeof row[name] === "number" && Number.isFinite(row[name])))
+      return `${name} is ${show(row[name])}, expected a number or null`;
+  return "";
+}
+
+function show(value: unknown): string {
+  return value === undefined ? "missing" : describe(value);
+}
+
+/** A text as it is, without quotes. */
+function plain(value: unknown): string {
+  return typeof value === "string" ? visible(value) : show(value);
+}
+
+function problem(code: string, message: string): BenchLine {
+  return { kind: "problem", problem: { code, message } };
+}
+
+/** Reads one line of a log, without its end. Never throws. */
+export function readBenchLine(line: string): BenchLine {
+  const at = line.search(BEGINNING);
+  if (at < 0) return { kind: "other" };
+  const text = line.slice(at, line.lastIndexOf("}") + 1);
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return problem("E_JSON", `no JSON, other text may have come between: ${visible(line.slice(at, at + 80))}`);
+  }
+  const { bench, engine, path } = value;
+  if (bench === undefined) {
+    const fault = faultOf(value);
+    return fault === "" ? { kind: "row", row: rowOf(value) } : problem("E_ROW", fault);
+  }
+  if (bench === "begin" && isText(engine) && isText(path) && isCount(value.cases))
+    return { kind: "begin", engine: engine as string, path: path as string, cases: value.cases as number };
+  if (bench === "end" && isCount(value.rows)) return { kind: "end", rows: value.rows as number };
+  if (bench === "failed")
+    return problem("E_CASE", `${caseName(value)} failed on the board: ${plain(value.message).slice(0, 200)}`);
+  return problem("E_ROW", `bench is ${show(bench)}, expected begin, end or failed with what belongs to it`);
+}
+
+/** Its own members alone, in their order. */
+function rowOf(value: Readonly<Record<string, unknown>>): BenchRow {
+  const { engine, path, event, payloadChars, instructions, ns, allocatedBytes, recordBytes } = value;
+  return { engine, path, event, payloadChars, instructions, ns, allocatedBytes, recordBytes } as BenchRow;
+}
+
+function caseName({ path, event, payloadChars }: Readonly<Record<string, unknown>>): string {
+  return `${plain(path)} ${plain(event)}, ${plain(payloadChars)} characters`.slice(0, 100);
+}
+
+/** Tells rows of two engines that are of the same case. */
+export function caseKey({ path, event, payloadChars }: BenchRow): string {
+  return `${path} ${event} ${payloadChars}`;
+}
+
+/**
+ * Reads what `npm run --silent bench -- --json` has written. Throws TelemetryError: exit code 2 if the file cannot be read, 1 with
+ * E_JSON or E_ROW if it is not that.
+ */
+export function readBenchFile(path: string): BenchRow[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw ioError(path, error);
+  }
+  let rows: unknown;
+  try {
+    rows = JSON.parse(text).rows;
+  } catch (error) {
+    throw new TelemetryError("E_JSON", `${visible(path)} is no JSON: ${visible((error as Error).message)}`, 1);
+  }
+  const wayOut = "write it with: npm run --silent bench -- xs-rv32 --json > rv32.json";
+  if (!Array.isArray(rows) || rows.length === 0)
+    throw new TelemetryError("E_ROW", `${visible(path)} has no rows; ${wayOut}`, 1);
+  for (const [index, row] of rows.entries()) {
+    const fault = row === null || typeof row !== "object" ? "is no object" : faultOf(row);
+    if (fault !== "") throw new TelemetryError("E_ROW", `${visible(path)}, row ${index}: ${fault}; ${wayOut}`, 1);
+  }
+  return rows.map(rowOf);
+}

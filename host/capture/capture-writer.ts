@@ -1,0 +1,311 @@
+import { join } from "node:path";
+import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/packet-layout.ts";
+import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "../packet/packet.ts";
+import type { Verdict } from "../packet/reader-history.ts";
+import { RecordDecoder } from "../packet/records.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
+import { quote } from "../text/lines.ts";
+import { makeCaptureFolder, removeFolder } from "./files.ts";
+import { traceFolderName } from "./folder.ts";
+import { type Part, TraceWriter } from "./trace-writer.ts";
+
+export interface CaptureWriterOptions {
+  /** Packets of another one are refused. */
+  readonly registry: RegistryModel;
+  /** Told of each packet that was refused, and of packets that are missing. */
+  readonly onProblem?: (problem: Problem) => void;
+  /** A trace folder of so many bytes or more is followed by a further one of the same boot and reader. Default: none is. */
+  readonly rotateBytes?: number;
+  /** So many trace folders are kept, the newest; what was in older ones is given up, and told. Default: all. */
+  readonly keepParts?: number;
+}
+
+/** What came of the packets written so far. */
+export interface CaptureCounters {
+  /** Data packets in the capture, and token packets. */
+  packets: number;
+  tokenPackets: number;
+  /** Events in them. */
+  events: number;
+  /** Bytes of packets. */
+  bytes: number;
+  /** Events lost, as DecodeSummary has it. */
+  lostOnDevice: number;
+  lostInTransit: number;
+  beforeFirstPacket: number;
+  /** Packets that did not arrive. */
+  missingPackets: number;
+  /** Packets that came again or too late. */
+  repeated: number;
+  /** Packets of another registry or wire format. */
+  refused: number;
+  /** Other packets that are not in the capture: damaged, or of too many boots. */
+  damaged: number;
+  /** Events in trace folders that were deleted to keep no more than keepParts. */
+  givenUp: number;
+}
+
+/** Sums that several writers may share. */
+export function captureCounters(): CaptureCounters {
+  return {
+    packets: 0,
+    tokenPackets: 0,
+    events: 0,
+    bytes: 0,
+    lostOnDevice: 0,
+    lostInTransit: 0,
+    beforeFirstPacket: 0,
+    missingPackets: 0,
+    repeated: 0,
+    refused: 0,
+    damaged: 0,
+    givenUp: 0,
+  };
+}
+
+/** Boots and readers of one capture. */
+const MOST_BOOTS = 9999;
+/** So many token names are held; the boots used least lately are forgotten, and what comes of them later has a further folder. */
+const MOST_NAMES = 1 << 17;
+
+/** What the writers of many devices have in common. */
+export interface SharedByWriters {
+  readonly counters: CaptureCounters;
+  readonly records: RecordDecoder;
+  /** Boots and readers of which a writer holds state. */
+  readonly mostTraces: number;
+}
+
+/**
+ * Writes a capture folder, packet by packet as they arrive: a CTF 1.8 trace for each boot and reader, readable at any
+ * moment. Only whole, undamaged packets in rising order get into it. Keeps token names and a few numbers of each boot.
+ */
+export class CaptureWriter {
+  readonly counters: CaptureCounters;
+  readonly #dir: string;
+  readonly #options: CaptureWriterOptions;
+  readonly #uuid: Uint8Array;
+  readonly #records: RecordDecoder;
+  readonly #mostTraces: number;
+  /** By boot and reader, least lately used first. */
+  readonly #traces = new Map<string, TraceWriter>();
+  /** All boots and readers there were. */
+  readonly #seen = new Set<string>();
+  /** Order of arrival of each boot. */
+  readonly #orders = new Map<number, number>();
+  /** Of the last trace folder made. */
+  #lastOrder = 0;
+  /** The trace folders, oldest first, if old ones are to be deleted. */
+  readonly #parts: Part[] = [];
+  #closed = false;
+
+  /**
+   * Makes the folder. One that has something in it is refused, so that no capture is mixed with another or overwritten; but
+   * what is `shared` with other writers, the folder is there already. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+   */
+  constructor(dir: string, options: CaptureWriterOptions, shared?: SharedByWriters) {
+    this.#dir = dir;
+    this.#options = options;
+    this.#uuid = uuidBytes(options.registry.fingerprint);
+    this.#records = shared?.records ?? new RecordDecoder(options.registry);
+    this.counters = shared?.counters ?? captureCounters();
+    this.#mostTraces = shared?.mostTraces ?? MOST_BOOTS;
+    if (shared === undefined) makeCaptureFolder(dir);
+  }
+
+  /** Token names that are held. */
+  get names(): number {
+    let names = 0;
+    for (const { tokens } of this.#traces.values()) names += tokens.size;
+    return names;
+  }
+
+  /**
+   * Takes one packet, which arrived at `wallMs`: then its time of day is stored. Returns whether it is in the capture now; a packet
+   * that is not was reported: damaged, of another registry, repeated, or a token packet that came again. Throws TelemetryError
+   * E_WRITE if it cannot be written, and then the files end with the packet before.
+   */
+  write(packet: Uint8Array, wallMs?: number): boolean {
+    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#dir} is closed`, 2);
+    const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+    if (packet.length < PACKET_HEADER_BYTES)
+      return this.#refuse({
+        code: "E_LENGTH",
+        message: `a packet needs ${PACKET_HEADER_BYTES} bytes, this one has ${packet.length}`,
+      });
+    const outcome = parsePacketHeader(view, 0, this.#uuid);
+    if (outcome.kind === "none")
+      return this.#refuse({ code: "E_NO_PACKET", message: `${packet.length} bytes that are no packet` });
+    if (outcome.kind === "damage") return this.#refuse(outcome.damage, outcome.packetNumber);
+    const { header } = outcome;
+    if (header.packetBytes !== packet.length)
+      return this.#refuse(
+        { code: "E_LENGTH", message: `packet_size is ${header.packetBytes} bytes, there are ${packet.length}` },
+        header.packetNumber,
+      );
+    const isData = header.streamId === STREAM_DATA;
+    const trace = isData ? this.#data(packet, view, header) : this.#tokens(packet, header);
+    if (trace === undefined) return false;
+    this.counters.bytes += packet.length;
+    if (wallMs !== undefined) trace.anchor(header.timestampEnd, wallMs);
+    if (trace.part!.bytes >= (this.#options.rotateBytes ?? Number.POSITIVE_INFINITY)) trace.endPart();
+    return true;
+  }
+
+  /**
+   * Brings token names into the metadata that are not there yet: where there are many, each new one would cost all of them. Call it
+   * now and then. Throws TelemetryError E_WRITE.
+   */
+  writeNames(): void {
+    for (const trace of this.#traces.values()) trace.writeNames();
+  }
+
+  /** This computer's clock was set forward by so much, or back: the anchors of open trace folders are put right. Throws TelemetryError E_WRITE. */
+  shiftAnchors(byMs: number): void {
+    for (const trace of this.#traces.values()) trace.shiftAnchors(byMs);
+  }
+
+  /** Forgets what is held of all boots. Their next packets go into folders of their own. */
+  forget(): void {
+    this.writeNames();
+    this.#traces.clear();
+  }
+
+  /** Ends the capture; nothing can be written any more. Closing twice does nothing. Throws TelemetryError E_WRITE. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.writeNames();
+  }
+
+  #data(packet: Uint8Array, view: DataView, header: PacketHeader): TraceWriter | undefined {
+    const { packetNumber } = header;
+    if (header.contentBytes === PACKET_HEADER_BYTES) {
+      this.#refuse({ code: "E_HEADER", message: "a packet without a record, which only a capture has" }, packetNumber);
+      return undefined;
+    }
+    const checked = this.#records.check(packet, view, 0, packet.length, header);
+    if (checked.damage) {
+      this.#refuse(checked.damage, packetNumber);
+      return undefined;
+    }
+    const trace = this.#trace(header);
+    if (!trace) return undefined;
+    const verdict = trace.history.data(header, checked);
+    const { accepted, problem } = verdict;
+    // Readers of CTF stop at a time or a count that goes back, even if here the packet before was the wrong one.
+    const { last } = trace;
+    const goesBack =
+      last && (header.timestampBegin < last.timestampEnd || header.eventsDiscarded < last.eventsDiscarded);
+    if (!accepted || goesBack) {
+      this.#refuse(problem ?? { code: "E_COUNTS", message: "time or losses go back" }, packetNumber, trace);
+      return undefined;
+    }
+    if (problem) this.#report(problem, packetNumber, trace);
+
+    const used = new Set<number>();
+    this.#records.collectTokens({ bytes: packet, view, at: 0, header, checked }, used);
+    for (const token of used) trace.learn(token, "");
+    this.#writeTo(trace, header, (path) => trace.data(path, packet, header, checked.events));
+    this.counters.packets++;
+    this.counters.events += checked.events;
+    this.#count(verdict);
+    return trace;
+  }
+
+  #tokens(packet: Uint8Array, header: PacketHeader): TraceWriter | undefined {
+    const { packetNumber } = header;
+    const { entries, damage } = readTokens(packet, 0, packet.length, header);
+    if (damage) {
+      this.#refuse(damage, packetNumber);
+      return undefined;
+    }
+    const trace = this.#trace(header);
+    if (!trace) return undefined;
+    const wrong = entries.find(({ token, name }) => (trace.tokens.get(token) || name) !== name);
+    if (wrong) {
+      const message = `token ${wrong.token} is ${quote(trace.tokens.get(wrong.token)!)}, now said to be ${quote(wrong.name)}`;
+      this.#refuse({ code: "E_TOKEN", message }, packetNumber, trace);
+      return undefined;
+    }
+    const verdict = trace.history.tokens(packetNumber);
+    if (!verdict.accepted) this.#refuse(verdict.problem!, packetNumber, trace);
+    let isNew = false;
+    for (const { token, name } of entries) if (trace.learn(token, name)) isNew = true;
+    if (!verdict.accepted && !isNew) return undefined;
+    this.#writeTo(trace, header, (path) => trace.tokenPacket(path, packet, header));
+    this.counters.tokenPackets++;
+    this.#count(verdict);
+    return trace;
+  }
+
+  #count({ lostOnDevice, lostInTransit, beforeFirst, missingPackets }: Verdict): void {
+    const sums = this.counters;
+    sums.lostOnDevice += lostOnDevice;
+    sums.lostInTransit += lostInTransit;
+    sums.beforeFirstPacket += beforeFirst;
+    sums.missingPackets += missingPackets;
+  }
+
+  /** Writes to the trace's folder, which is a new one for the first packet of a part. */
+  #writeTo(trace: TraceWriter, { bootId, reader }: PacketHeader, write: (path: string) => void): void {
+    if (trace.part !== undefined) {
+      write(trace.part.path);
+      return;
+    }
+    const key = `${bootId}/${reader}`;
+    // The readers of a boot have one number, but for what comes after a rotation.
+    const order = this.#seen.has(key) ? undefined : this.#orders.get(bootId);
+    const path = join(this.#dir, traceFolderName(order ?? this.#lastOrder + 1, bootId, reader));
+    write(path);
+    if (order === undefined) this.#lastOrder++;
+    if (!this.#orders.has(bootId)) this.#orders.set(bootId, this.#lastOrder);
+    this.#seen.add(key);
+    if (this.#options.keepParts === undefined) return;
+    this.#parts.push(trace.part!);
+    while (this.#parts.length > Math.max(1, this.#options.keepParts)) this.#giveUp(this.#parts.shift()!);
+  }
+
+  #giveUp(part: Part): void {
+    for (const [key, trace] of this.#traces) if (trace.part === part) this.#traces.delete(key);
+    removeFolder(part.path);
+    this.counters.givenUp += part.events;
+    const message = `${part.events} events in ${part.packets} packets given up: no more than ${this.#options.keepParts} folders are kept`;
+    this.#options.onProblem?.({ code: "W_GIVEN_UP", message, file: part.path });
+  }
+
+  /** The trace that a packet belongs to, new if it is the first; undefined, and reported, if there are too many. */
+  #trace({ bootId, reader, packetNumber }: PacketHeader): TraceWriter | undefined {
+    const key = `${bootId}/${reader}`;
+    const known = this.#traces.get(key);
+    if (known) return known;
+    if (this.#seen.size >= MOST_BOOTS && !this.#seen.has(key)) {
+      const message = `a new boot or reader, but the capture already has ${this.#seen.size}: begin a new one`;
+      this.#refuse({ code: "E_TOO_MANY_BOOTS", message }, packetNumber);
+      return undefined;
+    }
+    while (this.#traces.size >= this.#mostTraces || (this.#traces.size > 0 && this.names > MOST_NAMES)) {
+      const [oldest, trace] = this.#traces.entries().next().value!;
+      trace.writeNames();
+      this.#traces.delete(oldest);
+    }
+    const trace = new TraceWriter(this.#options.registry, bootId, reader);
+    this.#traces.set(key, trace);
+    return trace;
+  }
+
+  #refuse(damage: Damage, packet?: number, trace?: TraceWriter): false {
+    const sums = this.counters;
+    if (damage.code === "W_REPEATED") sums.repeated++;
+    else if (damage.code === "E_REGISTRY" || damage.code === "E_WIRE_FORMAT") sums.refused++;
+    else sums.damaged++;
+    this.#report(damage, packet, trace);
+    return false;
+  }
+
+  #report({ code, message }: Damage, packet: number | undefined, trace: TraceWriter | undefined): void {
+    const file = trace?.part?.path;
+    this.#options.onProblem?.({ code, message, ...(file && { file }), ...(packet !== undefined && { packet }) });
+  }
+}

@@ -1,0 +1,303 @@
+/** Packets and log text of any number of devices, from any link, into capture folders. */
+import { join } from "node:path";
+import { PACKET_HEADER_BYTES } from "../../src/packet-layout.ts";
+import { parsePacketHeader, uuidBytes } from "../packet/packet.ts";
+import { RecordDecoder } from "../packet/records.ts";
+import { type ArrivedPacket, DEFAULT_REORDER_MS, PacketOrder } from "../receive/packet-order.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
+import { quote } from "../text/lines.ts";
+import { type CaptureCounters, CaptureWriter, captureCounters, type SharedByWriters } from "./capture-writer.ts";
+import { appendFile, makeCaptureFolder, placeFolder, removeFile, renameFile } from "./files.ts";
+import { DEVICE_FILE, deviceFolderName, hashedFolderName, LOG_FILE } from "./folder.ts";
+
+export interface CollectorOptions {
+  /** Packets of another one are refused. */
+  readonly registry: RegistryModel;
+  /** Told of each thing that is wrong with packets, and of whose. Its `file`, if it has one, is in the device's folder. */
+  readonly onProblem?: (problem: Problem, device: string | undefined) => void;
+  /** Further devices are refused. Default 10,000. */
+  readonly mostDevices?: number;
+  /** As CaptureWriterOptions has them; they bound the log text as well. */
+  readonly rotateBytes?: number;
+  readonly keepParts?: number;
+  /** As PacketOrderOptions has them, for each device. 0 packets: what comes over a link that keeps the order. */
+  readonly reorderPackets?: number;
+  readonly reorderMs?: number;
+}
+
+/** Every packet given to the collector is counted once in what follows `devices`, or waits. */
+export interface CollectorCounters extends CaptureCounters {
+  /** Devices that have a folder. */
+  readonly devices: number;
+  /** Packets that came after they had been given up, and packets whose number is far from all others. */
+  readonly late: number;
+  readonly stray: number;
+  /** Packets that wait for those before them. */
+  readonly waiting: number;
+  /** Packets, and lines of text, of devices beyond mostDevices. */
+  readonly ofRefusedDevices: number;
+  /** Lines of log text kept. */
+  readonly lines: number;
+}
+
+const DEFAULT_MOST_DEVICES = 10_000;
+/** Over all devices: packets that wait, and token names. Beyond that, the device that brings more has its state flushed. */
+const MOST_WAITING_BYTES = 64 << 20;
+const MOST_NAMES = 1 << 20;
+/** Boots and readers of a device that are written to at the same time. */
+const MOST_TRACES_OF_DEVICE = 16;
+/** As much log text of a device is written at once; less at the next tick. */
+const TEXT_AT_ONCE_CHARS = 1 << 16;
+/** How often token names that are not in the metadata yet are brought there. */
+const WRITE_NAMES_EVERY_MS = 1000;
+
+interface Device {
+  readonly path: string;
+  readonly writer: CaptureWriter;
+  readonly order: PacketOrder;
+  /** Names that its writer held when they were counted last. */
+  names: number;
+  /** Lines that are not in log.txt yet. */
+  text: string;
+  /** Of log.txt, and how many were filled before it. */
+  logBytes: number;
+  logs: number;
+}
+
+/**
+ * Sorts what arrives into folders: a capture for each device, its packets in order, its log text with the time of day beside it. What is on disk can
+ * be read at any moment, also after the process was killed. `packet`, `text`, `tick` and `close` throw TelemetryError
+ * E_WRITE, exit code 2, if something cannot be written; what was written before is whole.
+ *
+ * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; a few KB a device.
+ */
+export class Collector {
+  readonly #dir: string;
+  readonly #options: CollectorOptions;
+  readonly #uuid: Uint8Array;
+  readonly #shared: SharedByWriters;
+  readonly #devices = new Map<string | undefined, Device>();
+  /** Folder names in lower case: some file systems do not tell them apart. */
+  readonly #folders = new Set<string>();
+  /** Devices whose packets wait. */
+  readonly #waiting = new Set<Device>();
+  readonly #changed = new Set<Device>();
+  /** Devices with lines that are not written. */
+  readonly #texts = new Set<Device>();
+  readonly #sums = { late: 0, stray: 0, repeated: 0, damaged: 0, refused: 0, ofRefusedDevices: 0, lines: 0 };
+  #waitingPackets = 0;
+  #waitingBytes = 0;
+  #names = 0;
+  #namesAtMs = 0;
+  #toldTooMany = false;
+  #closed = false;
+
+  /** Makes the folder `dir`. Throws TelemetryError E_NOT_EMPTY, if there is something in it, or E_WRITE. */
+  constructor(dir: string, options: CollectorOptions) {
+    this.#dir = dir;
+    this.#options = options;
+    this.#uuid = uuidBytes(options.registry.fingerprint);
+    const records = new RecordDecoder(options.registry);
+    this.#shared = { counters: captureCounters(), records, mostTraces: MOST_TRACES_OF_DEVICE };
+    makeCaptureFolder(dir);
+  }
+
+  /**
+   * Takes a packet of a device, which arrived at `wallMs`, milliseconds since 1970. Nobody changes its bytes any more. `device`:
+   * undefined where a link has one device only: its capture is `dir` itself; else a folder of `dir` named after it.
+   */
+  packet(device: string | undefined, packet: Uint8Array, wallMs: number): void {
+    this.#mustBeOpen();
+    // What is no packet makes no folder.
+    const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+    const outcome = packet.length < PACKET_HEADER_BYTES ? undefined : parsePacketHeader(view, 0, this.#uuid);
+    if (outcome?.kind !== "header" || outcome.header.packetBytes !== packet.length) {
+      this.#refuse(device, packet, outcome?.kind === "damage" ? outcome.damage : undefined);
+      return;
+    }
+    const state = this.#device(device);
+    if (state === undefined) return;
+    this.#ordered(state, () => state.order.push({ packet, header: outcome.header, wallMs }));
+    if (this.#waitingBytes > MOST_WAITING_BYTES) this.#ordered(state, () => state.order.flush());
+  }
+
+  /** Takes a line of a device's log text: it is in log.txt, with its time, after the next tick. */
+  text(device: string | undefined, line: string, wallMs: number): void {
+    this.#mustBeOpen();
+    const state = this.#device(device);
+    if (state === undefined) return;
+    state.text += `${new Date(wallMs).toISOString()} ${line.replaceAll("\n", " ")}\n`;
+    this.#sums.lines++;
+    // Not each by itself: a line may be one byte.
+    this.#texts.add(state);
+    if (state.text.length >= TEXT_AT_ONCE_CHARS) this.#writeText(state);
+  }
+
+  /** Lets go packets that have waited too long for others, and completes metadata. Call it a few times a second. */
+  tick(wallMs: number): void {
+    this.#mustBeOpen();
+    this.#writeTexts();
+    for (const state of this.#waiting) this.#ordered(state, () => state.order.tick(wallMs));
+    if (Math.abs(wallMs - this.#namesAtMs) < WRITE_NAMES_EVERY_MS) return;
+    this.#namesAtMs = wallMs;
+    this.#writeNames();
+  }
+
+  /**
+   * Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day of boots that are written to are
+   * put right, and nothing that waits is let go for it.
+   */
+  clockSet(byMs: number): void {
+    this.#mustBeOpen();
+    for (const { order, writer } of this.#devices.values()) {
+      order.shift(byMs);
+      writer.shiftAnchors(byMs);
+    }
+  }
+
+  /** As of now. */
+  counters(): CollectorCounters {
+    const { counters } = this.#shared;
+    const { repeated, damaged, refused, ...sums } = this.#sums;
+    return {
+      ...counters,
+      ...sums,
+      repeated: counters.repeated + repeated,
+      damaged: counters.damaged + damaged,
+      refused: counters.refused + refused,
+      devices: this.#devices.size,
+      waiting: this.#waitingPackets,
+    };
+  }
+
+  /** Lets go all packets that wait, and ends the capture. Closing twice does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#writeTexts();
+    for (const state of this.#waiting) this.#ordered(state, () => state.order.flush());
+    this.#writeNames();
+    this.#closed = true;
+    for (const { writer } of this.#devices.values()) writer.close();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#dir} is closed`, 2);
+  }
+
+  /** Runs what moves packets of a device's order, and keeps account of it. */
+  #ordered(state: Device, move: () => void): void {
+    const { order } = state;
+    const { waiting, waitingBytes } = order;
+    const { repeated, late, stray } = order.counters;
+    try {
+      move();
+    } finally {
+      this.#waitingPackets += order.waiting - waiting;
+      this.#waitingBytes += order.waitingBytes - waitingBytes;
+      this.#sums.repeated += order.counters.repeated - repeated;
+      this.#sums.late += order.counters.late - late;
+      this.#sums.stray += order.counters.stray - stray;
+      if (order.waiting > 0) this.#waiting.add(state);
+      else this.#waiting.delete(state);
+    }
+  }
+
+  #write(state: Device, { packet, wallMs }: ArrivedPacket): void {
+    const { writer } = state;
+    writer.write(packet, wallMs);
+    this.#changed.add(state);
+    const { names } = writer;
+    this.#names += names - state.names;
+    state.names = names;
+    if (this.#names <= MOST_NAMES) return;
+    writer.forget();
+    this.#names -= names;
+    state.names = 0;
+  }
+
+  #writeNames(): void {
+    for (const { writer } of this.#changed) writer.writeNames();
+    this.#changed.clear();
+  }
+
+  /** The device's state, new for its first packet or line; undefined, counted and told once, if there are too many. */
+  #device(device: string | undefined): Device | undefined {
+    const known = this.#devices.get(device);
+    if (known !== undefined) return known;
+    const most = this.#options.mostDevices ?? DEFAULT_MOST_DEVICES;
+    if (this.#devices.size >= most) {
+      this.#sums.ofRefusedDevices++;
+      if (!this.#toldTooMany) {
+        const message = `device ${quote(device ?? "")} is one more than ${most}: it and all further ones are refused and counted`;
+        this.#options.onProblem?.({ code: "E_TOO_MANY_DEVICES", message }, undefined);
+      }
+      this.#toldTooMany = true;
+      return undefined;
+    }
+    const path = this.#folderOf(device);
+    const { registry, rotateBytes, keepParts, reorderPackets, reorderMs } = this.#options;
+    const onProblem = (problem: Problem) => this.#options.onProblem?.({ file: path, ...problem }, device);
+    const writer = new CaptureWriter(
+      path,
+      {
+        registry,
+        onProblem,
+        ...(rotateBytes !== undefined && { rotateBytes }),
+        ...(keepParts !== undefined && { keepParts }),
+      },
+      this.#shared,
+    );
+    const order = new PacketOrder((arrived) => this.#write(state, arrived), {
+      ...(reorderPackets !== undefined && { reorderPackets }),
+      reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
+    });
+    const state: Device = { path, writer, order, names: 0, text: "", logBytes: 0, logs: 0 };
+    this.#devices.set(device, state);
+    return state;
+  }
+
+  /** Makes the device's folder, with its id in it. */
+  #folderOf(device: string | undefined): string {
+    if (device === undefined) return this.#dir;
+    let name = deviceFolderName(device);
+    if (this.#folders.has(name.toLowerCase())) name = hashedFolderName(device);
+    const path = join(this.#dir, name);
+    placeFolder(path, [[DEVICE_FILE, device]]);
+    this.#folders.add(name.toLowerCase());
+    return path;
+  }
+
+  #writeTexts(): void {
+    for (const state of this.#texts) this.#writeText(state);
+  }
+
+  #writeText(state: Device): void {
+    const bytes = Buffer.from(state.text);
+    state.text = "";
+    this.#texts.delete(state);
+    appendFile(join(state.path, LOG_FILE), bytes);
+    state.logBytes += bytes.length;
+    if (state.logBytes >= (this.#options.rotateBytes ?? Number.POSITIVE_INFINITY)) this.#rotateLog(state);
+  }
+
+  #rotateLog(state: Device): void {
+    const file = (number: number) => join(state.path, `log-${String(number).padStart(4, "0")}.txt`);
+    renameFile(join(state.path, LOG_FILE), file(++state.logs));
+    const { keepParts } = this.#options;
+    if (keepParts !== undefined && state.logs >= keepParts) removeFile(file(state.logs - Math.max(1, keepParts) + 1));
+    state.logBytes = 0;
+  }
+
+  /** Bytes that are no packet for this capture. */
+  #refuse(device: string | undefined, packet: Uint8Array, damage: Omit<Problem, "file"> | undefined): void {
+    const isOther = damage?.code === "E_REGISTRY" || damage?.code === "E_WIRE_FORMAT";
+    if (isOther) this.#sums.refused++;
+    else this.#sums.damaged++;
+    const { code, message } = damage ?? {
+      code: "E_NO_PACKET",
+      message: `${packet.length} bytes that are no whole packet`,
+    };
+    this.#options.onProblem?.({ code, message }, device);
+  }
+}

@@ -1,0 +1,249 @@
+import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { STREAM_DATA, STREAM_TOKENS } from "../../src/packet-layout.ts";
+import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
+import type { DecodedEvent } from "../packet/records.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
+import { ioError } from "../text/io-error.ts";
+import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
+import { CHUNK_BYTES, PacketScanner, Session } from "./packet-scanner.ts";
+
+export interface DecodeOptions {
+  /** Packets of another one are refused. */
+  readonly registry: RegistryModel;
+  /**
+   * What events come out as: objects, the default; the JSON lines of a packet; or the JSON lines of many packets in one
+   * piece, several times as fast as objects, for whoever writes them on at once.
+   */
+  readonly output?: "events" | "lines" | "batches";
+  /** Stands in problems, if the source is not a path. */
+  readonly file?: string;
+}
+
+/** Whose packet it was. */
+export interface PacketPlace {
+  readonly bootId: number;
+  readonly reader: number;
+  readonly packet: number;
+}
+
+/**
+ * What decoding brings, in the order of the bytes: the events of a packet, or their JSON lines (each ended by "\n", in UTF-8),
+ * or a batch of lines, whose bytes are good until the item after it is asked for; or a problem; last of all, once, the summary.
+ */
+export type DecodeItem =
+  | (PacketPlace & { readonly kind: "events"; readonly events: readonly DecodedEvent[] })
+  | (PacketPlace & { readonly kind: "lines"; readonly lines: Uint8Array; readonly count: number })
+  | { readonly kind: "batch"; readonly lines: Uint8Array; readonly count: number }
+  | { readonly kind: "problem"; readonly problem: Problem }
+  | { readonly kind: "summary"; readonly summary: DecodeSummary };
+
+/**
+ * For each boot and reader: events + lostOnDevice + lostInTransit + beforeFirstPacket is the number of the event that comes
+ * next, unless counts were damaged, which is reported.
+ */
+export interface DecodeSummary {
+  /** Events delivered by name, in the registry's order; 0 for those that did not occur. */
+  readonly events: Readonly<Record<string, number>>;
+  /** Data packets of which events were delivered, and token packets taken. */
+  readonly packets: number;
+  readonly tokenPackets: number;
+  /** Of more than 4,096 whose packets alternate, some are counted again. */
+  readonly boots: number;
+  /** Events overwritten unread, or refused, as the device counted them. */
+  readonly lostOnDevice: number;
+  /** Events of packets that are missing or damaged: seen once a later packet has arrived. */
+  readonly lostInTransit: number;
+  /** Events that were sent in packets before the first one here. */
+  readonly beforeFirstPacket: number;
+  /** Packets, data and token ones, that are missing or damaged. */
+  readonly missingPackets: number;
+  readonly timeJumps: number;
+  /** Damages reported: packets, and bytes that are none. */
+  readonly damaged: number;
+  /** Packets of another registry or wire format; the first of a run is reported. */
+  readonly refused: number;
+  /** Packets that came again or too late. */
+  readonly repeated: number;
+  /** Uses of a token whose name is not known: "" in the event. */
+  readonly unnamedTokens: number;
+}
+
+/** Read at once: much, since another thread reads and each read waits for it. */
+const READ_BYTES = 1024 * 1024;
+
+type Source = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/**
+ * Decodes a packet stream: packets as the device wrote them, data and tokens. Whatever the bytes are, events conform to the
+ * registry and damage is a problem with its place; nothing is thrown but what the source throws. Memory is bounded and time
+ * linear in the bytes. The problem of a damaged packet bears the offset of the packet.
+ */
+export async function* decode(source: Source, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+  const decoder = new StreamDecoder(options);
+  for await (const chunk of source instanceof Uint8Array ? [source] : source)
+    for (const slice of slices(chunk)) yield* decoder.push(slice);
+  yield* decoder.end();
+}
+
+/**
+ * Decodes a capture folder, one of its boot folders, a folder of captures, one for each device or for each process that
+ * captured, or a file that is a packet stream. What one boot and reader of a device has in several folders is put together by
+ * packet number. The tokens of a boot are read first.
+ * Throws TelemetryError E_NOT_FOUND, E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
+ */
+export async function* decodePath(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+  const session = new Session(options);
+  const buffer = Buffer.alloc(READ_BYTES);
+  if (!statOf(path).isDirectory()) {
+    yield* readFile(new PacketScanner(session, { file: path }), path, buffer);
+  } else {
+    let device: string | undefined;
+    for (const trace of tracesOf(capturesOf(path))) {
+      if (trace.device !== device) session.forget();
+      device = trace.device;
+      yield* readTrace(session, trace, buffer);
+    }
+  }
+  yield { kind: "summary", summary: session.summary() };
+}
+
+/** decode() for those who have bytes coming in and cannot wait: `push` each chunk, then `end`. */
+export class StreamDecoder {
+  readonly #session: Session;
+  readonly #scanner: PacketScanner;
+
+  constructor(options: DecodeOptions) {
+    this.#session = new Session(options);
+    this.#scanner = new PacketScanner(this.#session, options.file === undefined ? {} : { file: options.file });
+  }
+
+  /**
+   * Takes bytes, of which nothing is kept by reference. Returns what they complete; memory as much as they bring. A batch's
+   * bytes are good until the next call.
+   */
+  push(chunk: Uint8Array): DecodeItem[] {
+    return this.#scanner.push(chunk);
+  }
+
+  /** Says that no more bytes come. Returns what is left, the summary last. */
+  end(): DecodeItem[] {
+    return [...this.#scanner.end(), { kind: "summary", summary: this.#session.summary() }];
+  }
+
+  /** Says that something is wrong that the packets themselves do not tell: a frame. Counted as a damage. */
+  damage(problem: Problem): DecodeItem {
+    return this.#session.damage(problem);
+  }
+
+  /** As of now. */
+  summary(): DecodeSummary {
+    return this.#session.summary();
+  }
+}
+
+async function* readTrace(
+  session: Session,
+  { chains }: Trace,
+  buffer: Buffer,
+): AsyncGenerator<DecodeItem, void, undefined> {
+  const boots = chains.flat();
+  const files = new Map<BootFolder, number>();
+  // Of a capture that goes on, no more than there is now: what comes later may use tokens that are not read.
+  const sizes = new Map(boots.map((boot) => [boot, sizeOf(join(boot.path, STREAM_FILE))]));
+  for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
+    const repeatsTokens = boots.length > 1;
+    const found: TraceFile[][] = [];
+    for (const chain of chains) {
+      const ofChain: TraceFile[] = [];
+      for (const boot of chain) {
+        const file = join(boot.path, name);
+        if (!existsSync(file)) continue;
+        files.set(boot, (files.get(boot) ?? 0) + 1);
+        if (statOf(file).isFile()) {
+          const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
+          ofChain.push({ file, boot, streamId, repeatsTokens, endBytes });
+        } else yield session.damage({ code: "E_READ", message: "no regular file: packets are expected in it", file });
+      }
+      if (ofChain.length > 0) found.push(ofChain);
+    }
+    if (found.length > 1) yield* mergeFiles(session, found);
+    else
+      for (const file of found.flat())
+        yield* readFile(new PacketScanner(session, file), file.file, buffer, file.endBytes);
+  }
+  const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
+  for (const boot of boots)
+    if (!files.has(boot) && existsSync(boot.path))
+      yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
+}
+
+/** Decodes a file up to `endBytes`, which is read by way of `buffer`. */
+async function* readFile(
+  scanner: PacketScanner,
+  path: string,
+  buffer: Buffer,
+  endBytes = Number.POSITIVE_INFINITY,
+): AsyncGenerator<DecodeItem, void, undefined> {
+  try {
+    const file = await open(path);
+    try {
+      for (let left = endBytes; left > 0; ) {
+        const { bytesRead } = await file.read(buffer, 0, Math.min(left, buffer.length));
+        if (bytesRead === 0) break;
+        left -= bytesRead;
+        for (const chunk of slices(buffer.subarray(0, bytesRead))) yield* scanner.push(chunk);
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    if (isGivenUp(path)) return;
+    throw ioError(path, error);
+  }
+  yield* scanner.end();
+}
+
+/** Pieces of a chunk: what comes of one is taken before the next is decoded, so that memory is bounded however large chunks are. */
+function* slices(chunk: Uint8Array): Generator<Uint8Array, void, undefined> {
+  for (let at = 0; at < chunk.length; at += CHUNK_BYTES) yield chunk.subarray(at, at + CHUNK_BYTES);
+}
+
+/** Of a file that is not there (yet): infinite. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY;
+}
+
+function statOf(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (error) {
+    throw ioError(path, error);
+  }
+}
+
+/** Whether a folder is what a capture leaves that got no packets. */
+function isWithoutPackets(path: string): boolean {
+  return readdirSync(path).every((name) => name.startsWith(".") || name.startsWith("log"));
+}
+
+function capturesOf(path: string): readonly DeviceCapture[] {
+  let captures: readonly DeviceCapture[];
+  try {
+    captures = listCaptures(path);
+  } catch (error) {
+    throw ioError(path, error);
+  }
+  if (captures.length > 0) return captures;
+  if (isWithoutPackets(path))
+    throw new TelemetryError(
+      "E_NO_CAPTURE",
+      `${path} has no packets in it: nothing was captured, or it was all refused`,
+      2,
+    );
+  const message = `${path} is no capture: it has neither boot-… folders nor a file ${STREAM_FILE} or ${TOKENS_FILE}, nor has a folder in it`;
+  throw new TelemetryError("E_NO_CAPTURE", message, 2);
+}

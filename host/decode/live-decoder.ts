@@ -1,0 +1,226 @@
+/** Packets of several devices as events, at once. */
+import { PACKET_HEADER_BYTES } from "../../src/packet-layout.ts";
+import { type PacketHeader, parsePacketHeader, uuidBytes } from "../packet/packet.ts";
+import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../receive/packet-order.ts";
+import { WallClock, type WallTime } from "../receive/wall-clock.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import type { Problem } from "../text/errors.ts";
+import { PacketScanner, Session } from "./packet-scanner.ts";
+
+export interface LiveDecoderOptions extends PacketOrderOptions {
+  /** Packets of another one are refused. */
+  readonly registry: RegistryModel;
+  /** Further devices are refused. Default 1,000; each takes about 200 KB once it has sent. */
+  readonly mostDevices?: number;
+  /** Called for each packet, in the order in which the device sent them. What it throws, push, tick and end throw. */
+  readonly onEvents: (events: LiveEvents) => void;
+}
+
+/** What a packet brings. */
+export interface LiveEvents {
+  readonly device: string | undefined;
+  /** The JSON lines of its events, as decode prints them, without their ends. */
+  readonly lines: readonly string[];
+  readonly problems: readonly Problem[];
+  /** Events that were lost on the device before these, or among them. */
+  readonly lostOnDevice: number;
+  /** Time of day of a time of the packet's boot. */
+  readonly timeOf: (deviceMs: number) => WallTime | undefined;
+}
+
+/** All devices together, from the beginning. */
+export interface LiveTotals {
+  readonly devices: number;
+  readonly packets: number;
+  readonly events: number;
+  /** Overwritten or refused, as devices counted them. */
+  readonly lostOnDevice: number;
+  readonly lostInTransit: number;
+  /** Packets that came again, or too late. */
+  readonly repeated: number;
+  /** How full the ring was behind the last data packet, 0 to 1; undefined before the first. */
+  readonly ringFill: number | undefined;
+}
+
+interface Device {
+  readonly id: string | undefined;
+  readonly session: Session;
+  readonly order: PacketOrder;
+  /** By boot, the oldest first. */
+  readonly clocks: Map<number, WallClock>;
+}
+
+/** Boots of a device whose clocks are kept: packets of the one before may come late. */
+const MOST_CLOCKS = 4;
+/**
+ * Over all devices: packets that wait; and token names, with boots as so many names. Beyond that the device that has most lets go of
+ * it: whoever floods, not whoever comes next.
+ */
+const MOST_WAITING_BYTES = 64 << 20;
+const MOST_HELD_NAMES = 1 << 18;
+
+/**
+ * Decodes packets of several devices as they come, each by itself: none waits for a later one, but within the window in which
+ * packets may overtake each other. Whatever one device sends, it disturbs no other.
+ *
+ * Memory over all devices: what waits, at most 64 MB and one packet; 262,144 token names, of at most 100 MB; and what each device takes.
+ */
+export class LiveDecoder {
+  readonly #options: LiveDecoderOptions;
+  readonly #uuid: Uint8Array;
+  readonly #devices = new Map<string | undefined, Device>();
+  /** Of bytes that are no packet, from whoever is no device. */
+  readonly #strangers: Session;
+  readonly #totals = { packets: 0, events: 0, lostOnDevice: 0, lostInTransit: 0, repeated: 0 };
+  #ringFill: number | undefined;
+  #waitingBytes = 0;
+  #heldNames = 0;
+
+  constructor(options: LiveDecoderOptions) {
+    this.#options = options;
+    this.#uuid = uuidBytes(options.registry.fingerprint);
+    this.#strangers = new Session({ registry: options.registry, output: "lines" });
+  }
+
+  /** Takes a packet of a device, which arrived at `wallMs`. Nobody changes its bytes any more. */
+  push(device: string | undefined, packet: Uint8Array, wallMs: number): void {
+    const header = this.#headerOf(packet);
+    if (header === undefined) {
+      // What is no packet makes no device: whoever sends it could keep out the good ones.
+      this.#decode(device, this.#devices.get(device)?.session ?? this.#strangers, packet);
+      return;
+    }
+    const state = this.#device(device);
+    if (state === undefined) return;
+    this.#ordered(state, () => state.order.push({ packet, header, wallMs }));
+    if (this.#waitingBytes <= MOST_WAITING_BYTES) return;
+    const most = this.#deviceWithMost(({ order }) => order.waitingBytes);
+    this.#ordered(most, () => most.order.flush());
+  }
+
+  /** Lets go what has waited too long for packets before it. Call it a few times a second. */
+  tick(wallMs: number): void {
+    for (const state of this.#devices.values()) this.#ordered(state, () => state.order.tick(wallMs));
+  }
+
+  /** Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day are by the new one from now on. */
+  clockSet(byMs: number): void {
+    for (const { order, clocks } of this.#devices.values()) {
+      order.shift(byMs);
+      for (const clock of clocks.values()) clock.shift(byMs);
+    }
+  }
+
+  /** Lets go all that waits. */
+  end(): void {
+    for (const state of this.#devices.values()) this.#ordered(state, () => state.order.flush());
+  }
+
+  totals(): LiveTotals {
+    return { devices: this.#devices.size, ...this.#totals, ringFill: this.#ringFill };
+  }
+
+  #device(device: string | undefined): Device | undefined {
+    const known = this.#devices.get(device);
+    if (known !== undefined) return known;
+    const { registry, mostDevices = 1000, onEvents } = this.#options;
+    if (this.#devices.size >= mostDevices) {
+      const message = `a further device, but ${mostDevices} are followed already: it is left out`;
+      const problems = [{ code: "E_TOO_MANY_DEVICES", message }];
+      onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
+      return undefined;
+    }
+    const session = new Session({ registry, output: "lines" });
+    const order = new PacketOrder((arrived) => this.#decode(device, session, arrived.packet, arrived), this.#options);
+    const state: Device = { id: device, session, order, clocks: new Map() };
+    this.#devices.set(device, state);
+    return state;
+  }
+
+  /** Undefined for bytes that are no whole packet of ours: they have no place in any order. */
+  #headerOf(packet: Uint8Array): PacketHeader | undefined {
+    if (packet.length < PACKET_HEADER_BYTES) return undefined;
+    const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+    const outcome = parsePacketHeader(view, 0, this.#uuid);
+    return outcome.kind === "header" && outcome.header.packetBytes === packet.length ? outcome.header : undefined;
+  }
+
+  /** Runs what moves packets of a device's order, and counts those that wait, and those that it passes over. */
+  #ordered({ order }: Device, move: () => void): void {
+    const { counters, waitingBytes } = order;
+    const before = counters.repeated + counters.late + counters.stray;
+    try {
+      move();
+    } finally {
+      this.#waitingBytes += order.waitingBytes - waitingBytes;
+      this.#totals.repeated += counters.repeated + counters.late + counters.stray - before;
+    }
+  }
+
+  /** Of devices, of which there is one at least. */
+  #deviceWithMost(amountOf: (state: Device) => number): Device {
+    let [most] = this.#devices.values();
+    for (const state of this.#devices.values()) if (amountOf(state) > amountOf(most!)) most = state;
+    return most!;
+  }
+
+  #forgetNames(): void {
+    const { id: device, session } = this.#deviceWithMost((state) => state.session.held);
+    const before = session.held;
+    const { names, boots } = session.shrink();
+    this.#heldNames += session.held - before;
+    const message = `all devices together hold too much; of this one, ${names} names of message types and ${boots} boots before the last are forgotten`;
+    const problems = [{ code: "W_FORGOTTEN", message }];
+    this.#options.onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
+  }
+
+  /** `arrived`: undefined for what is no whole packet. */
+  #decode(device: string | undefined, session: Session, packet: Uint8Array, arrived?: ArrivedPacket): void {
+    const { lostOnDevice, lostInTransit, repeated, packets } = session.sums;
+    const { held } = session;
+    // One for each packet: what is damaged in one is sought in no other.
+    const scanner = new PacketScanner(session, {});
+    const lines: string[] = [];
+    const problems: Problem[] = [];
+    for (const item of [...scanner.push(packet), ...scanner.end()]) {
+      if (item.kind === "lines") lines.push(...Buffer.from(item.lines).toString().trimEnd().split("\n"));
+      else if (item.kind === "problem") problems.push(withoutOffset(item.problem));
+    }
+    const { sums } = session;
+    const totals = this.#totals;
+    const lost = sums.lostOnDevice - lostOnDevice;
+    totals.packets++;
+    totals.events += lines.length;
+    totals.lostOnDevice += lost;
+    totals.lostInTransit += sums.lostInTransit - lostInTransit;
+    totals.repeated += sums.repeated - repeated;
+    const header = arrived?.header;
+    const state = this.#devices.get(device);
+    if (state !== undefined) this.#heldNames += session.held - held;
+    const clock = header && state && clockOf(state, header.bootId);
+    // Of a packet that was passed over or refused, nothing is believed.
+    if (header !== undefined && sums.packets > packets) {
+      clock?.add({ deviceMs: header.timestampEnd, unixMs: arrived!.wallMs });
+      if (header.ringCapacitySlots > 0)
+        this.#ringFill = Math.min(1, header.ringPendingSlots / header.ringCapacitySlots);
+    }
+    const timeOf = (deviceMs: number) => clock?.at(deviceMs);
+    this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf });
+    if (this.#heldNames > MOST_HELD_NAMES) this.#forgetNames();
+  }
+}
+
+function clockOf({ clocks }: Device, bootId: number): WallClock {
+  let clock = clocks.get(bootId);
+  if (clock === undefined) {
+    clock = new WallClock();
+    clocks.set(bootId, clock);
+    if (clocks.size > MOST_CLOCKS) clocks.delete(clocks.keys().next().value!);
+  }
+  return clock;
+}
+
+/** An offset within a packet says nothing to who sees no bytes. */
+function withoutOffset({ offsetBytes: _, ...problem }: Problem): Problem {
+  return problem;
+}

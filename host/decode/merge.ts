@@ -1,0 +1,215 @@
+/** What several folders hold of one boot and reader, put together by packet number. */
+import { existsSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/packet-layout.ts";
+import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
+import { parsePacketHeader } from "../packet/packet.ts";
+import { ioError } from "../text/io-error.ts";
+import type { DecodeItem } from "./decode.ts";
+import { CHUNK_BYTES, PacketScanner, type Session } from "./packet-scanner.ts";
+
+/** One boot and reader of a device. */
+export interface Trace {
+  readonly device: string | undefined;
+  /** Its folders: of each capture, in order, those that follow each other. */
+  readonly chains: readonly (readonly BootFolder[])[];
+}
+
+/** A file of packets of one boot, reader and stream. */
+export interface TraceFile {
+  readonly file: string;
+  readonly boot: BootFolder;
+  readonly streamId: number;
+  readonly repeatsTokens: boolean;
+  /** Bytes from here on are not read. */
+  readonly endBytes: number;
+}
+
+/** Whether the folder of a file is gone: a capture that goes on deletes its oldest parts. */
+export function isGivenUp(file: string): boolean {
+  return !existsSync(dirname(file));
+}
+
+/** The boots and readers of the captures, in order of arrival; those of a device one after the other. */
+export function tracesOf(captures: readonly DeviceCapture[]): Trace[] {
+  const traces = new Map<string, { device: string | undefined; chains: Map<string, BootFolder[]> }>();
+  for (const { path, device, boots } of captures) {
+    for (const boot of boots) {
+      // A folder with a name of its own is of a boot that nobody knows before it is read.
+      const key = JSON.stringify(boot.bootId === undefined ? [boot.path] : [device, boot.bootId, boot.reader]);
+      const trace = traces.get(key) ?? { device, chains: new Map<string, BootFolder[]>() };
+      traces.set(key, trace);
+      const chain = trace.chains.get(path);
+      if (chain === undefined) trace.chains.set(path, [boot]);
+      else chain.push(boot);
+    }
+  }
+  const order = (device: string | undefined) => (device === undefined ? "" : `.${device}`);
+  return [...traces.values()]
+    .map(({ device, chains }) => ({ device, chains: [...chains.values()] }))
+    .sort((a, b) => (order(a.device) < order(b.device) ? -1 : order(a.device) > order(b.device) ? 1 : 0));
+}
+
+/**
+ * Decodes files of one boot, reader and stream, of which each chain is in order of packet numbers. A packet that several chains have
+ * is taken once, and counted as repeated. Holds some hundred KB a chain.
+ */
+export async function* mergeFiles(
+  session: Session,
+  chains: readonly (readonly TraceFile[])[],
+): AsyncGenerator<DecodeItem, void, undefined> {
+  const sources = chains.map((files) => new PacketSource(session, files));
+  const last = Buffer.alloc(MAX_PACKET_BYTES);
+  let lastBytes = 0;
+  try {
+    for (const source of sources) yield* await source.advance();
+    for (;;) {
+      let least: PacketSource | undefined;
+      for (const source of sources)
+        if (!source.isDone && (least === undefined || source.number < least.number)) least = source;
+      if (least === undefined) return;
+      const bytes = least.packet;
+      const isRepeated = lastBytes === bytes.length && last.compare(bytes, 0, lastBytes, 0, lastBytes) === 0;
+      if (isRepeated && least.skip()) session.sums.repeated++;
+      else {
+        yield* least.take();
+        // Not the empty one that begins a part: what another chain has of the packet before it may come behind it.
+        if (least.isWhole && bytes.length > PACKET_HEADER_BYTES) lastBytes = bytes.copy(last);
+      }
+      yield* await least.advance();
+    }
+  } finally {
+    for (const source of sources) await source.close();
+  }
+}
+
+/** A chain of files, packet by packet. */
+class PacketSource {
+  /** Of the packet that is next; of bytes that are no packet, the one before them. */
+  number = 0;
+  isDone = false;
+  /** The packet that is next, or bytes that are none; good until advance(). */
+  packet: Buffer = Buffer.alloc(0);
+  isWhole = false;
+  readonly #session: Session;
+  readonly #files: TraceFile[];
+  readonly #buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
+  readonly #view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.length);
+  readonly #scannerBuffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
+  #file: FileHandle | undefined;
+  #path = "";
+  #isAtEnd = false;
+  /** Bytes of the file that are not read yet. */
+  #left = 0;
+  #scanner: PacketScanner | undefined;
+  #start = 0;
+  #end = 0;
+  /** All bytes that the scanner was given were whole packets: it waits for none. */
+  #isClean = true;
+
+  constructor(session: Session, files: readonly TraceFile[]) {
+    this.#session = session;
+    this.#files = [...files].reverse();
+  }
+
+  /** Goes on to the next packet. Returns what the end of a file brings. */
+  async advance(): Promise<DecodeItem[]> {
+    const items: DecodeItem[] = [];
+    this.#start += this.packet.length;
+    for (;;) {
+      if (this.#scanner === undefined && !(await this.#open())) break;
+      await this.#fill();
+      if (this.#start < this.#end) {
+        this.#find();
+        return items;
+      }
+      items.push(...this.#scanner!.end());
+      this.#scanner = undefined;
+      await this.close();
+    }
+    this.isDone = true;
+    this.packet = Buffer.alloc(0);
+    return items;
+  }
+
+  /** Decodes the packet that is next. */
+  take(): DecodeItem[] {
+    if (!this.isWhole) this.#isClean = false;
+    return this.#scanner!.push(this.packet);
+  }
+
+  /** Passes over the packet that is next. False if damage stands before it, and the scanner must see what comes behind. */
+  skip(): boolean {
+    if (this.#isClean) this.#scanner!.skip(this.packet.length);
+    return this.#isClean;
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #open(): Promise<boolean> {
+    const next = this.#files.pop();
+    if (next === undefined) return false;
+    this.#path = next.file;
+    try {
+      this.#file = await open(next.file);
+    } catch (error) {
+      if (isGivenUp(next.file)) return this.#open();
+      throw ioError(next.file, error);
+    }
+    this.#left = next.endBytes;
+    this.#scanner = new PacketScanner(this.#session, next, this.#scannerBuffer);
+    this.#isAtEnd = false;
+    this.#isClean = true;
+    this.#start = 0;
+    this.#end = 0;
+    this.packet = Buffer.alloc(0);
+    return true;
+  }
+
+  /** Sees to it that the longest packet is in the buffer, if the file has that much left. */
+  async #fill(): Promise<void> {
+    if (this.#end - this.#start >= MAX_PACKET_BYTES || this.#isAtEnd) return;
+    this.#buffer.copyWithin(0, this.#start, this.#end);
+    this.#end -= this.#start;
+    this.#start = 0;
+    while (this.#end < this.#buffer.length) {
+      let count: number;
+      try {
+        const room = Math.min(this.#buffer.length - this.#end, this.#left);
+        count = room === 0 ? 0 : (await this.#file!.read(this.#buffer, this.#end, room)).bytesRead;
+      } catch (error) {
+        throw ioError(this.#path, error);
+      }
+      if (count === 0) {
+        this.#isAtEnd = true;
+        return;
+      }
+      this.#end += count;
+      this.#left -= count;
+    }
+  }
+
+  /** The packet at the buffer's beginning, or the bytes up to where the next one may begin. */
+  #find(): void {
+    const left = this.#end - this.#start;
+    if (left >= PACKET_HEADER_BYTES) {
+      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuid);
+      if (outcome.kind === "header" && outcome.header.packetBytes <= left) {
+        this.number = outcome.header.packetNumber;
+        this.packet = this.#buffer.subarray(this.#start, this.#start + outcome.header.packetBytes);
+        this.isWhole = true;
+        return;
+      }
+    }
+    const next = this.#buffer.subarray(this.#start + 1, this.#end).indexOf(MAGIC);
+    this.packet = this.#buffer.subarray(this.#start, next < 0 ? this.#end : this.#start + 1 + next);
+    this.isWhole = false;
+  }
+}
+
+const MAGIC = Buffer.alloc(4);
+MAGIC.writeInt32LE(PACKET_MAGIC);

@@ -1,0 +1,430 @@
+import {
+  MAX_PACKET_BYTES,
+  PACKET_HEADER_BYTES,
+  PACKET_MAGIC,
+  STREAM_DATA,
+  STREAM_TOKENS,
+} from "../../src/packet-layout.ts";
+import type { BootFolder } from "../capture/folder.ts";
+import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "../packet/packet.ts";
+import { ReaderHistory } from "../packet/reader-history.ts";
+import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
+import type { Problem } from "../text/errors.ts";
+import { quote } from "../text/lines.ts";
+import type { DecodeItem, DecodeOptions, DecodeSummary } from "./decode.ts";
+import { DecodeItems } from "./items.ts";
+
+/** As much as is read, and looked at, at once. */
+export const CHUNK_BYTES = 64 * 1024;
+/** State is kept for so many boots, readers of a boot, and token names; beyond that, what was used least lately is forgotten. */
+const MOST_BOOTS = 4096;
+const MOST_READERS = 16;
+const MOST_NAMES = 1 << 17;
+/** A reader takes about as much memory as so many token names. */
+const READER_NAMES = 2;
+
+/** What has been read of one boot and reader. */
+interface ReaderState {
+  readonly history: ReaderHistory;
+  names: TokenNames;
+}
+
+/** All that outlives a packet and a file: what was seen of each reader, and the sums. */
+export class Session {
+  readonly uuid: Uint8Array;
+  readonly records: RecordDecoder;
+  readonly tally: RecordTally;
+  readonly sums = {
+    packets: 0,
+    tokenPackets: 0,
+    boots: 0,
+    lostOnDevice: 0,
+    lostInTransit: 0,
+    beforeFirstPacket: 0,
+    missingPackets: 0,
+    timeJumps: 0,
+    damaged: 0,
+    refused: 0,
+    repeated: 0,
+  };
+  readonly items: DecodeItems;
+  /** For its scanners, which work one after the other: there may be thousands of files. */
+  readonly buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
+  /** Least lately used first. */
+  readonly #boots = new Map<number, Map<number, ReaderState>>();
+  #newestBoot = -1;
+  #names = 0;
+  #readers = 0;
+
+  constructor({ registry, output }: DecodeOptions) {
+    this.uuid = uuidBytes(registry.fingerprint);
+    this.records = new RecordDecoder(registry);
+    this.tally = this.records.tally();
+    this.items = new DecodeItems(this.records, output ?? "events");
+  }
+
+  /** What is held of boots, readers and token names, as so many names. */
+  get held(): number {
+    return this.#names + READER_NAMES * this.#readers;
+  }
+
+  reader(bootId: number, reader: number): ReaderState {
+    let readers = this.#boots.get(bootId);
+    if (readers === undefined) {
+      readers = new Map();
+      this.sums.boots++;
+    }
+    // Not for every packet: what it costs a Map to move an entry adds up to memory.
+    if (bootId !== this.#newestBoot) {
+      this.#boots.delete(bootId);
+      this.#boots.set(bootId, readers);
+      this.#newestBoot = bootId;
+    }
+    let state = readers.get(reader);
+    if (state === undefined) {
+      state = { history: new ReaderHistory(), names: new TokenNames() };
+      readers.set(reader, state);
+      this.#readers++;
+      if (readers.size > MOST_READERS) this.#forgetReader(readers);
+    }
+    if (this.#boots.size > MOST_BOOTS || this.#names > MOST_NAMES) this.#forgetOldest();
+    return state;
+  }
+
+  /** Takes a token's name; false if the token has another one. */
+  learn({ names }: ReaderState, token: number, name: string): boolean {
+    const before = names.size;
+    const agrees = names.learn(token, name);
+    this.#names += names.size - before;
+    return agrees;
+  }
+
+  /** Counts a damage and says it. */
+  damage(problem: Problem): DecodeItem {
+    this.sums.damaged++;
+    return { kind: "problem", problem };
+  }
+
+  summary(): DecodeSummary {
+    const { unnamedTokens } = this.tally;
+    return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
+  }
+
+  /** What follows is of another device: its boots are others, whatever their ids. */
+  forget(): void {
+    this.#boots.clear();
+    this.#newestBoot = -1;
+    this.#names = 0;
+    this.#readers = 0;
+  }
+
+  /** Forgets token names, and all boots but the one used last: of that the counts go on, so its losses stay exact. Returns how many. */
+  shrink(): { names: number; boots: number } {
+    const forgotten = { names: this.#names, boots: 0 };
+    for (const [bootId, readers] of this.#boots) {
+      for (const state of readers.values()) {
+        // Emptied, too: the record decoder keeps those that it has used last.
+        state.names.forget();
+        state.names = new TokenNames();
+      }
+      if (bootId === this.#newestBoot) continue;
+      this.#boots.delete(bootId);
+      this.#readers -= readers.size;
+      forgotten.boots++;
+    }
+    this.#names = 0;
+    return forgotten;
+  }
+
+  /** Forgets the oldest of several readers. */
+  #forgetReader(readers: Map<number, ReaderState>): void {
+    if (readers.size < 2) return;
+    const [oldest] = readers.keys();
+    this.#names -= readers.get(oldest!)!.names.size;
+    this.#readers--;
+    readers.delete(oldest!);
+  }
+
+  #forgetOldest(): void {
+    const [oldest, readers] = this.#boots.entries().next().value!;
+    if (this.#boots.size === 1) {
+      this.#forgetReader(readers);
+      return;
+    }
+    for (const { names } of readers.values()) this.#names -= names.size;
+    this.#readers -= readers.size;
+    this.#boots.delete(oldest);
+  }
+}
+
+/** Where a packet stream comes from, and what must be in it. */
+interface Origin {
+  readonly file?: string;
+  readonly boot?: BootFolder;
+  readonly streamId?: number;
+  /** Token packets that say again what is known are expected: each part of a rotated trace begins with them. */
+  readonly repeatsTokens?: boolean;
+}
+
+const MAGIC = Buffer.alloc(4);
+MAGIC.writeInt32LE(PACKET_MAGIC);
+
+/**
+ * Finds the packets in a stream of bytes. Behind a good packet the next one is expected; behind anything else the bytes are
+ * searched for one, a damaged packet from its second byte on, since the size it claims may be wrong and swallow good ones.
+ * Each byte is checked as part of a record once, and searched once.
+ */
+export class PacketScanner {
+  readonly #session: Session;
+  readonly #origin: Origin;
+  /** What is not yet decided, at most one packet and one chunk: 0 <= #start <= #end <= #buffer.length. */
+  readonly #buffer: Buffer;
+  readonly #view: DataView;
+  #start = 0;
+  #end = 0;
+  /** Offset in the stream of the buffer's first byte. */
+  #base = 0;
+  /** Nothing can be decided with fewer bytes than this. */
+  #needed = 1;
+  /** Offset where bytes that are no packet begin; -1 if the last byte was part of one, or of a damage reported. */
+  #strayFrom = -1;
+  #inDamage = false;
+  #sawPacket = false;
+  #head = Buffer.alloc(0);
+  #lastRefusal = "";
+
+  /** `buffer`: of its own, as large as the session's, if it works by turns with others. */
+  constructor(session: Session, origin: Origin, buffer = session.buffer) {
+    this.#session = session;
+    this.#origin = origin;
+    this.#buffer = buffer;
+    this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.byteLength);
+  }
+
+  push(chunk: Uint8Array): DecodeItem[] {
+    if (this.#head.length < HEAD_BYTES)
+      this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD_BYTES - this.#head.length)]);
+    for (let from = 0; from < chunk.length; ) {
+      if (this.#start > 0 && this.#buffer.length - this.#end < CHUNK_BYTES) {
+        this.#buffer.copyWithin(0, this.#start, this.#end);
+        this.#base += this.#start;
+        this.#end -= this.#start;
+        this.#start = 0;
+      }
+      const count = Math.min(chunk.length - from, this.#buffer.length - this.#end);
+      this.#buffer.set(chunk.subarray(from, from + count), this.#end);
+      this.#end += count;
+      from += count;
+      this.#scan(false);
+    }
+    return this.#session.items.take();
+  }
+
+  /** Says that a whole packet of so many bytes is passed over. */
+  skip(count: number): void {
+    this.#base += count;
+    this.#sawPacket = true;
+  }
+
+  end(): DecodeItem[] {
+    this.#scan(true);
+    const bytes = this.#base + this.#end;
+    if (this.#sawPacket) this.#endStray();
+    else if (bytes > 0) this.#damaged({ code: "E_NO_PACKET", message: noPacket(bytes, this.#head) }, 0);
+    else if (this.#origin.streamId !== STREAM_TOKENS)
+      this.#damaged({ code: "E_EMPTY", message: "no bytes: expected a packet stream" }, 0);
+    return this.#session.items.take();
+  }
+
+  #scan(final: boolean): void {
+    for (;;) {
+      const left = this.#end - this.#start;
+      if (left === 0 || (left < this.#needed && !final)) return;
+      const isHere = left >= MAGIC.length && this.#view.getInt32(this.#start, true) === PACKET_MAGIC;
+      const found = isHere ? 0 : this.#buffer.subarray(this.#start, this.#end).indexOf(MAGIC);
+      if (found > 0) {
+        this.#pass(found);
+        continue;
+      }
+      if (found < 0 && left >= MAGIC.length) {
+        this.#pass(left - (MAGIC.length - 1)); // a magic may begin in the last three bytes
+        continue;
+      }
+      if (left < PACKET_HEADER_BYTES) {
+        this.#needed = found < 0 ? MAGIC.length : PACKET_HEADER_BYTES;
+        if (!final) return;
+        this.#cutHeader();
+        continue;
+      }
+      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuid);
+      if (outcome.kind === "none") {
+        this.#pass(1);
+        continue;
+      }
+      if (outcome.kind === "header" && left < outcome.header.packetBytes && !final) {
+        this.#needed = outcome.header.packetBytes;
+        return;
+      }
+      this.#needed = 1;
+      this.#endStray();
+      this.#sawPacket = true;
+      this.#inDamage = outcome.kind === "damage" || !this.#packet(outcome.header, left);
+      if (outcome.kind === "damage") this.#refuse(outcome.damage, outcome.packetNumber);
+      this.#start += outcome.kind === "header" && !this.#inDamage ? outcome.header.packetBytes : 1;
+    }
+  }
+
+  /** Passes over bytes that are no packet. */
+  #pass(count: number): void {
+    if (this.#strayFrom < 0 && !this.#inDamage) this.#strayFrom = this.#base + this.#start;
+    this.#start += count;
+    this.#needed = 1;
+  }
+
+  /** The data end within what may be a packet's header: fewer bytes are left than it has. */
+  #cutHeader(): void {
+    const left = this.#end - this.#start;
+    const known = Buffer.concat([MAGIC, this.#session.uuid]);
+    const length = Math.min(left, known.length);
+    const begun = this.#buffer.compare(known, 0, length, this.#start, this.#start + length) === 0;
+    const expected = this.#sawPacket && !this.#inDamage && this.#strayFrom < 0;
+    if (begun && (expected || length === known.length)) {
+      this.#endStray();
+      this.#sawPacket = true;
+      const message = `the data end ${left} bytes into a packet's header`;
+      this.#damaged({ code: "E_CUT", message }, this.#base + this.#start);
+      this.#start = this.#end;
+    } else {
+      this.#pass(begun ? left : 1);
+    }
+  }
+
+  #endStray(): void {
+    if (this.#strayFrom < 0) return;
+    const count = this.#base + this.#start - this.#strayFrom;
+    this.#damaged({ code: "E_STRAY", message: `${count} bytes are no packet` }, this.#strayFrom);
+    this.#strayFrom = -1;
+  }
+
+  /** A header that is damaged, or not for us: of many packets in a row of one other registry, the first is reported. */
+  #refuse(damage: Damage, packetNumber: number | undefined): void {
+    const offset = this.#base + this.#start;
+    if (damage.code === "E_REGISTRY" || damage.code === "E_WIRE_FORMAT") {
+      this.#session.sums.refused++;
+      if (damage.message !== this.#lastRefusal) this.#report(damage, offset, packetNumber);
+      this.#lastRefusal = damage.message;
+    } else {
+      this.#damaged(damage, offset, packetNumber);
+    }
+  }
+
+  /** A packet with a good header, of which `left` bytes or more are there. False if it is damaged, the search goes on within it. */
+  #packet(header: PacketHeader, left: number): boolean {
+    const { boot, streamId } = this.#origin;
+    const offset = this.#base + this.#start;
+    const available = Math.min(left, header.packetBytes);
+    const misplaced =
+      (boot?.bootId !== undefined && (boot.bootId !== header.bootId || boot.reader !== header.reader)) ||
+      (streamId !== undefined && streamId !== header.streamId);
+    if (misplaced) {
+      const kind = header.streamId === STREAM_DATA ? "data" : "token";
+      const message = `a ${kind} packet of boot ${header.bootId}, reader ${header.reader}, does not belong in this file`;
+      this.#damaged({ code: "E_MISPLACED", message }, offset, header.packetNumber);
+      return false;
+    }
+    const damage = header.streamId === STREAM_DATA ? this.#data(header, available) : this.#tokens(header, available);
+    if (damage) this.#damaged(damage, offset, header.packetNumber);
+    return damage === undefined;
+  }
+
+  #data(header: PacketHeader, available: number): Damage | undefined {
+    const { records, tally, sums, items } = this.#session;
+    const { packetNumber: packet } = header;
+    const at = this.#start;
+    if (header.contentBytes === PACKET_HEADER_BYTES) return undefined; // the empty packet of a capture folder
+    const checked = records.check(this.#buffer, this.#view, at, available, header);
+    const cut = this.#cut(header, available);
+    const damage = cut && (checked.damage?.code ?? "E_LENGTH") === "E_LENGTH" ? cut : checked.damage;
+    if (checked.endByte === PACKET_HEADER_BYTES) return damage;
+
+    const state = this.#session.reader(header.bootId, header.reader);
+    const verdict = state.history.data(header, checked);
+    if (verdict.problem) this.#judge(verdict.problem, packet);
+    if (verdict.accepted) {
+      sums.packets++;
+      sums.lostOnDevice += verdict.lostOnDevice;
+      sums.lostInTransit += verdict.lostInTransit;
+      sums.beforeFirstPacket += verdict.beforeFirst;
+      sums.missingPackets += verdict.missingPackets;
+      if (checked.jumpMs > 0) sums.timeJumps++;
+      // A packet may hold only losses, or a jump of time.
+      if (checked.events > 0)
+        items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state.names, tally);
+    }
+    return damage;
+  }
+
+  #tokens(header: PacketHeader, available: number): Damage | undefined {
+    const { sums } = this.#session;
+    const { entries, damage } = readTokens(this.#buffer, this.#start, available, header);
+    const cut = this.#cut(header, available);
+    if (entries.length === 0 && (damage || cut)) return cut ?? damage;
+    const state = this.#session.reader(header.bootId, header.reader);
+    const verdict = state.history.tokens(header.packetNumber);
+    const isExpected =
+      this.#origin.repeatsTokens && entries.every(({ token, name }) => state.names.get(token)?.name === name);
+    if (!verdict.problem) sums.tokenPackets++;
+    else if (!isExpected) this.#judge(verdict.problem, header.packetNumber);
+    sums.missingPackets += verdict.missingPackets;
+    for (const { token, name } of entries) {
+      if (this.#session.learn(state, token, name)) continue;
+      const known = quote(state.names.get(token)!.name);
+      const message = `token ${token} is ${known}, now said to be ${quote(name)}: it stays what it was`;
+      this.#damaged({ code: "E_TOKEN", message }, this.#base + this.#start, header.packetNumber);
+    }
+    return cut ?? damage;
+  }
+
+  #cut({ packetBytes }: PacketHeader, available: number): Damage | undefined {
+    if (available === packetBytes) return undefined;
+    return { code: "E_CUT", message: `the data end ${available} bytes into a packet of ${packetBytes}` };
+  }
+
+  #judge(problem: Damage, packet: number): void {
+    const offset = this.#base + this.#start;
+    if (problem.code === "W_REPEATED") this.#session.sums.repeated++;
+    if (problem.code.startsWith("E_")) this.#damaged(problem, offset, packet);
+    else this.#report(problem, offset, packet);
+  }
+
+  #damaged(damage: Damage, offsetBytes: number, packet?: number): void {
+    this.#session.sums.damaged++;
+    this.#report(damage, offsetBytes, packet);
+  }
+
+  #report({ code, message }: Damage, offsetBytes: number, packet?: number): void {
+    const { file } = this.#origin;
+    const problem: Problem = {
+      code,
+      message,
+      ...(file !== undefined && { file }),
+      offsetBytes,
+      ...(packet !== undefined && { packet }),
+    };
+    this.#session.items.problem(problem);
+  }
+}
+
+/** As much of a stream's beginning as is kept to say what it is instead of packets. */
+const HEAD_BYTES = 40;
+
+function noPacket(bytes: number, head: Buffer): string {
+  const none = `no packet in ${bytes} bytes`;
+  const text = head.toString("latin1");
+  if (/[^\p{L}\p{N}\p{P}\p{S}\s]/u.test(text.replaceAll("\u001b", "")))
+    return `${none}: expected a packet stream or a capture folder`;
+  const hint = text.trimStart().startsWith("{")
+    ? "JSON lines need no decoding"
+    : "telemetry lines in a log are for extract";
+  return `${none}, which are text beginning with ${quote(text)}: ${hint}`;
+}

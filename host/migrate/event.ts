@@ -1,0 +1,102 @@
+/** One event, as the members of its line, brought one schema version on. */
+
+import { quote, quotedList, visible } from "../text/lines.ts";
+import { stringOf } from "./json-members.ts";
+import type { DroppedAttribute, EventStep, MigrationStep } from "./steps.ts";
+
+/** JSON values as they are spelled, by attribute. */
+export type Members = ReadonlyMap<string, string>;
+
+/** Why a line stays behind. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly attribute?: string;
+}
+
+/** The event after the step, attributes in the target registry's order, undeclared ones behind them; or why it cannot go without loss. */
+export function migrateEvent({ from, to, eventKey, events }: MigrationStep, members: Members): Members | Refusal {
+  const name = stringOf(members.get(eventKey));
+  const step = events.get(name ?? "");
+  if (step !== undefined)
+    return refusalOf(step, members, from.schemaVersion, to.schemaVersion) ?? afterStep(step, members);
+  const value = members.get(eventKey);
+  const isKnown = from.events.some((event) => event.name === name);
+  const { schemaVersion, events: allowed } = isKnown ? to : from;
+  const expected = `expected one of ${quotedList(allowed.map((event) => event.name))} in ${schemaVersion}`;
+  if (value === undefined)
+    return { code: "E_MISSING", message: `${eventKey} is missing, ${expected}`, attribute: eventKey };
+  const code = name === undefined ? "E_TYPE" : "E_EVENT";
+  return { code, message: `${eventKey} is ${shown(value)}, ${expected}`, attribute: eventKey };
+}
+
+function refusalOf(step: EventStep, members: Members, from: string, to: string): Refusal | undefined {
+  return lossOf(step, members, to) ?? clashOf(step, members, from, to) ?? gapOf(step, members, to);
+}
+
+/** A value that the target leaves out, or has no place for. */
+function lossOf(step: EventStep, members: Members, to: string): Refusal | undefined {
+  for (const dropped of step.dropped) {
+    const { key, sameAs, json } = dropped;
+    const value = members.get(key);
+    if (value === undefined || isMadeAgain(dropped, value, members)) continue;
+    const lost = `${key} is ${shown(value)}, and ${to} leaves it out, so that it would be lost`;
+    const other = sameAs === undefined ? json && shown(json) : `what ${sameAs} is`;
+    const wayOut = other === undefined ? "take it out first" : `expected ${other}`;
+    return { code: "E_LOST", message: `${lost}: ${wayOut}`, attribute: key };
+  }
+  for (const { key, origin, unknownValues } of step.attributes) {
+    if (origin.kind !== "attribute" || unknownValues.size === 0) continue;
+    const value = members.get(origin.key);
+    if (!unknownValues.has(stringOf(value) as string)) continue;
+    const message = `${origin.key} is ${shown(value!)}, which ${key} cannot be in ${to}`;
+    return { code: "E_LOST", message, attribute: origin.key };
+  }
+  return undefined;
+}
+
+/** An undeclared attribute that would pass for one of the target's. */
+function clashOf(step: EventStep, members: Members, from: string, to: string): Refusal | undefined {
+  for (const key of members.keys()) {
+    if (step.declared.has(key) || !step.targetKeys.has(key)) continue;
+    const message = `${step.event} does not declare ${key} in ${from} and has an attribute of that name in ${to}: rename it, or take it out`;
+    return { code: "E_CLASH", message, attribute: key };
+  }
+  return undefined;
+}
+
+/** An attribute that the target requires and the source does not, or does not have. What the line lacks already is no loss. */
+function gapOf(step: EventStep, members: Members, to: string): Refusal | undefined {
+  for (const { key, isRequired, origin, isEmptyWhenAbsent } of step.attributes) {
+    if (!isRequired || isEmptyWhenAbsent || origin.kind === "constant") continue;
+    if (origin.kind === "attribute" && (members.has(origin.key) || step.required.has(origin.key))) continue;
+    const message = `${step.event} requires ${key} in ${to}, and there is nothing here to make it from`;
+    return { code: "E_MISSING", message, attribute: key };
+  }
+  return undefined;
+}
+
+function isMadeAgain({ sameAs, json }: DroppedAttribute, value: string, members: Members): boolean {
+  const other = json ?? members.get(sameAs ?? "");
+  if (other === value) return true;
+  const text = stringOf(value);
+  return text !== undefined && text === stringOf(other);
+}
+
+function afterStep(step: EventStep, members: Members): Members {
+  const after = new Map<string, string>();
+  for (const { key, origin, isAbsentWhenEmpty, isEmptyWhenAbsent } of step.attributes) {
+    if (origin.kind === "none") continue;
+    const value = origin.kind === "constant" ? origin.json : members.get(origin.key);
+    if (value === undefined && isEmptyWhenAbsent) after.set(key, '""');
+    else if (value !== undefined && !(isAbsentWhenEmpty && value === '""')) after.set(key, value);
+  }
+  for (const [key, value] of members) if (!step.declared.has(key)) after.set(key, value);
+  return after;
+}
+
+/** A JSON value for a message: it may be as long as the line. */
+export function shown(value: string): string {
+  const text = stringOf(value);
+  return text !== undefined ? quote(text) : visible(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+}

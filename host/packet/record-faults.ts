@@ -1,0 +1,125 @@
+/** What may be wrong with a record's bytes, in the words that a problem says it with. */
+import { isUtf8 } from "node:buffer";
+import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, TIME_JUMP_MS } from "../../src/packet-layout.ts";
+import { type Damage, readU64 } from "./packet.ts";
+import { codeOf, type Shape, type Step } from "./record-shapes.ts";
+
+/** All ones in these bits is no number: infinite, or NaN. */
+const EXPONENT_F32 = 0x7f80_0000;
+const EXPONENT_F64 = 0x7ff0_0000;
+
+/** Of the low halves of two neighbouring records' times. */
+export function timeFault(low: number, previousLow: number, first: boolean, afterJump: boolean): Damage | undefined {
+  const step = low - previousLow;
+  if (step === 0) return undefined;
+  if (first)
+    return {
+      code: "E_TIME",
+      message: `the first record's time is ${low}, timestamp_begin's lower half ${previousLow}`,
+    };
+  if (step < 0) return { code: "E_TIME", message: `time goes back from ${previousLow} to ${low}` };
+  if (afterJump) return { code: "E_TIME", message: `time is ${low}, the _time_jump before it has ${previousLow}` };
+  if (step < TIME_JUMP_MS) return undefined;
+  return { code: "E_TIME", message: `${step} ms lie between it and the record before, but no _time_jump` };
+}
+
+/** Of a record of the registry, all of whose bytes are there. */
+export function recordFault(shape: Shape, bytes: Uint8Array, view: DataView, at: number): Damage | undefined {
+  const { type, unused, unusedInTail, fallible, rules } = shape;
+  const stale =
+    (view.getInt32(at + 4, true) & unused[0]!) |
+    (view.getInt32(at + 8, true) & unused[1]!) |
+    (view.getInt32(at + 12, true) & unused[2]!);
+  if (stale !== 0) return { code: "E_RECORD", message: `${type.event}: unused bits are not 0: ${headHex(bytes, at)}` };
+  for (const { offset, mask } of unusedInTail)
+    if ((view.getInt32(at + offset, true) & mask) !== 0)
+      return {
+        code: "E_RECORD",
+        message: `${type.event}: unused bits are not 0 in the word at byte ${offset}: ${wordHex(view, at + offset)}`,
+      };
+  for (const step of fallible) {
+    if (step.kind === "text") {
+      const message = textFault(step, bytes, view, at + step.offset);
+      if (message !== undefined) return { code: "E_RECORD", message: `${type.event}.${step.key}: ${message}` };
+    } else if (step.kind === "f32" || step.kind === "f64") {
+      const message = floatFault(step, view, at + step.offset);
+      if (message !== undefined) return { code: "E_RECORD", message: `${type.event}.${step.key}: ${message}` };
+    } else {
+      const code = codeOf(step, bytes, at);
+      if (step.jsonValues[code] === undefined)
+        return { code: "E_RECORD", message: `${type.event}.${step.key}: code ${code} is unknown` };
+    }
+  }
+  for (const { enumeration, emptyCode, condition, conditionCode, text } of rules) {
+    const empty = codeOf(enumeration, bytes, at) === emptyCode;
+    if (empty !== (condition === undefined || codeOf(condition, bytes, at) === conditionCode))
+      return { code: "E_RECORD", message: `${type.event}: ${text}: ${headHex(bytes, at)}` };
+  }
+  return undefined;
+}
+
+function textFault({ maxBytes, tailBytes }: Step, bytes: Uint8Array, view: DataView, from: number): string | undefined {
+  const stop = from + tailBytes;
+  let end = from;
+  let bits = 0;
+  // Tail slots are whole words. Up to the one that holds the first zero byte.
+  for (; end < stop; end += 4) {
+    const word = view.getInt32(end, true);
+    if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break;
+    bits |= word;
+  }
+  let stale = 0;
+  if (end < stop) {
+    for (let at = end + 4; at < stop; at += 4) stale |= view.getInt32(at, true);
+    const wordEnd = end + 4;
+    for (; bytes[end] !== 0; end++) bits |= bytes[end]!;
+    for (let at = end; at < wordEnd; at++) stale |= bytes[at]!;
+  }
+  if (end - from > maxBytes) return `${end - from} bytes of text, at most ${maxBytes} are allowed`;
+  if (stale !== 0) return `bytes behind the text's end, after ${end - from} bytes, are not 0`;
+  const isAscii = (bits & 0x80808080) === 0;
+  return isAscii || isUtf8(bytes.subarray(from, end)) ? undefined : "the text is not UTF-8";
+}
+
+function floatFault({ kind }: Step, view: DataView, at: number): string | undefined {
+  const isSingle = kind === "f32";
+  const exponent = isSingle ? EXPONENT_F32 : EXPONENT_F64;
+  const word = view.getInt32(isSingle ? at : at + 4, true);
+  if ((word & exponent) !== exponent) return undefined;
+  return `${isSingle ? view.getFloat32(at, true) : view.getFloat64(at, true)} is not finite`;
+}
+
+/** Of a record of the format's own. */
+export function internalFault(id: number, view: DataView, at: number, first: boolean): Damage | undefined {
+  if (id !== RECORD_LOST && id !== RECORD_TIME_JUMP)
+    return { code: "E_RECORD_TYPE", message: `record type ${id} is unknown, so is its length: ${headHex(view, at)}` };
+  const name = id === RECORD_LOST ? "_lost" : "_time_jump";
+  const least = id === RECORD_LOST ? 1 : TIME_JUMP_MS;
+  const value = readU64(view, at + 8);
+  if (view.getUint32(at + 4, true) !== id)
+    return { code: "E_RECORD", message: `${name}: unused bits are not 0: ${headHex(view, at)}` };
+  if (value < least || value > Number.MAX_SAFE_INTEGER)
+    return {
+      code: "E_RECORD",
+      message: `${name} is ${view.getBigUint64(at + 8, true)}, expected ${least} to 2^53 - 1`,
+    };
+  if (id === RECORD_TIME_JUMP && !first)
+    return { code: "E_RECORD", message: "_time_jump is not the packet's first record" };
+  return undefined;
+}
+
+export function tooShort(what: string, needed: number, left: number): Damage {
+  return { code: "E_LENGTH", message: `${what} needs ${needed} bytes, ${left} left` };
+}
+
+export function sequenceFault(): Damage {
+  return { code: "E_RECORD", message: "eventSeq goes beyond 2^53 - 1" };
+}
+
+function headHex(bytes: ArrayBufferView, at: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, SLOT_BYTES).toString("hex");
+}
+
+function wordHex(bytes: ArrayBufferView, at: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, 4).toString("hex");
+}

@@ -1,0 +1,303 @@
+import {
+  FIRST_INTERNAL_RECORD_TYPE,
+  PACKET_HEADER_BYTES,
+  RECORD_LOST,
+  RECORD_TIME_JUMP,
+  SLOT_BYTES,
+  TWO_TO_32,
+} from "../../src/packet-layout.ts";
+import type { TelemetryEvent } from "../generated/events.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { type JsonOutput, type Piece, pieceOf } from "./json-output.ts";
+import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
+import { internalFault, recordFault, sequenceFault, timeFault, tooShort } from "./record-faults.ts";
+import { codeOf, type End, type Omissible, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
+
+/** A decoded event: the registry's attributes, in its order. Typed for the bundled registry; by key for any. */
+export type DecodedEvent = TelemetryEvent & { readonly [key: string]: string | number | boolean };
+
+/** The records of one packet as check() found them. */
+export interface CheckedRecords extends Content {
+  /** From the packet's beginning to the end of its last good record. */
+  readonly endByte: number;
+  /** What is wrong behind the last good record. */
+  readonly damage: Damage | undefined;
+}
+
+/** A packet whose records have been checked: `bytes[at, at + checked.endByte)`, and a view of the same bytes. */
+export interface CheckedPacket {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly at: number;
+  readonly header: PacketHeader;
+  readonly checked: CheckedRecords;
+}
+
+/** Sums over all that one decoder has read. */
+export interface RecordTally {
+  /** Events by record type id. */
+  readonly byType: Float64Array;
+  /** Tokens without a name, one for each use. */
+  unnamedTokens: number;
+}
+
+/** What the tokens of one boot mean. */
+export class TokenNames {
+  readonly #names = new Map<number, { readonly name: string; readonly json: Piece }>();
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  get(token: number): { readonly name: string; readonly json: Piece } | undefined {
+    return this.#names.get(token);
+  }
+
+  /** Takes a name; false if the token already has another one, which it keeps. */
+  learn(token: number, name: string): boolean {
+    const known = this.#names.get(token);
+    if (known === undefined) this.#names.set(token, { name, json: pieceOf(JSON.stringify(name)) });
+    return known === undefined || known.name === name;
+  }
+
+  forget(): void {
+    this.#names.clear();
+  }
+}
+
+const EMPTY_JSON = pieceOf('""');
+/** A run remembers so many values. */
+const MOST_KNOWN = 512;
+
+/**
+ * Turns the records of data packets into events. What a registry says is prepared once; then an event costs what its bytes
+ * cost. First check(), then write() of what it found good: that trusts it.
+ */
+export class RecordDecoder {
+  readonly #model: RegistryModel;
+  readonly #shapes: readonly (Shape | undefined)[];
+  /** What they remember was written with these names. */
+  readonly #runs: readonly Run[];
+  #names: TokenNames | undefined;
+
+  constructor(model: RegistryModel) {
+    this.#model = model;
+    const shapes = new Array<Shape | undefined>(FIRST_INTERNAL_RECORD_TYPE).fill(undefined);
+    for (const type of model.recordTypes) shapes[type.id] = prepare(type, model);
+    this.#shapes = shapes;
+    this.#runs = shapes.flatMap((shape) => shape?.parts.filter((part) => part.kind === "run") ?? []);
+  }
+
+  /**
+   * Checks the records of the packet at `at`, of which `available` bytes are there, its header among them. Stops at the
+   * first record that is damaged; whatever stands before it conforms to the registry. Throws nothing.
+   */
+  check(bytes: Uint8Array, view: DataView, at: number, available: number, header: PacketHeader): CheckedRecords {
+    const first = at + PACKET_HEADER_BYTES;
+    const limit = at + Math.min(header.contentBytes, available);
+    const contentEnd = at + header.contentBytes;
+    const endLow = header.timestampEnd % TWO_TO_32;
+    let previousLow = header.timestampBegin % TWO_TO_32;
+    let position = first;
+    let eventSeq = header.firstEventSeq;
+    let events = 0;
+    let lost = 0;
+    let jumpMs = 0;
+    let afterJump = false;
+    let fault: Damage | undefined;
+
+    while (position < limit) {
+      if (limit - position < SLOT_BYTES) {
+        fault = tooShort("a record", SLOT_BYTES, limit - position);
+        break;
+      }
+      const low = view.getUint32(position, true);
+      const id = bytes[position + 4]!;
+      const shape = this.#shapes[id];
+      const size = shape?.bytes ?? SLOT_BYTES;
+      fault = timeFault(low, previousLow, position === first, afterJump);
+      if (!fault && position + size === contentEnd && low !== endLow)
+        fault = { code: "E_TIME", message: `the last record's time is ${low}, timestamp_end's lower half ${endLow}` };
+      if (fault) break;
+      if (shape) {
+        fault =
+          limit - position < size
+            ? tooShort(shape.type.event, size, limit - position)
+            : recordFault(shape, bytes, view, position);
+        if (!fault && eventSeq > Number.MAX_SAFE_INTEGER) fault = sequenceFault();
+        if (fault) break;
+        events++;
+        eventSeq++;
+        afterJump = false;
+      } else {
+        fault = internalFault(id, view, position, position === first);
+        const value = readU64(view, position + 8);
+        if (!fault && id === RECORD_LOST && value > Number.MAX_SAFE_INTEGER - eventSeq) fault = sequenceFault();
+        if (fault) break;
+        afterJump = id === RECORD_TIME_JUMP;
+        if (afterJump) {
+          jumpMs = value;
+        } else {
+          lost += value;
+          eventSeq += value;
+        }
+      }
+      previousLow = low;
+      position += size;
+    }
+    const endByte = position - at;
+    const damage = fault && { ...fault, message: `record at byte ${endByte} of the packet: ${fault.message}` };
+    return { events, lost, jumpMs, complete: position === contentEnd, endByte, damage };
+  }
+
+  /** Adds the tokens that a checked packet uses to `used`; token 0 not. */
+  collectTokens({ bytes, view, at, checked }: CheckedPacket, used: Set<number>): void {
+    for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
+      const shape = this.#shapes[bytes[position + 4]!];
+      for (const step of shape?.steps ?? []) {
+        const token = step.kind === "token" ? view.getUint16(position + step.offset, true) : 0;
+        if (token !== 0) used.add(token);
+      }
+      position += shape?.bytes ?? SLOT_BYTES;
+    }
+  }
+
+  /** A tally of nothing. */
+  tally(): RecordTally {
+    return { byType: new Float64Array(FIRST_INTERNAL_RECORD_TYPE), unnamedTokens: 0 };
+  }
+
+  /** Events of a tally by name, in the registry's order; 0 for those that did not occur. */
+  eventsByName({ byType }: RecordTally): Record<string, number> {
+    const byName = new Map(this.#model.events.map(({ name }) => [name, 0]));
+    for (const { id, event } of this.#model.recordTypes) byName.set(event, byName.get(event)! + byType[id]!);
+    return Object.fromEntries(byName);
+  }
+
+  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8. */
+  write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, out: JsonOutput): void {
+    const { bytes, view, at, header, checked } = packet;
+    const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);
+    let eventSeq = header.firstEventSeq;
+    if (names !== this.#names) for (const run of this.#runs) run.known.clear();
+    this.#names = names;
+    for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
+      const id = bytes[position + 4]!;
+      const shape = this.#shapes[id];
+      if (!shape) {
+        if (id === RECORD_LOST) eventSeq += readU64(view, position + 8);
+        position += SLOT_BYTES;
+        continue;
+      }
+      out.reserve(shape.mostLineBytes);
+      for (const part of shape.parts) {
+        out.piece(part.prefix);
+        const from = position + part.offset;
+        switch (part.kind) {
+          case "u32":
+            out.integer(view.getUint32(from, true));
+            break;
+          case "time":
+            out.integer(timeHigh + view.getUint32(from, true));
+            break;
+          case "sequence":
+            out.integer(eventSeq);
+            break;
+          case "text":
+            out.text(view, from, from + part.tailBytes);
+            break;
+          case "end":
+            break;
+          case "run": {
+            const known = part.known.get(view.getInt32(from, true) & part.mask);
+            if (known) out.piece(known);
+            else this.#run(part, packet, position, tally, out);
+            break;
+          }
+          default:
+            this.#value(part, packet, position, tally, out);
+        }
+      }
+      tally.byType[id]!++;
+      eventSeq++;
+      position += shape.bytes;
+    }
+  }
+
+  /** Writes what is not remembered, and remembers it. */
+  #run(run: Run, packet: CheckedPacket, position: number, tally: RecordTally, out: JsonOutput): void {
+    const from = out.length;
+    const { unnamedTokens } = tally;
+    for (const step of run.steps) {
+      out.piece(step.prefix);
+      this.#value(step, packet, position, tally, out);
+    }
+    // A token without a name may have one later.
+    if (tally.unnamedTokens !== unnamedTokens) return;
+    if (run.known.size >= MOST_KNOWN) run.known.clear();
+    run.known.set(packet.view.getInt32(position + run.offset, true) & run.mask, pieceOf(out.written(from)));
+  }
+
+  /** Writes what seldom stands outside a run. */
+  #value(
+    step: Step | Omissible | End,
+    packet: CheckedPacket,
+    position: number,
+    tally: RecordTally,
+    out: JsonOutput,
+  ): void {
+    const { bytes, view } = packet;
+    const at = position + step.offset;
+    switch (step.kind) {
+      case "u8":
+        out.integer(bytes[at]!);
+        break;
+      case "u16":
+        out.integer(view.getUint16(at, true));
+        break;
+      case "enum":
+        out.piece(step.jsonValues[codeOf(step, bytes, position)]!);
+        break;
+      case "token": {
+        const token = view.getUint16(at, true);
+        const name = token === 0 ? undefined : this.#names!.get(token);
+        if (token !== 0 && name === undefined) tally.unnamedTokens++;
+        out.piece(name?.json ?? EMPTY_JSON);
+        break;
+      }
+      case "i32":
+        out.number(view.getInt32(at, true));
+        break;
+      case "f32":
+        out.number(view.getFloat32(at, true));
+        break;
+      case "f64":
+        out.number(view.getFloat64(at, true));
+        break;
+      case "u32":
+        out.integer(view.getUint32(at, true));
+        break;
+      case "text":
+        out.text(view, at, at + step.tailBytes);
+        break;
+      case "omissible":
+        if (this.#isEmpty(step.step, packet, position, tally)) break;
+        out.piece(step.step.prefix);
+        this.#value(step.step, packet, position, tally, out);
+        out.piece(step.suffix);
+        break;
+    }
+  }
+
+  /** Whether a value is "". */
+  #isEmpty(step: Step, { bytes, view }: CheckedPacket, position: number, tally: RecordTally): boolean {
+    const at = position + step.offset;
+    if (step.kind === "text") return step.tailBytes === 0 || bytes[at] === 0;
+    if (step.kind === "enum") return step.jsonValues[codeOf(step, bytes, position)]!.bytes === EMPTY_JSON.bytes;
+    if (step.kind !== "token") return false;
+    const token = view.getUint16(at, true);
+    const isUnnamed = token !== 0 && this.#names!.get(token) === undefined;
+    if (isUnnamed) tally.unnamedTokens++;
+    return token === 0 || isUnnamed;
+  }
+}

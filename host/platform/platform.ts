@@ -1,0 +1,16 @@
+import { randomInt } from "node:crypto";
+import type { Encoder } from "../../src/text.ts";
+
+/** The clock: milliseconds since the process started, from Node's monotonic clock, as a signed 32-bit integer. */
+export function platformClock(): () => number {
+  return () => performance.now() | 0;
+}
+
+export function createEncoder(): Encoder {
+  return { encoder: new TextEncoder(), includes: String.prototype.includes };
+}
+
+/** 48 random bits, of the system's generator: neither the clock nor the time of day has anything to add. */
+export function randomBootId(_uptimeMs: number): number {
+  return randomInt(2 ** 48 - 1);
+}

@@ -1,0 +1,76 @@
+// A copy of a flash store's partition or file, as `esptool read_flash` makes it, back to packets.
+import {
+  AT_BLOCK_BYTES,
+  BLOCK_FRAME_BYTES,
+  BLOCK_HEADER_BYTES,
+  blockSequence,
+  PAGE_BYTES,
+  u32At,
+} from "../../src/flash/layout.ts";
+import { readFrame } from "../../src/flash/read-frame.ts";
+import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/packet-layout.ts";
+import type { Problem } from "../text/errors.ts";
+
+export interface FlashImage {
+  /** From the oldest to the newest, those that the device had taken out already, too; each a copy. */
+  readonly packets: readonly Uint8Array[];
+  /** E_FRAME: bytes in a block that are no intact frame. Where power was lost as a packet was written, there is one. */
+  readonly problems: readonly Problem[];
+  /** Blocks with a valid header. None: this is no image of a store. */
+  readonly blocks: number;
+}
+
+interface Block {
+  readonly sequence: number;
+  readonly at: number;
+  readonly end: number;
+}
+
+/** Reads an image, which may begin or end with something else at multiples of 256 bytes. Never throws. */
+export function readFlashImage(image: Uint8Array): FlashImage {
+  const blocks: Block[] = [];
+  for (let at = 0; at + PAGE_BYTES <= image.length; ) {
+    const block = blockAt(image, at);
+    if (block) blocks.push(block);
+    at = block ? block.end : at + PAGE_BYTES;
+  }
+  blocks.sort((left, right) => left.sequence - right.sequence);
+  const packets: Uint8Array[] = [];
+  const problems: Problem[] = [];
+  for (const block of blocks) readBlock(image, block, packets, problems);
+  return { packets, problems, blocks: blocks.length };
+}
+
+function blockAt(image: Uint8Array, at: number): Block | undefined {
+  const end = at + BLOCK_FRAME_BYTES - 1;
+  if (image[at] !== 0 || image.indexOf(0, at + 1) !== end) return undefined;
+  const content = new Uint8Array(BLOCK_HEADER_BYTES);
+  if (readFrame(image, at + 1, end, content) !== BLOCK_HEADER_BYTES) return undefined;
+  const sequence = blockSequence(content);
+  const blockBytes = u32At(content, AT_BLOCK_BYTES);
+  // The image may have been cut.
+  if (sequence < 0 || blockBytes === 0 || blockBytes % PAGE_BYTES !== 0) return undefined;
+  return { sequence, at: end, end: Math.min(at + blockBytes, image.length) };
+}
+
+function readBlock(image: Uint8Array, { at, end }: Block, packets: Uint8Array[], problems: Problem[]): void {
+  const content = new Uint8Array(MAX_PACKET_BYTES);
+  while (at < end) {
+    // What is erased looks like the code of a full group, but no packet follows.
+    if (image[at] === 0 || (image[at] === 0xff && image[at + 1] !== (PACKET_MAGIC & 0xff))) {
+      at++;
+      continue;
+    }
+    const zero = image.indexOf(0, at);
+    const stop = zero < 0 || zero > end ? end : zero;
+    const byteLength = stop === end ? 0 : readFrame(image, at, stop, content);
+    if (byteLength >= 4 && u32At(content, 0) === PACKET_MAGIC >>> 0) packets.push(content.slice(0, byteLength));
+    else
+      problems.push({
+        code: "E_FRAME",
+        message: `${stop - at} bytes in a block of the flash store are no intact frame`,
+        offsetBytes: at,
+      });
+    at = stop;
+  }
+}

@@ -1,0 +1,102 @@
+/** What can be wrong with a broker, in words that say what to do. No message holds a password. */
+import type { TelemetryError } from "../../text/errors.ts";
+import { visible } from "../../text/lines.ts";
+import { linkError } from "./link.ts";
+
+/** A failure of the connection: of the network, of TLS, or the broker's refusal. */
+interface Failure extends Error {
+  readonly code?: string | number;
+  /** Of TLS: whose certificate it was. */
+  readonly cert?: { readonly subjectaltname?: string };
+}
+
+const REFUSED_CREDENTIALS: readonly unknown[] = [4, 5, 134, 135];
+
+/** True if the broker has refused who we are, which trying again does not mend. */
+export function isRefusedForGood(error: Failure): boolean {
+  return REFUSED_CREDENTIALS.includes(error.code);
+}
+
+/** `broker`: as it is shown, `mqtts://host:8883`; `hasCa`: whether --ca was given. */
+export function brokerError(error: Failure, broker: string, hasCa: boolean): TelemetryError {
+  const { code } = error;
+  const certificate = typeof code === "string" ? certificateError(code, error, hasCa) : undefined;
+  if (certificate !== undefined) return linkError("E_TLS", `${broker}: ${certificate}`);
+  if (isRefusedForGood(error))
+    return linkError(
+      "E_BROKER_REFUSED",
+      `${broker} refuses the user name or the password: give them in the URL (mqtt://user:password@host) or in ` +
+        "XS_TELEMETRY_MQTT_USERNAME and XS_TELEMETRY_MQTT_PASSWORD",
+    );
+  if (typeof code === "number")
+    return linkError("E_BROKER_REFUSED", `${broker} refuses the connection: ${visible(error.message)} (code ${code})`);
+  if (code === "ECONNRESET" || code === "EPIPE") return noGreeting(broker);
+  return linkError("E_BROKER", `${broker}: ${networkError(code ?? "", error)}`);
+}
+
+/** The broker has hung up, or said nothing, before it has greeted. */
+export function noGreeting(broker: string): TelemetryError {
+  const wrongKind = /^(mqtts|wss):/.test(broker)
+    ? " and speaks TLS; mqtt:// is without"
+    : "; if that port speaks TLS, write mqtts://";
+  return linkError(
+    "E_BROKER",
+    `${broker} ends the connection without a greeting: check that an MQTT broker is there${wrongKind}`,
+  );
+}
+
+/** The broker has greeted, and then said nothing. */
+export function noAnswer(broker: string, filter: string, waitedMs: number): TelemetryError {
+  return linkError(
+    "E_BROKER",
+    `${broker} has not answered the subscription to ${visible(filter)} for ${waitedMs / 1000} s: see the broker's log, or start it anew`,
+  );
+}
+
+export function refusedSubscription(broker: string, filter: string): TelemetryError {
+  return linkError(
+    "E_BROKER_REFUSED",
+    `${broker} refuses the subscription to ${visible(filter)}: allow it to this user in the broker's access list, or give another --topic`,
+  );
+}
+
+function networkError(code: string, error: Failure): string {
+  switch (code) {
+    case "ECONNREFUSED":
+      return "nothing listens there: start the broker, or check host and port (1883, with TLS 8883)";
+    case "ENOTFOUND":
+      return "the host has no address: check its name";
+    case "EAI_AGAIN":
+      return "the host's address cannot be looked up now: check its name, and this machine's network";
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ETIMEDOUT":
+      return "the host cannot be reached: check its address, the network and firewalls";
+    default:
+      return visible(error.message || String(code));
+  }
+}
+
+/** Undefined if it is not TLS that failed. */
+function certificateError(code: string, error: Failure, hasCa: boolean): string | undefined {
+  switch (code) {
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      return hasCa
+        ? "its certificate is not signed by the authority in the file of --ca: give that of the broker"
+        : "its certificate is signed by nobody this machine trusts: name the certificate of its authority with --ca FILE";
+    case "CERT_HAS_EXPIRED":
+      return "its certificate has expired: renew it, or set this machine's clock";
+    case "CERT_NOT_YET_VALID":
+      return "its certificate is not valid yet: set this machine's clock, or the broker's when it was made";
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use the name that is in it`;
+    default:
+      return /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)
+        ? `TLS fails (${visible(error.message)}): does that port speak TLS? mqtt:// is without`
+        : undefined;
+  }
+}

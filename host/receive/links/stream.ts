@@ -1,0 +1,43 @@
+/** Frames and log text from a stream of bytes, such as standard input: `cat /dev/ttyUSB0 | xs-telemetry capture --stdin`. */
+
+import { ioError } from "../../text/io-error.ts";
+import { Deframer } from "../deframer.ts";
+import { Framed } from "./framed.ts";
+import { Ending, type Link, type LinkEvents } from "./link.ts";
+
+/** Reads the stream until it ends or the link is closed. Never rejects: a stream that fails rejects `ended`. */
+export async function openStreamLink(
+  stream: AsyncIterable<Uint8Array> & { destroy?(): void },
+  events: LinkEvents,
+): Promise<Link> {
+  const ending = new Ending();
+  const framed = new Framed(new Deframer(), events);
+
+  async function read(): Promise<void> {
+    let readBytes = 0;
+    let failure: unknown;
+    try {
+      for await (const chunk of stream) {
+        readBytes += chunk.length;
+        if (!ending.attempt(() => framed.push(chunk))) return;
+        await events.room?.();
+      }
+    } catch (error) {
+      failure = ioError("-", error, readBytes);
+    }
+    ending.attempt(() => framed.end());
+    ending.end(failure);
+  }
+  void read();
+
+  return {
+    description: "standard input",
+    ended: ending.promise,
+    async close() {
+      if (ending.isOver) return;
+      ending.attempt(() => framed.end());
+      ending.end();
+      stream.destroy?.();
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** Packets as datagrams, one in each. */
+import { createSocket, type RemoteInfo } from "node:dgram";
+import { once } from "node:events";
+import { isIPv6 } from "node:net";
+import { PACKET_HEADER_BYTES } from "../../../src/packet-layout.ts";
+import { quote } from "../../text/lines.ts";
+import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
+
+export interface UdpLinkOptions {
+  /** 0 to 65,535; 0: any that is free. */
+  readonly port: number;
+  /** The address that is listened on, default 127.0.0.1: who may reach it may send anything. */
+  readonly host?: string;
+  /** Datagrams wait in so much memory while their owner is busy; beyond it they are lost, and that is told. Default 64 MiB. */
+  readonly mostWaitingBytes?: number;
+}
+
+/** Bytes that the system is asked to hold until they are read; it gives what it allows, often 208 KiB. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Bytes of datagrams that are held until they are handed on: reading them is quick, what their owner does may wait for a disk. */
+const MOST_WAITING_BYTES = 64 * 1024 * 1024;
+/** What one takes beside its bytes. */
+const DATAGRAM_BYTES = 256;
+/** Handed on at a stretch; then more is read. Node reads 32 datagrams between two stretches. */
+const STRETCH_MS = 2;
+
+/**
+ * Listens for datagrams. The device is the sender, `address_port`. Throws TelemetryError E_PORT_IN_USE, E_PERMISSION,
+ * E_ADDRESS or E_LINK, exit code 2.
+ */
+export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): Promise<Link> {
+  const { port, host = "127.0.0.1", mostWaitingBytes = MOST_WAITING_BYTES } = options;
+  // The system takes it for all addresses, which nobody has said in so many words.
+  if (host === "")
+    throw linkError(
+      "E_ADDRESS",
+      `--host is "": give an address of this machine, or leave it out; 0.0.0.0 listens on all`,
+    );
+  const socket = createSocket({ type: isIPv6(host) ? "udp6" : "udp4" });
+  try {
+    socket.bind({ port, address: host, exclusive: true });
+    await once(socket, "listening");
+  } catch (error) {
+    socket.close();
+    throw bindError(error as NodeJS.ErrnoException, port, host);
+  }
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  } catch {
+    // As much as it has without asking.
+  }
+  const ending = new Ending();
+  let isClosed = false;
+  const end = (error?: unknown): void => {
+    if (!ending.isOver) ending.end(error);
+    waiting = [];
+    if (!isClosed) socket.close();
+    isClosed = true;
+  };
+  let waiting: Datagram[] = [];
+  let waitingBytes = 0;
+  let dropped = 0;
+
+  function handOn({ device, packet, wallMs }: Datagram): void {
+    const took = ending.attempt(() => {
+      if (packet.length >= PACKET_HEADER_BYTES) events.packet(device, packet, wallMs);
+      else events.problem(shortDatagram(packet.length), device);
+    });
+    if (!took) end();
+  }
+
+  /** Hands on what waits, for so long at the most. */
+  function handOnAll(stretchMs: number): void {
+    const until = performance.now() + stretchMs;
+    let next = 0;
+    while (next < waiting.length && (next === 0 || performance.now() < until)) {
+      waitingBytes -= waiting[next]!.packet.length + DATAGRAM_BYTES;
+      handOn(waiting[next++]!);
+    }
+    waiting.splice(0, next);
+    if (waiting.length > 0 && !ending.isOver) setImmediate(handOnAll, STRETCH_MS);
+    else if (dropped > 0 && ending.attempt(() => events.problem(overrun(dropped, mostWaitingBytes)))) dropped = 0;
+  }
+
+  socket.on("error", (error) => end(linkError("E_LINK", `UDP port ${socketPort} of ${host}: ${error.message}`)));
+  socket.on("message", (packet, from) => {
+    if (ending.isOver) return;
+    if (waitingBytes + packet.length + DATAGRAM_BYTES > mostWaitingBytes) {
+      dropped++;
+      return;
+    }
+    if (waiting.length === 0) setImmediate(handOnAll, STRETCH_MS);
+    waiting.push({ device: deviceOf(from), packet, wallMs: Date.now() });
+    waitingBytes += packet.length + DATAGRAM_BYTES;
+  });
+
+  const { port: socketPort } = socket.address();
+  return {
+    description: `UDP port ${socketPort} of ${host}`,
+    ended: ending.promise,
+    async close() {
+      if (ending.isOver) return;
+      // What has arrived is theirs.
+      handOnAll(Number.POSITIVE_INFINITY);
+      if (!ending.isOver) end();
+    },
+  };
+}
+
+interface Datagram {
+  readonly device: string;
+  readonly packet: Uint8Array;
+  readonly wallMs: number;
+}
+
+function overrun(datagrams: number, mostWaitingBytes: number) {
+  const message =
+    `${datagrams} datagrams came faster than they could be taken, and more than ${mostWaitingBytes} bytes of them waited: ` +
+    "they are lost; divide the devices among several ports, or use MQTT";
+  return { code: "W_OVERRUN", message };
+}
+
+function shortDatagram(bytes: number) {
+  const message = `a datagram of ${bytes} bytes, a packet has ${PACKET_HEADER_BYTES} or more: something else sends to this port`;
+  return { code: "E_DATAGRAM", message };
+}
+
+/** Colons of IPv6 are none in names of folders everywhere. */
+function deviceOf({ address, port }: RemoteInfo): string {
+  return `${address.replaceAll(":", "-")}_${port}`;
+}
+
+function bindError(error: NodeJS.ErrnoException, port: number, host: string) {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return linkError(
+        "E_PORT_IN_USE",
+        `UDP port ${port} of ${host} is in use: end what has it (\`ss -lunp 'sport = :${port}'\` names it), or listen on another`,
+      );
+    case "EACCES":
+    case "EPERM":
+      return linkError(
+        "E_PERMISSION",
+        `UDP port ${port} needs permission: ports below 1024 are the system's; listen on one from 1024 to 65535`,
+      );
+    case "EADDRNOTAVAIL":
+    case "EINVAL":
+      return linkError(
+        "E_ADDRESS",
+        `${host} is no address of this machine: \`ip address\` lists them; --host 0.0.0.0 listens on all`,
+      );
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return linkError("E_ADDRESS", `--host is ${quote(host)}, which has no address: give one of this machine's`);
+    default:
+      return linkError("E_LINK", `UDP port ${port} of ${host} cannot be listened on: ${error.message}`);
+  }
+}

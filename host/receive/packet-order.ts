@@ -1,0 +1,213 @@
+/** The packets of one device, back in the order in which it sent them. */
+import type { PacketHeader } from "../packet/packet.ts";
+
+export interface PacketOrderOptions {
+  /** Packets that wait at the most, of all boots and readers together. 0: none waits. Default 64. */
+  readonly reorderPackets?: number;
+  /** A packet waits at most so long for those before it. Default 2,000. */
+  readonly reorderMs?: number;
+}
+
+export const DEFAULT_REORDER_PACKETS = 64;
+export const DEFAULT_REORDER_MS = 2000;
+
+/** A packet, and when it arrived. */
+export interface ArrivedPacket {
+  readonly packet: Uint8Array;
+  readonly header: PacketHeader;
+  readonly wallMs: number;
+}
+
+export interface PacketOrderCounters {
+  /** Packets that came again. */
+  repeated: number;
+  /** Packets that came after they had been given up. */
+  late: number;
+  /** Packets with a number far from all others, which did not go through. */
+  stray: number;
+}
+
+/** Packets of one boot, reader and stream id. */
+interface Sequence {
+  /** Of the packet that goes next; 0 as long as any may be the first. */
+  next: number;
+  /** By number. */
+  readonly waiting: Map<number, ArrivedPacket>;
+  /** Ranges given up, the newest last: what comes of them is late, not repeated. */
+  readonly gaps: Gap[];
+}
+
+interface Gap {
+  readonly from: number;
+  /** Not part of it. */
+  readonly to: number;
+}
+
+/** State is kept for so many sequences; beyond that, the one used least lately ends. */
+const MOST_SEQUENCES = 64;
+const MOST_GAPS = 16;
+/** A number further on than this is wrong until there is another one like it. */
+const MOST_JUMP = 4096;
+
+/**
+ * Lets packets through in the order of their numbers, for each boot, reader and stream id. One that comes too early waits
+ * for those before it, within a window of packets and of time; after that they are given up, and are late when they come. The first
+ * packet of a sequence may have any number, and waits for lower ones unless it is number 1. A packet whose number is more than
+ * 4,096 further on waits until there is another one near it, or for the end: one damaged or forged number does not make repetitions of
+ * all that comes after. Holds at most the window.
+ */
+export class PacketOrder {
+  readonly counters: PacketOrderCounters = { repeated: 0, late: 0, stray: 0 };
+  readonly #release: (arrived: ArrivedPacket) => void;
+  readonly #mostPackets: number;
+  readonly #mostMs: number;
+  /** Least lately used first. */
+  readonly #sequences = new Map<string, Sequence>();
+  #waiting = 0;
+  #waitingBytes = 0;
+
+  /** `release` gets each packet as its turn comes. What it throws, push, tick and flush throw; the packet has gone then. */
+  constructor(release: (arrived: ArrivedPacket) => void, options: PacketOrderOptions = {}) {
+    this.#release = release;
+    this.#mostPackets = options.reorderPackets ?? DEFAULT_REORDER_PACKETS;
+    this.#mostMs = options.reorderMs ?? DEFAULT_REORDER_MS;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Takes a packet, which nobody changes any more. */
+  push(arrived: ArrivedPacket): void {
+    if (this.#mostPackets === 0) {
+      this.#release(arrived);
+      return;
+    }
+    const { packetNumber: number } = arrived.header;
+    const sequence = this.#sequenceOf(arrived.header);
+    if (number < sequence.next) {
+      this.#tooLate(sequence, number);
+      return;
+    }
+    if (sequence.waiting.has(number)) {
+      this.counters.repeated++;
+      return;
+    }
+    sequence.waiting.set(number, arrived);
+    this.#waiting++;
+    this.#waitingBytes += arrived.packet.length;
+    if (sequence.next === 0 && number === 1) sequence.next = 1;
+    this.#advance(sequence);
+    while (this.#waiting > this.#mostPackets) this.#makeRoom();
+  }
+
+  /** Lets go what has waited too long. Call it a few times within reorderMs. */
+  tick(wallMs: number): void {
+    for (const sequence of this.#sequences.values()) {
+      for (;;) {
+        const start = believable(sequence);
+        if (start === undefined) break;
+        let longestMs = 0;
+        // A clock that was set back must not hold packets for hours.
+        for (const [number, arrived] of sequence.waiting)
+          if (number >= start) longestMs = Math.max(longestMs, Math.abs(wallMs - arrived.wallMs));
+        if (longestMs < this.#mostMs) break;
+        this.#goOnAt(sequence, start);
+      }
+    }
+  }
+
+  /** The clock of `wallMs` was set forward by so much, or back: what waits has waited no longer for that. */
+  shift(byMs: number): void {
+    for (const { waiting } of this.#sequences.values())
+      for (const [number, arrived] of waiting) waiting.set(number, { ...arrived, wallMs: arrived.wallMs + byMs });
+  }
+
+  /** Lets everything go, in order: no more packets come. */
+  flush(): void {
+    for (const sequence of this.#sequences.values()) this.#empty(sequence);
+  }
+
+  #sequenceOf({ bootId, reader, streamId }: PacketHeader): Sequence {
+    const key = `${bootId}/${reader}/${streamId}`;
+    let sequence = this.#sequences.get(key);
+    if (sequence === undefined) {
+      sequence = { next: 0, waiting: new Map(), gaps: [] };
+    } else {
+      this.#sequences.delete(key);
+    }
+    this.#sequences.set(key, sequence);
+    if (this.#sequences.size > MOST_SEQUENCES) {
+      const [oldest, idle] = this.#sequences.entries().next().value!;
+      this.#sequences.delete(oldest);
+      this.#empty(idle);
+    }
+    return sequence;
+  }
+
+  #tooLate({ gaps }: Sequence, number: number): void {
+    if (gaps.some(({ from, to }) => number >= from && number < to)) this.counters.late++;
+    else this.counters.repeated++;
+  }
+
+  /** Lets go all that is next. */
+  #advance(sequence: Sequence): void {
+    for (;;) {
+      const arrived = sequence.waiting.get(sequence.next);
+      if (arrived === undefined) return;
+      sequence.next++;
+      this.#take(sequence, arrived);
+      this.#release(arrived);
+    }
+  }
+
+  /** Waits no longer for what is before this number. */
+  #goOnAt(sequence: Sequence, start: number): void {
+    for (const [number, arrived] of sequence.waiting) if (number < start) this.#stray(sequence, arrived);
+    sequence.gaps.push({ from: sequence.next, to: start });
+    if (sequence.gaps.length > MOST_GAPS) sequence.gaps.shift();
+    sequence.next = start;
+    this.#advance(sequence);
+  }
+
+  #empty(sequence: Sequence): void {
+    while (sequence.waiting.size > 0)
+      this.#goOnAt(sequence, believable(sequence) ?? Math.min(...sequence.waiting.keys()));
+  }
+
+  #makeRoom(): void {
+    const sequence = this.#longest();
+    const start = believable(sequence);
+    if (start !== undefined) this.#goOnAt(sequence, start);
+    else this.#stray(sequence, sequence.waiting.values().next().value!);
+  }
+
+  #stray(sequence: Sequence, arrived: ArrivedPacket): void {
+    this.#take(sequence, arrived);
+    this.counters.stray++;
+  }
+
+  #longest(): Sequence {
+    let longest: Sequence | undefined;
+    for (const sequence of this.#sequences.values())
+      if (longest === undefined || sequence.waiting.size > longest.waiting.size) longest = sequence;
+    return longest!;
+  }
+
+  #take(sequence: Sequence, arrived: ArrivedPacket): void {
+    sequence.waiting.delete(arrived.header.packetNumber);
+    this.#waiting--;
+    this.#waitingBytes -= arrived.packet.length;
+  }
+}
+
+/** The lowest number that waits and is near what went before, or near another one that waits; undefined if none is. */
+function believable({ next, waiting }: Sequence): number | undefined {
+  if (waiting.size === 0) return undefined;
+  const numbers = [...waiting.keys()].sort((a, b) => a - b);
+  return numbers.find((number, index) => number - next <= MOST_JUMP || numbers[index + 1]! - number <= MOST_JUMP);
+}

@@ -1,9 +1,0 @@
-import type { DrainTimer } from "../src/timer.ts";
-
-/** Node's intervals. They keep the process alive until they are cleared. */
-export function platformTimer(): DrainTimer {
-  return {
-    repeat: (callback, everyMs) => setInterval(callback, everyMs),
-    clear: (handle) => clearInterval(handle as NodeJS.Timeout),
-  };
-}

@@ -1,0 +1,211 @@
+/** What validate says, in the three forms it has: text for people, JSON for programs, annotations for GitHub. */
+import picocolors from "picocolors";
+import { visible } from "../text/lines.ts";
+import { ISSUE_CODES, type Issue, type IssueCode } from "./issues.ts";
+
+export const REPORT_FORMATS = ["text", "json", "github"] as const;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
+
+/** What a file came to. */
+export interface FileResult {
+  readonly events: number;
+  readonly errors: number;
+  readonly warnings: number;
+  /** No errors, and read to its end. */
+  readonly isValid: boolean;
+}
+
+/** Called `begin`, `issue`…, `end` for each file, then `finish` once. Hands text to `write` as it comes. */
+export interface Reporter {
+  begin(file: string): void;
+  issue(issue: Issue): void;
+  end(result: FileResult): void;
+  finish(): void;
+}
+
+export interface ReportOptions {
+  readonly format: ReportFormat;
+  readonly write: (text: string) => void;
+  /** Colours in text. Default false. */
+  readonly color?: boolean;
+}
+
+/** Writes what was found, file by file, in a form for people, programs or GitHub; holds a bounded number of issues. Fails as write() fails. */
+export function createReporter(options: ReportOptions): Reporter {
+  switch (options.format) {
+    case "json":
+      return new JsonReporter(options.write);
+    case "github":
+      return new GithubReporter(options.write);
+    case "text":
+      return new TextReporter(options.write, options.color ?? false);
+  }
+}
+
+/** One line a file. The issues come first, as they are found: nothing is held back, so memory does not grow. */
+class JsonReporter implements Reporter {
+  readonly #write: (text: string) => void;
+  #isFirst = true;
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  begin(file: string): void {
+    this.#isFirst = true;
+    this.#write(`{"file":${JSON.stringify(file)},"issues":[`);
+  }
+
+  issue({ line, severity, code, event, attribute, message }: Issue): void {
+    const text = JSON.stringify({ line, severity, code, event, attribute, message });
+    this.#write(this.#isFirst ? text : `,${text}`);
+    this.#isFirst = false;
+  }
+
+  end({ events, isValid }: FileResult): void {
+    this.#write(`],"events":${events},"valid":${isValid}}\n`);
+  }
+
+  finish(): void {}
+}
+
+/** Workflow commands: one annotation an issue. GitHub shows ten of a kind and step, so counts stand behind them all. */
+class GithubReporter implements Reporter {
+  readonly #write: (text: string) => void;
+  readonly #total = new Total();
+  #file = "";
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  begin(file: string): void {
+    this.#file = file;
+  }
+
+  issue({ line, severity, code, message }: Issue): void {
+    const place = `file=${githubProperty(this.#file)},line=${line},title=${githubProperty(code)}`;
+    this.#write(`::${severity} ${place}::${githubData(message)}\n`);
+  }
+
+  end(result: FileResult): void {
+    this.#total.add(result);
+  }
+
+  finish(): void {
+    const { files, events, errors, warnings } = this.#total;
+    const counts = [counted(events, "event"), counted(errors, "error"), counted(warnings, "warning")];
+    this.#write(`${counted(files, "file")}: ${counts.join(", ")}\n`);
+  }
+}
+
+function githubData(text: string): string {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+
+function githubProperty(text: string): string {
+  return githubData(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+}
+
+/** Issues of one kind: the same code, event and attribute. */
+interface Group {
+  readonly first: Issue;
+  readonly shown: Issue[];
+  count: number;
+}
+
+/** What text shows of a file; the rest is counted. Bounds the memory that hostile lines can ask for. */
+const MOST_GROUPS = 100;
+const MOST_LINES = 20;
+
+class TextReporter implements Reporter {
+  readonly #write: (text: string) => void;
+  readonly #colors: ReturnType<typeof picocolors.createColors>;
+  readonly #total = new Total();
+  #file = "";
+  #groups = new Map<string, Group>();
+  #ungrouped = 0;
+
+  constructor(write: (text: string) => void, color: boolean) {
+    this.#write = write;
+    this.#colors = picocolors.createColors(color);
+  }
+
+  begin(file: string): void {
+    this.#file = file;
+    this.#groups = new Map();
+    this.#ungrouped = 0;
+  }
+
+  issue(issue: Issue): void {
+    const key = JSON.stringify([issue.code, issue.event, issue.attribute]);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      if (this.#groups.size === MOST_GROUPS) {
+        this.#ungrouped += 1;
+        return;
+      }
+      group = { first: issue, shown: [], count: 0 };
+      this.#groups.set(key, group);
+    }
+    group.count += 1;
+    if (group.shown.length < MOST_LINES) group.shown.push(issue);
+  }
+
+  end(result: FileResult): void {
+    const { bold, dim } = this.#colors;
+    this.#total.add(result);
+    this.#write(`${bold(this.#file === "-" ? "standard input" : visible(this.#file))}: ${this.#counts(result)}\n`);
+    const bySeverity = (severity: string) =>
+      [...this.#groups.values()].filter(({ first }) => first.severity === severity);
+    for (const group of [...bySeverity("error"), ...bySeverity("warning")]) this.#writeGroup(group);
+    if (this.#ungrouped > 0) {
+      this.#write(dim(`  … and ${this.#ungrouped} issues of other kinds; --format json lists every one\n`));
+    }
+  }
+
+  finish(): void {
+    const { files } = this.#total;
+    if (files > 1) this.#write(`${this.#colors.bold(`${files} files`)}: ${this.#counts(this.#total)}\n`);
+  }
+
+  #writeGroup({ first, shown, count }: Group): void {
+    const { bold, dim, red, yellow } = this.#colors;
+    const severity = first.severity === "error" ? red("error") : yellow("warning");
+    const meaning = first.code in ISSUE_CODES ? `: ${ISSUE_CODES[first.code as IssueCode]}` : "";
+    const event = first.event === null ? "" : ` ${visible(first.event)}`;
+    this.#write(`  ${severity} ${bold(first.code)}${event}${meaning} ${dim(`(${count})`)}\n`);
+    for (const { line, message } of shown) this.#write(`    line ${line}: ${message}\n`);
+    if (count > shown.length) {
+      this.#write(dim(`    … and ${count - shown.length} more; --format json lists every one\n`));
+    }
+  }
+
+  #counts({ events, errors, warnings }: Omit<FileResult, "isValid">): string {
+    const { green, red, yellow } = this.#colors;
+    const errorText = counted(errors, "error");
+    const warningText = counted(warnings, "warning");
+    const parts = [errors > 0 ? red(errorText) : green(errorText), warnings > 0 ? yellow(warningText) : warningText];
+    return [counted(events, "event"), ...parts].join(", ");
+  }
+}
+
+/** What all files came to. */
+class Total {
+  files = 0;
+  events = 0;
+  errors = 0;
+  warnings = 0;
+
+  add({ events, errors, warnings }: FileResult): void {
+    this.files += 1;
+    this.events += events;
+    this.errors += errors;
+    this.warnings += warnings;
+  }
+}
+
+/** "1 event", "2 events". */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

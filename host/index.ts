@@ -8,17 +8,10 @@ export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "
 export { Collector, type CollectorCounters, type CollectorOptions } from "./capture/collector.ts";
 export { type CtfMetadataOptions, ctfMetadata } from "./capture/ctf-metadata.ts";
 export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture/folder.ts";
-export {
-  type DecodeItem,
-  type DecodeOptions,
-  type DecodeSummary,
-  decode,
-  decodePath,
-  type PacketPlace,
-  StreamDecoder,
-} from "./decode/decode.ts";
+export { decode, decodePath, StreamDecoder } from "./decode/decode.ts";
 export { extractFrames } from "./decode/extract-frames.ts";
 export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./decode/live-decoder.ts";
+export type { DecodeItem, DecodeOptions, DecodeSummary, PacketPlace } from "./decode/types.ts";
 export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
 export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
 export { eventTypesSource } from "./generate/typescript.ts";
@@ -43,7 +36,8 @@ export {
   type PacketOrderOptions,
 } from "./receive/packet-order.ts";
 export { type Anchor, parseAnchors, WallClock, type WallTime } from "./receive/wall-clock.ts";
-export { type Bump, type Change, type ChangeKind, diffRegistries, leastBump } from "./registry/diff.ts";
+export type { Change, ChangeKind } from "./registry/changes.ts";
+export { type Bump, diffRegistries, leastBump } from "./registry/diff.ts";
 export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
 export { readRegistryText } from "./registry/file.ts";
 export { loadRegistry, type RegistryRead, readRegistry } from "./registry/load.ts";

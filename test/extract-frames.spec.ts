@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import type { DecodeItem } from "../host/decode/decode.ts";
 import { extractFrames } from "../host/decode/extract-frames.ts";
+import type { DecodeItem } from "../host/decode/types.ts";
 import { registry } from "../host/generated/registry.ts";
 import { frame } from "./support/frames.ts";
 import { joined, mixedPackets } from "./support/packets.ts";

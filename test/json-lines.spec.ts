@@ -1,7 +1,8 @@
 // The JSON lines that decoding writes byte by byte, against what JSON.stringify makes of the same events.
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type DecodeItem, type DecodeOptions, StreamDecoder } from "../host/decode/decode.ts";
+import { StreamDecoder } from "../host/decode/decode.ts";
+import type { DecodeItem, DecodeOptions } from "../host/decode/types.ts";
 import { registry } from "../host/generated/registry.ts";
 import type { Field, RegistryModel } from "../host/registry/model.ts";
 import { decoded } from "./support/decoded.ts";

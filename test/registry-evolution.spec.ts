@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { type Change, diffRegistries, isEnough, leastBump } from "../host/registry/diff.ts";
+import type { Change } from "../host/registry/changes.ts";
+import { diffRegistries, isEnough, leastBump } from "../host/registry/diff.ts";
 import { byVersion, checkEvolution, type ReadFile } from "../host/registry/evolution.ts";
 import { readRegistry } from "../host/registry/load.ts";
 import { formatMistake } from "../host/registry/mistakes.ts";

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type DecodeItem, type DecodeSummary, decode, decodePath } from "../decode/decode.ts";
+import { decode, decodePath } from "../decode/decode.ts";
+import type { DecodeItem, DecodeSummary } from "../decode/types.ts";
 import { registry as emitted } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { nameOf } from "../text/io-error.ts";

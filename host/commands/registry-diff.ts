@@ -1,5 +1,6 @@
 import picocolors from "picocolors";
-import { type Change, type ChangeKind, diffRegistries, isEnough, leastBump } from "../registry/diff.ts";
+import type { Change, ChangeKind } from "../registry/changes.ts";
+import { diffRegistries, isEnough, leastBump } from "../registry/diff.ts";
 import { loadRegistry } from "../registry/load.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { TelemetryError } from "../text/errors.ts";

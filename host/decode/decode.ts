@@ -3,73 +3,11 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/packet-layout.ts";
 import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
-import type { DecodedEvent } from "../packet/records.ts";
-import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
 import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
 import { CHUNK_BYTES, PacketScanner, Session } from "./packet-scanner.ts";
-
-export interface DecodeOptions {
-  /** Packets of another one are refused. */
-  readonly registry: RegistryModel;
-  /**
-   * What events come out as: objects, the default; the JSON lines of a packet; or the JSON lines of many packets in one
-   * piece, several times as fast as objects, for whoever writes them on at once.
-   */
-  readonly output?: "events" | "lines" | "batches";
-  /** Stands in problems, if the source is not a path. */
-  readonly file?: string;
-}
-
-/** Whose packet it was. */
-export interface PacketPlace {
-  readonly bootId: number;
-  readonly reader: number;
-  readonly packet: number;
-}
-
-/**
- * What decoding brings, in the order of the bytes: the events of a packet, or their JSON lines (each ended by "\n", in UTF-8),
- * or a batch of lines, whose bytes are good until the item after it is asked for; or a problem; last of all, once, the summary.
- */
-export type DecodeItem =
-  | (PacketPlace & { readonly kind: "events"; readonly events: readonly DecodedEvent[] })
-  | (PacketPlace & { readonly kind: "lines"; readonly lines: Uint8Array; readonly count: number })
-  | { readonly kind: "batch"; readonly lines: Uint8Array; readonly count: number }
-  | { readonly kind: "problem"; readonly problem: Problem }
-  | { readonly kind: "summary"; readonly summary: DecodeSummary };
-
-/**
- * For each boot and reader: events + lostOnDevice + lostInTransit + beforeFirstPacket is the number of the event that comes
- * next, unless counts were damaged, which is reported.
- */
-export interface DecodeSummary {
-  /** Events delivered by name, in the registry's order; 0 for those that did not occur. */
-  readonly events: Readonly<Record<string, number>>;
-  /** Data packets of which events were delivered, and token packets taken. */
-  readonly packets: number;
-  readonly tokenPackets: number;
-  /** Of more than 4,096 whose packets alternate, some are counted again. */
-  readonly boots: number;
-  /** Events overwritten unread, or refused, as the device counted them. */
-  readonly lostOnDevice: number;
-  /** Events of packets that are missing or damaged: seen once a later packet has arrived. */
-  readonly lostInTransit: number;
-  /** Events that were sent in packets before the first one here. */
-  readonly beforeFirstPacket: number;
-  /** Packets, data and token ones, that are missing or damaged. */
-  readonly missingPackets: number;
-  readonly timeJumps: number;
-  /** Damages reported: packets, and bytes that are none. */
-  readonly damaged: number;
-  /** Packets of another registry or wire format; the first of a run is reported. */
-  readonly refused: number;
-  /** Packets that came again or too late. */
-  readonly repeated: number;
-  /** Uses of a token whose name is not known: "" in the event. */
-  readonly unnamedTokens: number;
-}
+import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
 /** Read at once: much, since another thread reads and each read waits for it. */
 const READ_BYTES = 1024 * 1024;

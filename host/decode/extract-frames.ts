@@ -1,7 +1,8 @@
 /** Events out of the frames in a log, or in a flash image. */
 
 import { Deframer } from "../receive/deframer.ts";
-import { type DecodeItem, type DecodeOptions, StreamDecoder } from "./decode.ts";
+import { StreamDecoder } from "./decode.ts";
+import type { DecodeItem, DecodeOptions } from "./types.ts";
 
 /**
  * Decodes the packets that stand in frames in these bytes, whatever stands between them: log text, erased flash, garbage. The

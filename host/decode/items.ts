@@ -1,7 +1,7 @@
 import { JsonOutput } from "../packet/json-output.ts";
 import type { CheckedPacket, RecordDecoder, RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
-import type { DecodeItem, DecodeOptions } from "./decode.ts";
+import type { DecodeItem, DecodeOptions } from "./types.ts";
 
 /** What decoding brings, in the order of the bytes, until somebody takes it: packets in the form that was asked for, and problems. */
 export class DecodeItems {

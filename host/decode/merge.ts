@@ -6,8 +6,8 @@ import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/p
 import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
 import { parsePacketHeader } from "../packet/packet.ts";
 import { ioError } from "../text/io-error.ts";
-import type { DecodeItem } from "./decode.ts";
 import { CHUNK_BYTES, PacketScanner, type Session } from "./packet-scanner.ts";
+import type { DecodeItem } from "./types.ts";
 
 /** One boot and reader of a device. */
 export interface Trace {

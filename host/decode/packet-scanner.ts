@@ -11,8 +11,8 @@ import { ReaderHistory } from "../packet/reader-history.ts";
 import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
-import type { DecodeItem, DecodeOptions, DecodeSummary } from "./decode.ts";
 import { DecodeItems } from "./items.ts";
+import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
 /** As much as is read, and looked at, at once. */
 export const CHUNK_BYTES = 64 * 1024;

@@ -1,5 +1,5 @@
 /** Changes of attributes and of enum members. */
-import type { ChangeList } from "./diff.ts";
+import type { ChangeList } from "./changes.ts";
 import { diffOtel, diffStanding, diffWords } from "./diff-standing.ts";
 import { shown } from "./mistakes.ts";
 import type { Attribute, EnumMember, RegistryModel } from "./model.ts";

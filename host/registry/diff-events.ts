@@ -1,5 +1,5 @@
 /** Changes of events: what they carry, under which names. */
-import type { ChangeList } from "./diff.ts";
+import type { ChangeList } from "./changes.ts";
 import { diffOtel, diffStanding, diffWords } from "./diff-standing.ts";
 import type { EventModel, RegistryModel } from "./model.ts";
 

@@ -1,5 +1,5 @@
 /** Changes of record types: what the bytes that devices send mean. */
-import type { ChangeList } from "./diff.ts";
+import type { ChangeList } from "./changes.ts";
 import { listed } from "./mistakes.ts";
 import type { Field, RecordType, RegistryModel } from "./model.ts";
 

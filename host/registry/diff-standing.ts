@@ -1,5 +1,5 @@
 /** Changes that attributes, members and events have in common: words, stability, deprecation, OpenTelemetry names. */
-import type { ChangeList } from "./diff.ts";
+import type { ChangeList } from "./changes.ts";
 import { listed } from "./mistakes.ts";
 import type { EventModel, Stability } from "./model.ts";
 import { STABILITIES } from "./read-attribute.ts";

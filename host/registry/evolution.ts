@@ -1,5 +1,7 @@
 /** What no later version of a registry may do, because devices and traces of the earlier one are out there. */
-import { type Bump, type Change, diffRegistries, isEnough, leastBump } from "./diff.ts";
+
+import type { Change } from "./changes.ts";
+import { type Bump, diffRegistries, isEnough, leastBump } from "./diff.ts";
 import type { RegistryRead } from "./load.ts";
 import type { Mistake, Place } from "./mistakes.ts";
 import type { RegistryModel } from "./model.ts";

@@ -1,6 +1,7 @@
 // What became of every event between an emitter and a decoded capture, by cause.
 import { equal, ok } from "node:assert/strict";
-import { type DecodeSummary, decodePath } from "../../host/decode/decode.ts";
+import { decodePath } from "../../host/decode/decode.ts";
+import type { DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { type PacketHeader, parsePacketHeader, uuidBytes } from "../../host/packet/packet.ts";
 import { RecordDecoder } from "../../host/packet/records.ts";

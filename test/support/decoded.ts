@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { type DecodeItem, type DecodeOptions, type DecodeSummary, StreamDecoder } from "../../host/decode/decode.ts";
+import { StreamDecoder } from "../../host/decode/decode.ts";
+import type { DecodeItem, DecodeOptions, DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
 import type { DecodedEvent } from "../../host/packet/records.ts";
 import type { Problem } from "../../host/text/errors.ts";

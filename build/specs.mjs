@@ -6,7 +6,7 @@
 import { fork } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
@@ -24,29 +24,31 @@ if (!/^\d{1,10}$/.test(seed) || Number(seed) >= 2 ** 32) {
   process.exit(2);
 }
 
-/** The engines first, which take longest; then those that wait for others' clocks; what is short ends the run. */
-const FOLDERS = ["test/engines", "test", "test/xs", "build/xs", "build/rv32"];
-const isEndToEnd = (file) => basename(file).startsWith("e2e-");
-const isNamed = (file) => names.length === 0 || names.includes(basename(file).replace(/\.spec\.m?[jt]s$/, ""));
+/** What takes longest begins first: engines, then what waits for others' clocks, then what installs a package; what is short ends the run. */
+const FIRST = ["test/engines/", "test/e2e/", "test/package/", "test/commands/"];
+const rank = (file) => (FIRST.findIndex((folder) => file.startsWith(folder)) + FIRST.length + 1) % (FIRST.length + 1);
+/** By its name, its folder's, or the end of its path: deframer, receive, links/mqtt. */
+const isNamed = (file) => {
+  const path = `/${file.replace(/\.spec\.m?[jt]s$/, "")}`;
+  return names.length === 0 || names.some((name) => path.endsWith(`/${name}`) || path.includes(`/${name}/`));
+};
 const hasCampaign = (file) =>
   !values.campaigns ||
   file.startsWith("test/engines/") ||
   /\/(campaign|properties)\.ts"/.test(readFileSync(file, "utf8"));
-const files = FOLDERS.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-  .filter((file) => /\.spec\.m?[jt]s$/.test(file) && isNamed(file) && hasCampaign(file))
-  .sort(
-    (a, b) =>
-      FOLDERS.indexOf(join(a, "..")) - FOLDERS.indexOf(join(b, "..")) ||
-      isEndToEnd(b) - isEndToEnd(a) ||
-      (a < b ? -1 : 1),
-  );
+const files = ["test", "build"]
+  .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name)))
+  // Those of test/engine/ run inside XS alone, by way of test/engines/.
+  .filter((file) => /\.spec\.m?[jt]s$/.test(file) && !file.startsWith("test/engine/"))
+  .filter((file) => isNamed(file) && hasCampaign(file))
+  .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 if (files.length === 0) {
-  console.error(`no spec named ${names.join(" or ")} in ${FOLDERS.join("/, ")}/`);
+  console.error(`no spec named ${names.join(" or ")} in test/ or build/`);
   process.exit(2);
 }
 
 // A folder of its own for each choice, so that two runs do not disturb each other; a file system takes names of so many bytes.
-const folder = `dist/test/${[...names].sort().join("+").slice(0, 200) || "all"}`;
+const folder = `dist/test/${[...names].sort().join("+").replaceAll("/", "-").slice(0, 200) || "all"}`;
 rmSync(folder, { recursive: true, force: true });
 // Specs of build/ find files beside themselves: they run as they are.
 const isBundled = (file) => file.startsWith("test/");

@@ -1,0 +1,483 @@
+// The adapter for `ws`: what it records, and that the server behaves as without it. Each behaviour is played twice and compared.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect as connectSocket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type RawData, WebSocket, WebSocketServer } from "ws";
+import { Reason } from "xs-telemetry";
+import { instrument } from "xs-telemetry/ws";
+import { adapterTelemetry } from "../support/adapter-telemetry.ts";
+import { client, closed, echo, next, play, same, without } from "../support/ws-scenes.ts";
+
+describe("the adapter for ws", () => {
+  it("records connects, handshakes, messages both ways and disconnects, and echoes are the same", async () => {
+    const events = await same({
+      serve: echo,
+      async drive({ url, log }) {
+        const webSocket = await client(url);
+        for (const data of ['{"type":"getStatus"}', "", "é😀", Buffer.from('{"method":"binary"}'), Buffer.alloc(0)]) {
+          webSocket.send(data);
+          const [back, isBinary] = await next(webSocket);
+          log("client:", back.toString("hex"), isBinary);
+        }
+        webSocket.close(1000, "bye");
+        log("client: close", ...(await closed(webSocket)));
+      },
+    });
+    const twice = (event: string) => [`1 msg.recv${event}`, `1 msg.send${event}`];
+    assert.deepEqual(events, [
+      "1 ws.connect 127.0.0.1",
+      "1 ws.connected",
+      ...[" getStatus", "", "", " binary", ""].flatMap(twice),
+      "1 ws.disconnect",
+    ]);
+  });
+
+  it("changes no close code, from either side, nor what follows", async () => {
+    const events = await same({
+      serve(webSocket, stage) {
+        echo(webSocket, stage);
+        webSocket.on("message", (data) => {
+          const word = String(data);
+          if (word === "close") webSocket.close(4001, "server");
+          if (word === "terminate") webSocket.terminate();
+          if (word === "wrong") assert.throws(() => webSocket.close(1), TypeError);
+          webSocket.send("late", (error) => stage.log("server: sent", error?.message));
+        });
+      },
+      async drive({ url, log }) {
+        for (const action of ["close", "terminate"]) {
+          const webSocket = await client(url);
+          const end = closed(webSocket);
+          webSocket.send("wrong");
+          webSocket.send(action);
+          log("client: close", ...(await end));
+        }
+        for (const [code, reason] of [
+          [1000, ""],
+          [1001, "away"],
+          [3000, "x".repeat(123)],
+        ] as const) {
+          const webSocket = await client(url);
+          webSocket.close(code, reason);
+          log("client: close", ...(await closed(webSocket)));
+        }
+        const webSocket = await client(url);
+        webSocket.terminate();
+        log("client: close", ...(await closed(webSocket)));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      },
+    });
+    assert.equal(events.filter((event) => event.endsWith("ws.disconnect")).length, 6);
+    // To each: the echo and "late" of "wrong", the echo of the second message; then the socket is closing.
+    assert.deepEqual(
+      without(events, "ws."),
+      [1, 2].flatMap((id) => ["recv", "send", "send", "recv", "send"].map((what) => `${id} msg.${what}`)),
+    );
+  });
+
+  it("changes no ping and no pong, and records none", async () => {
+    const events = await same({
+      serve(webSocket, stage) {
+        echo(webSocket, stage);
+        webSocket.on("ping", (data) => stage.log("server: ping", data));
+        webSocket.on("pong", (data) => stage.log("server: pong", data));
+        webSocket.ping("from the server");
+      },
+      async drive({ url, log }) {
+        const webSocket = new WebSocket(url);
+        const [data] = await once(webSocket, "ping");
+        log("client: ping", data);
+        webSocket.ping("from the client");
+        log("client: pong", ...(await once(webSocket, "pong")));
+        webSocket.close();
+        await closed(webSocket);
+      },
+    });
+    assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected", "1 ws.disconnect"]);
+  });
+
+  it("records a message in fragments once, either way, in every binaryType", async () => {
+    for (const binaryType of ["nodebuffer", "arraybuffer", "fragments"] as const) {
+      const events = await same({
+        serve(webSocket, { log }) {
+          webSocket.binaryType = binaryType;
+          webSocket.on("message", (data: RawData, isBinary) => {
+            const size = Array.isArray(data) ? data.reduce((sum, part) => sum + part.length, 0) : data.byteLength;
+            log("server:", Array.isArray(data) ? "parts" : data.constructor.name, size, isBinary);
+            webSocket.send('{"type":"answer",', { fin: false });
+            webSocket.send('"more":', { fin: false });
+            webSocket.send("1}");
+            webSocket.send(new Uint16Array([1, 2]).buffer);
+          });
+        },
+        async drive({ url, log }) {
+          const webSocket = await client(url);
+          webSocket.send('{"type":"fra', { fin: false, binary: true });
+          webSocket.send('gments"}', { fin: true, binary: true });
+          log("client:", ...(await next(webSocket)));
+          log("client:", ...(await next(webSocket)));
+        },
+      });
+      // In "fragments" the type breaks off: only the first part is looked at.
+      const received = binaryType === "fragments" ? "1 msg.recv" : "1 msg.recv fragments";
+      assert.deepEqual(without(events, "ws."), [received, "1 msg.send answer", "1 msg.send"], binaryType);
+    }
+  });
+
+  it("changes no error: invalid UTF-8, messages beyond a limit, wrong frames, wrong arguments", async () => {
+    const frame = (...bytes: number[]) =>
+      Buffer.from([bytes[0]!, 0x80 | (bytes.length - 1), 0, 0, 0, 0, ...bytes.slice(1)]);
+    const raw = (webSocket: WebSocket) => (webSocket as unknown as { _socket: Duplex })._socket;
+    const events = await same({
+      options: { maxPayload: 1000 },
+      serve(webSocket, stage) {
+        echo(webSocket, stage);
+        assert.throws(() => webSocket.send(Symbol("s") as unknown as string), TypeError);
+        try {
+          webSocket.send({} as unknown as string);
+        } catch (error) {
+          stage.log("server: send", (error as Error).message);
+        }
+      },
+      async drive({ url, log }) {
+        const actions: ((webSocket: WebSocket) => void)[] = [
+          (webSocket) => raw(webSocket).write(frame(0x81, 0xff, 0xfe)),
+          (webSocket) => webSocket.send("x".repeat(1001)),
+          (webSocket) => raw(webSocket).write(frame(0x83, 1)),
+          (webSocket) => raw(webSocket).write(frame(0x80, 1)),
+          (webSocket) => raw(webSocket).write(Buffer.from([0x81, 0x01, 0x61])),
+          (webSocket) => raw(webSocket).destroy(),
+        ];
+        for (const action of actions) {
+          const webSocket = await client(url);
+          webSocket.on("error", (error) => log("client: error", error.message));
+          action(webSocket);
+          log("client: close", ...(await closed(webSocket)));
+        }
+        const webSocket = await client(url);
+        webSocket.send("x".repeat(1000));
+        log("client:", ...(await next(webSocket)));
+      },
+    });
+    assert.equal(events.filter((event) => event.endsWith("ws.disconnect")).length, 7);
+    assert.deepEqual(without(events, "ws."), ["7 msg.recv", "7 msg.send"]);
+  });
+
+  it("changes no backpressure: callbacks come in order, bufferedAmount grows and falls", async () => {
+    const count = 200;
+    const events = await same({
+      serve(webSocket, { log }) {
+        webSocket.on("message", () => {
+          let done = 0;
+          for (let index = 0; index < count; index++)
+            webSocket.send(Buffer.alloc(65_536, index), (error) => {
+              assert.ok(!error, error?.message);
+              if (++done === count) log("server: all sent", webSocket.bufferedAmount);
+            });
+          log("server: grew", webSocket.bufferedAmount > 1_000_000);
+        });
+      },
+      async drive({ url, log }) {
+        const webSocket = await client(url);
+        let bytes = 0;
+        const all = new Promise<void>((resolve) => {
+          webSocket.on("message", (data: Buffer) => {
+            bytes += data.length;
+            if (bytes === count * 65_536) resolve();
+          });
+        });
+        webSocket.pause();
+        webSocket.send("go");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        webSocket.resume();
+        await all;
+        log("client: bytes", bytes);
+        webSocket.close();
+        await closed(webSocket);
+      },
+    });
+    assert.equal(without(events, "ws.").length, 1 + count);
+  });
+
+  it("records through noServer, and changes no answer to a wrong path", async () => {
+    const events = await same({
+      serve: echo,
+      upgrade(stage, request, socket, head) {
+        if (request.url !== "/ws") socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+        else
+          stage.server.handleUpgrade(request, socket, head, (webSocket, upgraded) => {
+            stage.log("server: upgraded", upgraded === request);
+            assert.throws(() => stage.server.handleUpgrade(request, socket, head, () => undefined), /more than once/);
+            stage.server.emit("connection", webSocket, upgraded);
+          });
+      },
+      async drive({ url, log }) {
+        const wrong = new WebSocket(`${url}/no`);
+        wrong.on("error", () => undefined);
+        const [, response] = (await once(wrong, "unexpected-response")) as [unknown, IncomingMessage];
+        log("client:", response.statusCode);
+        wrong.terminate();
+        const webSocket = await client(`${url}/ws`);
+        webSocket.send("x");
+        log("client:", ...(await next(webSocket)));
+      },
+    });
+    assert.deepEqual(events, [
+      "1 ws.connect 127.0.0.1",
+      "1 ws.connected",
+      "1 msg.recv",
+      "1 msg.send",
+      "1 ws.disconnect",
+    ]);
+  });
+
+  it("changes no verifyClient and no handleProtocols; a refused handshake is a connect and a disconnect", async () => {
+    const events = await same({
+      options: {
+        verifyClient: ({ req }, done) => setImmediate(() => done(req.url !== "/no", 403, "not you")),
+        handleProtocols: (protocols) => (protocols.has("two") ? "two" : false),
+      },
+      serve: (webSocket, stage) => {
+        echo(webSocket, stage);
+        stage.log("server: protocol", webSocket.protocol);
+      },
+      async drive({ url, log }) {
+        const refused = new WebSocket(`${url}/no`);
+        refused.on("error", (error) => log("client: error", error.message));
+        await new Promise((resolve) => refused.once("close", resolve));
+        const webSocket = await client(url, ["one", "two"]);
+        log("client: protocol", webSocket.protocol);
+        webSocket.close();
+        await closed(webSocket);
+      },
+    });
+    assert.deepEqual(
+      events.sort(),
+      [
+        "1 ws.connect 127.0.0.1",
+        "1 ws.disconnect",
+        "2 ws.connect 127.0.0.1",
+        "2 ws.connected",
+        "2 ws.disconnect",
+      ].sort(),
+    );
+  });
+
+  it("records handshakes that are none, by halves, or left, each once", async () => {
+    const request = (headers: string) =>
+      `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${headers}\r\n`;
+    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    const texts = [
+      request(""), // no key: 400
+      request("Sec-WebSocket-Key: x\r\n"),
+      request(key), // and vanishes when it is answered
+      request(key).slice(0, -2), // half a request: nothing is asked yet
+      "",
+      "nonsense\r\n\r\n",
+    ];
+    const events = await same({
+      serve: echo,
+      async drive({ port, log }) {
+        for (const text of texts) {
+          const socket = connectSocket(port, "127.0.0.1");
+          await once(socket, "connect");
+          socket.on("error", () => undefined);
+          socket.write(text);
+          if (text.endsWith("\r\n\r\n")) log("client:", String((await once(socket, "data"))[0]).split("\r\n")[0]);
+          socket.destroy();
+          await once(socket, "close");
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      },
+    });
+    assert.deepEqual(events.filter((event) => event.includes("connect ")).length, 3, events.join("\n"));
+    assert.deepEqual(events.filter((event) => event.endsWith("ws.connected")).length, 1, events.join("\n"));
+    assert.deepEqual(events.filter((event) => event.endsWith("ws.disconnect")).length, 3, events.join("\n"));
+  });
+
+  it("records a rejection with its reason, before the answer", async () => {
+    const { events } = await play(true, {
+      adapter: { payloads: true, clientId: () => 77 },
+      serve(webSocket, { instrumented }) {
+        webSocket.on("message", (data) => {
+          if (String(data) === "no") assert.equal(instrumented!.reject(webSocket, Reason.authFailed), true);
+          webSocket.send("answer");
+          assert.equal(instrumented!.reject(webSocket, Reason.sizeLimit), false);
+        });
+      },
+      async drive({ url, instrumented }) {
+        const webSocket = await client(url);
+        for (const word of ["yes", "no"]) {
+          webSocket.send(word);
+          await next(webSocket);
+        }
+        assert.equal(instrumented!.counters().lateRejections, 2);
+      },
+    });
+    assert.deepEqual(without(events, "ws."), [
+      "77 msg.recv yes",
+      "77 msg.send answer",
+      "77 msg.recv auth_failed no",
+      "77 msg.send answer",
+    ]);
+  });
+
+  it("is silent when it fails, and counts", async () => {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    await once(server, "listening");
+    const fail = () => {
+      throw new Error("of the options");
+    };
+    const { telemetry, events } = adapterTelemetry();
+    const instrumented = instrument(server, telemetry, { clientId: fail, messageType: fail });
+    const broken = { connect: fail, messageType: fail } as never;
+    const failing = instrument(server, broken);
+    server.on("connection", (webSocket) => webSocket.on("message", (data) => webSocket.send(data)));
+    const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    webSocket.send('{"type":"x"}');
+    assert.equal(String((await next(webSocket))[0]), '{"type":"x"}');
+    webSocket.close();
+    await closed(webSocket);
+    server.close();
+    await once(server, "close");
+    assert.deepEqual(events(), [
+      "1 ws.connect 127.0.0.1",
+      "1 ws.connected",
+      "1 msg.recv",
+      "1 msg.send",
+      "1 ws.disconnect",
+    ]);
+    assert.equal(instrumented.counters().failures, 3);
+    assert.ok(failing.counters().failures >= 3);
+  });
+
+  it("leaves nothing behind when it is taken off", async () => {
+    await play(true, {
+      serve: echo,
+      async drive({ url, server, instrumented }) {
+        const webSocket = await client(url);
+        const [peer] = server.clients;
+        const { prototype } = WebSocket;
+        assert.ok(Object.hasOwn(server, "handleUpgrade") && peer!.send !== prototype.send, "attached");
+        assert.ok(peer instanceof WebSocket && peer.constructor === WebSocket, "still a WebSocket");
+        instrumented!.detach();
+        instrumented!.detach();
+        assert.ok(!Object.hasOwn(server, "handleUpgrade"), "handleUpgrade");
+        assert.equal(Object.getPrototypeOf(peer), prototype);
+        for (const name of ["send", "emit"]) assert.ok(!Object.hasOwn(peer!, name), name);
+        webSocket.send("x");
+        await next(webSocket);
+        await client(url);
+      },
+    }).then(({ events }) => assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected"]));
+  });
+
+  /** With `emit` and `send` of each socket's own, as another tool may put them there. */
+  class Own extends WebSocket {
+    readonly seen: string[] = [];
+    constructor(...args: ConstructorParameters<typeof WebSocket>) {
+      super(...args);
+      this.emit = (name: string, ...rest: unknown[]) => {
+        this.seen.push(name);
+        return super.emit(name, ...rest);
+      };
+      Object.defineProperty(this, "send", { value: super.send, configurable: true, writable: false });
+    }
+  }
+
+  it("records sockets with methods of their own, and gives them back", async () => {
+    const { events } = await play(true, {
+      options: { WebSocket: Own as never },
+      serve: echo,
+      async drive({ url, server, instrumented }) {
+        const webSocket = await client(url);
+        const [peer] = server.clients as unknown as Set<Own>;
+        webSocket.send('{"type":"a"}');
+        await next(webSocket);
+        instrumented!.detach();
+        assert.equal(Object.getPrototypeOf(peer), Own.prototype);
+        assert.deepEqual(Object.getOwnPropertyDescriptor(peer, "send"), {
+          value: WebSocket.prototype.send,
+          configurable: true,
+          enumerable: false,
+          writable: false,
+        });
+        assert.ok(Object.hasOwn(peer!, "emit") && peer!.seen.includes("message"), peer!.seen.join());
+      },
+    });
+    assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected", "1 msg.recv a", "1 msg.send a"]);
+  });
+
+  it("leaves a socket as it is that cannot be changed, and counts it", async () => {
+    class Sealed extends WebSocket {
+      constructor(...args: ConstructorParameters<typeof WebSocket>) {
+        super(...args);
+        Object.preventExtensions(this);
+      }
+    }
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", WebSocket: Sealed as typeof WebSocket });
+    const { telemetry, events } = adapterTelemetry();
+    const instrumented = instrument(server as unknown as WebSocketServer, telemetry);
+    server.on("connection", (webSocket) => webSocket.on("message", (data) => webSocket.send(data)));
+    await once(server, "listening");
+    const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    webSocket.send("x");
+    await next(webSocket);
+    webSocket.terminate();
+    server.close();
+    assert.deepEqual(events(), ["1 ws.connect 127.0.0.1", "1 ws.connected"]);
+    assert.equal(instrumented.counters().failures, 1);
+  });
+
+  it("can be put on twice, and taken off in any order", async () => {
+    for (const first of [0, 1]) {
+      const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+      const both = [adapterTelemetry(), adapterTelemetry()];
+      const adapters = both.map(({ telemetry }) => instrument(server, telemetry));
+      server.on("connection", (webSocket) => webSocket.on("message", (data) => webSocket.send(data)));
+      await once(server, "listening");
+      const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      for (const adapter of [adapters[first]!, adapters[1 - first]!]) {
+        webSocket.send("x");
+        await next(webSocket);
+        adapter.detach();
+      }
+      webSocket.send("x");
+      await next(webSocket);
+      webSocket.terminate();
+      server.close();
+      const message = ["1 msg.recv", "1 msg.send"];
+      const begun = ["1 ws.connect 127.0.0.1", "1 ws.connected", ...message];
+      assert.deepEqual([both[first]!.events(), both[1 - first]!.events()], [begun, [...begun, ...message]]);
+    }
+  });
+
+  it("stands 10,000 connections in a row", async () => {
+    const server = new WebSocketServer({ noServer: true });
+    const { telemetry } = adapterTelemetry({ capacityBytes: 1024 });
+    instrument(server, telemetry);
+    const http = createServer();
+    http.on("upgrade", (request, socket, head) => server.handleUpgrade(request, socket, head, () => undefined));
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    const { port } = http.address() as AddressInfo;
+    const connections = 10_000;
+    let left = connections;
+    const one = async () => {
+      while (left-- > 0) {
+        const webSocket = await client(`ws://127.0.0.1:${port}`);
+        if (left % 2) webSocket.terminate();
+        else webSocket.close();
+        await closed(webSocket);
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, one));
+    while (server.clients.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+    const { emitted, drained, overwritten, discarded, pending } = telemetry.counters();
+    assert.equal(emitted, 3 * connections);
+    assert.equal(emitted, drained + overwritten + discarded + pending);
+  });
+});

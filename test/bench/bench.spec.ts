@@ -1,0 +1,59 @@
+// The benchmark where the machine lacks what a part needs: every row is there, and why it has no figure.
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readBudgets } from "./budgets.ts";
+import { type Row, sameCase } from "./rows.ts";
+
+const { bundleBenchmarks } = await import(`${process.cwd()}/build/bundle.mjs`);
+
+describe("the benchmark", () => {
+  let folder: string;
+  let command: string;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "bench-"));
+    // Node, and no other tool.
+    symlinkSync(process.execPath, join(folder, "node"));
+    command = await bundleBenchmarks("dist/test-bench");
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const run = (...args: string[]) =>
+    new Promise<{ status: unknown; stdout: string; stderr: string }>((done) => {
+      const options = { env: { ...process.env, PATH: folder }, encoding: "utf8" as const };
+      execFile(process.execPath, [command, ...args], options, (error, stdout, stderr) =>
+        done({ status: error ? error.code : 0, stdout, stderr }),
+      );
+    });
+
+  for (const engine of ["xs-rv32", "xs-host"] as const)
+    it(`gives rows of null, one sentence why, and exit code 0 where ${engine} cannot be built`, async () => {
+      const { status, stdout, stderr } = await run(engine, "--json");
+      equal(status, 0, stderr);
+      const { rows } = JSON.parse(stdout) as { rows: Row[] };
+      for (const row of rows) {
+        equal(row.engine, engine);
+        deepEqual([row.instructions, row.ns, row.allocatedBytes, row.recordBytes], [null, null, null, null]);
+      }
+      // What is measured elsewhere: the budgets have the emitter's cases, and the baselines are there beside them.
+      for (const call of readBudgets().calls)
+        ok(
+          rows.some((row) => sameCase(row, call)),
+          `a row of ${call.path} ${call.event}, ${call.payloadChars} characters`,
+        );
+      for (const path of ["JSON.stringify", "template", "DataView"])
+        equal(rows.filter((row) => row.path === path).length, 3, path);
+      equal(new Set(rows.map((row) => JSON.stringify(row))).size, rows.length, "no row is there twice");
+      const [why, ...others] = stderr.split("\n").filter((line) => line.includes("not measured on this machine"));
+      match(why ?? "", new RegExp(`^${engine}: .*missing: .*apt-get install`));
+      deepEqual(others, []);
+    });
+
+  it("prints tables with a dash for what has no figure", async () => {
+    const { status, stdout, stderr } = await run("xs-rv32");
+    equal(status, 0, stderr);
+    match(stdout, /msg\.recv +0 +native +– +– +–/);
+  });
+});

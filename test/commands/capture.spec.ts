@@ -1,0 +1,364 @@
+import assert from "node:assert/strict";
+import { createSocket, type Socket } from "node:dgram";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectAsync, type MqttClient } from "mqtt";
+import { runBoard } from "../../examples/sensor/board.ts";
+import { Telemetry as Board } from "../../examples/sensor/telemetry.gen.ts";
+import { registry as bundled } from "../../host/generated/registry.ts";
+import { type Broker, startBroker } from "../support/broker.ts";
+import { Run, run, WITHOUT_PRIVILEGES } from "../support/command.ts";
+import { drain, emitter } from "../support/emit.ts";
+import { frame } from "../support/frames.ts";
+import { OTHER_FINGERPRINT, PacketSource } from "../support/packets.ts";
+import { freePort, pause, until } from "../support/processes.ts";
+import { openSerialLine } from "../support/pty.ts";
+
+/** Packets of a device that has sent so many messages, in more than one packet. */
+function traffic(bootId: number, messages = 100): Uint8Array[] {
+  const { telemetry, reader } = emitter({ bootId, capacityBytes: 1 << 20 });
+  const connection = telemetry.connect(1);
+  for (let count = 1; count < messages; count++) connection.sent(telemetry.messageType("tick"));
+  return drain(reader, 512);
+}
+
+const framed = (packets: readonly Uint8Array[]) => Buffer.concat(packets.map((packet) => frame(packet)));
+
+describe("capture", () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "xs-telemetry-"));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const capture = (...args: string[]) => new Run(["capture", ...args], { cwd: folder });
+  /** Event numbers that decode finds in a folder of the test's, in order. */
+  const decoded = async (name: string) => {
+    const { status, stdout, stderr } = await run(["decode", join(folder, name)]);
+    assert.equal(status, 0, stderr);
+    return stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line).eventSeq as number);
+  };
+  /** What readers see in a folder of the test's. */
+  const named = (name: string) => readdirSync(join(folder, name)).filter((entry) => !entry.startsWith("."));
+  const upTo = (count: number) => Array.from({ length: count }, (_, number) => number);
+
+  it("writes packets and log text of a serial line, also over an unplugging, and sums up", async () => {
+    const line = await openSerialLine();
+    const running = capture("--serial", line.hostPath, "-o", "serial");
+    await running.said(/^capturing: .*host at 115200 baud, into serial\n/);
+    const packets = traffic(1);
+    const half = packets.length >> 1;
+    await line.write(Buffer.concat([Buffer.from("I (1) up\n"), framed(packets.slice(0, half))]));
+    const stream = () => readdirSync(join(folder, "serial")).find((name) => name.startsWith("boot-"));
+    await running.until("the first half", () => stream() !== undefined);
+    await pause(100);
+    await line.unplug();
+    await running.said(/is gone: unplugged/);
+    await line.plug();
+    await running.said(/is there again/);
+    await line.write(Buffer.concat([framed(packets.slice(half)), Buffer.from("I (2) done\n")]));
+    const log = join(folder, "serial", "log.txt");
+    await running.until("the last line", () => readFileSync(log, "utf8").includes("done"));
+    const { status, signal, stdout, stderr } = await running.end("SIGINT");
+    assert.deepEqual([status, signal, stdout], [0, null, ""], stderr);
+    assert.match(stderr, /\nserial: 100 events, \d+ packets, 1 device, 2 lines of log text\n$/);
+    assert.deepEqual(await decoded("serial"), upTo(100));
+    await line.close();
+  });
+
+  it("reads standard input to its end; names bad frames, and exits with 1", async () => {
+    const bytes = framed(traffic(2));
+    const good = await run(["capture", "--stdin", "-o", "good"], bytes, { cwd: folder });
+    assert.deepEqual([good.status, await decoded("good")], [0, upTo(100)], good.stderr);
+    bytes[60] ^= 1;
+    const bad = await run(["capture", "--stdin", "-o", "bad"], bytes, { cwd: folder });
+    assert.equal(bad.status, 1);
+    assert.match(bad.stderr, /standard input: E_FRAME at byte \d+: /);
+    assert.match(bad.stderr, /\n {2}E_FRAME: 1 time\n/);
+    const lossy = await run(["capture", "--stdin", "-o", "lossy"], framed(traffic(2).toSpliced(3, 1)), { cwd: folder });
+    assert.equal(lossy.status, 0, lossy.stderr);
+    assert.match(lossy.stderr, /\n {2}\d+ events lost on the way, or in damaged packets\n {2}1 packet missing/);
+  });
+
+  it("writes a capture for each sender of datagrams, in order, and refuses what is none", async () => {
+    const port = await freePort();
+    const running = capture("--udp", String(port), "-o", "udp", "--max-devices", "3");
+    await running.said(/capturing/);
+    const sockets = [3, 4, 5, 6].map((bootId) => ({ socket: createSocket("udp4"), packets: traffic(bootId) }));
+    const names: string[] = [];
+    for (const { socket, packets } of sockets) {
+      [packets[1], packets[2]] = [packets[2], packets[1]];
+      for (const packet of packets) await new Promise((sent) => socket.send(packet, port, "127.0.0.1", sent));
+      names.push(`127.0.0.1_${socket.address().port}`);
+    }
+    const { bytes } = new PacketSource({ fingerprint: OTHER_FINGERPRINT }).data([{ event: "ws.connected", time: 1 }]);
+    for (let count = 0; count < 30; count++)
+      for (const noise of [Buffer.from("noise"), bytes])
+        await new Promise((sent) => sockets[0].socket.send(noise, port, "127.0.0.1", sent));
+    await running.said(/E_REGISTRY/);
+    await pause(200);
+    const { status, stderr } = await running.end("SIGTERM");
+    assert.equal(status, 1);
+    assert.equal(stderr.split("E_DATAGRAM: ").length - 1, 2, stderr); // said once, and counted
+    assert.match(stderr, /\n {2}30 packets refused: of another registry/);
+    assert.match(stderr, /E_TOO_MANY_DEVICES: /);
+    assert.equal(readdirSync(join(folder, "udp")).length, 3);
+    for (const name of names.slice(0, 3)) assert.deepEqual(await decoded(join("udp", name)), upTo(100), name);
+    for (const { socket } of sockets) socket.close();
+  });
+
+  it("names each device that sends damage, and counts all of it", async () => {
+    const port = await freePort();
+    const running = capture("--udp", String(port), "-o", "damaged");
+    await running.said(/capturing/);
+    const sockets = Array.from({ length: 7 }, () => createSocket("udp4"));
+    const send = (socket: Socket, bytes: Uint8Array) =>
+      new Promise((sent) => socket.send(bytes, port, "127.0.0.1", sent));
+    for (const socket of sockets) await send(socket, Buffer.alloc(300, 1));
+    for (const [index, socket] of sockets.slice(0, 2).entries())
+      for (const packet of traffic(30 + index)) {
+        if (packet[20] === 0) packet[100] = 239; // the first record's type
+        await send(socket, packet);
+      }
+    await running.said(/E_RECORD_TYPE.*\n(.*\n)*.*E_RECORD_TYPE/);
+    await pause(200);
+    const { status, stderr } = await running.end();
+    assert.equal(status, 1);
+    for (const { port: from } of sockets.map((socket) => socket.address()))
+      assert.match(
+        stderr,
+        new RegExp(`\\n127\\.0\\.0\\.1_${from}: E_NO_PACKET: 300 bytes that are no whole packet\\n`),
+      );
+    for (const { port: from } of sockets.slice(0, 2).map((socket) => socket.address()))
+      assert.match(stderr, new RegExp(`\\ndamaged/127\\.0\\.0\\.1_${from}: E_RECORD_TYPE at packet`));
+    const damaged = 2 * traffic(30).filter((packet) => packet[20] === 0).length;
+    assert.match(
+      stderr,
+      new RegExp(`\\n {2}${7 + damaged} packets refused: damaged, no packet at all, or of too many`),
+    );
+    assert.match(stderr, new RegExp(`\\n {2}E_NO_PACKET: 7 times\\n {2}E_RECORD_TYPE: ${damaged} times\\n`));
+    for (const socket of sockets) socket.close();
+  });
+
+  it("reads packets of one's own registry over a link, as tail and decode do, and refuses the others', naming both", async () => {
+    const [sensor, ports] = ["examples/sensor/sensor.yaml", [await freePort(), await freePort()]];
+    const own = capture("--udp", String(ports[0]), "-o", "own", "--registry", join(process.cwd(), sensor));
+    const tail = new Run(["tail", "--udp", String(ports[1]), "--format", "json", "--registry", sensor]);
+    await Promise.all([own.said(/capturing/), tail.said(/listening/)]);
+    const board = new Board({ capacityBytes: 4096, bootId: 7, clock: { now: () => 10 } });
+    runBoard(board);
+    const socket = createSocket("udp4");
+    for (const packet of [...drain(board.reader()), ...traffic(1, 2)])
+      for (const port of ports) await new Promise((sent) => socket.send(packet, port, "127.0.0.1", sent));
+    const both = new RegExp(
+      `E_REGISTRY.* ${bundled.fingerprint}, the one in use (?!${bundled.fingerprint})[0-9a-f]{32}`,
+    );
+    await Promise.all([own.said(both), tail.said(both)]);
+    const [captured, live] = await Promise.all([own.end(), tail.end()]);
+    assert.deepEqual([captured.status, live.status], [1, 1]);
+    const { status, stdout, stderr } = await run(["decode", "--registry", sensor, join(folder, "own")]);
+    assert.deepEqual([status, stdout, stdout.split("\n").length - 1], [0, live.stdout, 9], stderr);
+    socket.close();
+  });
+
+  describe("with a broker", () => {
+    let broker: Broker;
+    let devices: MqttClient;
+    before(async () => {
+      broker = await startBroker();
+      devices = await connectAsync(broker.url, { reconnectPeriod: 100 });
+    });
+    after(async () => {
+      await devices.endAsync(true);
+      await broker.close();
+    });
+    const publish = async (device: string, packets: readonly Uint8Array[]) => {
+      for (const packet of packets) await devices.publishAsync(`xs-telemetry/${device}`, packet as Buffer, { qos: 1 });
+    };
+
+    it("loses nothing when the broker is restarted, nor when it is killed itself", async () => {
+      const args = ["--mqtt", broker.url, "--client-id", "captures"];
+      const first = capture(...args, "-o", "mqtt/1");
+      await first.said(/capturing: xs-telemetry\/\+ of mqtt:/);
+      const packets = traffic(7, 400);
+      const third = Math.floor(packets.length / 3);
+      await publish("kitchen", packets.slice(0, third));
+      await broker.stop();
+      await first.said(/has ended the connection; trying again/);
+      await broker.start();
+      await first.said(/is there again/);
+      await publish("kitchen", packets.slice(third, 2 * third));
+      await first.until("packets on disk", () => existsSync(join(folder, "mqtt/1/kitchen")));
+      const killed = await first.end("SIGKILL");
+      assert.equal(killed.signal, "SIGKILL");
+      await publish("kitchen", packets.slice(2 * third));
+      await publish("..", traffic(8));
+      const second = capture(...args, "-o", "mqtt/2");
+      await second.until(
+        "what the broker kept",
+        () => existsSync(join(folder, "mqtt/2")) && named("mqtt/2").length > 1,
+      );
+      await pause(300);
+      const { status, stderr } = await second.end();
+      assert.equal(status, 0, stderr);
+      for (const part of ["mqtt", "mqtt/2"])
+        assert.ok(!readdirSync(join(folder, part)).some((name) => name.startsWith("boot-")));
+      const whole = await run(["decode", join(folder, "mqtt")]);
+      const events = whole.stdout
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line));
+      assert.equal(events.length, 500, whole.stderr);
+    });
+
+    it("says a device's id in one line, however long it is", async () => {
+      const running = capture("--mqtt", broker.url, "-o", "mqtt/long");
+      await running.said(/capturing/);
+      await devices.publishAsync(`xs-telemetry/${"\u202e".repeat(9000)}`, "noise", { qos: 1 });
+      await running.said(/E_MESSAGE: .*\n/);
+      const { stderr } = await running.end();
+      assert.ok(stderr.length < 600, stderr);
+    });
+
+    it("divides a broker's packets among processes, one of which is killed and comes back: together they have all", async () => {
+      const member = (id: number, run: number) =>
+        capture("--mqtt", broker.url, "--group", "g", "--client-id", `g-${id}`, "-o", `group/${id}-${run}`);
+      const [first, second] = [member(1, 1), member(2, 1)];
+      await Promise.all([first.said(/capturing/), second.said(/capturing/)]);
+      const bootIds = [21, 22, 23, 24];
+      const all = bootIds.map((bootId) => traffic(bootId, 300));
+      const count = all[0].length;
+      const publishFrom = async (from: number, to: number) => {
+        for (let index = from; index < to; index++)
+          for (const [device, packets] of all.entries()) await publish(`g${device}`, packets.slice(index, index + 1));
+      };
+      await publishFrom(0, count >> 1);
+      await until("the first has some", () => named("group/1-1").length > 0);
+      first.child.kill("SIGKILL");
+      await publishFrom(count >> 1, count);
+      assert.equal((await first.outcome).signal, "SIGKILL");
+      const back = member(1, 2);
+      await back.said(/capturing/);
+      const found = async () => {
+        const { stdout } = await run(["decode", join(folder, "group")]);
+        return stdout.split("\n").length - 1;
+      };
+      await until("all events", async () => (await found()) >= 300 * bootIds.length);
+      assert.deepEqual([(await back.end()).status, (await second.end()).status], [0, 0]);
+      const { status, stderr } = await run(["decode", join(folder, "group")]);
+      assert.equal(status, 0, stderr);
+      assert.equal(await found(), 300 * bootIds.length);
+      assert.doesNotMatch(stderr, /lost|missing/);
+      const parts = ["1-1", "2-1", "1-2"].map((name) => named(`group/${name}`).length);
+      assert.ok(
+        parts.every((devices) => devices > 0),
+        `each process has had some: ${parts}`,
+      );
+    });
+  });
+
+  it("makes no folder when the source is refused, and says what to do: exit code 2", async () => {
+    const port = await freePort();
+    const line = await openSerialLine();
+    chmodSync(line.hostPath, 0);
+    const cases: [string[], RegExp][] = [
+      [["--serial", "/dev/no-such-port"], /E_NO_PORT: \/dev\/no-such-port: no such port; /],
+      [["--serial", line.hostPath], /E_PERMISSION: .*usermod -aG dialout/],
+      [["--udp", "53"], /E_PERMISSION: UDP port 53 needs permission: ports below 1024/],
+      [["--udp", "5000", "--host", "192.0.2.1"], /E_ADDRESS: /],
+      [["--mqtt", `mqtt://127.0.0.1:${port}`], /E_BROKER: .*nothing listens there/],
+      [["--mqtt", "nonsense"], /E_URL: /],
+      [[], /E_USAGE: no source/],
+      [["--stdin", "--rotate", "1k"], /Expected bytes, 64k or more/],
+      [["--stdin", "--keep", "0"], /Expected a whole number from 1/],
+      [["--stdin", "--registry", "none.yaml"], /E_NOT_FOUND/],
+    ];
+    const outcomes = await Promise.all(
+      cases.map(([args]) => run(["capture", "-o", "refused", ...args], "", { cwd: folder }, WITHOUT_PRIVILEGES)),
+    );
+    for (const [index, { status, stdout, stderr }] of outcomes.entries()) {
+      assert.deepEqual([status, stdout], [2, ""], `${cases[index][0].join(" ")}: ${stderr}`);
+      assert.match(stderr, cases[index][1]);
+    }
+    const input = openSync(folder, "r");
+    const { status, stderr } = await new Run(["capture", "--stdin", "-o", "refused"], {
+      cwd: folder,
+      stdio: [input, "pipe", "pipe"],
+    }).outcome;
+    closeSync(input);
+    assert.equal(status, 2);
+    assert.match(stderr, /^xs-telemetry: E_IS_DIRECTORY: standard input: is a directory; name a file in it/);
+    assert.ok(!existsSync(join(folder, "refused")));
+    await line.close();
+  });
+
+  it("wants a new or empty folder that can be written", async () => {
+    writeFileSync(join(folder, "file"), "");
+    const cases: [output: string, said: RegExp][] = [
+      [".", /^xs-telemetry: E_NOT_EMPTY: /],
+      ["file/x", /^xs-telemetry: E_WRITE: /],
+    ];
+    // Where no folder can be made, whoever asks.
+    if (existsSync("/proc"))
+      for (const output of ["/proc/x", "/proc/x/y"])
+        cases.push([output, /^xs-telemetry: E_WRITE: \/proc\/x.* cannot be written: ENOENT: .*name one on a disk/]);
+    for (const [output, said] of cases) {
+      const options = { cwd: folder, timeout: 20_000, killSignal: "SIGKILL" } as const;
+      const { status, stderr } = await run(["capture", "--udp", "0", "-o", output], "", options);
+      assert.equal(status, 2, output);
+      assert.match(stderr, said);
+    }
+    const { status, stderr } = await run(["capture", "--stdin"]);
+    assert.deepEqual([status, /required option '-o, --output <folder>'/.test(stderr)], [2, true]);
+  });
+
+  it("has its folder to itself from the start, though nothing has arrived; one that brought nothing can be begun anew", async () => {
+    const first = capture("--stdin", "-o", "same");
+    await first.said(/capturing/);
+    const second = await run(["capture", "--stdin", "-o", "same"], framed(traffic(31)), { cwd: folder });
+    assert.equal(second.status, 2);
+    assert.match(
+      second.stderr,
+      /^xs-telemetry: E_NOT_EMPTY: same is not empty, it holds \.capturing: .*name a new folder/,
+    );
+    assert.equal((await first.end()).status, 0);
+    const third = await run(["capture", "--stdin", "-o", "same"], framed(traffic(31)), { cwd: folder });
+    assert.deepEqual([third.status, await decoded("same")], [0, upTo(100)], third.stderr);
+    assert.ok(!existsSync(join(folder, "same", ".capturing")));
+    const killed = capture("--stdin", "-o", "killed");
+    await killed.said(/capturing/);
+    await killed.end("SIGKILL");
+    assert.equal((await run(["capture", "--stdin", "-o", "killed"], "", { cwd: folder })).status, 2);
+  });
+
+  it("begins further parts by size, and keeps the newest", async () => {
+    const packets = traffic(9, 20_000);
+    const args = ["capture", "--stdin", "-o", "parts", "--rotate", "64k", "--keep", "2"];
+    const { status, stderr } = await run(args, framed(packets), { cwd: folder });
+    assert.equal(status, 0, stderr);
+    assert.equal(readdirSync(join(folder, "parts")).filter((name) => name.startsWith("boot-")).length, 2);
+    assert.match(stderr, /\n {2}\d+ events deleted with old parts, as --keep says\n/);
+  });
+
+  it("ends at once on a second signal", async () => {
+    const running = capture("--udp", "0", "-o", "twice");
+    await running.said(/capturing/);
+    running.child.kill("SIGINT");
+    running.child.kill("SIGINT");
+    await until("its end", () => running.child.exitCode !== null || running.child.signalCode !== null);
+  });
+});

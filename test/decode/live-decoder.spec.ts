@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { LiveDecoder, type LiveDecoderOptions, type LiveEvents } from "../../host/decode/live-decoder.ts";
+import { registry } from "../../host/generated/registry.ts";
+import { PacketSource } from "../support/packets.ts";
+
+const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+function live(options: Partial<LiveDecoderOptions> = {}) {
+  const seen: LiveEvents[] = [];
+  const decoder = new LiveDecoder({ registry, onEvents: (events) => seen.push(events), ...options });
+  return { decoder, seen };
+}
+
+const one = (source: PacketSource, time: number) => source.data([{ event: "ws.connected", time }]).bytes;
+
+describe("decoding live", () => {
+  it("keeps no good device out for a flood of senders of what is no packet, and names each problem", () => {
+    const { decoder, seen } = live({ mostDevices: 2 });
+    for (let sender = 0; sender < 100; sender++) decoder.push(`stranger ${sender}`, Buffer.alloc(200, sender), T0);
+    for (const device of ["a", "b"]) decoder.push(device, one(new PacketSource({ bootId: 5 }), 1), T0);
+    const problems = seen.flatMap(({ device, problems }) => problems.map(({ code }) => `${device}: ${code}`));
+    assert.deepEqual([problems.length, problems[99]], [100, "stranger 99: E_NO_PACKET"]);
+    assert.deepEqual([decoder.totals().devices, decoder.totals().events], [2, 2]);
+  });
+
+  it("believes no time of a packet that is refused", () => {
+    const { decoder, seen } = live();
+    const source = new PacketSource({ bootId: 5 });
+    decoder.push("a", one(source, 1000), T0);
+    const far = { bootId: 5, timestampBegin: 2 ** 52, packetNumber: 2, firstEventSeq: 2 ** 40 };
+    decoder.push("a", new PacketSource(far).data([{ event: "ws.connected", time: 0 }]).bytes, T0 + 1);
+    decoder.push("a", one(source, 2000), T0 + 1000);
+    decoder.end();
+    const last = seen.at(-1)!;
+    assert.equal(last.timeOf(2000)!.unixMs, T0 + 1000);
+  });
+
+  it("goes by the new time of day once this computer's clock was set, and lets nothing go for it", () => {
+    for (const byMs of [3_600_000, -3_600_000]) {
+      const { decoder, seen } = live();
+      const source = new PacketSource({ bootId: 5 });
+      const packets = [1000, 2000, 3000].map((time) => one(source, time));
+      decoder.push("a", packets[0]!, T0);
+      decoder.push("a", packets[2]!, T0 + 2000);
+      decoder.clockSet(byMs);
+      decoder.tick(T0 + byMs + 2100);
+      decoder.push("a", packets[1]!, T0 + byMs + 2100);
+      decoder.end();
+      const times = seen.map(({ lines, timeOf }) => timeOf(JSON.parse(lines[0]!).ts_mono_ms)!.unixMs);
+      assert.deepEqual([decoder.totals().lostInTransit, times.slice(1)], [0, [T0 + byMs + 1000, T0 + byMs + 2000]]);
+    }
+  });
+
+  it("holds a bounded number of names under a flood of them, forgets those of whoever floods, says so, and counts on", () => {
+    const { decoder, seen } = live();
+    const send = (source: PacketSource, time: number, overwritten = 0) =>
+      source.data([{ event: "msg.send", time, token: 1 }], overwritten).bytes;
+    const good = new PacketSource({ bootId: 5 });
+    decoder.push("good", good.tokens([[1, "getStatus"]]).bytes, T0);
+    decoder.push("good", send(good, 1), T0);
+    const boots = [1, 2].map((bootId) => {
+      const source = new PacketSource({ bootId });
+      const packets: Uint8Array[] = [];
+      for (let token = 1; token < 65_000; token += 5000)
+        packets.push(source.tokens(Array.from({ length: 5000 }, (_, index) => [token + index, `${index}`])).bytes);
+      return [...packets, send(source, 1, 10), send(source, 2)];
+    });
+    const last = boots[1]!.pop()!;
+    const names = 65_000 * 2;
+    for (let sender = 1; sender <= 5; sender++) {
+      for (const packet of boots.flat()) decoder.push(`flood ${sender}`, packet, T0);
+      const told = seen.flatMap(({ problems }) => problems.filter(({ code }) => code === "W_FORGOTTEN"));
+      const forgotten = told.reduce((sum, { message }) => sum + Number(/(\d+) names/.exec(message)![1]), 0);
+      assert.ok(sender * names - forgotten < 2 ** 18, `of ${sender * names} names, ${forgotten} are forgotten`);
+    }
+    const lost = seen.reduce((sum, { lostOnDevice }) => sum + lostOnDevice, 0);
+    const types = (device: string) =>
+      seen
+        .filter((events) => events.device === device)
+        .flatMap(({ lines }) => lines.map((line) => JSON.parse(line).msgType));
+    for (const device of ["flood 1", "flood 5"]) decoder.push(device, last, T0);
+    decoder.push("good", send(good, 2), T0);
+    decoder.end();
+    assert.deepEqual(types("good"), ["getStatus", "getStatus"]);
+    assert.deepEqual(types("flood 1"), ["0", "0", "0", ""]);
+    assert.deepEqual(types("flood 5"), ["0", "0", "0", "0"]);
+    const { lostOnDevice, lostInTransit } = decoder.totals();
+    assert.deepEqual([lost, lostOnDevice, lostInTransit], [100, 100, 0]);
+    const codes = seen.flatMap(({ problems }) => problems.map(({ code }) => code));
+    assert.deepEqual([...new Set(codes)], ["W_FORGOTTEN"]);
+  });
+
+  it("holds a bounded number of boots under a flood of them", () => {
+    const { decoder, seen } = live();
+    let forgotten = 0;
+    const bytes = Buffer.from(new PacketSource().tokens([[1, "x"]]).bytes);
+    for (let device = 0; device < 25; device++)
+      for (let bootId = 1; bootId <= 4096; bootId++) {
+        const packet = Buffer.from(bytes);
+        packet.writeUInt32LE(bootId, 64);
+        decoder.push(`flood ${device}`, packet, T0);
+        for (const { message } of seen.splice(0).flatMap(({ problems }) => problems))
+          forgotten += Number(/(\d+) boots/.exec(message)![1]);
+      }
+    // Each with its name counts as three names.
+    assert.ok(25 * 4096 - forgotten <= 2 ** 18 / 3, `${forgotten} boots are forgotten`);
+  });
+
+  it("holds a bounded number of packets that wait, lets go those of whoever floods, and keeps a good device's order", () => {
+    const { decoder, seen } = live();
+    const good = new PacketSource({ bootId: 5 });
+    const packets = [1, 2, 3].map((time) => one(good, time));
+    for (const index of [0, 2]) decoder.push("good", packets[index]!, T0);
+    const large = Buffer.from(
+      new PacketSource().tokens(Array.from({ length: 5000 }, (_, token) => [token + 1, "x"])).bytes,
+    );
+    let pushed = 0;
+    for (let device = 0; device < 45; device++)
+      for (let packet = 1; packet <= 64; packet++) {
+        const stray = Buffer.from(large);
+        stray.writeUInt32LE(packet * 100_000, 56);
+        decoder.push(`flood ${device}`, stray, T0);
+        pushed++;
+        const { packets: gone, repeated } = decoder.totals();
+        assert.ok((pushed - gone - repeated) * large.length <= 64 * 2 ** 20, `${pushed} pushed, ${gone} gone`);
+      }
+    decoder.push("good", packets[1]!, T0 + 100);
+    const times = seen
+      .filter(({ device }) => device === "good")
+      .flatMap(({ lines }) => lines.map((line) => JSON.parse(line).ts_mono_ms));
+    assert.deepEqual([times, decoder.totals().lostInTransit], [[1, 2, 3], 0]);
+  });
+});

@@ -26,6 +26,11 @@ export function rounds(full: number, usual: number): number {
   return isSlow ? Math.ceil(wanted / SLOW_SHARE) : wanted;
 }
 
+/** Whether this run does a case of a list that the full campaign does whole: usually one in `every`, by the seed. */
+export function isTaken(index: number, every: number): boolean {
+  return isFull || (index + seed) % every === 0;
+}
+
 /** A seed of its own for each place that asks, and for each run. Where it shows in a message, the case can be repeated. */
 export function seedFor(place: number): number {
   return (seed + Math.imul(place + 1, 0x9e3779b1)) >>> 0;

@@ -1,6 +1,6 @@
 import * as packetLayout from "../../src/packet-layout.ts";
 import type { RegistryModel } from "../registry/model.ts";
-import { constantName, recordSlots, wordFields, writerName } from "./typescript.ts";
+import { layoutNumbers, recordSlots } from "./typescript.ts";
 
 /** The layout as C sees it: constants of the packet format and of the registry. */
 export function layoutHeader(model: RegistryModel, source: string): string {
@@ -16,16 +16,14 @@ export function layoutHeader(model: RegistryModel, source: string): string {
   const slots = recordSlots(model);
   out.push("/* Slots by record type; those beyond the end have one. */");
   out.push(`#define RECORD_SLOTS { ${slots.join(", ")} }`);
-  for (const type of model.recordTypes) out.push(define(`RECORD_${constantName(writerName(type))}`, type.id));
+  const { recordTypes, places, maxBytes, codes } = layoutNumbers(model);
+  for (const [name, id] of recordTypes) out.push(define(name, id));
   out.push("/* Word of a record, and bits to shift a value there. */");
-  for (const { key, offsetBits } of wordFields(model)) {
-    out.push(define(`${constantName(key)}_WORD`, offsetBits >> 5));
-    out.push(define(`${constantName(key)}_SHIFT`, offsetBits & 31));
-  }
-  for (const { key, maxBytes, members } of model.attributes) {
-    if (maxBytes !== undefined) out.push(define(`${constantName(key)}_MAX_BYTES`, maxBytes));
-    for (const { id, code } of members) out.push(define(constantName(`${key}_${id}`), code));
-    if (members.length > 0) out.push(define(`${constantName(key)}_LAST`, Math.max(...members.map(({ code }) => code))));
+  for (const [name, { word, shift }] of places) out.push(define(`${name}_WORD`, word), define(`${name}_SHIFT`, shift));
+  for (const [name, bytes] of maxBytes) out.push(define(name, bytes));
+  for (const [name, members] of codes) {
+    for (const [member, code] of members) out.push(define(member, code));
+    out.push(define(`${name}_LAST`, Math.max(...members.values())));
   }
   out.push("#endif");
   return `${out.join("\n")}\n`;

@@ -1,8 +1,9 @@
 // `npm run generate` writes every generated file that differs; `npm run generate -- --check` names those that would and exits 1.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { ctfMetadata } from "../capture/ctf-metadata.ts";
 import { loadRegistry } from "../registry/load.ts";
 import type { RegistryModel } from "../registry/model.ts";
+import { compareSemver } from "../registry/semver.ts";
 import { layoutHeader } from "./c.ts";
 import { type Origin, referenceDocument, schemaDocument } from "./documents.ts";
 import { differing, write } from "./files.ts";
@@ -10,8 +11,11 @@ import { migrationsDocument, openTelemetryTables } from "./migrations.ts";
 import { eventTypesSource, layoutSource } from "./typescript.ts";
 import { registriesSource } from "./versions.ts";
 
-/** Oldest first. */
-const VERSIONS = ["1.0.0", "2.0.0"];
+/** All that there are, oldest first. */
+const VERSIONS = readdirSync("registry")
+  .filter((name) => name.endsWith(".yaml"))
+  .map((name) => name.slice(0, -".yaml".length))
+  .sort(compareSemver);
 /** What devices emit: all that is theirs is made from it. */
 const EMITTED = "1.0.0";
 const ORIGIN: Origin = { command: "npm run generate", format: "[format.md](format.md)" };
@@ -44,7 +48,12 @@ function withSections(path: string, versions: readonly RegistryModel[]): string 
     const [begin, end] = [`<!-- generated: ${model.schemaVersion} -->`, "<!-- end -->"];
     const from = text.indexOf(begin);
     const to = text.indexOf(end, from);
-    if (from < 0 || to < 0) throw new Error(`${path} has no section "${begin}" … "${end}"`);
+    if (from < 0 || to < 0) {
+      console.error(
+        `${path} has no section for version ${model.schemaVersion}: add these two lines where its table belongs:\n${begin}\n${end}`,
+      );
+      process.exit(1);
+    }
     text = `${text.slice(0, from)}${begin}\n\n${openTelemetryTables(model)}\n\n${text.slice(to)}`;
   }
   return text;

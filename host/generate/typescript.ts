@@ -12,9 +12,18 @@ export const hasEmptyText = (type: RecordType): boolean =>
 export const valuesOf = ({ members, absentWhenEmpty = false }: Attribute): string[] =>
   members.map(({ value }) => value).filter((value) => value !== "" || !absentWhenEmpty);
 
+/**
+ * The name that an attribute had when it was new. A later version renames attributes and keeps what stands where in a record, so code
+ * that writes records goes on with the first name, whichever version devices emit.
+ */
+export function firstName(model: RegistryModel, key: string): string {
+  const before = model.attributes.find(({ renamedTo }) => renamedTo === key);
+  return before === undefined ? key : firstName(model, before.key);
+}
+
 /** "msg.recv" with payloadSummary -> "msgRecvPayloadSummary" */
-export function writerName(type: RecordType): string {
-  const words = [...type.event.split("."), ...(hasEmptyText(type) ? ["empty"] : []), ...type.optionals];
+export function writerName(type: RecordType, nameOf = (key: string) => key): string {
+  const words = [...type.event.split("."), ...(hasEmptyText(type) ? ["empty"] : []), ...type.optionals.map(nameOf)];
   return words.map((word, index) => (index === 0 ? word : word[0]!.toUpperCase() + word.slice(1))).join("");
 }
 
@@ -46,27 +55,64 @@ export function wordFields(model: RegistryModel): Field[] {
   return [...new Map(fields.map((field) => [field.key, field])).values()];
 }
 
+/** Numbers of the layout by the names that device code uses, in TypeScript and in C. */
+export interface LayoutNumbers {
+  readonly recordTypes: ReadonlyMap<string, number>;
+  /** By attribute: the word of a record, and bits to shift a value there. */
+  readonly places: ReadonlyMap<string, { readonly key: string; readonly word: number; readonly shift: number }>;
+  readonly maxBytes: ReadonlyMap<string, number>;
+  /** By attribute: codes by the member's id. */
+  readonly codes: ReadonlyMap<string, ReadonlyMap<string, number>>;
+}
+
+export function layoutNumbers(model: RegistryModel): LayoutNumbers {
+  const nameOf = (key: string) => firstName(model, key);
+  const constant = (key: string) => constantName(nameOf(key));
+  const present = model.attributes.filter(({ renamedTo }) => renamedTo === undefined);
+  return {
+    recordTypes: new Map(
+      model.recordTypes.map((type) => [`RECORD_${constantName(writerName(type, nameOf))}`, type.id]),
+    ),
+    places: new Map(
+      wordFields(model).map(({ key, offsetBits }) => [
+        constant(key),
+        { key: nameOf(key), word: offsetBits >> 5, shift: offsetBits & 31 },
+      ]),
+    ),
+    maxBytes: new Map(
+      present.flatMap(({ key, maxBytes }) =>
+        maxBytes === undefined ? [] : [[`${constant(key)}_MAX_BYTES`, maxBytes] as const],
+      ),
+    ),
+    codes: new Map(
+      present
+        .filter(({ members }) => members.length > 0)
+        .map(({ key, members }) => [
+          constant(key),
+          new Map(members.map(({ id, code }) => [constantName(`${nameOf(key)}_${id}`), code])),
+        ]),
+    ),
+  };
+}
+
 /** Registers of the layout that device code and host share: ids, sizes, enum codes, fingerprint. */
 export function layoutSource(model: RegistryModel, source: string): string {
+  const { recordTypes, places, maxBytes, codes } = layoutNumbers(model);
   const out = [banner(source)];
   out.push(`export const SCHEMA_VERSION = ${JSON.stringify(model.schemaVersion)};\n`);
   out.push("/** Registry fingerprint, the 16 bytes of the packet's uuid as four little-endian words. */");
   out.push(`export const FINGERPRINT_WORDS = Object.freeze([${fingerprintWords(model).join(", ")}]);\n`);
-  for (const type of model.recordTypes) out.push(`export const RECORD_${constantName(writerName(type))} = ${type.id};`);
+  for (const [name, id] of recordTypes) out.push(`export const ${name} = ${id};`);
   const slots = recordSlots(model);
   out.push("\n/** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */");
   out.push(`export const RECORD_SLOTS: readonly number[] = Object.freeze([${slots.join(", ")}]);\n`);
-  for (const { key, offsetBits } of wordFields(model)) {
+  for (const [name, { key, word, shift }] of places) {
     out.push(`/** ${key}: word of a record, and bits to shift it there. */`);
-    out.push(`export const ${constantName(key)}_WORD = ${offsetBits >> 5};`);
-    out.push(`export const ${constantName(key)}_SHIFT = ${offsetBits & 31};`);
+    out.push(`export const ${name}_WORD = ${word};`);
+    out.push(`export const ${name}_SHIFT = ${shift};`);
   }
-  for (const attribute of model.attributes) {
-    if (attribute.maxBytes !== undefined)
-      out.push(`export const ${constantName(attribute.key)}_MAX_BYTES = ${attribute.maxBytes};`);
-    for (const member of attribute.members)
-      out.push(`export const ${constantName(`${attribute.key}_${member.id}`)} = ${member.code};`);
-  }
+  for (const [name, bytes] of maxBytes) out.push(`export const ${name} = ${bytes};`);
+  for (const members of codes.values()) for (const [name, code] of members) out.push(`export const ${name} = ${code};`);
   return `${out.join("\n")}\n`;
 }
 

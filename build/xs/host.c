@@ -14,7 +14,8 @@ static const char usage[] =
 	" [--stress]"
 #endif
 	" MAIN.js [ARG]...\n"
-	"       xs-host --bytecode MODULE.js\n";
+	"       xs-host --bytecode MODULE.js\n"
+	"       xs-host --linked MODULE.js\n";
 
 /* Room for tens of thousands of calls that allocate, before the first collection. */
 static txSize initialSlots = 512 * 1024;
@@ -31,8 +32,8 @@ static int isStressed = 0;
 
 static int hasSettled = 0;
 
-/* If set, the module is not run: the sizes of its bytecode are printed. */
-static int isMeasured = 0;
+/* If set, the module is not run: this prints something of what it compiles to. */
+static void (*printCompiled)(txMachine* the, const char* path) = NULL;
 
 void hostFail(void)
 {
@@ -207,8 +208,8 @@ static void run(txMachine* the, char* path, char** arguments)
 #if mxStress
 			gxStress = isStressed;
 #endif
-			if (isMeasured) {
-				hostPrintBytecode(the, path);
+			if (printCompiled) {
+				printCompiled(the, path);
 				hasSettled = 1;
 			}
 			else {
@@ -282,7 +283,11 @@ int hostMain(int argc, char** argv)
 		}
 #endif
 		if (!strcmp(option, "--bytecode")) {
-			isMeasured = 1;
+			printCompiled = hostPrintBytecode;
+			continue;
+		}
+		if (!strcmp(option, "--linked")) {
+			printCompiled = hostPrintLinked;
 			continue;
 		}
 		if (++i == argc)

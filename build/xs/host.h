@@ -17,6 +17,12 @@ const txHostFunctionBuilder* hostNewBuilder(txMachine* the, txCallback callback,
 /** Compiles a module and prints as JSON the bytes of its bytecode, of the names in it, of its references to natives. */
 void hostPrintBytecode(txMachine* the, const char* path);
 
+/**
+ * Compiles a module and prints as JSON its code as this host links it, in hexadecimal, with names as the script has them:
+ * `loaded` and `preloaded`; and `opcodes`: name and size of each, as XS has them.
+ */
+void hostPrintLinked(txMachine* the, const char* path);
+
 /* globals.c */
 
 /** Gives the object on top of the stack a function. */

@@ -3,7 +3,8 @@
  *
  * Moddable's linker leaves three marks on the engine that a plain machine lacks and that change what a
  * program allocates; this file makes them:
- *   - string literals and function bodies are used where they lie (rewriteCode);
+ *   - of a module that is not preloaded, string literals and function bodies are used where they lie; of one that is, each
+ *     literal that a function reaches, and the body of each closure made, is copied to the chunk heap (rewriteCode);
  *   - a built-in method is a value, and an instance of it is made each time one is needed (fxNextHostFunctionProperty);
  *   - functions have neither length nor name (gxDefaults).
  */
@@ -177,34 +178,78 @@ txSlot* fxNextHostAccessorProperty(txMachine* the, txSlot* property, txCallback 
 	return slot;
 }
 
+/* Returns the form that uses a string or a function body where it lies, or the opcode itself if it has no such form. */
+static txU1 archivedForm(txU1 opcode)
+{
+	switch (opcode) {
+	case XS_CODE_STRING_1: return XS_CODE_STRING_ARCHIVE_1;
+	case XS_CODE_STRING_2: return XS_CODE_STRING_ARCHIVE_2;
+	case XS_CODE_STRING_4: return XS_CODE_STRING_ARCHIVE_4;
+	case XS_CODE_CODE_1: return XS_CODE_CODE_ARCHIVE_1;
+	case XS_CODE_CODE_2: return XS_CODE_CODE_ARCHIVE_2;
+	case XS_CODE_CODE_4: return XS_CODE_CODE_ARCHIVE_4;
+	default: return opcode;
+	}
+}
+
+/* The bytes of the function body that follows an instruction, 0 if none does. */
+static txInteger bodyBytes(const txByte* at)
+{
+	txS2 bytes2;
+	txS4 bytes4;
+	switch (*(const txU1*)at) {
+	case XS_CODE_CODE_1:
+		return at[1];
+	case XS_CODE_CODE_2:
+		memcpy(&bytes2, at + 1, sizeof(bytes2));
+		return bytes2;
+	case XS_CODE_CODE_4:
+		memcpy(&bytes4, at + 1, sizeof(bytes4));
+		return bytes4;
+	default:
+		return 0;
+	}
+}
+
 /*
- * Turns compiled code into linked code, in place: names of the script become names of the machine, and strings
- * and function bodies are no longer copied to the heap when they are reached, but used where they lie.
+ * Turns compiled code into linked code, in place: names of the script become names of the machine (not if `ids` is NULL).
+ *
+ * Moddable's linker gives string literals and function bodies their archived forms in modules that are not preloaded: they
+ * are used where they lie, in flash. It leaves preloaded modules as they are, runs them, and puts what they have made into
+ * flash: constants and functions lie there, too. A function's own code still has the forms that copy: each literal it
+ * reaches, and the body of each closure it makes, goes to the chunk heap. A module is run here when it is loaded, so of a
+ * preloaded one the code around its functions, which on a device is not run at all, is archived, and the functions are not.
  */
-static void rewriteCode(txByte* code, txSize size, const txID* ids)
+static void rewriteCode(txByte* code, txSize size, const txID* ids, int isPreloaded)
 {
 	txByte* at = code;
 	txByte* end = code + size;
+	txByte* moduleEnd = code; /* of the body that is the module's own code, or of the one that defines its variables */
+	txByte* functionEnd = code;
 	while (at < end) {
 		txU1 opcode = *(txU1*)at;
 		txS1 length = gxCodeSizes[opcode];
 		txU4 bytes = 0;
-		switch (opcode) {
-		case XS_CODE_STRING_1: *at = (txByte)XS_CODE_STRING_ARCHIVE_1; break;
-		case XS_CODE_STRING_2: *at = (txByte)XS_CODE_STRING_ARCHIVE_2; break;
-		case XS_CODE_STRING_4: *at = (txByte)XS_CODE_STRING_ARCHIVE_4; break;
-		case XS_CODE_CODE_1: *at = (txByte)XS_CODE_CODE_ARCHIVE_1; break;
-		case XS_CODE_CODE_2: *at = (txByte)XS_CODE_CODE_ARCHIVE_2; break;
-		case XS_CODE_CODE_4: *at = (txByte)XS_CODE_CODE_ARCHIVE_4; break;
+		if (at >= functionEnd) {
+			txInteger body = bodyBytes(at);
+			if (body && at < moduleEnd) {
+				if (isPreloaded)
+					functionEnd = at + length + body;
+			}
+			else if (body)
+				moduleEnd = at + length + body;
+			*at = (txByte)archivedForm(opcode);
 		}
 		at++;
 		if (length > 0) /* the size of the whole instruction: a body that follows is walked through, too */
 			at += length - 1;
 		else if (length == 0) { /* the operand is a name */
 			txID id;
-			memcpy(&id, at, sizeof(id));
-			id = ids[id];
-			memcpy(at, &id, sizeof(id));
+			if (ids) {
+				memcpy(&id, at, sizeof(id));
+				id = ids[id];
+				memcpy(at, &id, sizeof(id));
+			}
 			at += sizeof(id);
 		}
 		else { /* -1, -2, -4: that many bytes say how many follow */
@@ -242,7 +287,7 @@ static void linkHosts(txMachine* the, Linked* linked, txScript* script, const tx
 	}
 }
 
-static void linkModule(txMachine* the, txSlot* module, txID moduleID, txScript* script)
+static void linkModule(txMachine* the, txSlot* module, txID moduleID, txScript* script, int isPreloaded)
 {
 	Linked* linked = allocate(the, sizeof(Linked));
 	txScript run;
@@ -263,7 +308,7 @@ static void linkModule(txMachine* the, txSlot* module, txID moduleID, txScript* 
 
 	linked->code = script->codeBuffer;
 	script->codeBuffer = NULL;
-	rewriteCode(linked->code, script->codeSize, ids);
+	rewriteCode(linked->code, script->codeSize, ids, isPreloaded);
 
 	memset(&run, 0, sizeof(run)); /* without symbols XS takes the code as linked, and leaves the script alone */
 	run.codeBuffer = linked->code;
@@ -392,6 +437,16 @@ txID fxFindModule(txMachine* the, txSlot* realm, txID importerID, txSlot* slot)
 		specifier, importer, specifier);
 }
 
+/* What has a name is preloaded, as by Moddable's manifests and ours; the main module, and what it names by its path, is not. */
+static int isPreloaded(const char* path)
+{
+	for (Mapping* mapping = mappings; mapping; mapping = mapping->next) {
+		if (!strcmp(mapping->path, path))
+			return 1;
+	}
+	return path[0] != '/';
+}
+
 static txScript* load(txMachine* the, const char* path)
 {
 	Source source = { NULL, NULL };
@@ -417,16 +472,39 @@ void fxLoadModule(txMachine* the, txSlot* module, txID moduleID)
 {
 	char path[C_PATH_MAX];
 	snprintf(path, sizeof(path), "%s", fxGetKeyName(the, moduleID));
-	linkModule(the, module, moduleID, load(the, path));
+	linkModule(the, module, moduleID, load(the, path), isPreloaded(path));
 }
 
-void hostPrintBytecode(txMachine* the, const char* path)
+/* Compiles a module, or ends with the error that its source has. */
+static txScript* compile(txMachine* the, const char* path)
 {
 	txScript* script = load(the, path);
 	if (parseError[0]) {
 		fprintf(stderr, "xs-host: SyntaxError: %s\n", parseError);
 		hostFail();
 	}
+	return script;
+}
+
+void hostPrintBytecode(txMachine* the, const char* path)
+{
+	txScript* script = compile(the, path);
 	printf("{\"code\":%d,\"symbols\":%d,\"hosts\":%d}\n", (int)script->codeSize, (int)script->symbolsSize, (int)script->hostsSize);
 	fxDeleteScript(script);
+}
+
+void hostPrintLinked(txMachine* the, const char* path)
+{
+	for (int isPreloaded = 0; isPreloaded <= 1; isPreloaded++) {
+		txScript* script = compile(the, path);
+		rewriteCode(script->codeBuffer, script->codeSize, NULL, isPreloaded);
+		printf(isPreloaded ? "\",\"preloaded\":\"" : "{\"loaded\":\"");
+		for (txSize i = 0; i < script->codeSize; i++)
+			printf("%02x", ((txU1*)script->codeBuffer)[i]);
+		fxDeleteScript(script);
+	}
+	printf("\",\"opcodes\":[");
+	for (int opcode = 0; opcode < XS_CODE_COUNT; opcode++)
+		printf("%s[\"%s\",%d]", opcode ? "," : "", gxCodeNames[opcode], gxCodeSizes[opcode]);
+	printf("]}\n");
 }

@@ -1,6 +1,7 @@
 // The device library as one flat ES module for each platform: rollup joins, esbuild takes the types off, terser folds constants.
 import { transform } from "esbuild";
 import { rollup } from "rollup";
+import { parseAst } from "rollup/parseAst";
 import { minify } from "terser";
 import { platformFiles } from "./platforms.mjs";
 
@@ -20,7 +21,10 @@ export const DEVICE_MODULES = {
 export const NATIVE_MODULES = ["serial", "flash", "privacy"];
 
 // On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
-// they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds.
+// they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds. Texts stay where
+// they were declared: see COMPARED.
+const TEXT_CONSTANT = /^(const \w+ = )("(?:[^"\\]|\\.)*");$/gm;
+const KEPT = /\bKEPT_TEXT\(("(?:[^"\\]|\\.)*")\)/g;
 const FOLD = {
   module: true,
   ecma: 2020,
@@ -36,6 +40,47 @@ const FOLD = {
   },
   format: { beautify: true, indent_level: 2, comments: /^\*/ },
 };
+
+/**
+ * Texts that checks compare with, and what they are called outside of functions. In a preloaded module XS copies each literal that a
+ * function reaches to the chunk heap; a constant around the functions lies in flash (docs/design.md). In the sources they stay literals,
+ * because TypeScript narrows a type by `typeof value === "string"` and by no constant.
+ */
+const COMPARED = {
+  string: "TYPE_STRING",
+  number: "TYPE_NUMBER",
+  boolean: "TYPE_BOOLEAN",
+  object: "TYPE_OBJECT",
+  function: "TYPE_FUNCTION",
+  "": "EMPTY_TEXT",
+  "\0": "NUL_TEXT",
+};
+
+/** Moves the literals of COMPARED out of functions. Throws if one of the names has another meaning. */
+export function hoistCompared(code) {
+  const found = [];
+  const visit = (node, isInFunction) => {
+    if (Array.isArray(node)) for (const item of node) visit(item, isInFunction);
+    if (typeof node?.type !== "string") return;
+    if (node.type === "Identifier" && Object.values(COMPARED).includes(node.name))
+      throw new Error(`${node.name} is a name that the build gives`);
+    if (isInFunction && node.type === "Literal" && Object.hasOwn(COMPARED, node.value)) found.push(node);
+    const isFunction = /Function|PropertyDefinition|StaticBlock/.test(node.type);
+    for (const [key, value] of Object.entries(node)) {
+      const isName = key === "key" && !node.computed;
+      if (!isName) visit(value, isInFunction || isFunction);
+    }
+  };
+  const { body } = parseAst(code);
+  visit(body, false);
+  let hoisted = code;
+  for (const { start, end, value } of found.reverse())
+    hoisted = hoisted.slice(0, start) + COMPARED[value] + hoisted.slice(end);
+  const values = [...new Set(found.map(({ value }) => value))].sort();
+  const constants = values.map((value) => `const ${COMPARED[value]} = ${JSON.stringify(value)};\n\n`).join("");
+  const afterImports = body.filter(({ type }) => type === "ImportDeclaration").at(-1)?.end ?? 0;
+  return `${hoisted.slice(0, afterImports)}\n\n${constants}${hoisted.slice(afterImports).trimStart()}`.trimStart();
+}
 
 /** Bundles `input` (default: the library) for package conditions: "moddable", or "native" and "moddable", or none. */
 export async function bundleDevice(conditions, file, input = "src/index.ts") {
@@ -55,9 +100,12 @@ export async function bundleDevice(conditions, file, input = "src/index.ts") {
   const fold = {
     name: "fold",
     async renderChunk(code) {
-      const folded = await minify(code, FOLD);
-      // Moddable's compiler takes the base class of a native without parentheses.
-      return { code: folded.code.replace(/ extends\((Native\("\w+"\))\)\{/g, " extends $1 {"), map: null };
+      const kept = code.replace(TEXT_CONSTANT, "$1KEPT_TEXT($2);");
+      const folded = (await minify(kept, FOLD)).code
+        .replace(KEPT, "$1")
+        // Moddable's compiler takes the base class of a native without parentheses.
+        .replace(/ extends\((Native\("\w+"\))\)\{/g, " extends $1 {");
+      return { code: conditions.includes("moddable") ? hoistCompared(folded) : folded, map: null };
     },
   };
   const bundle = await rollup({

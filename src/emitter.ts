@@ -1,6 +1,6 @@
 import { createEncoder, platformClock } from "#platform";
 import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
-import { bytesReader } from "./bytes.ts";
+import { bytesOf } from "./bytes.ts";
 import {
   CLIENT_ID_WORD,
   CONN_EPOCH_WORD,
@@ -78,7 +78,6 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   const identities = new Float64Array(buffer, 8); // words 2 and 3 of the record that begins at twice the index
   const text = createText(createEncoder(), buffer, draftWord * 4);
   const encode = text.fromString;
-  const bytesOf = bytesReader();
   const payloadBytes = text.destination(PAYLOAD_SUMMARY_MAX_BYTES);
   const ipBytes = text.destination(IP_MAX_BYTES);
 

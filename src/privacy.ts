@@ -2,7 +2,7 @@
 
 import { utf8Length } from "#utf8-length";
 import type { Connection, Counters, Emitter, Payload, Privacy, Reader } from "./api.ts";
-import { type BytesOf, byteLengthReader, bytesReader } from "./bytes.ts";
+import { byteLengthOf, bytesOf } from "./bytes.ts";
 import { ipPrefix } from "./ip-prefix.ts";
 import { checkNames, refuse } from "./options.ts";
 import { isReason, type Reason } from "./reason.ts";
@@ -90,13 +90,12 @@ interface Filters {
 
 /** One emitter's own: a filter remembers that it is at work. */
 function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): Filters {
-  const bytesOf = bytesReader();
-  const length = received === "length" || sent === "length" ? lengthFilter(bytesOf) : omit;
+  const length = received === "length" || sent === "length" ? lengthFilter() : omit;
   const hasRedactor = typeof received === "function" || typeof sent === "function";
   let isRunning = false;
   const filterOf = (policy: PayloadPolicy, event: PayloadEvent): Filter => {
     let filter = policy === "keep" ? keep : policy === "length" ? length : omit;
-    if (typeof policy === "function") filter = redactorFilter(policy, event, bytesOf);
+    if (typeof policy === "function") filter = redactorFilter(policy, event);
     if (!hasRedactor) return filter;
     // What a redactor emits itself may be what it is to take out, whatever the other event's policy.
     return (payload) => {
@@ -115,8 +114,7 @@ function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): 
 }
 
 /** The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. */
-function lengthFilter(bytesOf: BytesOf): Filter {
-  const bytesIn = byteLengthReader();
+function lengthFilter(): Filter {
   const bytesOfText = utf8Length();
   const views: Uint8Array[] = [];
   const ending = [0x20, 0x62, 0x79, 0x74, 0x65, 0x73, 0x5d]; // " bytes]"
@@ -132,7 +130,7 @@ function lengthFilter(bytesOf: BytesOf): Filter {
     else {
       const bytes = bytesOf(payload);
       if (bytes === undefined) return REFUSED;
-      rest = bytes === "" ? 0 : bytesIn(bytes);
+      rest = bytes === "" ? 0 : byteLengthOf(bytes);
     }
     let digits = 1;
     for (let limit = 10; rest >= limit; limit *= 10) digits++;
@@ -145,7 +143,7 @@ function lengthFilter(bytesOf: BytesOf): Filter {
   };
 }
 
-function redactorFilter(redactor: Redactor, event: PayloadEvent, bytesOf: BytesOf): Filter {
+function redactorFilter(redactor: Redactor, event: PayloadEvent): Filter {
   return (payload) => {
     if (typeof payload !== "string" && bytesOf(payload) === undefined) return REFUSED;
     try {

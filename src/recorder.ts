@@ -1,6 +1,6 @@
 import { createEncoder } from "#platform";
 import type { Counters, Reader, RecordEmitter, Records } from "./api.ts";
-import { type BytesOf, bytesReader } from "./bytes.ts";
+import { bytesOf } from "./bytes.ts";
 import { createEmitter } from "./emitter.ts";
 import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./packet-layout.ts";
 import type { Layout } from "./ring.ts";
@@ -48,7 +48,6 @@ export class Recorder {
 
   readonly #emitter: RecordEmitter;
   readonly #records: Records;
-  readonly #bytesOf: BytesOf = bytesReader();
   /** Words 1 and on of a record of so many slots. */
   readonly #fields: readonly Int32Array[];
   #now = 0;
@@ -137,7 +136,6 @@ export class Recorder {
     const text = createText(createEncoder(), memory, 0);
     const into = text.destination(maxBytes);
     const words = new Int32Array(memory, 0, Math.ceil(maxBytes / SLOT_BYTES) * SLOT_WORDS);
-    const bytesOf = this.#bytesOf;
     const records = this.#records;
     return {
       words,

@@ -8,8 +8,11 @@ import { createMessageType, type FindMessageType } from "./message-type.ts";
 /** What an adapter needs of a Telemetry. */
 export type Recording = Pick<Telemetry, "connect" | "messageType">;
 
+const RECEIVED = "msg.recv";
+const SENT = "msg.send";
+
 /** Says what type a message has: a token of Telemetry.messageType(), or a name, "" if it has none. */
-export type MessageTypeOf<Message> = (message: Message, event: "msg.recv" | "msg.send") => number | string;
+export type MessageTypeOf<Message> = (message: Message, event: typeof RECEIVED | typeof SENT) => number | string;
 
 export interface AdapterOptions<Message, Peer> {
   /** A function, or one token for all messages. Default: the JSON `type`, else `method`, within the first 512 characters. */
@@ -95,9 +98,9 @@ export class Adapter<Message, Peer> {
   }
 
   /** The token of a message's type, if that is not the same for all. Never throws. */
-  tokenOf(message: Message, event: "msg.recv" | "msg.send"): number {
+  tokenOf(message: Message, event: typeof RECEIVED | typeof SENT): number {
     try {
-      const way = event === "msg.recv" ? this.#received : this.#sent;
+      const way = event === RECEIVED ? this.#received : this.#sent;
       const type = way.typeOf(message, event);
       if (typeof type === "number") return type;
       if (type === way.name) return way.token;
@@ -157,7 +160,7 @@ export class Traffic<Message> {
   identify(message: Message): void {
     if (!this.#isPending) return;
     const adapter = this.#adapter;
-    this.#token = adapter.fixedToken ?? adapter.tokenOf(message, "msg.recv");
+    this.#token = adapter.fixedToken ?? adapter.tokenOf(message, RECEIVED);
     if (adapter.payloads) this.#payload = message;
   }
 
@@ -195,7 +198,7 @@ export class Traffic<Message> {
     const isAnswer = this.#isPending;
     this.#isPending = false;
     if (!adapter.isAttached) return;
-    const token = adapter.fixedToken ?? adapter.tokenOf(message, "msg.send");
+    const token = adapter.fixedToken ?? adapter.tokenOf(message, SENT);
     try {
       if (isAnswer) this.#connection?.answered(this.#token, token);
       else this.#connection?.sent(token, adapter.payloads ? (message as Payload) : undefined);

@@ -7,6 +7,8 @@ const MOST_KNOWN_UNITS = 96;
 /** A key that has escapes and means "method" has no more. */
 const MOST_KEY_UNITS = 36;
 
+const TYPE = "type";
+const METHOD = "method";
 const QUOTE = 0x22;
 const PERCENT = 0x25;
 const BACKSLASH = 0x5c;
@@ -18,6 +20,10 @@ const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
 /** Behind the end, or the bound: no character. */
 const END = -1;
+
+// As objects, for XS: see src/moddable/platform.ts. Made when the module is loaded: on a device they lie in flash.
+const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
+const startsWith: typeof String.prototype.startsWith = Object(String.prototype.startsWith);
 
 /**
  * The type of a message: the first string that is the value of a key `type` of a JSON object, else that of `method`; "" if there is
@@ -42,9 +48,6 @@ interface Beginning {
  * each; a message that has one of them up to its type costs a comparison, and allocates no name.
  */
 export function createMessageType(remembered = 1): FindMessageType {
-  // As an object, for XS: see src/moddable/platform.ts.
-  const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
-  const startsWith: typeof String.prototype.startsWith = Object(String.prototype.startsWith);
   let text = "";
   let bytes: Uint8Array | undefined;
   let at = 0;
@@ -183,8 +186,8 @@ export function createMessageType(remembered = 1): FindMessageType {
     do {
       at++;
       if (next() !== QUOTE || !readString()) break;
-      const isType = isWord("type");
-      const isMethod = !isType && methodTo === 0 && isWord("method");
+      const isType = isWord(TYPE);
+      const isMethod = !isType && methodTo === 0 && isWord(METHOD);
       if (next() !== COLON) break;
       at++;
       if (next() !== QUOTE) {

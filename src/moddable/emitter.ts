@@ -1,5 +1,5 @@
 import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../api.ts";
-import { type BytesOf, bytesReader } from "../bytes.ts";
+import { bytesOf } from "../bytes.ts";
 import type { Reason } from "../reason.ts";
 import { enabled, onSwitch } from "../switch.ts";
 import { TokenTable } from "../tokens.ts";
@@ -55,7 +55,7 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     bootId: number,
     clock: (() => number) | undefined,
     names: readonly string[],
-    bytesOf: BytesOf,
+    bytesReader: typeof bytesOf,
   ) {
     super();
     native("xs_telemetry_emitter").call(
@@ -67,7 +67,7 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
       bootId,
       clock,
       names,
-      bytesOf,
+      bytesReader,
     );
   }
 
@@ -142,7 +142,7 @@ class NativeEmitter extends NativeRing implements Emitter {
 
   constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes }: EmitterSettings) {
     const names = new TokenTable(messageTypes);
-    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, names.names, bytesReader());
+    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, names.names, bytesOf);
     this.typeNames = names;
     this.enable(enabled);
     onSwitch(this);

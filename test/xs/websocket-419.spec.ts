@@ -1,5 +1,5 @@
 import { Reason } from "xs-telemetry";
-import { instrument, type PieceOfMessage } from "../../src/adapters/websocket-419.ts";
+import { instrument, type PieceOfMessage } from "xs-telemetry/websocket-419";
 import { adapterTelemetry } from "../support/adapter-telemetry.ts";
 import { deepEqual, equal, throws } from "../support/assert.ts";
 import { FakeHTTPConnection, FakeWebSocketClient, handshakeRoute } from "../support/fake-websocket-client.ts";

@@ -5,7 +5,7 @@ import {
   type Recording,
   type ServerConnection,
   type ServerMessage,
-} from "../../src/adapters/websocket.ts";
+} from "xs-telemetry/websocket";
 import { adapterTelemetry } from "../support/adapter-telemetry.ts";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 import { rounds } from "../support/campaign.ts";

@@ -1,7 +1,9 @@
 // The XS host links as Moddable's linker does: which literals and function bodies are copied when they are reached, and which lie in flash.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { outside } from "./bench/outside.ts";
 
 interface Recorded {
@@ -33,9 +35,9 @@ interface Instruction {
 const { xsHost } = await outside("build/xs/setup.mjs");
 const folder = "test/linker";
 const recorded: Recorded = JSON.parse(readFileSync(`${folder}/forms.json`, "utf8"));
-const linked: Linked = JSON.parse(
-  execFileSync(await xsHost(), ["--linked", `${folder}/${recorded.source}`], { encoding: "utf8" }),
-);
+const run = async (...args: string[]) =>
+  JSON.parse(execFileSync(await xsHost(), args, { encoding: "utf8" }));
+const linked: Linked = await run("--linked", `${folder}/${recorded.source}`);
 
 function* instructions(hex: string): Generator<Instruction> {
   const code = Buffer.from(hex, "hex");
@@ -118,5 +120,43 @@ describe("the XS host's forms of literals and functions", () => {
     // Without the functions the code cannot be walked; with them in their archived form all of it is archived.
     const archived = functionsOf(linked.loaded).reduce((rest, body) => rest.replace(body, ""), linked.loaded);
     equal(own, archived);
+  });
+
+  it("make a module given by a name copy each literal that it reaches and each closure's code; the main module copies none", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "xs-forms-"));
+    const cases = `
+      const around = "a constant";
+      export const cases = {
+        "a literal": () => "a literal",
+        "a comparison": (value) => value === "a literal",
+        "a constant around the function": () => around,
+        "a function around the function": () => named,
+        "a closure": () => () => 1,
+      };
+      function named() {}`;
+    writeFileSync(join(folder, "named.js"), cases);
+    writeFileSync(
+      join(folder, "main.js"),
+      `import { cases as preloaded } from "named";
+      ${cases.replace("export ", "")}
+      const chunkBytesOf = (call) => {
+        call(1);
+        const before = heap.chunkBytes();
+        call(1);
+        return heap.chunkBytes() - before;
+      };
+      const found = {};
+      for (const name of Object.keys(cases)) found[name] = [chunkBytesOf(preloaded[name]) > 0, chunkBytesOf(cases[name]) > 0];
+      print(JSON.stringify(found));`,
+    );
+    const found = await run("--module", `named=${join(folder, "named.js")}`, join(folder, "main.js"));
+    rmSync(folder, { recursive: true });
+    deepEqual(found, {
+      "a literal": [true, false],
+      "a comparison": [true, false],
+      "a constant around the function": [false, false],
+      "a function around the function": [false, false],
+      "a closure": [true, false],
+    });
   });
 });

@@ -1,6 +1,6 @@
 /** A message that a server received and answered, with the adapter and without, on a server that behaves as the SDK's does. */
 import { Telemetry } from "xs-telemetry";
-import { instrument } from "../../src/adapters/websocket.ts";
+import { instrument } from "xs-telemetry/websocket";
 import { equal } from "../support/assert.ts";
 import { FakeServer } from "../support/fake-websocket-server.ts";
 import { type BenchCase, MESSAGE_TYPE, PAYLOADS, RING_BYTES } from "./case.ts";

@@ -33,12 +33,122 @@ export type FindMessageType = (message: unknown) => string;
 
 /** How a message with a type began, up to the type's end. */
 interface Beginning {
-  /** "" if the message was bytes, or there is none. */
+  /** "" if the message was bytes, or there was none. */
   text: string;
   readonly bytes: Uint8Array;
-  /** Of the bytes, those that count: 0 if the message was text. */
+  /** Of the bytes, those that count; -1 if the message was text, 0 if there was none. */
   length: number;
   name: string;
+}
+
+// The message that is looked at, one at a time whoever asks: nothing of it is kept. In variables of the module, and read by functions of
+// the module, so that an adapter takes no RAM for them.
+let text = "";
+let bytes: Uint8Array | undefined;
+let at = 0;
+// Of the string that was read last, between its quotes.
+let start = 0;
+let end = 0;
+let isEscaped = false;
+
+function unit(index: number): number {
+  if (index >= MOST_UNITS) return END;
+  if (bytes !== undefined) return bytes[index] ?? END;
+  const code = charCodeAt.call(text, index);
+  return code >= 0 ? code : END; // NaN behind the end
+}
+
+/** The next character that is no white space; `at` is where it stands. */
+function next(): number {
+  let code = unit(at);
+  while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = unit(++at);
+  return code;
+}
+
+/** Reads the string whose quote is at `at`. False if it does not end in time. */
+function readString(): boolean {
+  start = ++at;
+  isEscaped = false;
+  for (;;) {
+    const code = unit(at);
+    if (code === END) return false;
+    if (code === QUOTE) {
+      end = at++;
+      return true;
+    }
+    if (code === BACKSLASH) {
+      isEscaped = true;
+      at++;
+    }
+    at++;
+  }
+}
+
+/** Reads a value that is no string, up to the comma or brace behind it, whatever is in it. False if it does not end in time. */
+function skipValue(): boolean {
+  let depth = 0;
+  for (;;) {
+    const code = unit(at);
+    if (code === END) return false;
+    if (code === QUOTE) {
+      if (!readString()) return false;
+      continue;
+    }
+    if (depth === 0 && (code === COMMA || code === CLOSING_BRACE)) return true;
+    if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
+    else if (code === CLOSING_BRACE || code === CLOSING_BRACKET) depth--;
+    at++;
+  }
+}
+
+/** Whether the string that was read last is this word, which has no escapes. */
+function isWord(word: string): boolean {
+  if (isEscaped) return end - start <= MOST_KEY_UNITS && meaningOf(start, end, true) === word;
+  if (end - start !== word.length) return false;
+  for (let index = 0; index < word.length; index++)
+    if (unit(start + index) !== charCodeAt.call(word, index)) return false;
+  return true;
+}
+
+/** What a string between quotes means; "" if it is too long for a type, or wrong. */
+function meaningOf(from: number, to: number, hasEscapes: boolean): string {
+  if (to - from > MOST_NAME_UNITS) return "";
+  const written = bytes === undefined ? text.slice(from, to) : fromUtf8(bytes, from, to);
+  if (!hasEscapes) return written;
+  try {
+    return JSON.parse(`"${written}"`) as string;
+  } catch {
+    return "";
+  }
+}
+
+/** What the message's type is; `keep` is called with that of a key `type`, and remembers how the message began. */
+function find(keep: (name: string) => string): string {
+  let methodFrom = 0;
+  let methodTo = 0;
+  let isMethodEscaped = false;
+  at = 0;
+  if (next() !== OPENING_BRACE) return "";
+  do {
+    at++;
+    if (next() !== QUOTE || !readString()) break;
+    const isType = isWord(TYPE);
+    const isMethod = !isType && methodTo === 0 && isWord(METHOD);
+    if (next() !== COLON) break;
+    at++;
+    if (next() !== QUOTE) {
+      if (!skipValue()) break;
+      continue;
+    }
+    if (!readString()) break;
+    if (isType) return keep(meaningOf(start, end, isEscaped));
+    if (isMethod) {
+      methodFrom = start;
+      methodTo = end;
+      isMethodEscaped = isEscaped;
+    }
+  } while (next() === COMMA);
+  return methodTo > 0 ? meaningOf(methodFrom, methodTo, isMethodEscaped) : "";
 }
 
 /**
@@ -48,13 +158,6 @@ interface Beginning {
  * each; a message that has one of them up to its type costs a comparison, and allocates no name.
  */
 export function createMessageType(remembered = 1): FindMessageType {
-  let text = "";
-  let bytes: Uint8Array | undefined;
-  let at = 0;
-  // Of the string that was read last, between its quotes.
-  let start = 0;
-  let end = 0;
-  let isEscaped = false;
   // Messages of one type come in runs: what the last one began with is tried first. It stands in variables, for XS.
   const known: Beginning[] = [];
   while (known.length < remembered)
@@ -65,82 +168,11 @@ export function createMessageType(remembered = 1): FindMessageType {
   let lastName = "";
   let oldest = 0;
 
-  function unit(index: number): number {
-    if (index >= MOST_UNITS) return END;
-    if (bytes !== undefined) return bytes[index] ?? END;
-    const code = charCodeAt.call(text, index);
-    return code >= 0 ? code : END; // NaN behind the end
-  }
-
-  /** The next character that is no white space; `at` is where it stands. */
-  function next(): number {
-    let code = unit(at);
-    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = unit(++at);
-    return code;
-  }
-
-  /** Reads the string whose quote is at `at`. False if it does not end in time. */
-  function readString(): boolean {
-    start = ++at;
-    isEscaped = false;
-    for (;;) {
-      const code = unit(at);
-      if (code === END) return false;
-      if (code === QUOTE) {
-        end = at++;
-        return true;
-      }
-      if (code === BACKSLASH) {
-        isEscaped = true;
-        at++;
-      }
-      at++;
-    }
-  }
-
-  /** Reads a value that is no string, up to the comma or brace behind it, whatever is in it. False if it does not end in time. */
-  function skipValue(): boolean {
-    let depth = 0;
-    for (;;) {
-      const code = unit(at);
-      if (code === END) return false;
-      if (code === QUOTE) {
-        if (!readString()) return false;
-        continue;
-      }
-      if (depth === 0 && (code === COMMA || code === CLOSING_BRACE)) return true;
-      if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
-      else if (code === CLOSING_BRACE || code === CLOSING_BRACKET) depth--;
-      at++;
-    }
-  }
-
-  /** Whether the string that was read last is this word, which has no escapes. */
-  function isWord(word: string): boolean {
-    if (isEscaped) return end - start <= MOST_KEY_UNITS && meaningOf(start, end, true) === word;
-    if (end - start !== word.length) return false;
-    for (let index = 0; index < word.length; index++)
-      if (unit(start + index) !== charCodeAt.call(word, index)) return false;
-    return true;
-  }
-
-  /** What a string between quotes means; "" if it is too long for a type, or wrong. */
-  function meaningOf(from: number, to: number, hasEscapes: boolean): string {
-    if (to - from > MOST_NAME_UNITS) return "";
-    const written = bytes === undefined ? text.slice(from, to) : fromUtf8(bytes, from, to);
-    if (!hasEscapes) return written;
-    try {
-      return JSON.parse(`"${written}"`) as string;
-    } catch {
-      return "";
-    }
-  }
-
   /** Whether a message begins as the last one did. Asks and changes as little as it can: most messages get no further. */
   function isAgain(message: unknown): boolean {
-    if (typeof message === "string") return lastText !== "" && startsWith.call(message, lastText);
+    if (typeof message === "string") return lastLength < 0 && startsWith.call(message, lastText);
     let left = lastLength;
-    if (left === 0 || !(message instanceof Uint8Array) || left > message.length) return false;
+    if (left <= 0 || !(message instanceof Uint8Array) || left > message.length) return false;
     // From its end on: that is where the types of one application differ.
     const expected = lastBytes;
     do left--;
@@ -156,15 +188,6 @@ export function createMessageType(remembered = 1): FindMessageType {
     lastName = beginning.name;
   }
 
-  /** Whether the message begins as one did that is remembered, which is then the last. */
-  function isKnown(message: unknown): boolean {
-    for (let index = 0; index < remembered; index++) {
-      take(known[index]!);
-      if (isAgain(message)) return true;
-    }
-    return false;
-  }
-
   /** Remembers how the message began, in the place of what has been known for longest. */
   function keep(name: string): string {
     if (at > MOST_KNOWN_UNITS) return name;
@@ -172,49 +195,27 @@ export function createMessageType(remembered = 1): FindMessageType {
     oldest = oldest + 1 < remembered ? oldest + 1 : 0;
     beginning.name = name;
     beginning.text = bytes === undefined ? text.slice(0, at) : "";
-    beginning.length = bytes === undefined ? 0 : at;
+    beginning.length = bytes === undefined ? -1 : at;
     for (let index = 0; index < beginning.length; index++) beginning.bytes[index] = bytes![index]!;
     take(beginning);
     return name;
   }
 
-  function find(): string {
-    let methodFrom = 0;
-    let methodTo = 0;
-    let isMethodEscaped = false;
-    if (next() !== OPENING_BRACE) return "";
-    do {
-      at++;
-      if (next() !== QUOTE || !readString()) break;
-      const isType = isWord(TYPE);
-      const isMethod = !isType && methodTo === 0 && isWord(METHOD);
-      if (next() !== COLON) break;
-      at++;
-      if (next() !== QUOTE) {
-        if (!skipValue()) break;
-        continue;
-      }
-      if (!readString()) break;
-      if (isType) return keep(meaningOf(start, end, isEscaped));
-      if (isMethod) {
-        methodFrom = start;
-        methodTo = end;
-        isMethodEscaped = isEscaped;
-      }
-    } while (next() === COMMA);
-    return methodTo > 0 ? meaningOf(methodFrom, methodTo, isMethodEscaped) : "";
-  }
-
   /** As a FindMessageType, of a message that does not begin as the last one did. */
   function look(message: unknown): string {
-    at = 0;
-    if (typeof message === "string") text = message;
-    else if (message instanceof Uint8Array) bytes = message;
-    else if (message instanceof ArrayBuffer)
-      bytes = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
-    else return "";
     try {
-      return isKnown(bytes ?? text) ? lastName : find();
+      let looked = message;
+      if (message instanceof ArrayBuffer)
+        looked = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
+      else if (typeof message !== "string" && !(message instanceof Uint8Array)) return "";
+      // What is remembered and fits is then the last. A subclass's length may be code that asks in its turn: this comes first.
+      for (let index = 0; index < remembered; index++) {
+        take(known[index]!);
+        if (isAgain(looked)) return lastName;
+      }
+      if (typeof looked === "string") text = looked;
+      else bytes = looked as Uint8Array;
+      return find(keep);
     } catch {
       return "";
     } finally {

@@ -40,6 +40,12 @@ const DISCONNECT = 4;
 
 const LEAST_CROWD = 16;
 
+// Kept with each connection: on a device they lie in flash.
+const CALLBACK = "callback";
+const WRITE = "write";
+const CLOSE = "close";
+const DETACH = "detach";
+
 interface Watched {
   readonly connection: WeakRef<ServerConnection>;
   readonly patches: readonly Patch[];
@@ -84,13 +90,13 @@ export function instrument(
     };
     const { write, close, detach } = connection as ServerConnection & { detach?(): unknown };
     const patches = [
-      patch(connection, "callback", callback),
-      patch(connection, "write", function (this: ServerConnection, message: ServerMessage): unknown {
+      patch(connection, CALLBACK, callback),
+      patch(connection, WRITE, function (this: ServerConnection, message: ServerMessage): unknown {
         const result: unknown = write.call(this, message);
         traffic.sent(message);
         return result;
       }),
-      patch(connection, "close", function (this: ServerConnection): unknown {
+      patch(connection, CLOSE, function (this: ServerConnection): unknown {
         end();
         return close.call(this);
       }),
@@ -98,7 +104,7 @@ export function instrument(
     // The socket goes elsewhere: for this server the connection is over.
     if (detach)
       patches.push(
-        patch(connection, "detach", function (this: ServerConnection): unknown {
+        patch(connection, DETACH, function (this: ServerConnection): unknown {
           end();
           return detach.call(this);
         }),
@@ -118,7 +124,7 @@ export function instrument(
   }
 
   // The server reads its callback when a client comes, and keeps what it read for that client.
-  const before = Object.getOwnPropertyDescriptor(server, "callback");
+  const before = Object.getOwnPropertyDescriptor(server, CALLBACK);
   let callback = server.callback; // if no accessor is beneath
   let isSet = before !== undefined;
   let wrapped: ServerCallback | undefined;
@@ -149,13 +155,13 @@ export function instrument(
     else callback = given;
     isSet = true;
   };
-  Object.defineProperty(server, "callback", { get: read, set: write, configurable: true, enumerable: true });
+  Object.defineProperty(server, CALLBACK, { get: read, set: write, configurable: true, enumerable: true });
 
   /** The server's property as it would be without, unless somebody else has put something in its place since. */
   function restore(): void {
-    if (Object.getOwnPropertyDescriptor(server, "callback")?.get !== read) return;
+    if (Object.getOwnPropertyDescriptor(server, CALLBACK)?.get !== read) return;
     if (before?.get) {
-      Object.defineProperty(server, "callback", before);
+      Object.defineProperty(server, CALLBACK, before);
       void server.callback; // if that is of an adapter that is off, it goes too
     } else {
       delete (server as Partial<CallbackServer>).callback;

@@ -95,6 +95,11 @@ async function runDocs(): Promise<void> {
   for (const file of await writeDocs(rows, others)) say(`wrote ${file}`);
 }
 
+async function runLinked(): Promise<void> {
+  const { writeLinked } = await import("./document.ts");
+  for (const file of writeLinked()) say(`wrote ${file}`);
+}
+
 async function runOperations(): Promise<void> {
   const { measureOperations, nodeFloorTable, operationsTable } = await import("./operations.ts");
   const { plainTable } = await import("./format.ts");
@@ -156,6 +161,10 @@ program
   .addHelpText("after", HELP)
   .action((part: string | undefined, options: Options) => runParts(part ? [part] : Object.keys(PARTS), options));
 program.command("docs").description("measures all, into docs/performance.md and docs/performance.svg").action(runDocs);
+program
+  .command("linked")
+  .description("writes into documents what test/bench/linked.json has, which was measured by hand; measures nothing")
+  .action(runLinked);
 program
   .command("operations")
   .description("what single operations of XS cost, in instructions on RV32")

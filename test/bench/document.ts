@@ -15,6 +15,15 @@ import {
   type Table,
   tablesOf,
 } from "./format.ts";
+import {
+  type Linked,
+  linkedOperationsTable,
+  linkedRamTable,
+  linkedRow,
+  linkedSource,
+  linkedTable,
+  readLinked,
+} from "./linked.ts";
 import { type Memory, memoryTable } from "./memory.ts";
 import { nodeFloorTable, type Operation, operationsTable } from "./operations.ts";
 import { type Engine, find, type Path, type Row } from "./rows.ts";
@@ -25,6 +34,9 @@ const SCALE_DOCUMENT = "docs/scale.md";
 const ADAPTERS_DOCUMENT = "docs/adapters.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
+
+/** How the README's line of figures that are not measured with the rest begins. */
+const LINKED_LABEL = "… linked for a device: ";
 
 /** What is measured beside the rows. */
 export interface Others {
@@ -52,11 +64,45 @@ export async function writeDocs(
     ...(operations.length > 0 && { operations: markdownTable(operationsTable(operations)) }),
     "node floor": markdownTable(nodeFloorTable()),
     memory: markdownTable(memoryTable(memory)),
+    ...linkedSections(readLinked()),
   };
   writeSections(DOCUMENT, sections);
   writeSections(README, { performance: fourFigures(rows) });
   writeFileSync(CHART, chart(rows));
   return [DOCUMENT, README, CHART];
+}
+
+/** What stands in the document of test/bench/linked.json: it is not measured with the rest. */
+export function linkedSections(linked: Linked): Record<string, string> {
+  const sourceLines = [`${linkedSource(linked)}; ${linked.compiler}.`, ...linked.how];
+  return {
+    "linked source": sourceLines.join("\n"),
+    linked: markdownTable(linkedTable(linked)),
+    "linked RAM": markdownTable(linkedRamTable(linked)),
+    "linked operations": markdownTable(linkedOperationsTable(linked)),
+  };
+}
+
+/** What the README's table says of it. */
+export function linkedReadmeLine(linked: Linked): string {
+  const [native, json] = (["native", "JSON.stringify"] as const).map((path) => linkedRow(linked, path, 0));
+  const cells = [
+    `${LINKED_LABEL}${linked.engine}, ${linked.sdk}, by hand, ${linked.date}`,
+    number(native!.instructions),
+    number(json!.instructions),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** Writes the sections that stand in test/bench/linked.json, without measuring anything. Returns the files. */
+export function writeLinked(): string[] {
+  const linked = readLinked();
+  writeSections(DOCUMENT, linkedSections(linked));
+  const line = /^\| … linked for a device: .*$/m;
+  const text = readFileSync(README, "utf8");
+  if (!line.test(text)) throw new Error(`${README} has no line "| ${LINKED_LABEL}…"`);
+  writeFileSync(README, text.replace(line, linkedReadmeLine(linked)));
+  return [DOCUMENT, README];
 }
 
 /** Writes what was measured of transport into its document; a part that was not measured stays. Returns the file. */
@@ -90,11 +136,15 @@ function fourFigures(rows: readonly Row[]): string {
   const node = row("node", "typescript");
   const nodeJson = row("node", "JSON.stringify");
   const value = (found: number | null | undefined, decimals = 0) => number(found ?? null, decimals);
-  return markdownTable({
+  const [first, rule, counted, ...others] = markdownTable({
     title: "",
     head: ["`connection.received(token)`", "xs-telemetry", "`JSON.stringify`"],
     rows: [
-      ["instructions on the ESP32-C3's kind of processor", value(native?.instructions), value(json?.instructions)],
+      [
+        "instructions on the ESP32-C3's kind of processor, XS 13.3",
+        value(native?.instructions),
+        value(json?.instructions),
+      ],
       [
         "bytes allocated / kept",
         `${value(native?.allocatedBytes)} / ${value(native?.recordBytes)}`,
@@ -103,7 +153,8 @@ function fourFigures(rows: readonly Row[]): string {
       ["switched off, instructions", value(guarded?.instructions), "–"],
       ["ns in Node, on the machine that measured", value(node?.ns, 1), value(nodeJson?.ns)],
     ],
-  });
+  }).split("\n");
+  return [first, rule, counted, linkedReadmeLine(readLinked()), ...others].join("\n");
 }
 
 function replaceSection(file: string, text: string, name: string, content: string): string {

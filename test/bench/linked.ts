@@ -1,0 +1,86 @@
+/**
+ * What was measured by hand in an image that Moddable's linker made, on the engine that a current SDK has: test/bench/linked.json. The
+ * benchmarks cannot measure it, because the SDK is no package; so it stays apart from their rows, with its date.
+ */
+import { readFileSync } from "node:fs";
+import { number, type Table } from "./format.ts";
+import type { CaseKey } from "./rows.ts";
+
+export const LINKED_FILE = "test/bench/linked.json";
+
+export interface LinkedRow extends CaseKey {
+  readonly instructions: number;
+  readonly allocatedBytes: number;
+  readonly recordBytes: number | null;
+}
+
+export interface Linked {
+  readonly engine: string;
+  readonly sdk: string;
+  /** Year, month and day. */
+  readonly date: string;
+  readonly compiler: string;
+  /** How it was measured, with public tools. */
+  readonly how: readonly string[];
+  readonly rows: readonly LinkedRow[];
+  /** Bytes of RAM; an emitter's without its ring and its empty table of message types. */
+  readonly ram: readonly {
+    readonly path: CaseKey["path"];
+    readonly emitterBytes: number;
+    readonly readerBytes: number;
+    readonly connectionBytes: number;
+  }[];
+  /** Instructions of single operations, on both engines. */
+  readonly operations: readonly { readonly what: string; readonly xs13: number; readonly xs17: number }[];
+}
+
+export function readLinked(): Linked {
+  return JSON.parse(readFileSync(LINKED_FILE, "utf8"));
+}
+
+/** Says what it is and from when: wherever one of its figures stands, this does too. */
+export function linkedSource({ engine, sdk, date }: Linked): string {
+  return `${engine}, in an image linked by ${sdk}, measured by hand on ${date}`;
+}
+
+export function linkedRow({ rows }: Linked, path: CaseKey["path"], payloadChars: number): LinkedRow {
+  const row = rows.find(
+    (each) => each.path === path && each.event === "msg.recv" && each.payloadChars === payloadChars,
+  );
+  if (!row) throw new Error(`${LINKED_FILE}: no msg.recv of ${path} with ${payloadChars} characters`);
+  return row;
+}
+
+/** By event, then characters; within one, the cheapest first. */
+export function linkedTable({ rows }: Linked): Table {
+  const events = [...new Set(rows.map(({ event }) => event))];
+  const sorted = [...rows].sort(
+    (left, right) =>
+      events.indexOf(left.event) - events.indexOf(right.event) ||
+      left.payloadChars - right.payloadChars ||
+      left.instructions - right.instructions,
+  );
+  const cells = sorted.map(({ event, payloadChars, path, instructions, allocatedBytes, recordBytes }) => [
+    event,
+    number(payloadChars),
+    path,
+    number(instructions),
+    number(allocatedBytes),
+    number(recordBytes),
+  ]);
+  const head = ["event", "characters", "path", "instructions", "allocated bytes", "bytes an event"];
+  return { title: "", head, rows: cells };
+}
+
+export function linkedRamTable({ ram }: Linked): Table {
+  const cells = ram.map(({ path, emitterBytes, readerBytes, connectionBytes }) => [
+    path,
+    ...[emitterBytes, readerBytes, connectionBytes].map((bytes) => number(bytes)),
+  ]);
+  return { title: "", head: ["path", "RAM: emitter", "a reader", "a connection"], rows: cells };
+}
+
+export function linkedOperationsTable({ operations }: Linked): Table {
+  const cells = operations.map(({ what, xs13, xs17 }) => [what, number(xs13), number(xs17)]);
+  return { title: "", head: ["operation, instructions", "XS 13.3", "XS 17.3"], rows: cells };
+}

@@ -42,6 +42,10 @@ export interface Instrumented<Socket> {
   detach(): void;
 }
 
+/** Where all messages have one token: what finds types takes kilobytes. */
+const notAsked = (_remembered?: number): FindMessageType => noType;
+const noType: FindMessageType = () => "";
+
 /** Messages received, or sent. */
 interface Way<Message> {
   readonly typeOf: MessageTypeOf<Message> | FindMessageType;
@@ -73,8 +77,9 @@ export class Adapter<Message, Peer> {
     this.#telemetry = telemetry;
     this.fixedToken = typeof messageType === "number" ? messageType : undefined;
     const typeOf = typeof messageType === "function" ? messageType : undefined;
-    this.#received = { typeOf: typeOf ?? createMessageType(remembered), name: "", token: 0 };
-    this.#sent = { typeOf: typeOf ?? createMessageType(remembered), name: "", token: 0 };
+    const makeTypeOf = this.fixedToken === undefined ? createMessageType : notAsked;
+    this.#received = { typeOf: typeOf ?? makeTypeOf(remembered), name: "", token: 0 };
+    this.#sent = { typeOf: typeOf ?? makeTypeOf(remembered), name: "", token: 0 };
     this.#clientId = clientId;
     this.payloads = payloads;
     this.isAsking = payloads || this.fixedToken === undefined;

@@ -35,8 +35,7 @@ interface Instruction {
 const { xsHost } = await outside("build/xs/setup.mjs");
 const folder = "test/linker";
 const recorded: Recorded = JSON.parse(readFileSync(`${folder}/forms.json`, "utf8"));
-const run = async (...args: string[]) =>
-  JSON.parse(execFileSync(await xsHost(), args, { encoding: "utf8" }));
+const run = async (...args: string[]) => JSON.parse(execFileSync(await xsHost(), args, { encoding: "utf8" }));
 const linked: Linked = await run("--linked", `${folder}/${recorded.source}`);
 
 function* instructions(hex: string): Generator<Instruction> {

@@ -205,8 +205,7 @@ export function createMessageType(remembered = 1): FindMessageType {
   function look(message: unknown): string {
     try {
       let looked = message;
-      if (message instanceof ArrayBuffer)
-        looked = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
+      if (message instanceof ArrayBuffer) looked = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
       else if (typeof message !== "string" && !(message instanceof Uint8Array)) return "";
       // What is remembered and fits is then the last. A subclass's length may be code that asks in its turn: this comes first.
       for (let index = 0; index < remembered; index++) {

@@ -1,8 +1,8 @@
 // Runs inside XS only: what the adapters take from the engine's heaps, on servers that behave as the SDK's do.
 import { Reason, Telemetry } from "xs-telemetry";
-import { createMessageType } from "../../src/adapters/message-type.ts";
 import { instrument } from "xs-telemetry/websocket";
 import { instrument as instrumentUpgrade } from "xs-telemetry/websocket-419";
+import { createMessageType } from "../../src/adapters/message-type.ts";
 import { deepEqual, equal, ok } from "../support/assert.ts";
 import { FakeWebSocketClient } from "../support/fake-websocket-client.ts";
 import { type FakeConnection, FakeServer } from "../support/fake-websocket-server.ts";

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { outside } from "./bench/outside.ts";
+import { outside } from "../bench/outside.ts";
 
 interface Recorded {
   source: string;

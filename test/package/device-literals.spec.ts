@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { outside } from "./bench/outside.ts";
+import { outside } from "../bench/outside.ts";
 
 const { hoistCompared } = (await outside("build/device.mjs")) as { hoistCompared(code: string): string };
 

@@ -1,10 +1,10 @@
 // What was measured by hand in a linked image stands in the documents as the data has it, and says the same of allocation as what the tests measure.
 import { equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { readBudgets } from "./bench/budgets.ts";
-import { linkedReadmeLine, linkedSections } from "./bench/document.ts";
-import { LINKED_FILE, linkedSource, readLinked } from "./bench/linked.ts";
-import { nameOf, sameCase } from "./bench/rows.ts";
+import { readBudgets } from "./budgets.ts";
+import { linkedReadmeLine, linkedSections } from "./document.ts";
+import { LINKED_FILE, linkedSource, readLinked } from "./linked.ts";
+import { nameOf, sameCase } from "./rows.ts";
 
 const linked = readLinked();
 

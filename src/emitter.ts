@@ -36,9 +36,9 @@ import {
   TIME_JUMP_MS,
   TWO_TO_32,
 } from "./packet-layout.ts";
-import { countersOf, createReader, type RingReader } from "./reader.ts";
+import { countersOf, createReader } from "./reader.ts";
 import { isReason, type Reason } from "./reason.ts";
-import { type Layout, type Ring, readU64, writeU64 } from "./ring.ts";
+import { type Layout, type Ring, type RingReader, readU64, writeU64 } from "./ring.ts";
 import { enabled, onSwitch } from "./switch.ts";
 import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 import { TokenTable } from "./tokens.ts";

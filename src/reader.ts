@@ -1,4 +1,4 @@
-import type { Counters, Reader } from "./api.ts";
+import type { Counters } from "./api.ts";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -29,7 +29,7 @@ import {
   TWO_TO_32,
   WIRE_FORMAT,
 } from "./packet-layout.ts";
-import { elapsedMs, type Ring, readU64, timeAt, wordAt, writeU64 } from "./ring.ts";
+import { elapsedMs, type Ring, type RingReader, readU64, timeAt, wordAt, writeU64 } from "./ring.ts";
 import type { Text } from "./text.ts";
 import type { TokenTable } from "./tokens.ts";
 
@@ -42,14 +42,6 @@ const WIDE_FIELDS: readonly number[] = Object.freeze([
   AT_FIRST_EVENT_SEQ,
   AT_PACKET_SEQ_NUM,
 ]);
-
-/** What the emitter counts whoever reads. */
-export type CallCounters = Pick<Counters, "suppressed" | "invalidArguments" | "unlistedTypes">;
-
-export interface RingReader extends Reader {
-  /** 0 <= position <= head; below tail if records were overwritten that it has not read. */
-  position(): number;
-}
 
 /** The counters of a settled ring for who has drained and missed so many events; `overwritten` -1: all that were evicted. */
 export function countersOf(ring: Ring, drained: number, overwritten: number): Counters {

@@ -1,5 +1,13 @@
+import type { Counters, Reader } from "./api.ts";
 import { RECORD_TIME_JUMP, SLOT_BYTES, TWO_TO_32 } from "./packet-layout.ts";
-import type { CallCounters, RingReader } from "./reader.ts";
+
+/** What the emitter counts whoever reads. */
+export type CallCounters = Pick<Counters, "suppressed" | "invalidArguments" | "unlistedTypes">;
+
+export interface RingReader extends Reader {
+  /** 0 <= position <= head; below tail if records were overwritten that it has not read. */
+  position(): number;
+}
 
 /** What a ring has to know of a registry. */
 export interface Layout {

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { chart } from "./chart.ts";
-import { figuresOf, isReached } from "./figures.ts";
+import { type Figure, figuresOf, isReached } from "./figures.ts";
 import {
   figureLimit,
   figureMeasured,
@@ -17,6 +17,7 @@ import {
 } from "./format.ts";
 import {
   type Linked,
+  linkedFigures,
   linkedOperationsTable,
   linkedRamTable,
   linkedRow,
@@ -77,6 +78,7 @@ export function linkedSections(linked: Linked): Record<string, string> {
   const sourceLines = [`${linkedSource(linked)}; ${linked.compiler}.`, ...linked.how];
   return {
     "linked source": sourceLines.join("\n"),
+    "linked figures": figureTableOf(linkedFigures(linked)),
     linked: markdownTable(linkedTable(linked)),
     "linked RAM": markdownTable(linkedRamTable(linked)),
     "linked operations": markdownTable(linkedOperationsTable(linked)),
@@ -183,7 +185,11 @@ function machine(command = "docs"): string {
 }
 
 function figuresTable(rows: readonly Row[], sizes: readonly Sizes[]): string {
-  const cells = figuresOf(rows, sizes).map((figure) => {
+  return figureTableOf(figuresOf(rows, sizes));
+}
+
+function figureTableOf(figures: readonly Figure[]): string {
+  const cells = figures.map((figure) => {
     const verdict = Number.isNaN(figure.measured) ? "not measured" : isReached(figure) ? "✓" : "**no**";
     return [figure.what, figureLimit(figure), figureMeasured(figure), verdict];
   });

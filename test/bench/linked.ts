@@ -3,6 +3,7 @@
  * benchmarks cannot measure it, because the SDK is no package; so it stays apart from their rows, with its date.
  */
 import { readFileSync } from "node:fs";
+import { type Figure, figuresOf } from "./figures.ts";
 import { number, type Table } from "./format.ts";
 import type { CaseKey } from "./rows.ts";
 
@@ -49,6 +50,15 @@ export function linkedRow({ rows }: Linked, path: CaseKey["path"], payloadChars:
   );
   if (!row) throw new Error(`${LINKED_FILE}: no msg.recv of ${path} with ${payloadChars} characters`);
   return row;
+}
+
+/** Those of the figures to reach that the device's engine has: code is not measured here, nor anything in Node. */
+export function linkedFigures({ rows, ram }: Linked): Figure[] {
+  const asMeasured = rows.map((row) => ({ engine: "xs-rv32" as const, ns: null, ...row }));
+  const sizes = ram.flatMap(({ path, ...bytes }) =>
+    path === "native" ? [{ path, ...bytes, bytecodeBytes: Number.NaN, nativeBytes: 0 }] : [],
+  );
+  return figuresOf(asMeasured, sizes).filter(({ measured }) => !Number.isNaN(measured));
 }
 
 /** By event, then characters; within one, the cheapest first. */

@@ -51,6 +51,7 @@ describe("the package", () => {
   it("has two manifests for Moddable: one with the natives, one in TypeScript alone, which the moddable condition names", () => {
     const native = readJson("manifest.json");
     deepEqual(native, {
+      include: ["./manifest-switch.json"],
       modules: { "*": "./src/moddable/native/*", "xs-telemetry": NATIVE_MODULE.replace(/\.js$/, "") },
       preload: ["xs-telemetry"],
     });
@@ -58,6 +59,33 @@ describe("the package", () => {
     equal(`${typescript.modules["xs-telemetry"]}.js`, exports["."].moddable);
     deepEqual(Object.keys(typescript.modules), ["xs-telemetry"]);
     deepEqual(typescript.preload, ["xs-telemetry"]);
+  });
+
+  it("has one switch: a module that no other contains, and that each manifest with an emitter brings", () => {
+    deepEqual(readJson("manifest-switch.json"), {
+      modules: { "xs-telemetry/switch": exports["./switch"].moddable.replace(/\.js$/, "") },
+      preload: ["xs-telemetry/switch"],
+    });
+    for (const name of ["manifest", "manifest-typescript", "manifest-recorder"])
+      ok(readJson(`${name}.json`).include.includes("./manifest-switch.json"), name);
+    const isSwitch = (file: string) => normalize(file).endsWith("/switch.js");
+    const host = readdirSync("dist/host", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+    const inNode = Object.values<{ default: string }>(exports).flatMap((entry) => entry.default ?? []);
+    let users = 0;
+    for (const file of [
+      ...deviceModules,
+      ...NATIVE_MODULES,
+      ...inNode,
+      ...host.map((file) => join("dist/host", file)),
+    ]) {
+      const text = readFileSync(file, "utf8");
+      equal(/\benabled = /.test(text), isSwitch(file), `${file}: has a switch`);
+      if (/\bonSwitch\(/.test(text) && !isSwitch(file)) {
+        users++;
+        ok(importsOf(text).includes("xs-telemetry/switch"), `${file} imports it`);
+      }
+    }
+    ok(users >= 6, `${users} modules use it`);
   });
 
   it("has a manifest for the records of other registries", () => {
@@ -141,15 +169,17 @@ describe("the package", () => {
     deepEqual([...new Set(called(NATIVE_MODULE))].sort(), defined.sort());
   });
 
-  it("ships flat device modules that import nothing but the SDK's clock, timer and text encoder", () => {
+  it("ships flat device modules that import nothing but the switch, and the SDK's clock, timer and text encoder", () => {
+    const imported = (file: string) => [...new Set(importsOf(readFileSync(file, "utf8")))].sort();
     for (const { moddable } of [exports["."], exports["./recorder"]])
-      deepEqual(importsOf(readFileSync(moddable, "utf8")).sort(), ["text/encoder", "time"]);
-    for (const name of LINKS)
-      deepEqual(importsOf(readFileSync(exports[`./${name}`].moddable, "utf8")), name === "drainer" ? ["timer"] : []);
-    deepEqual(importsOf(readFileSync(exports["./privacy"].moddable, "utf8")), ["text/encoder"]);
-    for (const file of [...NATIVE_MODULES, ...[...LINKS, "privacy"].map((name) => exports[`./${name}`].default)])
-      deepEqual(importsOf(readFileSync(file, "utf8")), []);
-    deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
+      deepEqual(imported(moddable), ["text/encoder", "time", "xs-telemetry/switch"]);
+    for (const name of LINKS) deepEqual(imported(exports[`./${name}`].moddable), name === "drainer" ? ["timer"] : []);
+    deepEqual(imported(exports["./privacy"].moddable), ["text/encoder"]);
+    deepEqual(imported(NATIVE_MODULE), ["xs-telemetry/switch"]);
+    const alone = [...LINKS, "privacy", "switch"].map((name) => exports[`./${name}`].default);
+    for (const file of [...NATIVE_MODULES.slice(1), ...alone, exports["./switch"].moddable])
+      deepEqual(imported(file), []);
+    deepEqual(imported(exports["."].default), ["node:crypto", "xs-telemetry/switch"]);
   });
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
@@ -164,7 +194,7 @@ describe("the package", () => {
       // What can change has a place in RAM, and the linker warns of it. The switch alone must.
       const changing = topLevel.filter((line) => /^(let|var) |^const \w+ = [[{]/.test(line));
       deepEqual(
-        changing.filter((line) => !/^let (enabled|all)\b/.test(line)),
+        changing.filter((line) => !(file.endsWith("/switch.js") && /^let (enabled|all)\b/.test(line))),
         [],
         file,
       );

@@ -4,14 +4,14 @@ import { execFile } from "node:child_process";
 import { basename } from "node:path";
 import { promisify } from "node:util";
 import { number, type Table } from "./format.ts";
-import { bundleBench, runInHost, rv32Machine, type Variant, variants, xsHost } from "./xs-engines.ts";
+import { bundleBench, runInHost, rv32Machine, SWITCH_MODULE, type Variant, variants, xsHost } from "./xs-engines.ts";
 
 const run = promisify(execFile);
 const MALLOC = "test/bench/xs/malloc.c";
 
 export interface Sizes {
   readonly path: Variant["path"];
-  /** XS's bytecode of the flat module. */
+  /** XS's bytecode of the flat module, and of the switch. */
   readonly bytecodeBytes: number;
   /** Text and data of the natives, compiled for RV32. */
   readonly nativeBytes: number;
@@ -25,12 +25,16 @@ export async function measureSizes(): Promise<Sizes[]> {
   const main = await bundleBench("test/bench/xs/ram.ts", "dist/bench/ram.js");
   const found: Sizes[] = [];
   for (const { path, module, natives } of await variants()) {
-    const bytecode = JSON.parse((await run(await xsHost(natives), ["--bytecode", module])).stdout) as { code: number };
+    let bytecodeBytes = 0;
+    for (const part of [module, SWITCH_MODULE]) {
+      const bytecode = JSON.parse((await run(await xsHost(natives), ["--bytecode", part])).stdout) as { code: number };
+      bytecodeBytes += bytecode.code;
+    }
     const files = await (await rv32Machine(natives)).sizes();
     const ram = JSON.parse(await runInHost([...natives, MALLOC], module, main)) as Record<string, number>;
     found.push({
       path,
-      bytecodeBytes: bytecode.code,
+      bytecodeBytes,
       nativeBytes: files.reduce((sum, { text, data, bss }) => sum + text + data + bss, 0),
       emitterBytes: ram.emitter!,
       readerBytes: ram.reader!,

@@ -8,6 +8,8 @@ import type { CaseKey, Row, Say } from "./rows.ts";
 /** Rounds, and by what batches are larger: a clock is not exact, a count of instructions is. */
 const ACCURACY = { "xs-host": ["15", "3"], "xs-rv32": ["1", "1"] } as const;
 const TIMEOUT_MS = 300_000;
+/** What each form of the emitter imports. */
+export const SWITCH_MODULE = "dist/moddable/switch.js";
 
 /** The emitter for XS in one of its forms: the module, and the C files with its natives. */
 export interface Variant {
@@ -66,10 +68,14 @@ export async function bundleBench(entry = "test/bench/xs/main.ts", outfile = "di
 /** Runs a module in xs-host. Returns what it printed. Throws with what it said if it fails. */
 export async function runInHost(natives: readonly string[], module: string, main: string, ...args: string[]) {
   const host = await xsHost(natives);
-  const child = spawn(host, ["--module", `xs-telemetry=${module}`, main, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: TIMEOUT_MS,
-  });
+  const child = spawn(
+    host,
+    ["--module", `xs-telemetry=${module}`, "--module", `xs-telemetry/switch=${SWITCH_MODULE}`, main, ...args],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: TIMEOUT_MS,
+    },
+  );
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text) => {
@@ -85,7 +91,8 @@ export async function runInHost(natives: readonly string[], module: string, main
 /** Runs a module in the RV32 machine. Returns what it printed. Throws with what it said if it fails. */
 export async function runInRv32(natives: readonly string[], module: string, main: string, ...args: string[]) {
   const machine = await rv32Machine(natives);
-  const ran = await machine.run({ main, modules: { "xs-telemetry": module }, args, timeoutMs: TIMEOUT_MS });
+  const modules = { "xs-telemetry": module, "xs-telemetry/switch": SWITCH_MODULE };
+  const ran = await machine.run({ main, modules, args, timeoutMs: TIMEOUT_MS });
   return printed("xs-rv32", ran);
 }
 

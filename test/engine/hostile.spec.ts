@@ -371,6 +371,68 @@ describe("hostile use", () => {
     isSound(telemetry);
   });
 
+  it("of WeakRef, and of what arrays and functions do, gets hold of no emitter", () => {
+    const given = new Set<unknown>();
+    const keep = (...values: unknown[]) => {
+      for (let index = 0; index < values.length; index++) given.add(values[index]);
+    };
+    const { apply } = Reflect;
+    const derefs = WeakRef.prototype.deref;
+    const restore: (() => void)[] = [];
+    const replace = (owner: object, name: string) => {
+      const known = Reflect.get(owner, name) as (...values: unknown[]) => unknown;
+      Object.defineProperty(owner, name, {
+        configurable: true,
+        writable: true,
+        value: function (this: unknown, ...values: unknown[]) {
+          const result = apply(known, this, values);
+          keep(this, ...values, result);
+          return result;
+        },
+      });
+      restore.push(() => Object.defineProperty(owner, name, { configurable: true, writable: true, value: known }));
+    };
+    const known = WeakRef;
+    Object.assign(globalThis, {
+      WeakRef: class {
+        constructor(target: object) {
+          keep(target);
+        }
+        deref(): undefined {
+          return undefined;
+        }
+      },
+    });
+    restore.push(() => Object.assign(globalThis, { WeakRef: known }));
+    const arrays = ["push", "forEach", "filter", "map", "splice", "indexOf"];
+    for (const name of arrays) replace(Array.prototype, name);
+    for (const name of ["get", "set"]) replace(Map.prototype, name);
+    replace(known.prototype, "deref");
+    let telemetry: Telemetry;
+    try {
+      telemetry = setUp();
+      telemetry.messageType("a");
+      telemetry.reader().close();
+      setEnabled(false);
+      telemetry.connect(1).connected();
+      setEnabled(true);
+      telemetry.counters();
+    } finally {
+      for (let index = restore.length; index-- > 0; ) restore[index]!();
+    }
+    const all = [...given];
+    for (const value of given) {
+      if (Array.isArray(value)) all.push(...value);
+      if (value instanceof WeakRef) all.push(derefs.call(value));
+    }
+    ok(all.length > 5, `${all.length} values seen`);
+    for (const value of all)
+      for (const name of ["tokens", "connect", "messageType"])
+        ok(typeof (value as Record<string, unknown> | undefined)?.[name] !== "function", `no ${name}() was seen`);
+    equal(telemetry.counters().suppressed, 2, "suppressed: the switch works");
+    isSound(telemetry);
+  });
+
   it("of an emitter that a script got hold of stays within its memory", () => {
     let leaked: object = {};
     const telemetry = new Telemetry({

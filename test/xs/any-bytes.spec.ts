@@ -3,17 +3,15 @@
 // sees what is read behind it.
 import { Telemetry } from "xs-telemetry";
 import { privacy } from "xs-telemetry/privacy";
-import { equal, fromHex, ok, random, toHex } from "../support/assert.ts";
+import { equal, fromHex, ok, toHex } from "../support/assert.ts";
+import { longerOnes, shortOnes } from "../support/byte-strings.ts";
 import { readPacket } from "../support/bytes.ts";
 import { isTaken, lengthOfString, textOfBytes, textOfString } from "../support/text-model.ts";
 
-/** How many of the byte strings of one to three bytes; 16,843,008 is all of them. */
+/** How many of the byte strings of one to three bytes; test/native-text.spec.ts can have all of them. */
 const SHORT_ONES = 4_000;
 /** How many longer ones. */
 const LONGER_ONES = 4_000;
-const SEED = 130_001;
-
-const ALL_SHORT = 256 + 256 ** 2 + 256 ** 3;
 const PAYLOAD_BYTES = 100;
 const IP_BYTES = 45;
 const NAME_BYTES = 64;
@@ -151,45 +149,6 @@ function check(samples: Iterable<readonly number[]>): void {
   plain.drain();
   lengths.drain();
   ok(strings > 0, "there are strings");
-}
-
-/** The byte string of one to three bytes with this number. */
-function short(index: number): number[] {
-  if (index < 256) return [index];
-  if (index < 256 + 256 ** 2) return [(index - 256) >> 8, (index - 256) & 255];
-  const rest = index - 256 - 256 ** 2;
-  return [rest >> 16, (rest >> 8) & 255, rest & 255];
-}
-
-function* shortOnes(count: number): Generator<number[]> {
-  const every = Math.max(1, Math.floor(ALL_SHORT / count));
-  for (let index = random(SEED).below(every); index < ALL_SHORT; index += every) yield short(index);
-}
-
-/** Byte strings that may be longer than a text, of what is UTF-8, nearly so, and not at all. */
-function* longerOnes(count: number): Generator<number[]> {
-  const dice = random(SEED);
-  const any = () => dice.below(256);
-  const follow = () => 0x80 + dice.below(64);
-  const pieces: (() => number[])[] = [
-    () => [A],
-    () => new Array<number>(dice.below(60)).fill(A),
-    () => [0xc0, 0x80],
-    () => [0xed, 0xa0 + dice.below(32), follow()],
-    () => [0xed, 0xa0 + dice.below(16), follow(), 0xed, 0xb0 + dice.below(16), follow()],
-    () => [0xf0 + dice.below(5), follow(), follow(), follow()],
-    () => [0xc0 + dice.below(32), follow()],
-    () => [0xe0 + dice.below(16), follow(), follow()],
-    () => [0xf0 + dice.below(16), follow(), follow(), follow()],
-  ];
-  const loose = [any, follow, () => 0, () => 0xc0 + dice.below(64), () => 0xed];
-  for (let left = count; left > 0; left--) {
-    const bytes = new Array<number>(dice.below(2) * dice.below(PAYLOAD_BYTES)).fill(A);
-    const isLoose = dice.below(2) === 0;
-    for (let more = 1 + dice.below(24); more > 0; more--)
-      bytes.push(...(isLoose && dice.below(3) === 0 ? [dice.pick(loose)()] : dice.pick(pieces)()));
-    yield bytes;
-  }
 }
 
 describe("any bytes", () => {

@@ -3,6 +3,7 @@
 // sees what is read behind it.
 import { Telemetry } from "xs-telemetry";
 import { privacy } from "xs-telemetry/privacy";
+import { createMessageType } from "../../src/adapters/message-type.ts";
 import { equal, fromHex, ok, toHex } from "../support/assert.ts";
 import { longerOnes, shortOnes } from "../support/byte-strings.ts";
 import { readPacket } from "../support/bytes.ts";
@@ -210,6 +211,32 @@ describe("any bytes", () => {
   it("are so, a share of those of one to three bytes", () => check(shortOnes(SHORT_ONES)));
 
   it("are so, longer ones", () => check(longerOnes(LONGER_ONES)));
+
+  it("in a message with escapes keep its type within its memory", () => {
+    const find = createMessageType();
+    const codes = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
+    let found = 0;
+    for (const bytes of [...shortOnes(1_000), ...longerOnes(500)]) {
+      if (!isTaken(bytes) || bytes.some((byte) => byte < 0x20 || byte === 0x22 || byte === 0x5c)) continue;
+      for (const ending of ['"}', '\\n"}', '"', ""]) {
+        const message = padded([...codes('{"type":"\\n'), ...bytes, ...codes(ending)]).map((byte, index) =>
+          index < 7 && byte === A ? 0x20 : byte,
+        );
+        // There charCodeAt of XS itself reads a byte behind the string.
+        if (message[message.length - 4]! >= 0xfc) continue;
+        const text = stringOf(message);
+        if (text === undefined) continue;
+        const type = find(text);
+        const isUtf8 = same(textOfBytes(bytes, bytes.length), bytes);
+        if (!isUtf8 || bytes.length > 60 || !ending.endsWith('"}')) continue;
+        const expected = [0x0a, ...bytes, ...(ending === '"}' ? [] : [0x0a])];
+        equal(type, stringOf(expected), `type in ${hex(message)}`);
+        found++;
+      }
+      if (found % 100 === 0) engine.gc?.();
+    }
+    ok(found > 100, `${found} types found`);
+  });
 
   it("as the name of a message type are made valid, and bounded", () => {
     const { telemetry, connection, drain, expect } = checker({});

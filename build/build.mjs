@@ -19,9 +19,11 @@ for (const [name, input] of Object.entries(DEVICE_MODULES)) {
 }
 for (const name of NATIVE_MODULES)
   await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
-// What manifest.json calls "xs-telemetry". Moddable's packer names every module by its package and file, and makes such a line
+// What manifests call "xs-telemetry" and "xs-telemetry/switch". Moddable's packer names every module by its package and file, and makes such a line
 // for each name that is imported: with the same two names here, nothing is linked twice, whichever line it takes.
-writeFileSync("dist/moddable/native/index.js", 'export * from "xs-telemetry/dist/moddable/native/xs-telemetry";\n');
+const byFile = { "native/index": "native/xs-telemetry", "native/switch-index": "switch" };
+for (const [name, file] of Object.entries(byFile))
+  writeFileSync(`dist/moddable/${name}.js`, `export * from "xs-telemetry/dist/moddable/${file}";\n`);
 
 await build({
   entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts", "host/adapters/ws.ts"],
@@ -61,11 +63,12 @@ function finishDeclarations(path) {
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
 for (const { types } of Object.values(exports)) if (types) finishDeclarations(join(types));
 // Manifests name modules by their files, and Moddable's tools look for declarations beside them.
+const indexes = { ".": ["dist/moddable/native/index.js"], "./switch": ["dist/moddable/native/switch-index.js"] };
 for (const [name, { types, moddable }] of Object.entries(exports)) {
   if (!moddable) continue;
   const typescript = moddable.replace("/native/", "/");
   const native = typescript.replace("dist/moddable/", "dist/moddable/native/");
-  for (const file of [typescript, native, ...(name === "." ? ["dist/moddable/native/index.js"] : [])]) {
+  for (const file of [typescript, native, ...(indexes[name] ?? [])]) {
     if (!existsSync(file)) continue;
     const declaration = relative(dirname(file), types).replace(/\.d\.ts$/, ".js");
     writeFileSync(file.replace(/\.js$/, ".d.ts"), `export * from "${declaration}";\n`);

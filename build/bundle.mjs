@@ -1,6 +1,13 @@
 // TypeScript of this repository as something Node runs; packages stay outside, xs-telemetry itself too.
 import { build } from "esbuild";
-import { platformFiles } from "./platforms.mjs";
+import { platformFiles, SWITCH } from "./platforms.mjs";
+
+/** For esbuild: where device code is part of a bundle, its switch is the one that is shipped. */
+const oneSwitch = {
+  name: "one switch",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: SWITCH.file }, ({ importer }) => (importer ? { path: SWITCH.name, external: true } : null)),
+};
 
 export const NODE = {
   bundle: true,
@@ -9,6 +16,7 @@ export const NODE = {
   target: "node20",
   packages: "external",
   alias: platformFiles(),
+  plugins: [oneSwitch],
   logLevel: "warning",
 };
 

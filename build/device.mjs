@@ -3,10 +3,11 @@ import { transform } from "esbuild";
 import { rollup } from "rollup";
 import { parseAst } from "rollup/parseAst";
 import { minify } from "terser";
-import { platformFiles } from "./platforms.mjs";
+import { platformFiles, SWITCH } from "./platforms.mjs";
 
 /** What is shipped for the device beside the library itself: xs-telemetry/NAME, and where it is written. */
 export const DEVICE_MODULES = {
+  switch: "src/switch.ts",
   recorder: "src/recorder.ts",
   drainer: "src/drainer.ts",
   serial: "src/sinks/serial.ts",
@@ -87,7 +88,10 @@ export async function bundleDevice(conditions, file, input = "src/index.ts") {
   const files = platformFiles(conditions);
   const platform = {
     name: "platform",
-    resolveId: (id) => files[id] ?? null,
+    resolveId(id, importer) {
+      if (importer && SWITCH.file.test(id)) return { id: SWITCH.name, external: true };
+      return files[id] ?? null;
+    },
   };
   const typescript = {
     name: "typescript",

@@ -14,6 +14,9 @@ const IMPORTS = {
   },
 };
 
+/** The switch is in no bundle: all import it by this name, so that there is one. */
+export const SWITCH = { file: /\/switch\.ts$/, name: "xs-telemetry/switch" };
+
 /** Files by import, for conditions "moddable", or "native" and "moddable", or none: Node. The first that is known decides. */
 export function platformFiles(conditions = []) {
   const fileOf = (choices) => choices[conditions.find((condition) => condition in choices) ?? "default"];

@@ -8,7 +8,7 @@ import { enabled } from "./switch.ts";
 import { checkOptions, RING_OPTIONS, type RingOptions } from "./telemetry.ts";
 import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 
-// All that xs-telemetry has: who uses both takes both from here, so that one switch holds for them.
+// All that xs-telemetry has: who uses both may take both from here.
 export * from "./index.ts";
 export type { Layout } from "./ring.ts";
 export type { RingOptions } from "./telemetry.ts";

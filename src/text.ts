@@ -2,17 +2,19 @@ import { MAX_RECORD_SLOTS, MAX_TOKEN_BYTES, SLOT_BYTES } from "./packet-layout.t
 
 /** The longest text, in whole slots, which follow at least one other. */
 export const MAX_TEXT_TAIL_BYTES = (MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
+const TOO_LONG_NAME = MAX_TOKEN_BYTES + 1;
 
 /** What a platform encodes strings with. */
 export interface Encoder {
   /**
-   * As TextEncoder's, but for lone surrogates, which may also be left as three bytes, as XS keeps them.
+   * As TextEncoder's, but for what XS keeps in a string: lone surrogates may also be left as three bytes, and so may any bytes
+   * whose first says how many there are. No character is cut.
    */
   readonly encoder: {
     encodeInto(value: string, into: Uint8Array): { readonly read: number; readonly written: number };
   };
-  /** String.prototype.includes, as a value whose call() is cheap. */
-  readonly includes: typeof String.prototype.includes;
+  /** String.prototype.indexOf, as a value whose call() is cheap. */
+  readonly indexOf: typeof String.prototype.indexOf;
 }
 
 /**
@@ -25,7 +27,8 @@ export interface Text {
   /** A destination that takes so many bytes, at most 112. Allocates it. */
   destination(maxBytes: number): Uint8Array;
   /**
-   * Puts a string into a destination. Returns its bytes. Lone surrogates and U+0000 become U+FFFD before the cut.
+   * Puts a string into a destination. Returns its bytes. Lone surrogates, U+0000, and what is not UTF-8 in a string of XS become
+   * U+FFFD before the cut, as fromBytes says; of four bytes of a string nothing is written where there is no room for four.
    * Allocates what the platform's encoder does, on XS 48 bytes.
    */
   fromString(value: string, into: Uint8Array): number;
@@ -34,7 +37,7 @@ export interface Text {
    * Returns the bytes written. Allocates nothing.
    */
   fromBytes(value: Uint8Array, into: Uint8Array): number;
-  /** Bytes of a name in a packet of tokens, exact up to 64. */
+  /** Bytes of a name in a packet of tokens, exact up to 64. Allocates for one of up to 64 characters, as fromString. */
   utf8Bytes(name: string): number;
 }
 
@@ -53,16 +56,17 @@ function forbids(lead: number, second: number, surrogates: boolean): boolean {
 }
 
 /** `buffer`, `byteOffset`: where the text is to stand, MAX_TEXT_TAIL_BYTES. */
-export function createText({ encoder, includes }: Encoder, buffer: ArrayBuffer, byteOffset: number): Text {
+export function createText({ encoder, indexOf }: Encoder, buffer: ArrayBuffer, byteOffset: number): Text {
   const all = new Uint8Array(buffer, byteOffset, MAX_TEXT_TAIL_BYTES);
   let filled = 0; // bytes from here on are zero
   const raw = new Uint8Array(MAX_TEXT_TAIL_BYTES);
 
   /**
    * Copies UTF-8 of unknown quality from source[0..count) into the buffer, at most `most` bytes; returns the bytes written.
-   * `surrogates`: XS holds a lone surrogate as three bytes, which are one character; in a byte array they are three errors.
+   * `isString`: XS holds a lone surrogate as three bytes, which are one character; in a byte array they are three errors. And the
+   * encoder has stopped where it had no room for four bytes, whatever they were: so does this.
    */
-  function copy(source: Uint8Array, count: number, most: number, surrogates: boolean): number {
+  function copy(source: Uint8Array, count: number, most: number, isString: boolean): number {
     let written = 0;
     let at = 0;
     while (at < count) {
@@ -80,14 +84,14 @@ export function createText({ encoder, includes }: Encoder, buffer: ArrayBuffer, 
       while (valid < follow && at + valid + 1 < count) {
         const next = source[at + valid + 1]! & 0xff; // 0 behind the end
         if (next < 0x80 || next > 0xbf) break;
-        if (valid === 0 && forbids(lead, next, surrogates)) break;
+        if (valid === 0 && forbids(lead, next, isString)) break;
         valid++;
       }
       if (follow > 0 && valid === follow && !(lead === 0xed && (source[at + 1]! & 0xff) > 0x9f)) {
         if (written + follow >= most) break;
         for (let index = 0; index <= follow; index++) all[written++] = source[at + index]!;
       } else {
-        if (written + 3 > most) break;
+        if (written + (isString && lead >= 0xf0 ? 4 : 3) > most) break;
         all[written++] = 0xef;
         all[written++] = 0xbf;
         all[written++] = 0xbd;
@@ -116,7 +120,7 @@ export function createText({ encoder, includes }: Encoder, buffer: ArrayBuffer, 
       const written = result.written;
       // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
       if (written === result.read)
-        if (!includes.call(value, "\0")) {
+        if (indexOf.call(value, "\0") < 0) {
           if (written < filled) all.fill(0, written, filled);
           filled = written;
           return written;
@@ -135,7 +139,11 @@ export function createText({ encoder, includes }: Encoder, buffer: ArrayBuffer, 
       filled = written;
       return written;
     },
-    utf8Bytes: (name) => text.fromString(name, text.name),
+    utf8Bytes(name) {
+      // More characters are more bytes. Not charCodeAt: XS's reads on behind a string that ends in FC or FD and three bytes.
+      if (indexOf.call(name, "", TOO_LONG_NAME) === TOO_LONG_NAME) return TOO_LONG_NAME;
+      return text.fromString(name, text.name);
+    },
   };
   return text;
 }

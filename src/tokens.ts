@@ -12,8 +12,6 @@ export class TokenTable {
   readonly names: string[] = [];
   private readonly tokens = new Map<string, number>();
   private readonly bound: number;
-  // As an object, for XS: see src/moddable/platform.ts.
-  private readonly charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
 
   /** `bound`: most names, 0 to 65,535. */
   constructor(bound: number) {
@@ -34,7 +32,6 @@ export class TokenTable {
     const known = this.tokens.get(name);
     if (known !== undefined) return known;
     if (this.names.length >= this.bound) return -1;
-    if (this.charCodeAt.call(name, MAX_TOKEN_BYTES) >= 0) return -1; // NaN unless there are more characters than that
     if (measure.utf8Bytes(name) > MAX_TOKEN_BYTES) return -1;
     this.names.push(name);
     this.tokens.set(name, this.names.length);

@@ -117,6 +117,7 @@ void xs_host_names(txMachine* the);
 void xs_host_print(txMachine* the);
 void xs_host_readFile(txMachine* the);
 void xs_host_writeFile(txMachine* the);
+void xs_host_stringOf(txMachine* the);
 
 static void native(txMachine* the)
 {
@@ -164,6 +165,7 @@ void hostAddGlobals(txMachine* the, char** arguments)
 	hostAddFunction(the, "print", xs_host_print, 1);
 	hostAddFunction(the, "readFile", xs_host_readFile, 1);
 	hostAddFunction(the, "writeFile", xs_host_writeFile, 2);
+	hostAddFunction(the, "stringOf", xs_host_stringOf, 1);
 	hostAddFunction(the, "setTimeout", setTimer, 2);
 	hostAddFunction(the, "clearTimeout", clearTimer, 1);
 	hostAddFunction(the, "native", native, 1);

@@ -64,7 +64,7 @@ int hostFindFile(const char* path, char* fullPath);
 
 /* natives.c */
 
-/** Writes a string of XS as well-formed UTF-8: U+0000 as one byte, surrogates paired, a lone one as U+FFFD. */
+/** Writes a string of XS as well-formed UTF-8: U+0000 as one byte, surrogates paired, lone ones and what is not UTF-8 as U+FFFD. */
 void hostWriteString(FILE* file, const char* string);
 
 #endif

@@ -12,7 +12,9 @@
 
 /*
  * XS keeps U+0000 as C0 80, so that a string ends at its first zero byte, and each half of a surrogate pair as
- * three bytes: ED A0..AF xx the high one, ED B0..BF xx the low one.
+ * three bytes: ED A0..AF xx the high one, ED B0..BF xx the low one. Other bytes that are not UTF-8 may stand in a
+ * string, too: String.fromArrayBuffer looks at lead bytes and counts only, and C of a device puts there what it likes.
+ * Here a byte is looked at only if those before it are no zero, so that nothing reads past the end.
  */
 static int isNul(const char* at)
 {
@@ -21,19 +23,24 @@ static int isNul(const char* at)
 
 static int isSurrogate(const char* at, uint8_t kind)
 {
-	return BYTE(at) == 0xED && (BYTE(at + 1) & 0xF0) == kind;
+	return BYTE(at) == 0xED && (BYTE(at + 1) & 0xF0) == kind && BYTE(at + 2);
 }
 
-/* The second half is looked at only if the first is there, so this never reads past the zero byte. */
 static int isPair(const char* at)
 {
-	return isSurrogate(at, 0xA0) && BYTE(at + 2) && isSurrogate(at + 3, 0xB0);
+	return isSurrogate(at, 0xA0) && isSurrogate(at + 3, 0xB0);
 }
 
+/* What the first byte says, as the SDK takes it: 0 if it leads nothing, or if the string ends before. */
 static int characterBytes(const char* at)
 {
 	uint8_t first = BYTE(at);
-	return first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+	int bytes = first < 0x80 ? 1 : first < 0xC0 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+	for (int i = 1; i < bytes; i++) {
+		if (!BYTE(at + i))
+			return 0;
+	}
+	return bytes;
 }
 
 /* Writes the four bytes of the character whose two halves are at `at`. */
@@ -55,16 +62,23 @@ typedef struct {
 	int to; /* bytes of UTF-8 */
 } Step;
 
-/* Says what the character at `at` is, without writing it. At the end of the string all is 0. */
+/* Says what the character at `at` is, without writing it. At the end of the string, and where there is none, all is 0. */
 static Step measure(const char* at)
 {
-	if (!BYTE(at))
-		return (Step){ 0, 0, 0 };
+	int bytes;
 	if (isNul(at))
 		return (Step){ 2, 1, 1 };
 	if (isPair(at))
 		return (Step){ 6, 2, 4 };
-	return (Step){ characterBytes(at), 1, characterBytes(at) };
+	bytes = characterBytes(at);
+	return BYTE(at) ? (Step){ bytes, bytes > 0, bytes } : (Step){ 0, 0, 0 };
+}
+
+/* The same, a byte that is in no character by itself. */
+static Step measureAny(const char* at)
+{
+	Step step = measure(at);
+	return step.from == 0 && BYTE(at) ? (Step){ 1, 1, 1 } : step;
 }
 
 static void encode(const char* at, Step step, uint8_t* to)
@@ -117,7 +131,7 @@ void xs_host_encode(xsMachine* the)
 	Step step = { 0, 0, 0 };
 	argumentToString(the);
 	for (from = xsmcToString(xsArg(0)); *from; from += step.from) {
-		step = *(const int8_t*)from > 0 ? (Step){ 1, 1, 1 } : measure(from);
+		step = *(const int8_t*)from > 0 ? (Step){ 1, 1, 1 } : measureAny(from);
 		length += step.to;
 	}
 	xsmcSetArrayBuffer(xsResult, NULL, length);
@@ -125,7 +139,7 @@ void xs_host_encode(xsMachine* the)
 	end = to + length;
 	/* Asked for again: making the buffer may have moved the string. */
 	for (from = xsmcToString(xsArg(0)); (to = copySingles(&from, to, end)) < end; from += step.from) {
-		step = measure(from);
+		step = measureAny(from);
 		encode(from, step, to);
 		to += step.to;
 	}
@@ -152,6 +166,9 @@ void xs_host_encodeInto(xsMachine* the)
 		Step step = measure(from);
 		read += (xsIntegerValue)(reached - to);
 		to = reached;
+		if (!step.from && BYTE(from) && to < end)
+			/* The SDK ends the machine at a byte that leads nothing, and goes past the end of a string that ends too early. */
+			fxAbort(the, xsFatalCheckExit);
 		if (!step.from || step.to > end - to)
 			break;
 		encode(from, step, to);
@@ -177,17 +194,31 @@ void xs_host_ticks(xsMachine* the)
 
 /* PRINT AND FILES */
 
+/* Whether the bytes of a step are well-formed UTF-8: no lone surrogate, none too long, none beyond U+10FFFF. */
+static int isWellFormed(const uint8_t* at, int bytes)
+{
+	for (int i = 1; i < bytes; i++) {
+		if ((at[i] & 0xC0) != 0x80)
+			return 0;
+	}
+	switch (bytes) {
+	case 1: return at[0] < 0x80;
+	case 2: return at[0] >= 0xC2;
+	case 3: return at[0] == 0xE0 ? at[1] >= 0xA0 : at[0] != 0xED || at[1] < 0xA0;
+	default: return at[0] == 0xF0 ? at[1] >= 0x90 : at[0] < 0xF4 || (at[0] == 0xF4 && at[1] < 0x90);
+	}
+}
+
 void hostWriteString(FILE* file, const char* string)
 {
-	static const uint8_t replacement[] = { 0xEF, 0xBF, 0xBD };
 	Step step;
-	for (; (step = measure(string)).from; string += step.from) {
+	for (; (step = measureAny(string)).from; string += step.from) {
 		uint8_t buffer[4];
 		encode(string, step, buffer);
-		if (step.from == 3 && (isSurrogate(string, 0xA0) || isSurrogate(string, 0xB0)))
-			fwrite(replacement, 1, sizeof(replacement), file);
-		else
+		if (isWellFormed(buffer, step.to))
 			fwrite(buffer, 1, (size_t)step.to, file);
+		else
+			fputs("\xEF\xBF\xBD", file);
 	}
 }
 
@@ -202,6 +233,20 @@ void xs_host_print(xsMachine* the)
 	}
 	fputc('\n', stdout);
 	xsmcSetUndefined(xsResult);
+}
+
+/** stringOf(buffer): a string of any bytes, up to the first zero, as C of a device can make one. */
+void xs_host_stringOf(xsMachine* the)
+{
+	void* bytes;
+	xsUnsignedValue size;
+	if (xsmcArgc < 1)
+		xsTypeError("stringOf: no bytes");
+	xsmcGetBufferReadable(xsArg(0), &bytes, &size);
+	xsmcSetStringBuffer(xsResult, NULL, (xsIntegerValue)size);
+	/* Asked for again: making the string may have moved the buffer. */
+	xsmcGetBufferReadable(xsArg(0), &bytes, &size);
+	memcpy(xsmcToString(xsResult), bytes, size);
 }
 
 /* A path of the script, kept in C: what a string of XS points to moves at a collection. */

@@ -223,6 +223,36 @@ describe("the XS host, sanitized", () => {
     assert.deepEqual(await answer(sanitized, encoder, { options: ["--stress", "--slots", "20000"] }), encoded);
   });
 
+  it("a string of any bytes is printed as UTF-8, and read no further than its end", async () => {
+    const strings = [
+      [[0x61, 0xff, 0x80, 0x80, 0x80, 0x62], "a\ufffdb"],
+      [[0xc3, 0xa9, 0xc1, 0x80, 0xc0, 0x80, 0xed, 0xa0, 0x80], "\u00e9\ufffd\0\ufffd"],
+      [[0x62, 0xe2, 0x82], "b\ufffd\ufffd"],
+      [[0xed, 0xa0, 0x80, 0xed, 0xb0], "\ufffd\ufffd\ufffd"],
+      [[0xf0, 0x9f, 0x98], "\ufffd\ufffd\ufffd"],
+    ];
+    const source = strings.map(([bytes]) => `print(stringOf(new Uint8Array([${bytes}]).buffer));`).join("\n");
+    const { out, err } = await runIn(sanitized, source);
+    assert.equal(out, strings.map(([, text]) => `${text}\n`).join(""), err);
+  });
+
+  it("encodeInto ends the machine where the SDK's does, or would read behind the string", async () => {
+    for (const bytes of [
+      [0x80],
+      [0x61, 0xbf],
+      [0xc3],
+      [0xe2, 0x82],
+      [0xf0, 0x9f, 0x98],
+      [0xed, 0xa0, 0x80, 0xed, 0xb0],
+    ]) {
+      const source = `import TextEncoder from "text/encoder";
+        new TextEncoder().encodeInto(stringOf(new Uint8Array([${bytes}]).buffer), new Uint8Array(16));`;
+      const { code, err } = await runIn(sanitized, source);
+      assert.equal(code, 1, err);
+      assert.match(err, /^xs-host: XS gave up/, String(bytes));
+    }
+  });
+
   it("a stack trace has file and line", async () => {
     const { err } = await runIn(sanitized, "\n\nfunction deep() {\n  null.x;\n}\ndeep();");
     assert.match(err, /at deep \(.*spec-\d+\.js:4\)/);

@@ -7,7 +7,7 @@ export function platformClock(): () => number {
 }
 
 export function createEncoder(): Encoder {
-  return { encoder: new TextEncoder(), includes: String.prototype.includes };
+  return { encoder: new TextEncoder(), indexOf: String.prototype.indexOf };
 }
 
 /** 48 random bits, of the system's generator: neither the clock nor the time of day has anything to add. */

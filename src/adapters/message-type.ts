@@ -114,12 +114,7 @@ function isWord(word: string): boolean {
 function meaningOf(from: number, to: number, hasEscapes: boolean): string {
   if (to - from > MOST_NAME_UNITS) return "";
   const written = bytes === undefined ? text.slice(from, to) : fromUtf8(bytes, from, to);
-  if (!hasEscapes) return written;
-  try {
-    return JSON.parse(`"${written}"`) as string;
-  } catch {
-    return "";
-  }
+  return hasEscapes ? unescaped(written) : written;
 }
 
 /** What the message's type is; `keep` is called with that of a key `type`, and remembers how the message began. */
@@ -225,6 +220,36 @@ export function createMessageType(remembered = 1): FindMessageType {
   }
 
   return (message) => (isAgain(message) ? lastName : look(message));
+}
+
+/** Of which escapes are made. */
+const ESCAPE_LETTERS = '"\\/bfnrtu0123456789abcdefABCDEF';
+
+/**
+ * What a string with escapes means; "" if it has a wrong one. JSON.parse gets nothing but escapes: XS's counts the bytes of characters
+ * as they should be, and copies those that are there, so that a string that is not UTF-8, as a text frame may be, has it write behind
+ * its memory. indexOf and slice go by bytes.
+ */
+function unescaped(written: string): string {
+  let meaning = "";
+  let at = 0;
+  for (let from = written.indexOf("\\"); from >= 0; from = written.indexOf("\\", at)) {
+    meaning += written.slice(at, from);
+    at = from;
+    do {
+      const length = written.slice(at + 1, at + 2) === "u" ? 6 : 2;
+      for (const end = at + length; ++at < end; ) {
+        const letter = written.slice(at, at + 1);
+        if (letter === "" || ESCAPE_LETTERS.indexOf(letter) < 0) return "";
+      }
+    } while (written.slice(at, at + 1) === "\\");
+    try {
+      meaning += JSON.parse(`"${written.slice(from, at)}"`);
+    } catch {
+      return "";
+    }
+  }
+  return meaning + written.slice(at);
 }
 
 /** The text of bytes; "" if they are no UTF-8. */

@@ -1,7 +1,7 @@
 import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../api.ts";
 import { bytesOf } from "../bytes.ts";
 import type { Reason } from "../reason.ts";
-import { enabled, onSwitch } from "../switch.ts";
+import { enabled, onSwitch, type Switched } from "../switch.ts";
 import { TokenTable } from "../tokens.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
@@ -135,8 +135,22 @@ class CountingReader extends NativeReader implements Reader {
   }
 }
 
+/** Of an emitter, all that its switch gets. */
+class Gate implements Switched {
+  readonly #ring: NativeRing;
+
+  constructor(ring: NativeRing) {
+    this.#ring = ring;
+  }
+
+  enable(on: boolean): void {
+    this.#ring.enable(on);
+  }
+}
+
 class NativeEmitter extends NativeRing implements Emitter {
   private readonly typeNames: TokenTable;
+  private readonly gate: Gate;
   private invalidNames = 0;
   private unlistedTypes = 0;
 
@@ -145,7 +159,8 @@ class NativeEmitter extends NativeRing implements Emitter {
     super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, names.names, bytesOf);
     this.typeNames = names;
     this.enable(enabled);
-    onSwitch(this);
+    this.gate = new Gate(this);
+    onSwitch(this.gate);
   }
 
   connect(clientId: unknown, ip: unknown): Connection {

@@ -12,8 +12,8 @@ export function platformClock(): () => number {
 
 /** `encodeInto` allocates the object that it returns. */
 export function createEncoder(): Encoder {
-  // `includes` as an object: XS would box the bare method, and the string if asked for a method of its own, at each call.
-  return { encoder: new TextEncoder(), includes: Object(String.prototype.includes) };
+  // `indexOf` as an object: XS would box the bare method, and the string if asked for a method of its own, at each call.
+  return { encoder: new TextEncoder(), indexOf: Object(String.prototype.indexOf) };
 }
 
 /**

@@ -2,13 +2,21 @@
 
 import { basename } from "node:path";
 import { number, type Table } from "./format.ts";
-import { bundleBench, bytecodeOf, runInRv32, rv32Machine, type Variant, variants } from "./xs-engines.ts";
+import {
+  bundleBench,
+  bytecodeOf,
+  runInRv32,
+  rv32Machine,
+  SWITCH_MODULE,
+  type Variant,
+  variants,
+} from "./xs-engines.ts";
 
 const MALLOC = "test/bench/xs/malloc.c";
 
 export interface Sizes {
   readonly path: Variant["path"];
-  /** XS's bytecode of the flat module. */
+  /** XS's bytecode of the flat module, and of the switch. */
   readonly bytecodeBytes: number;
   /** Text and data of the natives, compiled for RV32. */
   readonly nativeBytes: number;
@@ -22,12 +30,13 @@ export async function measureSizes(): Promise<Sizes[]> {
   const main = await bundleBench("test/bench/xs/ram.ts", "dist/bench/ram.js");
   const found: Sizes[] = [];
   for (const { path, module, natives } of await variants()) {
-    const bytecode = await bytecodeOf(module);
+    let bytecodeBytes = 0;
+    for (const part of [module, SWITCH_MODULE]) bytecodeBytes += (await bytecodeOf(part)).code;
     const files = await (await rv32Machine(natives)).sizes();
     const ram = JSON.parse(await runInRv32([...natives, MALLOC], module, main)) as Record<string, number>;
     found.push({
       path,
-      bytecodeBytes: bytecode.code,
+      bytecodeBytes,
       nativeBytes: files.reduce((sum, { text, data, bss }) => sum + text + data + bss, 0),
       emitterBytes: ram.emitter!,
       readerBytes: ram.reader!,

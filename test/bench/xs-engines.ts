@@ -9,6 +9,8 @@ import type { CaseKey, Row, Say } from "./rows.ts";
 /** Rounds, and by what batches are larger: a clock is not exact, a count of instructions is. */
 const ACCURACY = { "xs-host": ["15", "3"], "xs-rv32": ["1", "1"] } as const;
 const TIMEOUT_MS = 300_000;
+/** What each form of the emitter imports. */
+export const SWITCH_MODULE = "dist/moddable/switch.js";
 
 /** The emitter for XS in one of its forms: the module, and the C files with its natives. */
 export interface Variant {
@@ -55,7 +57,10 @@ export async function variants(): Promise<Variant[]> {
 }
 
 /** What is shipped beside the emitter and measured too: preloaded, as on a device. */
-const OTHER_MODULES: Readonly<Record<string, string>> = { "xs-telemetry/websocket": "dist/moddable/websocket.js" };
+const OTHER_MODULES: Readonly<Record<string, string>> = {
+  "xs-telemetry/switch": SWITCH_MODULE,
+  "xs-telemetry/websocket": "dist/moddable/websocket.js",
+};
 
 /** The benchmark's own code as one module; xs-telemetry itself stays the files that are shipped. */
 export async function bundleBench(entry = "test/bench/xs/main.ts", outfile = "dist/bench/xs.js"): Promise<string> {

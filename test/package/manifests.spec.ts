@@ -140,6 +140,11 @@ describe("manifests", () => {
             );
       });
 
+      it("has C that takes memory as the platform's XS does: c_calloc, c_free", () => {
+        for (const file of natives)
+          ok(!/\b(malloc|calloc|realloc|free)\s*\(/.test(readFileSync(file, "utf8")), `${file} takes the C library's`);
+      });
+
       it("preloads all of its modules: in flash they take no RAM", () => {
         const preloaded = listed(read<Manifest>(name).preload).sort();
         deepEqual(preloaded, files.map(([module]) => module).sort());

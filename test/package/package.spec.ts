@@ -58,6 +58,7 @@ describe("the package", () => {
   it("has two manifests for Moddable: one with the natives, which the moddable condition names, one in TypeScript alone", () => {
     const byFile = `xs-telemetry/${NATIVE_MODULE.slice(2, -3)}`;
     deepEqual(readJson("manifest.json"), {
+      include: ["./manifests/switch.json"],
       modules: {
         "*": "./src/moddable/native/*",
         "xs-telemetry": "./dist/moddable/native/index",
@@ -70,6 +71,38 @@ describe("the package", () => {
     const typescript = readJson("manifests/typescript.json");
     deepEqual(typescript.modules, { "xs-telemetry": named(TYPESCRIPT_MODULE) });
     deepEqual(typescript.preload, ["xs-telemetry"]);
+  });
+
+  it("has one switch: a module that no other contains, and that each manifest with an emitter brings", () => {
+    const byFile = `xs-telemetry/${exports["./switch"].moddable.slice(2, -3)}`;
+    deepEqual(readJson("manifests/switch.json"), {
+      modules: {
+        "xs-telemetry/switch": "../dist/moddable/native/switch-index",
+        [byFile]: named(exports["./switch"].moddable),
+      },
+      preload: ["xs-telemetry/switch", byFile],
+    });
+    equal(readFileSync("dist/moddable/native/switch-index.js", "utf8"), `export * from "${byFile}";\n`);
+    for (const name of ["typescript", "recorder"])
+      ok(readJson(`manifests/${name}.json`).include.includes("./switch.json"), name);
+    const isSwitch = (file: string) => normalize(file).endsWith("/switch.js");
+    const host = readdirSync("dist/host", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+    const inNode = Object.values<{ default: string }>(exports).flatMap((entry) => entry.default ?? []);
+    let users = 0;
+    for (const file of [
+      ...deviceModules,
+      ...NATIVE_MODULES,
+      ...inNode,
+      ...host.map((file) => join("dist/host", file)),
+    ]) {
+      const text = readFileSync(file, "utf8");
+      equal(/\benabled = /.test(text), isSwitch(file), `${file}: has a switch`);
+      if (/\bonSwitch\(/.test(text) && !isSwitch(file)) {
+        users++;
+        ok(importsOf(text).includes("xs-telemetry/switch"), `${file} imports it`);
+      }
+    }
+    ok(users >= 6, `${users} modules use it`);
   });
 
   it("has a manifest for the records of other registries", () => {
@@ -153,16 +186,22 @@ describe("the package", () => {
     deepEqual([...new Set(called(NATIVE_MODULE))].sort(), defined.sort());
   });
 
-  it("ships flat device modules that import nothing but the SDK's clock, timer and text encoder", () => {
-    const importsOfFile = (file: string) => importsOf(readFileSync(file, "utf8")).sort();
+  it("ships flat device modules that import nothing but the switch, and the SDK's clock, timer and text encoder", () => {
+    const imported = (file: string) => [...new Set(importsOf(readFileSync(file, "utf8")))].sort();
     for (const file of [TYPESCRIPT_MODULE, exports["./recorder"].moddable])
-      deepEqual(importsOfFile(file), ["text/encoder", "time"]);
+      deepEqual(imported(file), ["text/encoder", "time", "xs-telemetry/switch"]);
     for (const name of LINKS)
-      deepEqual(importsOfFile(inTypeScript(exports[`./${name}`].moddable)), name === "drainer" ? ["timer"] : []);
-    deepEqual(importsOfFile(inTypeScript(exports["./privacy"].moddable)), ["text/encoder"]);
-    for (const file of [...NATIVE_MODULES, ...[...LINKS, "privacy"].map((name) => exports[`./${name}`].default)])
-      deepEqual(importsOf(readFileSync(file, "utf8")), []);
-    deepEqual(importsOf(readFileSync(exports["."].default, "utf8")), ["node:crypto"]);
+      deepEqual(imported(inTypeScript(exports[`./${name}`].moddable)), name === "drainer" ? ["timer"] : []);
+    deepEqual(imported(inTypeScript(exports["./privacy"].moddable)), ["text/encoder"]);
+    deepEqual(imported(NATIVE_MODULE), ["xs-telemetry/switch"]);
+    const alone = [...LINKS, "privacy", "switch"].map((name) => exports[`./${name}`].default);
+    for (const file of [
+      ...NATIVE_MODULES.filter((file) => file !== NATIVE_MODULE),
+      ...alone,
+      exports["./switch"].moddable,
+    ])
+      deepEqual(imported(file), []);
+    deepEqual(imported(exports["."].default), ["node:crypto", "xs-telemetry/switch"]);
   });
 
   it("ships device modules that leave nothing for a frozen image to change", () => {
@@ -177,7 +216,9 @@ describe("the package", () => {
       // What can change has a place in RAM, and the linker warns of it. The switch must, and what adapters look at a message with.
       const mayChange = /\/websocket/.test(file)
         ? /^let (text|bytes|at|start|end|isEscaped)\b/
-        : /^let (enabled|all)\b/;
+        : file.endsWith("/switch.js")
+          ? /^let (enabled|all)\b/
+          : /^$/;
       const changing = topLevel.filter((line) => /^(let|var) |^const \w+ = [[{]/.test(line));
       deepEqual(
         changing.filter((line) => !mayChange.test(line)),

@@ -104,15 +104,16 @@ describe("payload policies", () => {
     deepEqual(second.texts(), ["none", "inner"]);
   });
 
-  it("follow the switch of the module that the emitter is from", () => {
+  it("follow the one switch, whichever module it is taken from", () => {
     const policies = privacy({ ...both("omit"), ip: "truncate" });
     const { telemetry, texts } = watch(new recorder.Telemetry({ ...RING, privacy: policies }));
     recorder.setEnabled(false);
     telemetry.connect(2, "10.0.0.1").received(0, "off");
     recorder.setEnabled(true);
     setEnabled(false);
-    telemetry.connect(3, "10.0.0.1").received(0, "on");
+    telemetry.connect(3, "10.0.0.1").received(0, "off");
     setEnabled(true);
+    telemetry.connect(4, "10.0.0.1").received(0, "on");
     deepEqual(texts(), ["none", "10.0.0.0/24", "none"]);
   });
 

@@ -1,6 +1,8 @@
 // Records of another registry than the bundled one, on the same ring: what generated writers stand on.
+import * as telemetryModule from "xs-telemetry";
 import { privacy } from "xs-telemetry/privacy";
-import { type Layout, Recorder, setEnabled, type TelemetryOptions } from "xs-telemetry/recorder";
+import * as recorderModule from "xs-telemetry/recorder";
+import { type Layout, Recorder, setEnabled, Telemetry, type TelemetryOptions } from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 
 const LAYOUT: Layout = { fingerprint: [1, -2, 3, -4], recordSlots: [1, 1, 2, 3] };
@@ -150,6 +152,27 @@ describe("records of any registry", () => {
         "in order",
       );
     }
+  });
+
+  it("are switched by xs-telemetry, and what that has made by them", () => {
+    const { recorder, records, plain } = setUp();
+    const telemetry = new telemetryModule.Telemetry({ capacityBytes: 1024, clock: { now: () => 0 } });
+    const made = new Telemetry({ capacityBytes: 1024, clock: { now: () => 0 } });
+    const all: readonly telemetryModule.Telemetry[] = [telemetry, made];
+    for (const switching of [telemetryModule, recorderModule]) {
+      switching.setEnabled(false);
+      for (const { enabled } of [telemetryModule, recorderModule]) equal(enabled, false, "enabled");
+      plain(1);
+      for (const each of all) each.connect(1).received(0, "off");
+      switching.setEnabled(true);
+      for (const { enabled } of [telemetryModule, recorderModule]) equal(enabled, true, "enabled");
+      plain(2);
+      for (const each of all) each.connect(1);
+    }
+    equal(records().length, 2, "records");
+    for (const each of [recorder, ...all]) equal(each.counters().emitted, 2, "emitted");
+    equal(recorder.counters().suppressed, 2, "suppressed of the recorder");
+    for (const each of all) equal(each.counters().suppressed, 4, "suppressed");
   });
 
   it("count what is suppressed and what is invalid", () => {

@@ -2,13 +2,14 @@
  * The natives of emitter.ts: an emitter, its connections and readers as host objects of XS.
  *
  * Whatever a script passes, nothing here reads or writes outside its memory. A method called on an object of another
- * class throws, as the private fields of src/emitter.ts do; no other emission throws.
+ * class throws, as the private fields of src/emitter.ts do; no other emission throws. A script may get hold of an emitter,
+ * and call what only emitter.ts is to call: so that asks for its arguments here, and for their ranges.
  * XS may move its strings and buffers whenever it allocates or runs a script, so both come last: first the clock is
  * read, which may be a script's, then arguments are looked at, then the record is written.
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "xsPlatform.h"
 #include "xsmc.h"
 #include "xsHost.h"
 
@@ -16,6 +17,11 @@
 #include "telemetryReader.h"
 #include "telemetryRing.h"
 #include "telemetryText.h"
+
+/* What src/telemetry.ts allows. */
+#define MIN_CAPACITY_SLOTS 16
+#define MAX_CAPACITY_SLOTS 16777216
+#define MAX_TOKENS 65535
 
 typedef struct {
 	TelemetryRing ring;
@@ -58,9 +64,9 @@ static void drop(Emitter* emitter)
 	while (emitter->readers) {
 		TelemetryReader* reader = emitter->readers;
 		emitter->readers = reader->next;
-		free(reader);
+		c_free(reader);
 	}
-	free(emitter);
+	c_free(emitter);
 }
 
 void xs_telemetry_emitter_destructor(void* data)
@@ -100,7 +106,7 @@ void xs_telemetry_reader_destructor(void* data)
 	emitter = reader->emitter;
 	/* An open reader goes on holding the ring, as one does that a script keeps. */
 	if (reader->isClosed)
-		free(reader);
+		c_free(reader);
 	drop(emitter);
 }
 
@@ -120,11 +126,29 @@ static Emitter* emitterOf(xsMachine* the, xsSlot* slot)
 	return xsmcGetHostDataValidate(*slot, (void*)&emitterHooks);
 }
 
-/* What constructors get first; a script may call them with anything, or nothing. */
-static Emitter* emitterArgument(xsMachine* the)
+static __attribute__((noreturn)) void refuse(xsMachine* the)
 {
-	if (xsmcArgc < 1)
-		xsTypeError("no emitter");
+	xsRangeError("arguments");
+}
+
+/* XS does not look whether an argument is there. */
+static void needArguments(xsMachine* the, xsIntegerValue count)
+{
+	if (xsmcArgc < count)
+		refuse(the);
+}
+
+/* `this` of a method with an argument. */
+static Emitter* calledEmitter(xsMachine* the)
+{
+	needArguments(the, 1);
+	return emitterOf(the, &xsThis);
+}
+
+/* What constructors get first. */
+static Emitter* emitterArgument(xsMachine* the, xsIntegerValue arguments)
+{
+	needArguments(the, arguments);
 	return emitterOf(the, &xsArg(0));
 }
 
@@ -384,7 +408,7 @@ void xs_telemetry_disconnected(xsMachine* the)
 /** new Connection(emitter, clientId, ip) */
 void xs_telemetry_connection(xsMachine* the)
 {
-	Emitter* emitter = emitterArgument(the);
+	Emitter* emitter = emitterArgument(the, 3);
 	Connection* connection = xsmcSetHostChunk(xsThis, NULL, sizeof(Connection));
 	uint32_t clientId = clientIdArgument(the, emitter, &xsArg(1));
 	uint32_t connEpoch = emitter->connections;
@@ -403,27 +427,38 @@ void xs_telemetry_connection(xsMachine* the)
 /** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, names, bytesOf) */
 void xs_telemetry_emitter(xsMachine* the)
 {
-	uint32_t capacitySlots = (uint32_t)xsmcToInteger(xsArg(0));
-	size_t bytes = ((size_t)capacitySlots + MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
-	Emitter* emitter = calloc(1, sizeof(Emitter) + bytes);
-	double uptimeMs;
+	int32_t capacitySlots;
+	uint32_t bytes;
+	Emitter* emitter;
+	double eventSeq, uptimeMs, bootId;
+	needArguments(the, 8);
+	capacitySlots = whole(the, &xsArg(0), MAX_CAPACITY_SLOTS);
+	if (capacitySlots < MIN_CAPACITY_SLOTS)
+		refuse(the);
+	/* Any numbers do. A script may run for them, so they come before the memory. */
+	eventSeq = xsmcToNumber(xsArg(2));
+	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
+	bootId = xsmcToNumber(xsArg(4));
+	bytes = ((uint32_t)capacitySlots + MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
+	emitter = c_calloc(1, sizeof(Emitter) + bytes);
 	if (!emitter)
 		xsRangeError("capacityBytes: no memory for %u bytes", (unsigned)bytes);
 	emitter->holders = 1;
 	xsmcSetHostData(xsThis, emitter);
-	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
-	telemetryRingStart(&emitter->ring, emitter->words, capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)xsmcToNumber(xsArg(2)), (uint64_t)uptimeMs);
-	emitter->bootId = (uint64_t)xsmcToNumber(xsArg(4));
+	telemetryRingStart(&emitter->ring, emitter->words, (uint32_t)capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)eventSeq, (uint64_t)uptimeMs);
+	emitter->bootId = (uint64_t)bootId;
 	emitter->self = fxToReference(the, &xsThis);
 	emitter->clock = fxToReference(the, &xsArg(5));
 	emitter->names = fxToReference(the, &xsArg(6));
 	emitter->bytesOf = fxToReference(the, &xsArg(7));
+	if (!emitter->names || !emitter->bytesOf)
+		refuse(the); /* without hooks it is no emitter */
 	xsSetHostHooks(xsThis, &emitterHooks);
 }
 
 void xs_telemetry_emitter_enable(xsMachine* the)
 {
-	Emitter* emitter = emitterOf(the, &xsThis);
+	Emitter* emitter = calledEmitter(the);
 	emitter->isEnabled = xsmcToBoolean(xsArg(0));
 	emitter->isQuick = emitter->isEnabled && !emitter->clock;
 }
@@ -431,26 +466,38 @@ void xs_telemetry_emitter_enable(xsMachine* the)
 /** Tells how many token names there are. */
 void xs_telemetry_emitter_tokens(xsMachine* the)
 {
-	emitterOf(the, &xsThis)->tokens = (uint32_t)xsmcToInteger(xsArg(0));
+	Emitter* emitter = calledEmitter(the);
+	int32_t tokens = whole(the, &xsArg(0), MAX_TOKENS);
+	if (tokens >= 0)
+		emitter->tokens = (uint32_t)tokens;
 }
 
 /** Bytes of a name in a packet of tokens: exact up to MAX_TOKEN_BYTES, more than that for all that have more. */
 void xs_telemetry_emitter_utf8_bytes(xsMachine* the)
 {
 	uint8_t name[MAX_TOKEN_BYTES + 4];
+	needArguments(the, 1);
 	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryText((const uint8_t*)xsmcToString(xsArg(0)), NULL, name, sizeof(name)));
 }
 
 /* The numbers that emitter.ts asks for. */
 enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS };
 
+/* `reader` NULL: as the first open one sees it. */
 static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
 {
 	TelemetryRing* ring = &emitter->ring;
-	const uint64_t none = 0;
-	const uint64_t* const values[] = { &ring->eventSeq, reader ? &reader->drained : &none,
-		reader ? &reader->overwritten : &ring->evictedEvents, &ring->discarded, &emitter->suppressed, &emitter->invalidArguments };
+	/* First: it may run a script, which may close a reader. */
 	xsIntegerValue which = xsmcArgc > 0 ? xsmcToInteger(xsArg(0)) : 0;
+	const uint64_t none = 0;
+	const uint64_t* values[] = { &ring->eventSeq, &none, &ring->evictedEvents, &ring->discarded, &emitter->suppressed,
+		&emitter->invalidArguments };
+	if (!reader)
+		reader = emitter->readers;
+	if (reader) {
+		values[DRAINED] = &reader->drained;
+		values[OVERWRITTEN] = &reader->overwritten;
+	}
 	telemetryRingSettle(ring);
 	if (reader)
 		telemetryReaderCatchUp(reader, ring);
@@ -460,8 +507,7 @@ static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
 /** As the first open reader sees it. */
 void xs_telemetry_emitter_count(xsMachine* the)
 {
-	Emitter* emitter = emitterOf(the, &xsThis);
-	count(the, emitter, emitter->readers);
+	count(the, emitterOf(the, &xsThis), NULL);
 }
 
 /* READERS */
@@ -480,9 +526,9 @@ static void protect(Emitter* emitter)
 /** new Reader(emitter) */
 void xs_telemetry_reader(xsMachine* the)
 {
-	Emitter* emitter = emitterArgument(the);
+	Emitter* emitter = emitterArgument(the, 1);
 	TelemetryReader** link = &emitter->readers;
-	Reader* reader = calloc(1, sizeof(Reader));
+	Reader* reader = c_calloc(1, sizeof(Reader));
 	if (!reader)
 		xsRangeError("no memory for a reader");
 	telemetryRingSettle(&emitter->ring);
@@ -528,19 +574,30 @@ void xs_telemetry_reader_count(xsMachine* the)
 	count(the, reader->emitter, &reader->reader);
 }
 
-/* All names that fit, from the first one not yet sent. The names are strings in an array that no script sees. */
-static uint32_t tokenPacket(xsMachine* the, Reader* reader, uint8_t* to, uint32_t mostBytes)
+/*
+ * All names that fit, from the first one not yet sent. The names are strings in an array of emitter.ts. A script that gets at it, by
+ * Array.prototype.push for instance, may put anything there, and be run when it is looked at: so the buffer, which xsVar(0) holds, is
+ * asked for anew behind that. What is no string has no bytes.
+ */
+static uint32_t tokenPacket(xsMachine* the, Reader* reader, uint8_t* to, xsUnsignedValue size)
 {
 	Emitter* emitter = reader->emitter;
 	uint32_t end = PACKET_HEADER_BYTES;
-	xsVar(0) = xsReference(emitter->names);
+	xsVar(1) = xsReference(emitter->names);
 	while (reader->reader.tokensSent < emitter->tokens) {
 		uint8_t name[MAX_TOKEN_BYTES];
 		uint32_t token = reader->reader.tokensSent + 1;
-		uint32_t length;
-		xsmcGetIndex(xsVar(1), xsVar(0), token - 1);
-		length = telemetryText((const uint8_t*)xsmcToString(xsVar(1)), NULL, name, MAX_TOKEN_BYTES);
-		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > mostBytes)
+		uint32_t length = 0;
+		void* buffer;
+		xsUnsignedValue sizeNow;
+		xsmcGetIndex(xsVar(2), xsVar(1), token - 1);
+		if (xsmcTypeOf(xsVar(2)) == xsStringType)
+			length = telemetryText((const uint8_t*)xsmcToString(xsVar(2)), NULL, name, MAX_TOKEN_BYTES);
+		xsmcGetBufferWritable(xsVar(0), &buffer, &sizeNow);
+		to = buffer;
+		if (sizeNow < size)
+			refuse(the);
+		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > size)
 			break;
 		to[end] = (uint8_t)token;
 		to[end + 1] = (uint8_t)(token >> 8);
@@ -563,7 +620,7 @@ void xs_telemetry_reader_next(xsMachine* the)
 	void* to;
 	xsUnsignedValue size = 0;
 	uint32_t bytes = 0;
-	xsmcVars(2);
+	xsmcVars(3);
 	if (xsmcArgc < 1)
 		xsTypeError("buffer must be a Uint8Array");
 	/* Only now: a script's clock may have moved the buffer, or detached it, or closed this reader. */

@@ -1,23 +1,52 @@
 #include "telemetryText.h"
 
-static int isSurrogate(const uint8_t* at, uint32_t kind)
+static int isFollowing(uint8_t byte)
 {
-	return at[0] == 0xed && (at[1] & 0xf0) == kind;
+	return byte >> 6 == 2;
 }
 
-/* How many of the bytes after a lead byte belong to it, as far as they are valid; `most`: so many there are. */
-static uint32_t validAfter(const uint8_t* at, uint32_t follow, ptrdiff_t most)
+/*
+ * Copies the character at `at`, which is no ASCII, or what stands in its place, if there is room for it. Returns the bytes it took,
+ * times 8, and those it wrote; 0 if there is no room. A function of its own, so that ASCII pays for nothing here.
+ *
+ * A byte is looked at only if those before it belong together, and a zero belongs to nothing: so the end of a string is one here, too.
+ */
+static __attribute__((noinline)) uint32_t character(const uint8_t* at, const uint8_t* last, uint8_t* to, uint32_t room)
 {
 	uint32_t lead = at[0];
-	uint32_t least = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-	uint32_t greatest = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+	uint32_t follow = (lead >= 0xc0) + (lead >= 0xe0) + (lead >= 0xf0);
+	uint32_t code = lead & (follow > 1 ? 0x0f : 0x1f);
+	uint32_t least = follow > 1 ? 0x40 >> (follow - 1) : 0x80; /* of the first two bytes: less could be said in fewer */
 	uint32_t valid = 0;
-	while (valid < follow && (ptrdiff_t)valid < most && at[valid + 1] >= least && at[valid + 1] <= greatest) {
-		least = 0x80;
-		greatest = 0xbf;
+	uint32_t bytes = 3;
+	while (valid < follow && at + valid + 1 != last && isFollowing(at[valid + 1])) {
+		uint32_t next = code << 6 | (at[valid + 1] & 0x3f);
+		if (next < least && (last || next || follow > 1)) /* but C0 80, U+0000 in a string */
+			break;
+		/* More than U+10FFFF, or half a surrogate pair, which is a character in a string. */
+		if (valid == 0 && ((follow == 3 && next >= 0x110) || (follow == 2 && last && next >> 5 == 0x1b)))
+			break;
+		code = next;
 		valid++;
 	}
-	return valid;
+	if (!follow || valid < follow || !code)
+		code = 0xfffd;
+	else if (code >> 11 != 0x1b)
+		bytes = follow + 1;
+	else if (code < 0xdc00 && at[3] == 0xed && at[4] >> 4 == 0xb && isFollowing(at[5])) {
+		code = 0x10000 + ((code - 0xd800) << 10) + ((at[4] & 0x0fu) << 6 | (at[5] & 0x3f));
+		bytes = 4;
+		valid = 5;
+	}
+	else
+		code = 0xfffd;
+	/* src/text.ts has a string from an encoder that stops where it has no room for four bytes, whatever they are. */
+	if (room < (lead >= 0xf0 && !last ? 4 : bytes))
+		return 0;
+	for (follow = bytes; --follow > 0; code >>= 6)
+		to[follow] = (uint8_t)(0x80 | (code & 0x3f));
+	to[0] = (uint8_t)(0xf00 >> bytes | code);
+	return (1 + valid) * 8 + bytes;
 }
 
 uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* start, uint32_t most)
@@ -26,11 +55,8 @@ uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* start,
 	uint8_t* end = start + most;
 	for (;;) {
 		uint8_t* stop = end;
-		uint32_t follow, valid;
-		uint8_t character[4] = { 0xef, 0xbf, 0xbd }; /* U+FFFD */
-		const uint8_t* copied = character;
-		uint32_t bytes = 3;
 		int lead = 0;
+		uint32_t copied;
 		if (last && last - from < end - to)
 			stop = to + (last - from);
 		if (to == stop)
@@ -45,31 +71,11 @@ uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* start,
 		} while (to != stop);
 		if (to == stop || (!last && lead == 0))
 			break;
-		lead &= 0xff;
-		follow = lead < 0xc2 || lead > 0xf4 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-		valid = validAfter(from, follow, last ? last - from - 1 : 3);
-		if (follow > 0 && valid == follow) {
-			copied = from;
-			bytes = follow + 1;
-		}
-		else if (!last) {
-			/* What is not UTF-8 in a string of XS. */
-			valid = lead == 0xc0 ? 1 : 2;
-			if (isSurrogate(from, 0xa0) && isSurrogate(from + 3, 0xb0)) {
-				uint32_t high = 0x40 + ((from[1] & 0x0fu) << 6 | (from[2] & 0x3fu));
-				character[0] = (uint8_t)(0xf0 | high >> 8);
-				character[1] = (uint8_t)(0x80 | (high >> 2 & 0x3f));
-				character[2] = (uint8_t)(0x80 | (high & 3) << 4 | (from[4] & 0x0f));
-				character[3] = from[5];
-				bytes = 4;
-				valid = 5;
-			}
-		}
-		if ((uint32_t)(end - to) < bytes)
+		copied = character(from, last, to, (uint32_t)(end - to));
+		if (copied == 0)
 			break;
-		from += 1 + valid;
-		while (bytes--)
-			*to++ = *copied++;
+		from += copied / 8;
+		to += copied % 8;
 	}
 	return (uint32_t)(to - start);
 }

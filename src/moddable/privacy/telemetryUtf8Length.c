@@ -5,18 +5,21 @@
 #include "xsmc.h"
 #include "xsHost.h"
 
-/* XS keeps U+0000 as C0 80, so that a string ends at its first zero byte, and each half of a surrogate pair as three bytes. */
+/*
+ * XS keeps U+0000 as C0 80, so that a string ends at its first zero byte, and each half of a surrogate pair as three bytes.
+ * Any other bytes may stand in one, too: each is looked at only if those before it are no zero.
+ */
 static int isSurrogate(const uint8_t* at, uint32_t kind)
 {
-	return at[0] == 0xed && (at[1] & 0xf0) == kind;
+	return at[0] == 0xed && (at[1] & 0xf0) == kind && (at[2] & 0xc0) == 0x80;
 }
 
-/* The bytes as UTF-8: U+0000 one, half a surrogate pair three, a pair put together from halves four. */
+/* The bytes as UTF-8: U+0000 one, half a surrogate pair three, a pair put together from halves four; what is no UTF-8, as it is. */
 static size_t utf8Length(const uint8_t* from)
 {
 	size_t bytes = 0;
 	for (; *from; from++, bytes++) {
-		if (*from == 0xc0)
+		if (*from == 0xc0 && from[1] == 0x80)
 			from++;
 		else if (isSurrogate(from, 0xa0) && isSurrogate(from + 3, 0xb0)) {
 			from += 5;

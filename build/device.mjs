@@ -7,14 +7,14 @@ import { platformFiles, SWITCH } from "./platforms.mjs";
 
 /** What is shipped for the device beside the library itself: xs-telemetry/NAME, and where it is written. */
 export const DEVICE_MODULES = {
-  switch: "src/switch.ts",
+  switch: "src/ring/switch.ts",
   recorder: "src/recorder.ts",
-  drainer: "src/drainer.ts",
-  serial: "src/sinks/serial.ts",
-  udp: "src/sinks/udp.ts",
-  mqtt: "src/sinks/mqtt.ts",
+  drainer: "src/drain/drainer.ts",
+  serial: "src/drain/serial.ts",
+  udp: "src/drain/udp.ts",
+  mqtt: "src/drain/mqtt.ts",
   flash: "src/flash/index.ts",
-  privacy: "src/privacy.ts",
+  privacy: "src/privacy/privacy.ts",
   websocket: "src/adapters/websocket.ts",
   "websocket-419": "src/adapters/websocket-419.ts",
 };

@@ -3,10 +3,10 @@
 import { resolve } from "node:path";
 
 const IMPORTS = {
-  "#emitter": { native: "src/moddable/emitter.ts", default: "src/emitter.ts" },
+  "#emitter": { native: "src/moddable/emitter.ts", default: "src/ring/emitter.ts" },
   "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform/platform.ts" },
   "#timer": { moddable: "src/moddable/timer.ts", default: "host/platform/timer.ts" },
-  "#frame": { native: "src/moddable/frame.ts", default: "src/frame.ts" },
+  "#frame": { native: "src/moddable/frame.ts", default: "src/drain/frame.ts" },
   "#utf8-length": {
     native: "src/moddable/utf8-length-native.ts",
     moddable: "src/moddable/utf8-length.ts",

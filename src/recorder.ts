@@ -1,16 +1,16 @@
 import { createEncoder } from "#platform";
 import type { Counters, Reader, RecordEmitter, Records } from "./api.ts";
-import { bytesOf } from "./bytes.ts";
-import { createEmitter } from "./emitter.ts";
-import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./packet-layout.ts";
-import type { Layout } from "./ring.ts";
-import { enabled } from "./switch.ts";
+import { bytesOf } from "./ring/bytes.ts";
+import { createEmitter } from "./ring/emitter.ts";
+import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./ring/packet-layout.ts";
+import type { Layout } from "./ring/ring.ts";
+import { enabled } from "./ring/switch.ts";
+import { createText, MAX_TEXT_TAIL_BYTES } from "./ring/text.ts";
 import { checkOptions, RING_OPTIONS, type RingOptions } from "./telemetry.ts";
-import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 
 // All that xs-telemetry has: who uses both may take both from here.
 export * from "./index.ts";
-export type { Layout } from "./ring.ts";
+export type { Layout } from "./ring/ring.ts";
 export type { RingOptions } from "./telemetry.ts";
 
 const SLOT_WORDS = SLOT_BYTES / 4;

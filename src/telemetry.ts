@@ -1,10 +1,10 @@
 import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
 import type { Connection, Counters, Emitter, EmitterSettings, Privacy, Reader } from "./api.ts";
-import { type Clock, guardClock } from "./clock.ts";
-import { checkNames, checkNumber, refuse } from "./options.ts";
-import { SLOT_BYTES } from "./packet-layout.ts";
-import { enabled } from "./switch.ts";
+import { type Clock, guardClock } from "./ring/clock.ts";
+import { checkNames, checkNumber, refuse } from "./ring/options.ts";
+import { SLOT_BYTES } from "./ring/packet-layout.ts";
+import { enabled } from "./ring/switch.ts";
 
 /** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
 export type Policy = "overwrite" | "discard";

@@ -1,6 +1,6 @@
 // The emitter with every call and every reading of its clock noted, so that another engine can play them again.
 import { type Connection, type Payload, type Reader, type Reason, Telemetry } from "xs-telemetry";
-import { AT_STREAM_ID, PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/packet-layout.ts";
+import { AT_STREAM_ID, PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import { toHex } from "../../test/support/assert.ts";
 import type { Call, Script, ScriptPayload } from "../../test/support/script.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/packet-layout.ts";
+import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "../packet/packet.ts";
 import type { Verdict } from "../packet/reader-history.ts";
 import { RecordDecoder } from "../packet/records.ts";

@@ -1,6 +1,6 @@
 /** Packets and log text of any number of devices, from any link, into capture folders. */
 import { join } from "node:path";
-import { PACKET_HEADER_BYTES } from "../../src/packet-layout.ts";
+import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import { parsePacketHeader, uuidBytes } from "../packet/packet.ts";
 import { RecordDecoder } from "../packet/records.ts";
 import { type ArrivedPacket, DEFAULT_REORDER_MS, PacketOrder } from "../receive/packet-order.ts";

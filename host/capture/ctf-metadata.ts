@@ -1,4 +1,4 @@
-import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, STREAM_DATA } from "../../src/packet-layout.ts";
+import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import type { Field, RecordType, RegistryModel } from "../registry/model.ts";
 
 /** What a boot adds to the metadata; without it the text says only what the registry says. */

@@ -22,7 +22,7 @@ import {
   STREAM_TOKENS,
   TOKEN_ENTRY_HEADER_BYTES,
   WIRE_FORMAT,
-} from "../../src/packet-layout.ts";
+} from "../../src/ring/packet-layout.ts";
 import { type PacketHeader, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "../receive/wall-clock.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { STREAM_DATA, STREAM_TOKENS } from "../../src/packet-layout.ts";
+import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";

@@ -1,5 +1,5 @@
 /** Packets of several devices as events, at once. */
-import { PACKET_HEADER_BYTES } from "../../src/packet-layout.ts";
+import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import { type PacketHeader, parsePacketHeader, uuidBytes } from "../packet/packet.ts";
 import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../receive/packet-order.ts";
 import { WallClock, type WallTime } from "../receive/wall-clock.ts";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/packet-layout.ts";
+import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
 import { parsePacketHeader } from "../packet/packet.ts";
 import { ioError } from "../text/io-error.ts";

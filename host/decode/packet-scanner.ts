@@ -4,7 +4,7 @@ import {
   PACKET_MAGIC,
   STREAM_DATA,
   STREAM_TOKENS,
-} from "../../src/packet-layout.ts";
+} from "../../src/ring/packet-layout.ts";
 import type { BootFolder } from "../capture/folder.ts";
 import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";

@@ -25,7 +25,7 @@ import {
   TOKEN_ENTRY_HEADER_BYTES,
   TWO_TO_32,
   WIRE_FORMAT,
-} from "../../src/packet-layout.ts";
+} from "../../src/ring/packet-layout.ts";
 
 /** What is wrong with a packet. Without the place: whoever reads the packet knows it. */
 export interface Damage {

@@ -1,4 +1,4 @@
-import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, SLOT_BYTES, TIME_JUMP_MS } from "../../src/packet-layout.ts";
+import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, SLOT_BYTES, TIME_JUMP_MS } from "../../src/ring/packet-layout.ts";
 import type { Content, Damage, PacketHeader } from "./packet.ts";
 
 /** What a packet is after those before it. */

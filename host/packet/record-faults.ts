@@ -1,6 +1,6 @@
 /** What may be wrong with a record's bytes, in the words that a problem says it with. */
 import { isUtf8 } from "node:buffer";
-import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, TIME_JUMP_MS } from "../../src/packet-layout.ts";
+import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, TIME_JUMP_MS } from "../../src/ring/packet-layout.ts";
 import { type Damage, readU64 } from "./packet.ts";
 import { codeOf, type Shape, type Step } from "./record-shapes.ts";
 

@@ -1,4 +1,4 @@
-import { FIRST_FIELD_BIT, MAX_TOKEN_BYTES, SLOT_BYTES } from "../../src/packet-layout.ts";
+import { FIRST_FIELD_BIT, MAX_TOKEN_BYTES, SLOT_BYTES } from "../../src/ring/packet-layout.ts";
 import type { EnumMember, Field, FieldType, RecordType, RegistryModel } from "../registry/model.ts";
 import { MOST_ESCAPE_BYTES, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
 

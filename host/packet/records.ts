@@ -5,7 +5,7 @@ import {
   RECORD_TIME_JUMP,
   SLOT_BYTES,
   TWO_TO_32,
-} from "../../src/packet-layout.ts";
+} from "../../src/ring/packet-layout.ts";
 import type { TelemetryEvent } from "../generated/events.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type JsonOutput, type Piece, pieceOf } from "./json-output.ts";

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import type { Encoder } from "../../src/text.ts";
+import type { Encoder } from "../../src/ring/text.ts";
 
 /** The clock: milliseconds since the process started, from Node's monotonic clock, as a signed 32-bit integer. */
 export function platformClock(): () => number {

@@ -1,4 +1,4 @@
-import type { DrainTimer } from "../../src/timer.ts";
+import type { DrainTimer } from "../../src/drain/timer.ts";
 
 /** Node's intervals. They keep the process alive until they are cleared. */
 export function platformTimer(): DrainTimer {

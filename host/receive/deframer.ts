@@ -1,7 +1,7 @@
 /** Bytes of a serial line, a log or a flash image: packets in frames, log text between and within them, damage. */
 
-import { maxFrameBytes } from "../../src/frame.ts";
-import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/packet-layout.ts";
+import { maxFrameBytes } from "../../src/drain/frame.ts";
+import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import type { Problem } from "../text/errors.ts";
 import { CRC_BYTES, contentBytesOf, crcHolds, FrameRecovery, SIZED_BYTES } from "./frame-body.ts";
 import { LogLines } from "./log-lines.ts";

@@ -8,7 +8,7 @@ import {
   u32At,
 } from "../../src/flash/layout.ts";
 import { readFrame } from "../../src/flash/read-frame.ts";
-import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/packet-layout.ts";
+import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import type { Problem } from "../text/errors.ts";
 
 export interface FlashImage {

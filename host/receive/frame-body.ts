@@ -11,7 +11,7 @@ import {
   SLOT_BYTES,
   STREAM_DATA,
   STREAM_TOKENS,
-} from "../../src/packet-layout.ts";
+} from "../../src/ring/packet-layout.ts";
 import { isTextByte } from "./log-lines.ts";
 
 export const CRC_BYTES = 4;

@@ -1,5 +1,5 @@
 /** `annotations.wire` of an attribute: the field that it is, as far as the attribute alone says. */
-import { FIRST_FIELD_BIT, SLOT_BYTES } from "../../src/packet-layout.ts";
+import { FIRST_FIELD_BIT, SLOT_BYTES } from "../../src/ring/packet-layout.ts";
 import type { Cursor, Mapping } from "./cursor.ts";
 import { listed } from "./mistakes.ts";
 import type { Attribute, DerivedFrom, FieldType } from "./model.ts";

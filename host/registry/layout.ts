@@ -1,5 +1,5 @@
 /** Record types: which fields stand where, and whether they cover what their event may carry. */
-import { FIRST_FIELD_BIT } from "../../src/packet-layout.ts";
+import { FIRST_FIELD_BIT } from "../../src/ring/packet-layout.ts";
 import type { Cursor } from "./cursor.ts";
 import { type FieldDraft, MOST_RECORD_BITS, MOST_SLOTS, SLOT_BITS } from "./fields.ts";
 import { type AttributeDrafts, sourceOf } from "./link.ts";

@@ -1,5 +1,5 @@
 /** An event of the registry: what it carries, in which record types, and what it is to a span. */
-import { FIRST_INTERNAL_RECORD_TYPE } from "../../src/packet-layout.ts";
+import { FIRST_INTERNAL_RECORD_TYPE } from "../../src/ring/packet-layout.ts";
 import type { Cursor } from "./cursor.ts";
 import { type AttributeDrafts, sourceOf } from "./link.ts";
 import { shown } from "./mistakes.ts";

@@ -1,7 +1,7 @@
 import type { Counters, Reader } from "../../src/api.ts";
-import { Drainer, type DrainerCounters } from "../../src/drainer.ts";
-import { SLOT_BYTES } from "../../src/packet-layout.ts";
-import type { OpenSink } from "../../src/sink.ts";
+import { Drainer, type DrainerCounters } from "../../src/drain/drainer.ts";
+import type { OpenSink } from "../../src/drain/sink.ts";
+import { SLOT_BYTES } from "../../src/ring/packet-layout.ts";
 import { type Policy, Telemetry } from "../../src/telemetry.ts";
 import { Random } from "./random.ts";
 import { Traffic } from "./traffic.ts";

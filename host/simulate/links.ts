@@ -1,10 +1,10 @@
 /** Where simulated devices send to. */
 import { lookup } from "node:dns/promises";
 import type { Writable } from "node:stream";
-import type { OpenSink } from "../../src/sink.ts";
-import { mqttSink } from "../../src/sinks/mqtt.ts";
-import { serialSink } from "../../src/sinks/serial.ts";
-import { udpSink } from "../../src/sinks/udp.ts";
+import { mqttSink } from "../../src/drain/mqtt.ts";
+import { serialSink } from "../../src/drain/serial.ts";
+import type { OpenSink } from "../../src/drain/sink.ts";
+import { udpSink } from "../../src/drain/udp.ts";
 import type { IOBuffer } from "../io/bytes.ts";
 import { MQTTClient } from "../io/mqtt.ts";
 import { Serial } from "../io/serial.ts";

@@ -1,4 +1,4 @@
-import type { OpenSink } from "../../src/sink.ts";
+import type { OpenSink } from "../../src/drain/sink.ts";
 import type { Policy } from "../../src/telemetry.ts";
 import { type BootCounters, Device, type LinkCounters } from "./device.ts";
 

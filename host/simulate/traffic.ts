@@ -1,5 +1,5 @@
 import type { Connection, Payload } from "../../src/api.ts";
-import { Reason } from "../../src/reason.ts";
+import { Reason } from "../../src/ring/reason.ts";
 import type { Random } from "./random.ts";
 
 /** What traffic calls: Telemetry has it, and a test can play it. */

@@ -11,7 +11,7 @@ import {
   unpatchAll,
 } from "./adapter.ts";
 
-export type { Reason } from "../reason.ts";
+export type { Reason } from "../ring/reason.ts";
 export type { AdapterCounters, AdapterOptions, Instrumented, MessageTypeOf, Recording } from "./adapter.ts";
 
 /** Text, or binary. */

@@ -1,4 +1,4 @@
-import { WIRE_FORMAT } from "../packet-layout.ts";
+import { WIRE_FORMAT } from "../ring/packet-layout.ts";
 
 /** Where things stand in a block of a flash store. docs/format.md, "Flash store", is normative. */
 
@@ -14,7 +14,7 @@ export const AT_BLOCK_SEQUENCE = 12;
 export const BLOCK_FRAME_BYTES = BLOCK_HEADER_BYTES + 7;
 /** NOR flash programs page by page: what was interrupted within one says nothing of the next. Blocks are whole pages. */
 export const PAGE_BYTES = 256;
-/** Of packets, as src/packet-layout.ts has it: the first byte of each. */
+/** Of packets, as src/ring/packet-layout.ts has it: the first byte of each. */
 export const PACKET_FIRST_BYTE = 0xc1;
 
 export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;

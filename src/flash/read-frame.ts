@@ -1,4 +1,4 @@
-import { CRC_OF_NIBBLE } from "../frame.ts";
+import { CRC_OF_NIBBLE } from "../drain/frame.ts";
 
 /** What is left in the register by any bytes with their own CRC-32 behind them. */
 const CRC_RESIDUE = 0xdebb20e3 | 0;

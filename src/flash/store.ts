@@ -1,6 +1,6 @@
 import { maxFrameBytes, writeFrame } from "#frame";
-import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES, WIRE_FORMAT } from "../packet-layout.ts";
-import type { OpenSink, Sink } from "../sink.ts";
+import type { OpenSink, Sink } from "../drain/sink.ts";
+import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES, WIRE_FORMAT } from "../ring/packet-layout.ts";
 import type { Flash } from "./flash.ts";
 import {
   AT_BLOCK_BYTES,

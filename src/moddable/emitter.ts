@@ -1,8 +1,8 @@
 import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../api.ts";
-import { bytesOf } from "../bytes.ts";
-import type { Reason } from "../reason.ts";
-import { enabled, onSwitch, type Switched } from "../switch.ts";
-import { TokenTable } from "../tokens.ts";
+import { bytesOf } from "../ring/bytes.ts";
+import type { Reason } from "../ring/reason.ts";
+import { enabled, onSwitch, type Switched } from "../ring/switch.ts";
+import { TokenTable } from "../ring/tokens.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
 // What the natives do stands in telemetryNatives.c.

@@ -1,4 +1,4 @@
-export { maxFrameBytes } from "../frame.ts";
+export { maxFrameBytes } from "../drain/frame.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
 
@@ -8,5 +8,5 @@ class NativeFrame {
   }
 }
 
-/** The writeFrame of src/frame.ts in C, byte for byte the same. Throws RangeError if the packet or its frame does not fit. */
+/** The writeFrame of src/drain/frame.ts in C, byte for byte the same. Throws RangeError if the packet or its frame does not fit. */
 export const writeFrame = NativeFrame.prototype.write;

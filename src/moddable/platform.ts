@@ -1,6 +1,6 @@
 import TextEncoder from "text/encoder";
 import Time from "time";
-import type { Encoder } from "../text.ts";
+import type { Encoder } from "../ring/text.ts";
 
 /**
  * The clock: milliseconds since boot as a signed 32-bit integer, negative after 24.86 days.

@@ -1,5 +1,5 @@
 import Timer from "timer";
-import type { DrainTimer } from "../timer.ts";
+import type { DrainTimer } from "../drain/timer.ts";
 
 /** Moddable's module `timer`, which every device has without a manifest. A tick allocates nothing. */
 export function platformTimer(): DrainTimer {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Telemetry, type TelemetryOptions } from "xs-telemetry";
 import { CaptureWriter, decodePath, registry } from "xs-telemetry/host";
-import { maxFrameBytes, writeFrame } from "../../src/frame.ts";
+import { maxFrameBytes, writeFrame } from "../../src/drain/frame.ts";
 import { drain } from "../support/emit.ts";
 import { holdsAny, policies, tell } from "../support/secrets.ts";
 

@@ -1,9 +1,9 @@
-// What the natives in C make of any bytes, under AddressSanitizer and UBSan, compared with the rules and with src/text.ts: by itself this
+// What the natives in C make of any bytes, under AddressSanitizer and UBSan, compared with the rules and with src/ring/text.ts: by itself this
 // is quick enough for every byte string of one to three bytes.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { createText } from "../../src/text.ts";
+import { createText } from "../../src/ring/text.ts";
 import { ALL_SHORT, longerOnes, shortOnes } from "../support/byte-strings.ts";
 import { rounds } from "../support/campaign.ts";
 import { isTaken, lengthOfString, textOfBytes, textOfString } from "../support/text-model.ts";

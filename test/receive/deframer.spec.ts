@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
-import { maxFrameBytes, writeFrame } from "../../src/frame.ts";
+import { maxFrameBytes, writeFrame } from "../../src/drain/frame.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import { damageIn, deframe, frame, packetsIn, textIn } from "../support/frames.ts";
 import { mixedPackets, packet, randomIntegers, randomPackets, tokenEntries } from "../support/packets.ts";

@@ -1,6 +1,6 @@
 import { deepEqual, equal, notDeepEqual, ok, rejects } from "node:assert/strict";
 import { type SimulateOptions, type Simulation, simulate } from "../../host/simulate/simulate.ts";
-import type { OpenSink } from "../../src/sink.ts";
+import type { OpenSink } from "../../src/drain/sink.ts";
 import { run } from "../support/command.ts";
 import { decodeAll } from "../support/emit.ts";
 

@@ -7,7 +7,7 @@ import { type PacketHeader, parsePacketHeader, uuidBytes } from "../../host/pack
 import { RecordDecoder } from "../../host/packet/records.ts";
 import type { BootCounters } from "../../host/simulate/device.ts";
 import type { Problem } from "../../host/text/errors.ts";
-import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/packet-layout.ts";
+import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 
 export interface Account {
   /** Events decoded, by boot id. */

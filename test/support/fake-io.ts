@@ -1,5 +1,5 @@
 // ECMA-419 IO for specs, as Moddable's behaves on an ESP32: time passes, and things break, when the spec says so.
-import type { SinkEvents } from "../../src/sink.ts";
+import type { SinkEvents } from "../../src/drain/sink.ts";
 
 /** A timer whose ticks the spec makes. */
 export class FakeTimer {

@@ -1,8 +1,8 @@
 // The emitter started where a real device comes only after months: by its own settings, not those of Telemetry.
 import { createEmitter } from "#emitter";
 import type { Connection } from "../../src/api.ts";
-import { guardClock } from "../../src/clock.ts";
-import { setEnabled } from "../../src/switch.ts";
+import { guardClock } from "../../src/ring/clock.ts";
+import { setEnabled } from "../../src/ring/switch.ts";
 import { deepEqual, equal } from "../support/assert.ts";
 import { type PlainPacket, readPacket, ringCounters } from "../support/bytes.ts";
 

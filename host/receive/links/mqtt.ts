@@ -1,7 +1,7 @@
 /** Packets as messages of an MQTT broker, one in each; the device is the topic's last level. */
 import { readFileSync } from "node:fs";
 import type { MqttClient } from "mqtt";
-import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/packet-layout.ts";
+import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import { TelemetryError } from "../../text/errors.ts";
 import { ioError, nameOf } from "../../text/io-error.ts";
 import { quote } from "../../text/lines.ts";

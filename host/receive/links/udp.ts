@@ -2,7 +2,7 @@
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
-import { PACKET_HEADER_BYTES } from "../../../src/packet-layout.ts";
+import { PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import { quote } from "../../text/lines.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
 

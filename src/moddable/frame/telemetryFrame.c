@@ -1,4 +1,4 @@
-/* The native of src/moddable/frame.ts: the C form of src/frame.ts. */
+/* The native of src/moddable/frame.ts: the C form of src/drain/frame.ts. */
 #include <stdint.h>
 
 #include "xsmc.h"

@@ -2,7 +2,7 @@
  * The natives of emitter.ts: an emitter, its connections and readers as host objects of XS.
  *
  * Whatever a script passes, nothing here reads or writes outside its memory. A method called on an object of another
- * class throws, as the private fields of src/emitter.ts do; no other emission throws. A script may get hold of an emitter,
+ * class throws, as the private fields of src/ring/emitter.ts do; no other emission throws. A script may get hold of an emitter,
  * and call what only emitter.ts is to call: so that asks for its arguments here, and for their ranges.
  * XS may move its strings and buffers whenever it allocates or runs a script, so both come last: first the clock is
  * read, which may be a script's, then arguments are looked at, then the record is written.
@@ -28,7 +28,7 @@ typedef struct {
 	xsSlot* self; /* the emitter as an object, which keeps the three below */
 	xsSlot* clock; /* a function that returns an integer and never throws nor goes back; NULL: the platform's clock */
 	xsSlot* names; /* the array of token names: token 1 is its first */
-	xsSlot* bytesOf; /* the function of that name in src/bytes.ts */
+	xsSlot* bytesOf; /* the function of that name in src/ring/bytes.ts */
 	uint64_t suppressed;
 	uint64_t invalidArguments;
 	uint64_t bootId;

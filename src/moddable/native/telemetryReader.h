@@ -1,4 +1,4 @@
-/* Readers of a ring, and the packets they make: the C form of src/reader.ts. Includes nothing of XS. */
+/* Readers of a ring, and the packets they make: the C form of src/ring/reader.ts. Includes nothing of XS. */
 #ifndef telemetryReader_h
 #define telemetryReader_h
 

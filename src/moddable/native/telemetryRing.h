@@ -1,5 +1,5 @@
 /*
- * The ring of src/emitter.ts in C: the same slots, the same rules, told there. This file includes nothing of XS.
+ * The ring of src/ring/emitter.ts in C: the same slots, the same rules, told there. This file includes nothing of XS.
  */
 #ifndef telemetryRing_h
 #define telemetryRing_h

@@ -40,7 +40,7 @@ static __attribute__((noinline)) uint32_t character(const uint8_t* at, const uin
 	}
 	else
 		code = 0xfffd;
-	/* src/text.ts has a string from an encoder that stops where it has no room for four bytes, whatever they are. */
+	/* src/ring/text.ts has a string from an encoder that stops where it has no room for four bytes, whatever they are. */
 	if (room < (lead >= 0xf0 && !last ? 4 : bytes))
 		return 0;
 	for (follow = bytes; --follow > 0; code >>= 6)

@@ -1,6 +1,6 @@
 /** Runs inside XS: prints as JSON how many bytes of RAM an emitter (besides its ring and its empty table of tokens), a reader and a connection hold. */
 import { Telemetry } from "xs-telemetry";
-import { TokenTable } from "../../../src/tokens.ts";
+import { TokenTable } from "../../../src/ring/tokens.ts";
 import { RING_BYTES } from "../case.ts";
 
 declare const print: (line: string) => void;

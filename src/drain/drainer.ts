@@ -1,6 +1,6 @@
 import { platformTimer } from "#timer";
-import { checkFunction, checkMethods, checkNames, checkNumber } from "./options.ts";
-import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "./packet-layout.ts";
+import { checkFunction, checkMethods, checkNames, checkNumber } from "../ring/options.ts";
+import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
 import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 import type { DrainTimer } from "./timer.ts";
 

@@ -1,6 +1,5 @@
 import { createEncoder, platformClock } from "#platform";
-import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
-import { bytesOf } from "./bytes.ts";
+import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "../api.ts";
 import {
   CLIENT_ID_WORD,
   CONN_EPOCH_WORD,
@@ -25,7 +24,8 @@ import {
   RESULT_OK,
   RESULT_REJECTED,
   RESULT_SHIFT,
-} from "./generated/layout.ts";
+} from "../generated/layout.ts";
+import { bytesOf } from "./bytes.ts";
 import {
   FIRST_INTERNAL_RECORD_TYPE,
   LAST_CONN_EPOCH,

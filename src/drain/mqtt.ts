@@ -1,8 +1,8 @@
-import { checkFunction, checkNames, checkNumber, refuse } from "../options.ts";
-import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../packet-layout.ts";
-import type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+import { checkFunction, checkNames, checkNumber, refuse } from "../ring/options.ts";
+import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
+import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
-export type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
 /** What is used of an ECMA-419 MQTT client, such as that of Moddable's `embedded:network/mqtt/client`. */
 export interface MQTTConnection {

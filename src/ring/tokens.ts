@@ -25,7 +25,7 @@ export class TokenTable {
 
   /**
    * Token of a name; -1 if it is new and the table is full or the name has more than 64 bytes.
-   * Allocates for a new name; src/emitter.ts also for one of up to 64 characters that has more bytes, 48 bytes on XS.
+   * Allocates for a new name; src/ring/emitter.ts also for one of up to 64 characters that has more bytes, 48 bytes on XS.
    */
   intern(name: string, measure: NameMeasure): number {
     if (name === "") return 0;

@@ -51,6 +51,6 @@ export const TOKEN_REPEAT_PACKETS = 64;
 
 /**
  * The emitters count connections up to here. The bits of a greater number, in the upper half of a float64, could be NaN's,
- * and src/emitter.ts stores two words as one float64. It comes after 68 years of a connection each second.
+ * and src/ring/emitter.ts stores two words as one float64. It comes after 68 years of a connection each second.
  */
 export const LAST_CONN_EPOCH = 0x7fef_ffff;

@@ -1,8 +1,8 @@
-import { checkFunction, checkNames, checkNumber, refuse } from "../options.ts";
-import { MIN_PACKET_BUFFER_BYTES } from "../packet-layout.ts";
-import type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+import { checkFunction, checkNames, checkNumber, refuse } from "../ring/options.ts";
+import { MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
+import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
-export type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
 /** What is used of an ECMA-419 UDP socket, such as that of Moddable's `embedded:io/socket/udp`: `close()` too, which its declarations lack. */
 export interface UDPSocket {

@@ -1,4 +1,4 @@
-import { REASON_AUTH_FAILED, REASON_PARSE_ERROR, REASON_RATE_LIMIT, REASON_SIZE_LIMIT } from "./generated/layout.ts";
+import { REASON_AUTH_FAILED, REASON_PARSE_ERROR, REASON_RATE_LIMIT, REASON_SIZE_LIMIT } from "../generated/layout.ts";
 
 /** Why a message was rejected: the registry's four reasons. */
 export const Reason = Object.freeze({

@@ -1,9 +1,9 @@
 import { maxFrameBytes, writeFrame } from "#frame";
-import { checkFunction, checkNames, checkNumber } from "../options.ts";
-import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../packet-layout.ts";
-import type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+import { checkFunction, checkNames, checkNumber } from "../ring/options.ts";
+import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
+import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
-export type { OpenSink, Sink, SinkEvents } from "../sink.ts";
+export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
 /** What is used of an ECMA-419 Serial, such as that of Moddable's `embedded:io/serial`. */
 export interface SerialPort {

@@ -12,7 +12,13 @@ const LEVELS = [
   ["host/generated"],
   ["host/registry", "host/adapters", "host/io", "host/platform"],
   ["host/text"],
-  ["src"],
+  ["src/recorder.ts", "src/adapters"],
+  ["src/index.ts"],
+  ["src/telemetry.ts"],
+  ["src/flash", "src/privacy", "src/moddable"],
+  ["src/drain"],
+  ["src/ring"],
+  ["src/generated"],
 ];
 
 const ours = (places) =>

@@ -1,5 +1,5 @@
 import { createEncoder } from "#platform";
-import type { Counters, Reader, RecordEmitter, Records } from "./api.ts";
+import type { Counters, Reader, RecordEmitter, Records } from "./ring/api.ts";
 import { bytesOf } from "./ring/bytes.ts";
 import { createEmitter } from "./ring/emitter.ts";
 import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./ring/packet-layout.ts";

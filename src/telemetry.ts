@@ -1,6 +1,6 @@
 import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
-import type { Connection, Counters, Emitter, EmitterSettings, Privacy, Reader } from "./api.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Privacy, Reader } from "./ring/api.ts";
 import { type Clock, guardClock } from "./ring/clock.ts";
 import { checkNames, checkNumber, refuse } from "./ring/options.ts";
 import { SLOT_BYTES } from "./ring/packet-layout.ts";

@@ -1,6 +1,6 @@
-import type { Counters, Reader } from "../../src/api.ts";
 import { Drainer, type DrainerCounters } from "../../src/drain/drainer.ts";
 import type { OpenSink } from "../../src/drain/sink.ts";
+import type { Counters, Reader } from "../../src/ring/api.ts";
 import { SLOT_BYTES } from "../../src/ring/packet-layout.ts";
 import { type Policy, Telemetry } from "../../src/telemetry.ts";
 import { Random } from "./random.ts";

@@ -1,4 +1,4 @@
-import type { Connection, Payload } from "../../src/api.ts";
+import type { Connection, Payload } from "../../src/ring/api.ts";
 import { Reason } from "../../src/ring/reason.ts";
 import type { Random } from "./random.ts";
 

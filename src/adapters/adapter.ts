@@ -1,6 +1,6 @@
 /** What all adapters share: they tell a Telemetry what a WebSocket server does, and never the server. */
 
-import type { Connection, Payload } from "../api.ts";
+import type { Connection, Payload } from "../ring/api.ts";
 import type { Reason } from "../ring/reason.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { createMessageType, type FindMessageType } from "./message-type.ts";

@@ -1,4 +1,4 @@
-import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../api.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../ring/api.ts";
 import { bytesOf } from "../ring/bytes.ts";
 import type { Reason } from "../ring/reason.ts";
 import { enabled, onSwitch, type Switched } from "../ring/switch.ts";

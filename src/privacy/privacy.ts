@@ -1,13 +1,13 @@
 /** What of payloads and addresses may reach the ring. The emitters know nothing of it: it stands between them and the application. */
 
 import { utf8Length } from "#utf8-length";
-import type { Connection, Counters, Emitter, Payload, Privacy, Reader } from "../api.ts";
+import type { Connection, Counters, Emitter, Payload, Privacy, Reader } from "../ring/api.ts";
 import { byteLengthOf, bytesOf } from "../ring/bytes.ts";
 import { checkNames, refuse } from "../ring/options.ts";
 import { isReason, type Reason } from "../ring/reason.ts";
 import { ipPrefix } from "./ip-prefix.ts";
 
-export type { Privacy } from "../api.ts";
+export type { Privacy } from "../ring/api.ts";
 
 /** Events that carry a payload. */
 export type PayloadEvent = "msg.recv" | "msg.send";

@@ -1,5 +1,4 @@
 import { createEncoder, platformClock } from "#platform";
-import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "../api.ts";
 import {
   CLIENT_ID_WORD,
   CONN_EPOCH_WORD,
@@ -25,6 +24,7 @@ import {
   RESULT_REJECTED,
   RESULT_SHIFT,
 } from "../generated/layout.ts";
+import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
 import { bytesOf } from "./bytes.ts";
 import {
   FIRST_INTERNAL_RECORD_TYPE,

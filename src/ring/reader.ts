@@ -1,4 +1,4 @@
-import type { Counters } from "../api.ts";
+import type { Counters } from "./api.ts";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,

@@ -1,4 +1,4 @@
-import type { Counters, Reader } from "../api.ts";
+import type { Counters, Reader } from "./api.ts";
 import { RECORD_TIME_JUMP, SLOT_BYTES, TWO_TO_32 } from "./packet-layout.ts";
 
 /** What the emitter counts whoever reads. */

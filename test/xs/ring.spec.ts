@@ -1,6 +1,6 @@
 // The emitter started where a real device comes only after months: by its own settings, not those of Telemetry.
 import { createEmitter } from "#emitter";
-import type { Connection } from "../../src/api.ts";
+import type { Connection } from "../../src/ring/api.ts";
 import { guardClock } from "../../src/ring/clock.ts";
 import { setEnabled } from "../../src/ring/switch.ts";
 import { deepEqual, equal } from "../support/assert.ts";

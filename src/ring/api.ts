@@ -1,6 +1,6 @@
 /** What the application sees of an emitter, and what an implementation of one gives. */
 
-import type { Reason } from "./ring/reason.ts";
+import type { Reason } from "./reason.ts";
 
 /** A message's payload: text, or bytes taken as UTF-8. The first 100 bytes are kept. */
 export type Payload = string | Uint8Array | ArrayBuffer;

@@ -1,3 +1,7 @@
+/**
+ * Packets in flash that survive power loss at any write. One file, because every step of writing has its counterpart in what a new
+ * store finds: who changes one must see the other.
+ */
 import { maxFrameBytes, writeFrame } from "#frame";
 import type { OpenSink, Sink } from "../drain/sink.ts";
 import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES, WIRE_FORMAT } from "../ring/packet-layout.ts";

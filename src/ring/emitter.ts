@@ -1,3 +1,7 @@
+/**
+ * The emitter in TypeScript. One file, because its state is the variables of one function: on XS reading one costs a fraction of
+ * reading a field, so what reads them stands inside it (decision 8).
+ */
 import { createEncoder, platformClock } from "#platform";
 import {
   CLIENT_ID_WORD,

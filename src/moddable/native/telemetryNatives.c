@@ -1,5 +1,6 @@
 /*
- * The natives of emitter.ts: an emitter, its connections and readers as host objects of XS.
+ * The natives of emitter.ts: an emitter, its connections and readers as host objects of XS. One file, because the three hold each
+ * other and nothing else is to see their structs.
  *
  * Whatever a script passes, nothing here reads or writes outside its memory. A method called on an object of another
  * class throws, as the private fields of src/ring/emitter.ts do; no other emission throws. A script may get hold of an emitter,

@@ -1,7 +1,7 @@
 /**
  * Milliseconds since boot as a 32-bit integer, wrap allowed: only its low 32 bits count.
  * The emitter extends it to 64 bits, exactly, if it is read at least once in 24 days (draining reads it).
- * Going back is taken as standing still.
+ * Going back is taken as standing still. A time of day is no such clock: it goes back, and jumps when it is set.
  */
 export interface Clock {
   now(): number;

@@ -318,6 +318,16 @@ describe("Telemetry and Connection", () => {
     for (const value of [null, 5, {}, { now: 5 }, () => 0])
       throws(make({ capacityBytes: 256, clock: value }), "TypeError", "clock", "now()");
     throws(make({ capacityBytes: 256, clock: { now: () => "late" } }), "TypeError", "clock.now()", '"late"');
+    for (const now of [Date.parse("2026-05-01T12:00:00Z"), 1e12, -(2 ** 31) - 1])
+      throws(
+        make({ capacityBytes: 256, clock: { now: () => now } }),
+        "RangeError",
+        "clock.now()",
+        "milliseconds since boot",
+        "-2147483648 to 999999999999",
+        String(now),
+      );
+    for (const now of [-(2 ** 31), 2 ** 32, 999_999_999_999]) make({ capacityBytes: 256, clock: { now: () => now } })();
     throws(make({ capacityBytes: 256, bootId: "a" }), "TypeError", "bootId", '"a"');
     for (const value of [-1, 1.5, 2 ** 53, Number.NaN])
       throws(make({ capacityBytes: 256, bootId: value }), "RangeError", "bootId", String(value));

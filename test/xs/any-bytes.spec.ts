@@ -11,9 +11,9 @@ import { rounds } from "../support/campaign.ts";
 import { isTaken, lengthOfString, textOfBytes, textOfString } from "../support/text-model.ts";
 
 /** How many of the byte strings of one to three bytes; test/native/text.spec.ts can have all of them. */
-const SHORT_ONES = rounds(600_000, 2_400);
+const SHORT_ONES = rounds(60_000, 2_400);
 /** How many longer ones. */
-const LONGER_ONES = rounds(240_000, 2_000);
+const LONGER_ONES = rounds(24_000, 2_000);
 const PAYLOAD_BYTES = 100;
 const IP_BYTES = 45;
 const NAME_BYTES = 64;

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readBudgets } from "./budgets.ts";
+import { unmeasured } from "./parts.ts";
 import { type Row, sameCase } from "./rows.ts";
 
 const { bundleBenchmarks } = await import(`${process.cwd()}/build/bundle.mjs`);
@@ -50,6 +51,14 @@ describe("the benchmark", () => {
       match(why ?? "", new RegExp(`^${engine}: .*missing: .*apt-get install`));
       deepEqual(others, []);
     });
+
+  it("reaches no figure, and says so, of a part that was not measured", async () => {
+    const { figuresOf } = await import("./figures.ts");
+    const { keysOfXs } = await import("./xs-engines.ts");
+    const figures = figuresOf(unmeasured("xs-rv32", await keysOfXs()), []);
+    ok(figures.length > 20, `${figures.length} figures`);
+    for (const { what, measured } of figures) ok(Number.isNaN(measured), what);
+  });
 
   it("prints tables with a dash for what has no figure", async () => {
     const { status, stdout, stderr } = await run("xs-rv32");

@@ -55,7 +55,8 @@ export class StreamDecoder {
 
   constructor(options: DecodeOptions) {
     this.#session = new Session(options);
-    this.#scanner = new PacketScanner(this.#session, options.file === undefined ? {} : { file: options.file });
+    const { file, isWhole = false } = options;
+    this.#scanner = new PacketScanner(this.#session, { isWhole, ...(file !== undefined && { file }) });
   }
 
   /**

@@ -16,7 +16,7 @@ export async function* extractFrames(
   options: DecodeOptions,
 ): AsyncGenerator<DecodeItem, void, undefined> {
   const deframer = new Deframer();
-  const decoder = new StreamDecoder(options);
+  const decoder = new StreamDecoder({ ...options, isWhole: true });
   let bytes = 0;
   let found = 0;
   function* decoded(items: ReturnType<Deframer["push"]>): Generator<DecodeItem, void, undefined> {

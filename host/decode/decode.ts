@@ -61,7 +61,7 @@ export class StreamDecoder {
 
   /**
    * Takes bytes, of which nothing is kept by reference. Returns what they complete; memory as much as they bring. A batch's
-   * bytes are good until the next call.
+   * bytes are good until the next call. Unless packets come whole, one in whose last bytes another may begin waits for 19 more.
    */
   push(chunk: Uint8Array): DecodeItem[] {
     return this.#scanner.push(chunk);

@@ -35,7 +35,7 @@ const FULL_GROUP_CODE = 0xff;
  * frame whole. After a bad frame, bytes up to the next zero are text only if they look like it. Zeros and runs of 0xFF
  * (erased flash, a line without a signal) are nothing. The same bytes give the same items, in whatever chunks they come.
  *
- * Never throws. Holds one frame and one line of text, and what trying to mend a frame takes: at most 2.5 MB. Costs the same for each
+ * Never throws. Holds one frame and one line of text, and what trying to mend a frame takes: at most 4 MB. Costs the same for each
  * byte, whatever the bytes are, but for a bad frame now and then: about 50 ms at the most.
  */
 export class Deframer {

@@ -52,7 +52,8 @@ const NOTHING_DECODED: HeadState = { length: 0, left: 0, zero: false };
 
 /**
  * Gets packets out of bodies whose CRC is wrong because one run of log text was written into them, or because other bytes
- * stand before. Costs at most MOST_STEPS, and STEPS_PER_BYTE for each byte of the stream; memory as ten of the longest bodies.
+ * stand before. Costs at most MOST_STEPS, and STEPS_PER_BYTE for each byte of the stream; and 28 bytes of memory for each
+ * of the longest body.
  */
 export class FrameRecovery {
   /** The body without the text, and what it decodes to. */

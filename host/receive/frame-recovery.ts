@@ -111,7 +111,7 @@ export class FrameRecovery {
   /** A whole frame behind others bytes: its leading zero was lost. */
   #later(body: Buffer): Recovered | undefined {
     let at = 1;
-    for (let most = MOST_LATER; most > 0 && this.#spend(1 + body.length / 8); most--) {
+    for (let most = MOST_LATER; most > 0 && this.#spend(1 + (body.length >> 3)); most--) {
       at = body.indexOf(MAGIC, at + 1);
       if (at < 0) return undefined;
       const whole = this.#try(body, at - 1, body.length, body.length);
@@ -215,7 +215,7 @@ export class FrameRecovery {
 
   #try(body: Buffer, from: number, textFrom: number, textTo: number): Recovered | undefined {
     const textBytes = textTo - textFrom;
-    if (!this.#spend(1 + textBytes / UTF8_BYTES_PER_STEP)) return undefined;
+    if (!this.#spend(1 + Math.floor(textBytes / UTF8_BYTES_PER_STEP))) return undefined;
     if (textBytes > 0 && !isUtf8(body.subarray(textFrom, textTo))) return undefined;
     const joinedBytes = body.length - from - textBytes;
     if (!this.#spend(TRY_STEPS + 2 * joinedBytes)) return undefined;

@@ -55,12 +55,13 @@ export class StreamDecoder {
 
   constructor(options: DecodeOptions) {
     this.#session = new Session(options);
-    this.#scanner = new PacketScanner(this.#session, options.file === undefined ? {} : { file: options.file });
+    const { file, isWhole = false } = options;
+    this.#scanner = new PacketScanner(this.#session, { isWhole, ...(file !== undefined && { file }) });
   }
 
   /**
    * Takes bytes, of which nothing is kept by reference. Returns what they complete; memory as much as they bring. A batch's
-   * bytes are good until the next call.
+   * bytes are good until the next call. Unless packets come whole, one in whose last bytes another may begin waits for 19 more.
    */
   push(chunk: Uint8Array): DecodeItem[] {
     return this.#scanner.push(chunk);

@@ -4,6 +4,8 @@ import { Deframer } from "../receive/deframer.ts";
 import { StreamDecoder } from "./decode.ts";
 import type { DecodeItem, DecodeOptions } from "./types.ts";
 
+const SLICE_BYTES = 64 * 1024;
+
 /**
  * Decodes the packets that stand in frames in these bytes, whatever stands between them: log text, erased flash, garbage. The
  * offset of a problem is that of its frame. Bad frames are damages, E_NO_FRAMES tells that there is none. Fails only as the
@@ -14,7 +16,7 @@ export async function* extractFrames(
   options: DecodeOptions,
 ): AsyncGenerator<DecodeItem, void, undefined> {
   const deframer = new Deframer();
-  const decoder = new StreamDecoder(options);
+  const decoder = new StreamDecoder({ ...options, isWhole: true });
   let bytes = 0;
   let found = 0;
   function* decoded(items: ReturnType<Deframer["push"]>): Generator<DecodeItem, void, undefined> {
@@ -31,7 +33,9 @@ export async function* extractFrames(
   }
   for await (const chunk of source) {
     bytes += chunk.length;
-    yield* decoded(deframer.push(chunk));
+    // What comes of a slice is taken before the next is looked at, however large chunks are.
+    for (let at = 0; at < chunk.length; at += SLICE_BYTES)
+      yield* decoded(deframer.push(chunk.subarray(at, at + SLICE_BYTES)));
   }
   yield* decoded(deframer.end());
   if (found === 0) {

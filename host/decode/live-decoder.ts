@@ -179,7 +179,7 @@ export class LiveDecoder {
     const { lostOnDevice, lostInTransit, repeated, packets } = session.sums;
     const { held } = session;
     // One for each packet: what is damaged in one is sought in no other.
-    const scanner = new PacketScanner(session, {});
+    const scanner = new PacketScanner(session, { isWhole: true });
     const lines: string[] = [];
     const problems: Problem[] = [];
     for (const item of [...scanner.push(packet), ...scanner.end()]) {

@@ -6,7 +6,7 @@ import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/r
 import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
 import { parsePacketHeader } from "../packet/packet.ts";
 import { ioError } from "../text/io-error.ts";
-import { CHUNK_BYTES, PacketScanner, type Session } from "./packet-scanner.ts";
+import { CHUNK_BYTES, ownBytes, PacketScanner, type Session } from "./packet-scanner.ts";
 import type { DecodeItem } from "./types.ts";
 
 /** One boot and reader of a device. */
@@ -139,10 +139,11 @@ class PacketSource {
     return this.#scanner!.push(this.packet);
   }
 
-  /** Passes over the packet that is next. False if damage stands before it, and the scanner must see what comes behind. */
+  /** Passes over the packet that is next. False if damage stands before it, or might, and the scanner must see what comes behind. */
   skip(): boolean {
-    if (this.#isClean) this.#scanner!.skip(this.packet.length);
-    return this.#isClean;
+    const maySkip = this.#isClean && this.#scanner!.waitingBytes === 0;
+    if (maySkip) this.#scanner!.skip(this.packet.length);
+    return maySkip;
   }
 
   async close(): Promise<void> {
@@ -170,9 +171,10 @@ class PacketSource {
     return true;
   }
 
-  /** Sees to it that the longest packet is in the buffer, if the file has that much left. */
+  /** Sees to it that the longest packet and the next one's beginning are in the buffer, if the file has that much left. */
   async #fill(): Promise<void> {
-    if (this.#end - this.#start >= MAX_PACKET_BYTES || this.#isAtEnd) return;
+    const { length } = this.#session.beginning;
+    if (this.#end - this.#start >= MAX_PACKET_BYTES + length || this.#isAtEnd) return;
     this.#buffer.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
@@ -198,7 +200,11 @@ class PacketSource {
     const left = this.#end - this.#start;
     if (left >= PACKET_HEADER_BYTES) {
       const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuid);
-      if (outcome.kind === "header" && outcome.header.packetBytes <= left) {
+      if (
+        outcome.kind === "header" &&
+        outcome.header.packetBytes <= left &&
+        this.#isUncut(outcome.header.packetBytes)
+      ) {
         this.number = outcome.header.packetNumber;
         this.packet = this.#buffer.subarray(this.#start, this.#start + outcome.header.packetBytes);
         this.isWhole = true;
@@ -208,6 +214,11 @@ class PacketSource {
     const next = this.#buffer.subarray(this.#start + 1, this.#end).indexOf(MAGIC);
     this.packet = this.#buffer.subarray(this.#start, next < 0 ? this.#end : this.#start + 1 + next);
     this.isWhole = false;
+  }
+
+  #isUncut(packetBytes: number): boolean {
+    const { beginning } = this.#session;
+    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, beginning, this.#isAtEnd) === packetBytes;
   }
 }
 

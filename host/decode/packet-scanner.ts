@@ -29,6 +29,39 @@ interface ReaderState {
   names: TokenNames;
 }
 
+const MAGIC = Buffer.alloc(4);
+MAGIC.writeInt32LE(PACKET_MAGIC);
+
+/**
+ * How many bytes of the packet at `bytes[start]` are its own, of `packetBytes` that its header claims; `bytes[start, end)` are there,
+ * all that will be if `final`. Fewer than claimed if it was cut, and another packet begins within it. Undefined if what follows must
+ * be seen first: a magic and fingerprint may begin in its last bytes. Searches the packet once.
+ */
+export function ownBytes(
+  bytes: Buffer,
+  start: number,
+  packetBytes: number,
+  end: number,
+  beginning: Buffer,
+  final: boolean,
+): number | undefined {
+  const stop = Math.min(start + packetBytes, end);
+  const reach = stop + beginning.length - 1;
+  const found = bytes.subarray(start + 1, Math.min(reach, end)).indexOf(beginning);
+  if (found >= 0) {
+    if (end < start + packetBytes + MAGIC.length && !final) return undefined;
+    // Numbers of an own registry may hold anything; what another packet stands behind is as long as it says.
+    const isFollowed = bytes.subarray(start + packetBytes, end).indexOf(MAGIC) === 0;
+    return isFollowed ? packetBytes : 1 + found;
+  }
+  for (let at = Math.max(start + 1, end - beginning.length + 1); at < stop; at++) {
+    if (bytes.compare(beginning, 0, end - at, at, end) !== 0) continue;
+    if (!final) return undefined;
+    if (end - at >= MAGIC.length) return at - start;
+  }
+  return packetBytes;
+}
+
 /** All that outlives a packet and a file: what was seen of each reader, and the sums. */
 export class Session {
   readonly uuid: Uint8Array;
@@ -48,6 +81,8 @@ export class Session {
     repeated: 0,
   };
   readonly items: DecodeItems;
+  /** What each packet of the registry begins with: magic and fingerprint. */
+  readonly beginning: Buffer;
   /** For its scanners, which work one after the other: there may be thousands of files. */
   readonly buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
   /** Least lately used first. */
@@ -58,6 +93,7 @@ export class Session {
 
   constructor({ registry, output }: DecodeOptions) {
     this.uuid = uuidBytes(registry.fingerprint);
+    this.beginning = Buffer.concat([MAGIC, this.uuid]);
     this.records = new RecordDecoder(registry);
     this.tally = this.records.tally();
     this.items = new DecodeItems(this.records, output ?? "events");
@@ -164,10 +200,9 @@ interface Origin {
   readonly streamId?: number;
   /** Token packets that say again what is known are expected: each part of a rotated trace begins with them. */
   readonly repeatsTokens?: boolean;
+  /** What is pushed is one packet, whose length a frame or a datagram has told: it is not cut, nor waited for what follows it. */
+  readonly isWhole?: boolean;
 }
-
-const MAGIC = Buffer.alloc(4);
-MAGIC.writeInt32LE(PACKET_MAGIC);
 
 /**
  * Finds the packets in a stream of bytes. Behind a good packet the next one is expected; behind anything else the bytes are
@@ -220,7 +255,12 @@ export class PacketScanner {
     return this.#session.items.take();
   }
 
-  /** Says that a whole packet of so many bytes is passed over. */
+  /** Bytes that wait for what follows them. */
+  get waitingBytes(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Says that a whole packet of so many bytes is passed over. Only while nothing waits. */
   skip(count: number): void {
     this.#base += count;
     this.#sawPacket = true;
@@ -265,13 +305,28 @@ export class PacketScanner {
         this.#needed = outcome.header.packetBytes;
         return;
       }
+      const claimed = outcome.kind === "header" ? outcome.header.packetBytes : PACKET_HEADER_BYTES;
+      const own = this.#ownBytes(claimed, final);
+      if (own === undefined) {
+        this.#needed = left + 1;
+        return;
+      }
       this.#needed = 1;
       this.#endStray();
       this.#sawPacket = true;
-      this.#inDamage = outcome.kind === "damage" || !this.#packet(outcome.header, left);
-      if (outcome.kind === "damage") this.#refuse(outcome.damage, outcome.packetNumber);
+      this.#inDamage = outcome.kind === "damage" || !this.#packet(outcome.header, Math.min(left, own));
+      if (outcome.kind === "damage") {
+        const isCut = own < PACKET_HEADER_BYTES;
+        if (isCut) this.#damaged(cutHeader("another packet begins", own), this.#base + this.#start);
+        else this.#refuse(outcome.damage, outcome.packetNumber);
+      }
       this.#start += outcome.kind === "header" && !this.#inDamage ? outcome.header.packetBytes : 1;
     }
+  }
+
+  #ownBytes(packetBytes: number, final: boolean): number | undefined {
+    if (this.#origin.isWhole) return packetBytes;
+    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, this.#session.beginning, final);
   }
 
   /** Passes over bytes that are no packet. */
@@ -291,8 +346,7 @@ export class PacketScanner {
     if (begun && (expected || length === known.length)) {
       this.#endStray();
       this.#sawPacket = true;
-      const message = `the data end ${left} bytes into a packet's header`;
-      this.#damaged({ code: "E_CUT", message }, this.#base + this.#start);
+      this.#damaged(cutHeader("the data end", left), this.#base + this.#start);
       this.#start = this.#end;
     } else {
       this.#pass(begun ? left : 1);
@@ -318,7 +372,7 @@ export class PacketScanner {
     }
   }
 
-  /** A packet with a good header, of which `left` bytes or more are there. False if it is damaged, the search goes on within it. */
+  /** A packet with a good header, of which `left` bytes are there and its own, or more. False if it is damaged, the search goes on within it. */
   #packet(header: PacketHeader, left: number): boolean {
     const { boot, streamId } = this.#origin;
     const offset = this.#base + this.#start;
@@ -341,9 +395,9 @@ export class PacketScanner {
     const { records, tally, sums, items } = this.#session;
     const { packetNumber: packet } = header;
     const at = this.#start;
-    if (header.contentBytes === PACKET_HEADER_BYTES) return undefined; // the empty packet of a capture folder
-    const checked = records.check(this.#buffer, this.#view, at, available, header);
     const cut = this.#cut(header, available);
+    if (header.contentBytes === PACKET_HEADER_BYTES) return cut; // the empty packet of a capture folder
+    const checked = records.check(this.#buffer, this.#view, at, available, header);
     const damage = cut && (checked.damage?.code ?? "E_LENGTH") === "E_LENGTH" ? cut : checked.damage;
     if (checked.endByte === PACKET_HEADER_BYTES) return damage;
 
@@ -387,7 +441,8 @@ export class PacketScanner {
 
   #cut({ packetBytes }: PacketHeader, available: number): Damage | undefined {
     if (available === packetBytes) return undefined;
-    return { code: "E_CUT", message: `the data end ${available} bytes into a packet of ${packetBytes}` };
+    const what = this.#end - this.#start > available ? "another packet begins" : "the data end";
+    return { code: "E_CUT", message: `${what} ${available} bytes into a packet of ${packetBytes}` };
   }
 
   #judge(problem: Damage, packet: number): void {
@@ -413,6 +468,10 @@ export class PacketScanner {
     };
     this.#session.items.problem(problem);
   }
+}
+
+function cutHeader(what: string, bytes: number): Damage {
+  return { code: "E_CUT", message: `${what} ${bytes} bytes into a packet's header` };
 }
 
 /** As much of a stream's beginning as is kept to say what it is instead of packets. */

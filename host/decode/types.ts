@@ -13,6 +13,8 @@ export interface DecodeOptions {
   readonly output?: "events" | "lines" | "batches";
   /** Stands in problems, if the source is not a path. */
   readonly file?: string;
+  /** Each push is one whole packet, as out of a frame or a datagram. Else one may be cut, and another begin within it. */
+  readonly isWhole?: boolean;
 }
 
 /** Whose packet it was. */

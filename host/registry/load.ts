@@ -38,7 +38,7 @@ export interface RegistryRead {
 
 /**
  * Reads a registry, settles its layout, and names every mistake in it. `file` is for messages. Never throws, whatever the
- * text; takes seconds and some 400 MB at worst, for hostile text of the greatest length.
+ * text; takes a second and some 200 MB at worst, for hostile text of the greatest length.
  */
 export function readRegistry(text: string, file: string): RegistryRead {
   const mistakes = new MistakeList();

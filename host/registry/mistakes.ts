@@ -34,7 +34,7 @@ export interface Mistake extends Place {
 }
 
 /** Kept of one file; those beyond are counted. */
-const MOST_MISTAKES = 100;
+export const MOST_MISTAKES = 100;
 
 /** The mistakes found so far. Reading goes on after one, so that all are told at once. */
 export class MistakeList {

@@ -1,12 +1,26 @@
 /** YAML with its bounds: what is too long, too deep or multiplies itself is refused before anything is built of it. */
-import { Composer, CST, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser } from "yaml";
-import { type MistakeCode, type MistakeList, type Place, shown } from "./mistakes.ts";
+import { Composer, CST, type Document, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser } from "yaml";
+import { type MistakeCode, type MistakeList, MOST_MISTAKES, type Place, shown } from "./mistakes.ts";
 
 export const MAX_REGISTRY_BYTES = 1024 * 1024;
-/** A registry of 1 MiB has fewer; each costs memory many times its length. */
-const MOST_TOKENS = 400_000;
+/**
+ * Words, signs, spaces and line ends, of which a registry has one in three characters. 240 record types make fewer; each costs memory
+ * many times its length.
+ */
+const MOST_TOKENS = 300_000;
 /** Lists and mappings in each other. A registry has 8. */
 const MOST_DEPTH = 32;
+
+const TOO_MANY = new Error("more mistakes than are kept");
+
+/** What a Composer of the library calls of each mistake; private there, and nothing else bounds it. */
+interface Complaining {
+  onError(
+    source: number | readonly [number, ...number[]] | { readonly offset: number },
+    code: string,
+    message: string,
+  ): void;
+}
 
 export class YamlSource {
   readonly file: string;
@@ -27,6 +41,10 @@ export class YamlSource {
     this.mistakes.add({ file: this.file, ...this.placeAt(offset), code, message, fix });
   }
 
+  #invalid(offset: number, message: string): void {
+    this.fail(offset, "E_YAML", `not valid YAML: ${message}`, "mend it here, or in the line before");
+  }
+
   /** The document's value, or undefined after a mistake was added. Mappings have string keys, each once; no aliases. */
   read(text: string): Node | undefined {
     const bytes = Buffer.byteLength(text);
@@ -39,10 +57,11 @@ export class YamlSource {
     if (!tokens) return undefined;
     // The check of keys below takes one pass; the library's own compares each with each.
     const composer = new Composer({ uniqueKeys: false, prettyErrors: false, version: "1.2" });
-    const [document] = composer.compose(tokens, true, text.length);
-    for (const { pos, message } of [...document!.errors, ...document!.warnings])
-      this.fail(pos[0], "E_YAML", `not valid YAML: ${message}`, "mend it here, or in the line before");
-    const root = document!.contents as Node | null;
+    const document = this.#composed(composer, tokens, text.length);
+    if (!document) return undefined;
+    // Those few that the library does not call.
+    for (const { pos, message } of document.errors) this.#invalid(pos[0], message);
+    const root = document.contents as Node | null;
     if (root) this.#checkKeys(root);
     if (this.mistakes.count > before) return undefined;
     if (!root || (isScalar(root) && root.value === null)) {
@@ -50,6 +69,29 @@ export class YamlSource {
       return undefined;
     }
     return root as Node;
+  }
+
+  /** Undefined after as many mistakes as are kept: what follows them is not read. */
+  #composed(composer: Composer, tokens: CST.Token[], length: number): Document.Parsed | undefined {
+    let left = MOST_MISTAKES;
+    // The library's own makes an Error with a stack of each mistake, and a text may have one a byte.
+    (composer as unknown as Complaining).onError = (source, _, message) => {
+      // The library catches what is thrown here, tells it as a mistake, and so on outwards.
+      if (left === 0) throw TOO_MANY;
+      const offset = typeof source === "number" ? source : "offset" in source ? source.offset : source[0];
+      if (--left === 0) {
+        this.fail(offset, "E_YAML", "no more mistakes of syntax are named", "mend those above first");
+        throw TOO_MANY;
+      }
+      this.#invalid(offset, message);
+    };
+    try {
+      const [document] = composer.compose(tokens, true, length);
+      return document!;
+    } catch (error) {
+      if (error !== TOO_MANY) throw error;
+      return undefined;
+    }
   }
 
   /** The syntax, as far as it is of the kinds a registry may have. */
@@ -76,7 +118,7 @@ export class YamlSource {
         tokens.push(token);
         if (token.type === "document") documents++;
         if (token.type === "error") {
-          this.fail(token.offset, "E_YAML", `not valid YAML: ${token.message}`, "mend it here, or in the line before");
+          this.#invalid(token.offset, token.message);
           return undefined;
         }
       }

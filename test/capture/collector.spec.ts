@@ -284,6 +284,30 @@ describe("collecting packets of devices", () => {
     assert.deepEqual([events.length, told, summary.repeated], [5, [], 3]);
   });
 
+  it("takes from another folder what a packet that lost its last bytes has lost, and goes on behind it in both", async () => {
+    const packets = plain(8);
+    for (const name of ["1", "2"]) {
+      const all = new Collector(join(dir, name), { registry });
+      for (const { bytes } of packets) all.packet("a", bytes, T0);
+      all.close();
+    }
+    const [boot] = listCaptures(join(dir, "1"))[0]!.boots;
+    const path = join(boot!.path, "stream");
+    const file = readFileSync(path);
+    const cut = packets.filter(({ kind }) => kind === "data")[3]!.bytes;
+    const end = file.indexOf(cut) + cut.length;
+    for (const lost of [1, 4, 8, 16]) {
+      writeFileSync(path, Buffer.concat([file.subarray(0, end - lost), file.subarray(end)]));
+      const { events, problems: told } = await decoded();
+      assert.deepEqual(
+        events,
+        packets.flatMap((packet) => packet.events),
+        `${lost} bytes lost`,
+      );
+      assert.deepEqual(told, ["E_CUT"], `${lost} bytes lost`);
+    }
+  });
+
   it("is readable after a process that ended at any step of writing", async () => {
     const packets = plain(12);
     const steps = ["openSync", "writeSync", "closeSync", "mkdirSync", "writeFileSync", "renameSync", "rmSync"] as const;

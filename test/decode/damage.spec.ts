@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { StreamDecoder } from "../../host/decode/decode.ts";
+import { registry } from "../../host/generated/registry.ts";
 import { isTaken, rounds, seedFor } from "../support/campaign.ts";
 import { assertConforms, decoded, eventsOf, patched, time0 } from "../support/decoded.ts";
 import {
@@ -39,6 +41,67 @@ describe("decoding damaged packets", () => {
         assert.equal(problems[0]!.offsetBytes, starts[index], `cut at ${cut}`);
       }
     }
+  });
+
+  it("loses no packet behind one that lost bytes at its end, however many, and delivers nothing that is none", () => {
+    const packets = mixedPackets();
+    packets.forEach((cut, index) => {
+      const [before, after] = [packets.slice(0, index), packets.slice(index + 1)];
+      if (after.length === 0) return;
+      const others = [...eventsOf(before), ...eventsOf(after)];
+      const start = joined(before).length;
+      for (let lost = 1; lost < cut.bytes.length; lost++) {
+        const left = cut.bytes.length - lost;
+        const bytes = Buffer.concat([joined(before), cut.bytes.subarray(0, left), joined(after)]);
+        const ends = recordEndsOf(cut);
+        const whole = cut.events.filter((_, position) => ends[position]! <= left);
+        const expected = cut.kind === "tokens" ? undefined : [...eventsOf(before), ...whole, ...eventsOf(after)];
+        for (const pieceBytes of [bytes.length, 11]) {
+          const where = `${lost} bytes lost of ${cut.kind} packet ${cut.packetNumber}, in pieces of ${pieceBytes}`;
+          const { events, problems, summary } = decoded(bytes, { output: "lines" }, pieceBytes);
+          if (expected !== undefined) assert.deepEqual(events, expected, where);
+          else assert.equal(events.length, others.length, where);
+          const at = problems.filter(({ offsetBytes }) => offsetBytes === start);
+          assert.ok(at.length > 0, `${where}: ${JSON.stringify(problems)}`);
+          // If as many bytes are lost as the next packet has, another one stands where this one should end.
+          const isHidden = after.some((_, count) => lost === joined(after.slice(0, count + 1)).length);
+          if (left >= 20) assert.match(at[0]!.code, isHidden ? /^E_/ : /^E_CUT$/, where);
+          assert.equal(summary.damaged, problems.filter(({ code }) => code.startsWith("E_")).length, where);
+        }
+      }
+    });
+  });
+
+  it("names where the next packet begins, also where the data end with it", () => {
+    const source = new PacketSource();
+    const packets = [1, 2].map((time) => source.data([{ event: "ws.connected", time, clientId: 1, connEpoch: 7 }]));
+    const first = packets[0]!.bytes;
+    const cut = first.subarray(0, first.length - 4);
+    for (const [bytes, events] of [
+      [packets[1]!.bytes, 1],
+      [packets[1]!.bytes.subarray(0, 4), 0],
+    ] as const) {
+      const found = decoded(Buffer.concat([cut, bytes]));
+      assert.deepEqual(
+        found.events.map(({ connEpoch }) => connEpoch),
+        new Array(events).fill(7),
+      );
+      assert.match(found.problems[0]!.message, /another packet begins 108 bytes into a packet of 112/);
+    }
+  });
+
+  it("does not wait for more, and takes a packet's last bytes for what they are, if packets come whole", () => {
+    const source = new PacketSource();
+    const magic = 0xc1fc1fc1;
+    const first = source.data([{ event: "ws.connected", time: 1, clientId: 1, connEpoch: magic }]).bytes;
+    const decoder = new StreamDecoder({ registry, isWhole: true });
+    assert.equal(decoder.push(first).length, 1);
+    // In a stream without frames it is whole if another one follows.
+    const bytes = Buffer.concat([first, source.data([{ event: "ws.connected", time: 2 }]).bytes]);
+    assert.deepEqual(
+      decoded(bytes).events.map(({ connEpoch }) => connEpoch),
+      [magic, 0],
+    );
   });
 
   it("survives any one bit flipped: what comes out conforms, other packets stay whole, and most flips are told", () => {

@@ -8,7 +8,9 @@ import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { type HeaderOutcome, parsePacketHeader, uuidBytes } from "../../host/packet/packet.ts";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
+import { MOST_STEPS, STEPS_PER_BYTE } from "../../host/receive/frame-recovery.ts";
 import { PacketOrder } from "../../host/receive/packet-order.ts";
+import { brokenOff, costlyFrames, mutated } from "../support/costly-bytes.ts";
 import { frame } from "../support/frames.ts";
 import { OTHER_FINGERPRINT, PacketSource, randomEvent, randomIntegers, randomPackets } from "../support/packets.ts";
 
@@ -60,6 +62,8 @@ class Episode {
   readonly #goodPackets = new Map<string, number>();
   #time = 0;
   readonly #deframer = new Deframer();
+  #bytes = 0;
+  readonly #costly: readonly [string, Buffer][];
   readonly #order = new PacketOrder(({ packet }) => this.#decode(packet), { reorderPackets: WINDOW });
   readonly #decoder = new StreamDecoder({ registry });
   #ordered = 0;
@@ -71,6 +75,7 @@ class Episode {
   constructor(random: Random, sums: { runs: number; packets: number; damages: number; lines: number }) {
     this.#random = random;
     this.#sums = sums;
+    this.#costly = costlyFrames(random, 1408);
     this.#pool = [
       ...randomPackets(random, 6),
       ...randomPackets(random, 6),
@@ -81,6 +86,7 @@ class Episode {
   async run(runs: number): Promise<void> {
     for (let run = 0; run < runs; run++) this.#one(run);
     this.#items(this.#deframer.end(), []);
+    assert.ok(this.#deframer.steps <= MOST_STEPS + STEPS_PER_BYTE * this.#bytes, "the cost of bad frames");
     this.#order.flush();
     const { repeated, late, stray } = this.#order.counters;
     assert.equal(this.#went + repeated + late + stray, this.#ordered, "packets given to the order");
@@ -108,6 +114,7 @@ class Episode {
       if (random(64) === 0) this.#pool[random(this.#pool.length)] = packet.bytes;
     }
     const bytes = Buffer.concat(parts);
+    this.#bytes += bytes.length;
     const items: Deframed[] = [];
     for (let at = 0; at < bytes.length; ) {
       const size = random(3) ? bytes.length : 1 + random(40);
@@ -205,7 +212,7 @@ class Episode {
   #mutated(): Uint8Array {
     const random = this.#random;
     const bytes = Buffer.from(this.#pool[random(this.#pool.length)]!);
-    switch (random(12)) {
+    switch (random(13)) {
       case 0: // noise
         return Buffer.from(Array.from({ length: random(300) }, () => random(256)));
       case 1: // log text
@@ -235,6 +242,9 @@ class Episode {
         return random(50) ? bytes : Buffer.concat([frame(bytes).subarray(0, -1), Buffer.alloc(random(150_000), 0x55)]);
       case 10: // without a frame, erased flash
         return Buffer.concat([bytes, Buffer.alloc(random(400), random(2) ? 0xff : 0)]);
+      case 11: // costly to mend
+        if (random(200) === 0) return brokenOff(65_536, random(72_000));
+        return random(8) ? frame(bytes) : mutated(this.#costly[random(this.#costly.length)]![1], random);
       default: // replayed
         return frame(bytes);
     }

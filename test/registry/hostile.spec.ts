@@ -48,12 +48,43 @@ describe("text that is no registry", () => {
     for (const text of ["[", "{a: ", "- ", "? "]) match(told(text.repeat(MOST_BYTES / text.length)).join("\n"), deep);
     const nested = Array.from({ length: 1000 }, (_, depth) => `${" ".repeat(depth)}a:\n`).join("");
     match(told(nested).join("\n"), /^my\.yaml:32:\d+: E_YAML: more than 32/);
-    const many = /^my\.yaml:\d+:\d+: E_YAML: more than 400000 tokens; split the registry$/;
+    const many = /^my\.yaml:\d+:\d+: E_YAML: more than 300000 tokens; split the registry$/;
     for (const text of ["- a\n", '"', ","]) match(told(`[${text.repeat(MOST_BYTES / 64)}`).join("\n"), /E_YAML/);
     match(told("- a\n".repeat(MOST_BYTES / 4)).join("\n"), many);
     const bomb = `a: &a [x,x]\n${Array.from({ length: 20 }, (_, index) => `k${index}: &b${index} [*a,*a]\n`).join("")}`;
     match(told(bomb).join("\n"), /^my\.yaml:1:4: E_YAML: "&a" is an anchor/);
   }).timeout(60_000);
+
+  it("is read no further than to a hundred mistakes of syntax, and makes no error of those behind them", () => {
+    const { Error: RealError } = globalThis;
+    let made = 0;
+    // What the parser's errors are made of.
+    globalThis.Error = new Proxy(RealError, {
+      construct(target, args, newTarget) {
+        made++;
+        return Reflect.construct(target, args, newTarget);
+      },
+    });
+    try {
+      const texts = [
+        `[${",".repeat(190_000)}`,
+        `{${",".repeat(190_000)}}`,
+        `a:\n  b: [${"[,],".repeat(30_000)}]\n`,
+        `["${"\\z".repeat(500_000)}"]`,
+        `{${"? ".repeat(90_000)}}`,
+        `- {a: "${"\\z".repeat(150)}"}\n`.repeat(1000),
+      ];
+      for (const text of texts) {
+        const { model, mistakes, mistakeCount } = readRegistry(text, "my.yaml");
+        equal(model, undefined);
+        equal(mistakeCount, 100, text.slice(0, 20));
+        equal(mistakes.filter(({ message }) => message === "no more mistakes of syntax are named").length, 1);
+      }
+      ok(made < 100, `${made} errors were made`);
+    } finally {
+      globalThis.Error = RealError;
+    }
+  });
 
   it("has as many mistakes as there are, but shows a hundred, whatever it is full of", () => {
     const attributes = Array.from({ length: 5000 }, (_, index) => `  - { key: a${index}, tpye: x }\n`).join("");

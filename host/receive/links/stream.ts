@@ -1,9 +1,12 @@
 /** Frames and log text from a stream of bytes, such as standard input: `cat /dev/ttyUSB0 | xs-telemetry capture --stdin`. */
-
+import { setImmediate } from "node:timers/promises";
 import { ioError } from "../../text/io-error.ts";
 import { Deframer } from "../deframer.ts";
 import { Framed } from "./framed.ts";
 import { Ending, type Link, type LinkEvents } from "./link.ts";
+
+/** Taken at a stretch; then signals and timers have their turn. At worst, a line or a bad frame for every few bytes, some 50 ms. */
+export const SLICE_BYTES = 16 * 1024;
 
 /** Reads the stream until it ends or the link is closed. Never rejects: a stream that fails rejects `ended`. */
 export async function openStreamLink(
@@ -19,8 +22,12 @@ export async function openStreamLink(
     try {
       for await (const chunk of stream) {
         readBytes += chunk.length;
-        if (!ending.attempt(() => framed.push(chunk))) return;
-        await events.room?.();
+        for (let at = 0; at < chunk.length; at += SLICE_BYTES) {
+          const slice = chunk.subarray(at, at + SLICE_BYTES);
+          if (!ending.attempt(() => framed.push(slice))) return;
+          await setImmediate();
+          await events.room?.();
+        }
       }
     } catch (error) {
       failure = ioError("-", error, readBytes);

@@ -2,6 +2,7 @@
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import { quote } from "../../text/lines.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
@@ -50,12 +51,15 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
     // As much as it has without asking.
   }
   const ending = new Ending();
-  let isClosed = false;
+  let isListening = true;
+  const stopListening = (): void => {
+    if (isListening) socket.close();
+    isListening = false;
+  };
   const end = (error?: unknown): void => {
     if (!ending.isOver) ending.end(error);
     waiting = [];
-    if (!isClosed) socket.close();
-    isClosed = true;
+    stopListening();
   };
   let waiting: Datagram[] = [];
   let waitingBytes = 0;
@@ -69,40 +73,46 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
     if (!took) end();
   }
 
-  /** Hands on what waits, for so long at the most. */
-  function handOnAll(stretchMs: number): void {
-    const until = performance.now() + stretchMs;
+  /** Hands on what waits, for a stretch; what is left later. */
+  function handOnAll(): void {
+    const until = performance.now() + STRETCH_MS;
     let next = 0;
     while (next < waiting.length && (next === 0 || performance.now() < until)) {
       waitingBytes -= waiting[next]!.packet.length + DATAGRAM_BYTES;
       handOn(waiting[next++]!);
     }
     waiting.splice(0, next);
-    if (waiting.length > 0 && !ending.isOver) setImmediate(handOnAll, STRETCH_MS);
+    if (waiting.length > 0 && !ending.isOver) setImmediate(handOnAll);
     else if (dropped > 0 && ending.attempt(() => events.problem(overrun(dropped, mostWaitingBytes)))) dropped = 0;
   }
 
   socket.on("error", (error) => end(linkError("E_LINK", `UDP port ${socketPort} of ${host}: ${error.message}`)));
   socket.on("message", (packet, from) => {
-    if (ending.isOver) return;
+    if (!isListening) return;
     if (waitingBytes + packet.length + DATAGRAM_BYTES > mostWaitingBytes) {
       dropped++;
       return;
     }
-    if (waiting.length === 0) setImmediate(handOnAll, STRETCH_MS);
+    if (waiting.length === 0) setImmediate(handOnAll);
     waiting.push({ device: deviceOf(from), packet, wallMs: Date.now() });
     waitingBytes += packet.length + DATAGRAM_BYTES;
   });
+
+  let closing: Promise<void> | undefined;
+  /** What has arrived is theirs: up to 64 MiB, for which signals and timers do not wait. */
+  async function close(): Promise<void> {
+    stopListening();
+    while (waiting.length > 0 && !ending.isOver) await nextTurn();
+    if (!ending.isOver) end();
+  }
 
   const { port: socketPort } = socket.address();
   return {
     description: `UDP port ${socketPort} of ${host}`,
     ended: ending.promise,
-    async close() {
-      if (ending.isOver) return;
-      // What has arrived is theirs.
-      handOnAll(Number.POSITIVE_INFINITY);
-      if (!ending.isOver) end();
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

@@ -78,14 +78,20 @@ describe("the UDP link", () => {
     socket.close();
   }
 
-  it("loses none of a burst that comes faster than its owner takes it, not even if it is closed meanwhile", async () => {
+  it("loses none of a burst that comes faster than its owner takes it, not even if it is closed meanwhile, nor keeps timers waiting for it", async () => {
     const events = new BusyEvents();
     const link = await openUdpLink({ port: 0 }, events);
     await sendBurst(portOf(link.description));
     assert.ok(events.packets.length < burst.length, "the burst is over before its owner is done");
     await pause(50);
-    await link.close();
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const closed = link.close();
+    assert.ok(events.packets.length < burst.length, "it is not handed on in one piece");
+    await closed;
+    clearInterval(timer);
     assert.deepEqual([events.packets.length, events.problems.length], [burst.length, 0]);
+    assert.ok(turns > 10, `timers, and so signals, have had ${turns} turns meanwhile`);
   });
 
   it("tells how many datagrams were lost because too many waited", async () => {

@@ -114,10 +114,10 @@ export class CaptureWriter {
     if (shared === undefined) makeCaptureFolder(dir);
   }
 
-  /** Token names that are held. */
+  /** Token names that are held, and what is held besides as so many names. */
   get names(): number {
     let names = 0;
-    for (const { tokens } of this.#traces.values()) names += tokens.size;
+    for (const { held } of this.#traces.values()) names += held;
     return names;
   }
 
@@ -234,7 +234,7 @@ export class CaptureWriter {
     let isNew = false;
     for (const { token, name } of entries) if (trace.learn(token, name)) isNew = true;
     if (!verdict.accepted && !isNew) return undefined;
-    this.#writeTo(trace, header, (path) => trace.tokenPacket(path, packet, header));
+    this.#writeTo(trace, header, (path) => trace.tokenPacket(path, packet, header, entries));
     this.counters.tokenPackets++;
     this.#count(verdict);
     return trace;
@@ -290,7 +290,8 @@ export class CaptureWriter {
       trace.writeNames();
       this.#traces.delete(oldest);
     }
-    const trace = new TraceWriter(this.#options.registry, bootId, reader);
+    const { registry, rotateBytes } = this.#options;
+    const trace = new TraceWriter(registry, bootId, reader, rotateBytes !== undefined);
     this.#traces.set(key, trace);
     return trace;
   }

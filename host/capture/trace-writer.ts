@@ -14,22 +14,19 @@ import {
   AT_TIMESTAMP_END,
   AT_UUID,
   AT_WIRE_FORMAT,
-  MAX_PACKET_BYTES,
   PACKET_HEADER_BYTES,
   PACKET_MAGIC,
-  SLOT_BYTES,
   STREAM_DATA,
-  STREAM_TOKENS,
-  TOKEN_ENTRY_HEADER_BYTES,
   WIRE_FORMAT,
 } from "../../src/packet-layout.ts";
-import { type PacketHeader, uuidBytes } from "../packet/packet.ts";
+import { type PacketHeader, type TokenEntry, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
 import { appendFile, placeFolder, replaceFile } from "./files.ts";
 import { ANCHORS_FILE, METADATA_FILE, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
+import { ToldTokens } from "./told-tokens.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
@@ -59,16 +56,24 @@ export class TraceWriter {
   readonly #registry: RegistryModel;
   readonly #bootId: number;
   readonly #reader: number;
-  #tokenHeader: PacketHeader | undefined;
+  /** Undefined if the trace is not rotated. */
+  readonly #told: ToldTokens | undefined;
   #hasStream = false;
   /** Names that are not in the metadata. */
   #unwritten = 0;
   #anchors = new AnchorChoice();
 
-  constructor(registry: RegistryModel, bootId: number, reader: number) {
+  /** `isRotated`: endPart() will be called. */
+  constructor(registry: RegistryModel, bootId: number, reader: number, isRotated: boolean) {
     this.#registry = registry;
     this.#bootId = bootId;
     this.#reader = reader;
+    this.#told = isRotated ? new ToldTokens() : undefined;
+  }
+
+  /** Names that are held, and what is held besides as so many names. */
+  get held(): number {
+    return this.tokens.size + (this.#told?.held ?? 0);
   }
 
   get hasUnwrittenNames(): boolean {
@@ -92,10 +97,11 @@ export class TraceWriter {
     this.last = header;
   }
 
-  /** Appends a token packet, whose names are in `tokens` by now. As data(). */
-  tokenPacket(path: string, packet: Uint8Array, header: PacketHeader): void {
+  /** Appends a token packet with these entries, whose names are in `tokens` by now. As data(). */
+  tokenPacket(path: string, packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
     this.#append(path, TOKENS_FILE, packet);
-    this.#tokenHeader = header;
+    // Not before: the part that this packet begins must not tell it twice.
+    this.#told?.add(packet, packetNumber, entries);
     this.#writeManyNames();
   }
 
@@ -153,7 +159,7 @@ export class TraceWriter {
       [file, bytes],
     ];
     // The parts before may be gone by the time that this one is read.
-    const known = this.#knownTokens();
+    const known = this.#told?.bytes();
     if (known !== undefined) {
       if (file === TOKENS_FILE) files[1] = [file, Buffer.concat([known, bytes])];
       else files.push([TOKENS_FILE, known]);
@@ -167,56 +173,22 @@ export class TraceWriter {
     return ctfMetadata(this.#registry, { bootId: this.#bootId, reader: this.#reader, tokens: this.tokens });
   }
 
-  /** Packets with all names so far, numbered so that the device's own follow them; undefined before the first token packet. */
-  #knownTokens(): Buffer | undefined {
-    const last = this.#tokenHeader;
-    if (last === undefined) return undefined;
-    const contents: Buffer[][] = [[]];
-    let bytes = PACKET_HEADER_BYTES;
-    for (const [token, name] of this.tokens) {
-      if (name === "") continue;
-      const text = Buffer.from(name);
-      const entry = Buffer.alloc(TOKEN_ENTRY_HEADER_BYTES + text.length);
-      entry.writeUInt16LE(token, 0);
-      entry.writeUInt16LE(text.length, 2);
-      text.copy(entry, TOKEN_ENTRY_HEADER_BYTES);
-      bytes += entry.length;
-      if (bytes > MAX_PACKET_BYTES) {
-        contents.push([]);
-        bytes = PACKET_HEADER_BYTES + entry.length;
-      }
-      contents.at(-1)!.push(entry);
-    }
-    return Buffer.concat(
-      contents.map((entries, index) => {
-        const number = Math.max(1, last.packetNumber - contents.length + 1 + index);
-        return this.#packet(STREAM_TOKENS, number, last.timestampEnd, 0, Buffer.concat(entries));
-      }),
-    );
-  }
-
   /** Where a part begins: nothing, and what was lost up to there. */
   #emptyPacket(): Buffer {
-    const { packetNumber = 0, timestampEnd = 0, eventsDiscarded = 0 } = this.last ?? {};
-    return this.#packet(STREAM_DATA, packetNumber, timestampEnd, eventsDiscarded, Buffer.alloc(0));
-  }
-
-  #packet(streamId: number, packetNumber: number, timeMs: number, discarded: number, content: Buffer): Buffer {
-    const contentBytes = PACKET_HEADER_BYTES + content.length;
-    const packet = Buffer.alloc(Math.ceil(contentBytes / SLOT_BYTES) * SLOT_BYTES);
+    const { packetNumber = 0, timestampEnd: timeMs = 0, eventsDiscarded = 0 } = this.last ?? {};
+    const packet = Buffer.alloc(PACKET_HEADER_BYTES);
     packet.writeInt32LE(PACKET_MAGIC, AT_MAGIC);
     packet.set(uuidBytes(this.#registry.fingerprint), AT_UUID);
-    packet.writeUInt32LE(streamId, AT_STREAM_ID);
+    packet.writeUInt32LE(STREAM_DATA, AT_STREAM_ID);
     packet.writeBigUInt64LE(BigInt(timeMs), AT_TIMESTAMP_BEGIN);
     packet.writeBigUInt64LE(BigInt(timeMs), AT_TIMESTAMP_END);
-    packet.writeUInt32LE(contentBytes * 8, AT_CONTENT_SIZE);
+    packet.writeUInt32LE(packet.length * 8, AT_CONTENT_SIZE);
     packet.writeUInt32LE(packet.length * 8, AT_PACKET_SIZE);
-    packet.writeBigUInt64LE(BigInt(discarded), AT_EVENTS_DISCARDED);
+    packet.writeBigUInt64LE(BigInt(eventsDiscarded), AT_EVENTS_DISCARDED);
     packet.writeBigUInt64LE(BigInt(packetNumber), AT_PACKET_SEQ_NUM);
     packet.writeBigUInt64LE(BigInt(this.#bootId), AT_BOOT_ID);
     packet.writeUInt32LE(this.#reader, AT_READER);
     packet.writeUInt32LE(WIRE_FORMAT, AT_WIRE_FORMAT);
-    content.copy(packet, PACKET_HEADER_BYTES);
     return packet;
   }
 }

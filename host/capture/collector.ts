@@ -1,5 +1,4 @@
 /** Packets and log text of any number of devices, from any link, into capture folders. */
-import { join } from "node:path";
 import { PACKET_HEADER_BYTES } from "../../src/packet-layout.ts";
 import { parsePacketHeader, uuidBytes } from "../packet/packet.ts";
 import { RecordDecoder } from "../packet/records.ts";
@@ -8,7 +7,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
 import { type CaptureCounters, CaptureWriter, captureCounters, type SharedByWriters } from "./capture-writer.ts";
-import { appendFile, makeCaptureFolder, placeFolder, removeFile, renameFile } from "./files.ts";
+import { appendFile, makeCaptureFolder, type OwnFolder, placeFolder, removeFile, renameFile } from "./files.ts";
 import { DEVICE_FILE, deviceFolderName, hashedFolderName, LOG_FILE } from "./folder.ts";
 
 export interface CollectorOptions {
@@ -53,7 +52,7 @@ const TEXT_AT_ONCE_CHARS = 1 << 16;
 const WRITE_NAMES_EVERY_MS = 1000;
 
 interface Device {
-  readonly path: string;
+  readonly folder: OwnFolder;
   readonly writer: CaptureWriter;
   readonly order: PacketOrder;
   /** Names that its writer held when they were counted last. */
@@ -73,7 +72,7 @@ interface Device {
  * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; a few KB a device.
  */
 export class Collector {
-  readonly #dir: string;
+  readonly #folder: OwnFolder;
   readonly #options: CollectorOptions;
   readonly #uuid: Uint8Array;
   readonly #shared: SharedByWriters;
@@ -95,12 +94,11 @@ export class Collector {
 
   /** Makes the folder `dir`. Throws TelemetryError E_NOT_EMPTY, if there is something in it, or E_WRITE. */
   constructor(dir: string, options: CollectorOptions) {
-    this.#dir = dir;
     this.#options = options;
     this.#uuid = uuidBytes(options.registry.fingerprint);
     const records = new RecordDecoder(options.registry);
     this.#shared = { counters: captureCounters(), records, mostTraces: MOST_TRACES_OF_DEVICE };
-    makeCaptureFolder(dir);
+    this.#folder = makeCaptureFolder(dir);
   }
 
   /**
@@ -182,7 +180,7 @@ export class Collector {
   }
 
   #mustBeOpen(): void {
-    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#dir} is closed`, 2);
+    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
   }
 
   /** Runs what moves packets of a device's order, and keeps account of it. */
@@ -235,11 +233,11 @@ export class Collector {
       this.#toldTooMany = true;
       return undefined;
     }
-    const path = this.#folderOf(device);
+    const folder = this.#folderOf(device);
     const { registry, rotateBytes, keepParts, reorderPackets, reorderMs } = this.#options;
-    const onProblem = (problem: Problem) => this.#options.onProblem?.({ file: path, ...problem }, device);
+    const onProblem = (problem: Problem) => this.#options.onProblem?.({ file: folder.path, ...problem }, device);
     const writer = new CaptureWriter(
-      path,
+      folder,
       {
         registry,
         onProblem,
@@ -252,20 +250,19 @@ export class Collector {
       ...(reorderPackets !== undefined && { reorderPackets }),
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
-    const state: Device = { path, writer, order, names: 0, text: "", logBytes: 0, logs: 0 };
+    const state: Device = { folder, writer, order, names: 0, text: "", logBytes: 0, logs: 0 };
     this.#devices.set(device, state);
     return state;
   }
 
   /** Makes the device's folder, with its id in it. */
-  #folderOf(device: string | undefined): string {
-    if (device === undefined) return this.#dir;
+  #folderOf(device: string | undefined): OwnFolder {
+    if (device === undefined) return this.#folder;
     let name = deviceFolderName(device);
     if (this.#folders.has(name.toLowerCase())) name = hashedFolderName(device);
-    const path = join(this.#dir, name);
-    placeFolder(path, [[DEVICE_FILE, device]]);
+    const folder = placeFolder(this.#folder, name, [[DEVICE_FILE, device]]);
     this.#folders.add(name.toLowerCase());
-    return path;
+    return folder;
   }
 
   #writeTexts(): void {
@@ -276,16 +273,17 @@ export class Collector {
     const bytes = Buffer.from(state.text);
     state.text = "";
     this.#texts.delete(state);
-    appendFile(join(state.path, LOG_FILE), bytes);
+    appendFile(state.folder, LOG_FILE, bytes);
     state.logBytes += bytes.length;
     if (state.logBytes >= (this.#options.rotateBytes ?? Number.POSITIVE_INFINITY)) this.#rotateLog(state);
   }
 
   #rotateLog(state: Device): void {
-    const file = (number: number) => join(state.path, `log-${String(number).padStart(4, "0")}.txt`);
-    renameFile(join(state.path, LOG_FILE), file(++state.logs));
+    const file = (number: number) => `log-${String(number).padStart(4, "0")}.txt`;
+    renameFile(state.folder, LOG_FILE, file(++state.logs));
     const { keepParts } = this.#options;
-    if (keepParts !== undefined && state.logs >= keepParts) removeFile(file(state.logs - Math.max(1, keepParts) + 1));
+    if (keepParts !== undefined && state.logs >= keepParts)
+      removeFile(state.folder, file(state.logs - Math.max(1, keepParts) + 1));
     state.logBytes = 0;
   }
 

@@ -1,6 +1,4 @@
 /** What a capture holds of one boot and reader: one trace folder, or several where it is rotated. */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -24,13 +22,15 @@ import { ReaderHistory } from "../packet/reader-history.ts";
 import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
-import { appendFile, placeFolder, replaceFile } from "./files.ts";
+import { appendFile, type OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
 import { ANCHORS_FILE, METADATA_FILE, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
 import { ToldTokens } from "./told-tokens.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
-  readonly path: string;
+  readonly folder: OwnFolder;
+  /** Of its folder, in the capture's. */
+  readonly name: string;
   /** Events in it, and its data packets. */
   events: number;
   packets: number;
@@ -40,6 +40,8 @@ export interface Part {
 
 /** Names may be written late by so much, an eighth of those there are: writing them all for each new one would take for ever. */
 const LATE_SHARE = 8;
+/** There are at most 10,000 of them. */
+const MOST_ANCHORS_BYTES = 1 << 20;
 
 /**
  * Writes one boot and reader. A folder appears together with its first packet; each further packet is one append. Holds the
@@ -53,6 +55,7 @@ export class TraceWriter {
   last: PacketHeader | undefined;
   /** Undefined before the first packet, and between two parts. */
   part: Part | undefined;
+  readonly #capture: OwnFolder;
   readonly #registry: RegistryModel;
   readonly #bootId: number;
   readonly #reader: number;
@@ -64,7 +67,8 @@ export class TraceWriter {
   #anchors = new AnchorChoice();
 
   /** `isRotated`: endPart() will be called. */
-  constructor(registry: RegistryModel, bootId: number, reader: number, isRotated: boolean) {
+  constructor(capture: OwnFolder, registry: RegistryModel, bootId: number, reader: number, isRotated: boolean) {
+    this.#capture = capture;
     this.#registry = registry;
     this.#bootId = bootId;
     this.#reader = reader;
@@ -81,16 +85,16 @@ export class TraceWriter {
   }
 
   /**
-   * Appends a data packet with `events` events, to a new folder at `path` if there is none at present. Throws TelemetryError
+   * Appends a data packet with `events` events, to a new folder of this name in the capture's if there is none at present. Throws TelemetryError
    * E_WRITE; then everything is as it was.
    */
-  data(path: string, packet: Uint8Array, header: PacketHeader, events: number): void {
+  data(name: string, packet: Uint8Array, header: PacketHeader, events: number): void {
     // Readers of CTF count losses from one packet to the next.
     const losses = this.last === undefined ? header.eventsDiscarded > 0 : true;
     const needsEmpty = !this.#hasStream && losses;
     const bytes = needsEmpty ? Buffer.concat([this.#emptyPacket(), packet]) : packet;
     this.#writeManyNames();
-    this.#append(path, STREAM_FILE, bytes);
+    this.#append(name, STREAM_FILE, bytes);
     this.#hasStream = true;
     this.part!.events += events;
     this.part!.packets++;
@@ -98,8 +102,8 @@ export class TraceWriter {
   }
 
   /** Appends a token packet with these entries, whose names are in `tokens` by now. As data(). */
-  tokenPacket(path: string, packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
-    this.#append(path, TOKENS_FILE, packet);
+  tokenPacket(name: string, packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
+    this.#append(name, TOKENS_FILE, packet);
     // Not before: the part that this packet begins must not tell it twice.
     this.#told?.add(packet, packetNumber, entries);
     this.#writeManyNames();
@@ -117,7 +121,7 @@ export class TraceWriter {
   /** Writes the names into the metadata, if there are new ones. Throws TelemetryError E_WRITE. */
   writeNames(): void {
     if (this.#unwritten === 0 || this.part === undefined) return;
-    replaceFile(join(this.part.path, METADATA_FILE), this.#metadata());
+    replaceFile(this.part.folder, METADATA_FILE, this.#metadata());
     this.#unwritten = 0;
   }
 
@@ -128,16 +132,16 @@ export class TraceWriter {
   /** Stores when device time was at the latest, if that says more than what is stored. Throws TelemetryError E_WRITE. */
   anchor(deviceMs: number, unixMs: number): void {
     if (this.part === undefined || !this.#anchors.take({ deviceMs, unixMs })) return;
-    appendFile(join(this.part.path, ANCHORS_FILE), Buffer.from(formatAnchor({ deviceMs, unixMs })));
+    appendFile(this.part.folder, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
   }
 
   /** This computer's clock was set: the part's anchors are put right. Throws TelemetryError E_WRITE. */
   shiftAnchors(byMs: number): void {
     this.#anchors.shift(byMs);
-    const file = this.part && join(this.part.path, ANCHORS_FILE);
-    if (file === undefined || !existsSync(file)) return;
-    const anchors = parseAnchors(readFileSync(file, "utf8"));
-    replaceFile(file, anchors.map((anchor) => formatAnchor(shifted(anchor, byMs))).join(""));
+    const text = this.part && readFile(this.part.folder, ANCHORS_FILE, MOST_ANCHORS_BYTES);
+    if (text === undefined) return;
+    const anchors = parseAnchors(text.toString());
+    replaceFile(this.part!.folder, ANCHORS_FILE, anchors.map((anchor) => formatAnchor(shifted(anchor, byMs))).join(""));
   }
 
   /** The next packet begins a new part. */
@@ -148,9 +152,9 @@ export class TraceWriter {
     this.#anchors = new AnchorChoice();
   }
 
-  #append(path: string, file: string, bytes: Uint8Array): void {
+  #append(name: string, file: string, bytes: Uint8Array): void {
     if (this.part !== undefined) {
-      appendFile(join(this.part.path, file), bytes);
+      appendFile(this.part.folder, file, bytes);
       this.part.bytes += bytes.length;
       return;
     }
@@ -164,9 +168,10 @@ export class TraceWriter {
       if (file === TOKENS_FILE) files[1] = [file, Buffer.concat([known, bytes])];
       else files.push([TOKENS_FILE, known]);
     }
-    placeFolder(path, files);
+    const folder = placeFolder(this.#capture, name, files);
     this.#unwritten = 0;
-    this.part = { path, events: 0, packets: 0, bytes: files.reduce((sum, [, content]) => sum + content.length, 0) };
+    const partBytes = files.reduce((sum, [, content]) => sum + content.length, 0);
+    this.part = { folder, name, events: 0, packets: 0, bytes: partBytes };
   }
 
   #metadata(): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import {
+import fs, {
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -248,10 +248,14 @@ describe("writing a capture folder", () => {
     capture.write(tokens!.bytes);
     capture.write(first!.bytes);
     const trace = join(dir, "capture", BOOT);
-    if (existsSync("/dev/full")) {
-      rmSync(join(trace, "stream"));
-      symlinkSync("/dev/full", join(trace, "stream"));
+    const { writeSync } = fs;
+    fs.writeSync = () => {
+      throw Object.assign(new Error("full"), { code: "ENOSPC" });
+    };
+    try {
       assert.throws(() => capture.write(second!.bytes), /stream cannot be written: ENOSPC/);
+    } finally {
+      fs.writeSync = writeSync;
     }
     rmSync(trace, { recursive: true });
     assert.throws(() => capture.write(third!.bytes), cannotWrite("E_WRITE"));

@@ -511,9 +511,9 @@ describe("collecting packets of devices", () => {
     const source = new PacketSource({ bootId: 7 });
     const { writeFileSync: write } = fs;
     let bytes = 0;
-    fs.writeFileSync = ((path: string, content: string) => {
+    fs.writeFileSync = ((path: string, content: string, options: object) => {
       bytes += content.length;
-      write(path, content);
+      write(path, content, options);
     }) as unknown as typeof write;
     try {
       for (let token = 1; token <= 3000; token++) {

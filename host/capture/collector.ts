@@ -36,8 +36,9 @@ export interface CollectorCounters extends CaptureCounters {
   readonly waiting: number;
   /** Packets, and lines of text, of devices beyond mostDevices. */
   readonly ofRefusedDevices: number;
-  /** Lines of log text kept. */
+  /** Lines of log text in log.txt, and lines that are not: not yet, or since writing failed. */
   readonly lines: number;
+  readonly unwrittenLines: number;
 }
 
 const DEFAULT_MOST_DEVICES = 10_000;
@@ -57,8 +58,9 @@ interface Device {
   readonly order: PacketOrder;
   /** Names that its writer held when they were counted last. */
   names: number;
-  /** Lines that are not in log.txt yet. */
+  /** Lines that are not in log.txt yet, and how many. */
   text: string;
+  textLines: number;
   /** Of log.txt, and how many were filled before it. */
   logBytes: number;
   logs: number;
@@ -84,7 +86,16 @@ export class Collector {
   readonly #changed = new Set<Device>();
   /** Devices with lines that are not written. */
   readonly #texts = new Set<Device>();
-  readonly #sums = { late: 0, stray: 0, repeated: 0, damaged: 0, refused: 0, ofRefusedDevices: 0, lines: 0 };
+  readonly #sums = {
+    late: 0,
+    stray: 0,
+    repeated: 0,
+    damaged: 0,
+    refused: 0,
+    ofRefusedDevices: 0,
+    lines: 0,
+    unwrittenLines: 0,
+  };
   #waitingPackets = 0;
   #waitingBytes = 0;
   #names = 0;
@@ -126,7 +137,8 @@ export class Collector {
     const state = this.#device(device);
     if (state === undefined) return;
     state.text += `${new Date(wallMs).toISOString()} ${line.replaceAll("\n", " ")}\n`;
-    this.#sums.lines++;
+    state.textLines++;
+    this.#sums.unwrittenLines++;
     // Not each by itself: a line may be one byte.
     this.#texts.add(state);
     if (state.text.length >= TEXT_AT_ONCE_CHARS) this.#writeText(state);
@@ -250,7 +262,7 @@ export class Collector {
       ...(reorderPackets !== undefined && { reorderPackets }),
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
-    const state: Device = { folder, writer, order, names: 0, text: "", logBytes: 0, logs: 0 };
+    const state: Device = { folder, writer, order, names: 0, text: "", textLines: 0, logBytes: 0, logs: 0 };
     this.#devices.set(device, state);
     return state;
   }
@@ -271,9 +283,13 @@ export class Collector {
 
   #writeText(state: Device): void {
     const bytes = Buffer.from(state.text);
+    const { textLines } = state;
     state.text = "";
+    state.textLines = 0;
     this.#texts.delete(state);
     appendFile(state.folder, LOG_FILE, bytes);
+    this.#sums.lines += textLines;
+    this.#sums.unwrittenLines -= textLines;
     state.logBytes += bytes.length;
     if (state.logBytes >= (this.#options.rotateBytes ?? Number.POSITIVE_INFINITY)) this.#rotateLog(state);
   }

@@ -31,6 +31,7 @@ export interface LiveEvents {
 /** All devices together, from the beginning. */
 export interface LiveTotals {
   readonly devices: number;
+  /** Taken: data packets of which events were delivered, and token packets. What was refused or passed over is told, not counted here. */
   readonly packets: number;
   readonly events: number;
   /** Overwritten or refused, as devices counted them. */
@@ -221,7 +222,7 @@ export class LiveDecoder {
 
   /** `arrived`: undefined for what is no whole packet. */
   #decode(device: string | undefined, session: Session, packet: Uint8Array, arrived?: ArrivedPacket): void {
-    const { lostOnDevice, lostInTransit, repeated, packets } = session.sums;
+    const { lostOnDevice, lostInTransit, repeated, packets, tokenPackets } = session.sums;
     const { held } = session;
     // One for each packet: what is damaged in one is sought in no other.
     const scanner = new PacketScanner(session, {});
@@ -234,7 +235,7 @@ export class LiveDecoder {
     const { sums } = session;
     const totals = this.#totals;
     const lost = sums.lostOnDevice - lostOnDevice;
-    totals.packets++;
+    totals.packets += sums.packets - packets + sums.tokenPackets - tokenPackets;
     totals.events += lines.length;
     totals.lostOnDevice += lost;
     totals.lostInTransit += sums.lostInTransit - lostInTransit;

@@ -426,6 +426,27 @@ describe("collecting packets of devices", () => {
     assert.deepEqual([events.length, told], [3, []]);
   });
 
+  it("counts what it wrote: lines that the disk did not take are none", () => {
+    const all = collector();
+    for (const device of ["a", "b"]) all.text(device, "first", T0);
+    assert.deepEqual([all.counters().lines, all.counters().unwrittenLines], [0, 2]);
+    all.tick(T0);
+    const { writeSync } = fs;
+    fs.writeSync = () => {
+      throw Object.assign(new Error("full"), { code: "ENOSPC" });
+    };
+    try {
+      for (const device of ["a", "b"]) for (let line = 0; line < 3; line++) all.text(device, "more", T0 + 1);
+      assert.throws(() => all.tick(T0 + 1), /ENOSPC/);
+      assert.throws(() => all.close(), /ENOSPC/);
+    } finally {
+      fs.writeSync = writeSync;
+    }
+    const { lines, unwrittenLines } = all.counters();
+    assert.deepEqual([lines, unwrittenLines], [2, 6]);
+    for (const device of ["a", "b"]) assert.match(readFileSync(join(dir, device, "log.txt"), "utf8"), /^\S+ first\n$/);
+  });
+
   it("stores when a packet was here at the latest, and no more of it than says something", () => {
     const all = collector();
     const packets = plain(600);

@@ -56,6 +56,20 @@ describe("capture", () => {
   const named = (name: string) => readdirSync(join(folder, name)).filter((entry) => !entry.startsWith("."));
   const upTo = (count: number) => Array.from({ length: count }, (_, number) => number);
 
+  it("counts lines of log text that it wrote, not those that it could not", async () => {
+    // No file may have a byte: as on a full disk, but for the code.
+    const full = ["sh", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "sh"];
+    const run = new Run(["capture", "--stdin", "-o", "full"], { cwd: folder }, full);
+    await run.said(/capturing/);
+    run.child.stdin!.end("I (1) boot: hello\n".repeat(625));
+    const { status, stderr } = await run.outcome;
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /full: 0 events, 0 packets, 0 devices|full: 0 events, 0 packets, 1 device\n/);
+    assert.match(stderr, /\n {2}625 lines of log text not written\n/);
+    assert.match(stderr, /E_WRITE: .*log.txt cannot be written/);
+    assert.deepEqual(named("full"), []);
+  });
+
   it("writes packets and log text of a serial line, also over an unplugging, and sums up", async () => {
     const line = await openSerialLine();
     const running = capture("--serial", line.hostPath, "-o", "serial");

@@ -125,6 +125,20 @@ describe("tail", () => {
     await line.close();
   });
 
+  it("counts the packets that it took, not garbage", async () => {
+    const port = await freePort();
+    const tail = new Run(["tail", "--udp", String(port)]);
+    await tail.said(/listening: UDP port/);
+    const [tokens, data] = traffic(1);
+    const other = new PacketSource({ fingerprint: OTHER_FINGERPRINT }).data([{ event: "ws.connected", time: 1 }]);
+    const garbage = [Buffer.alloc(200, 1), other.bytes, data!.subarray(0, 150), Buffer.from("noise")];
+    const socket = await datagrams(port, [...garbage, tokens!, data!, data!]);
+    await tail.until("all events", () => tail.stdout.split("\n").length > 8);
+    const { stderr } = await tail.end();
+    assert.match(stderr, /\n8 events, 2 packets, 1 device\n {2}1 packet passed over: came again, or too late\n/);
+    socket.close();
+  });
+
   it("tells devices apart by UDP, and counts what is no packet instead of saying it each time", async () => {
     const port = await freePort();
     const tail = new Run(["tail", "--udp", String(port), "--format", "text"]);

@@ -328,6 +328,34 @@ describe("the command line", () => {
       assert.match(stdout, /E_VERSION[\s\S]*schemaVersion is "9\.9\.9", expected a known version: "1\.0\.0"/);
     });
 
+    it("shows a terminal JSON and annotations with control and direction characters escaped, equal to what a pipe gets", async () => {
+      const nasty = "\x7f\x9b31m\u202eevil\u2066\u2028\u{e0001}\u00ad";
+      const line = GOOD.replace('"clientId"', `"payload${nasty}":"${nasty}","clientId"`);
+      const migrated = GOOD.replace("ws.connected", "ws.connect").replace("}", `,"ip":"${nasty}"}`);
+      const name = write(`nasty-\u202e\x9b.jsonl`, `${line}\n${migrated}\n`);
+      const { telemetry, reader } = emitter({ bootId: 42 });
+      telemetry.connect(1, "10.0.0.1").received(telemetry.messageType(nasty), nasty);
+      write("nasty.bin", Buffer.concat(drain(reader)));
+      const nastyRow = (text: string) => JSON.parse(text.replaceAll("\r\n", "\n"));
+      for (const command of [
+        "decode nasty.bin",
+        `validate --format json '${name}'`,
+        `validate --format github '${name}'`,
+        `extract '${name}'`,
+        `migrate --to 2.0.0 '${name}'`,
+      ]) {
+        const shown = `script -qec '"$NODE" "$COMMAND" ${command.replaceAll("'", '"')} 2>/dev/null' /dev/null`;
+        const { stdout } = await shell(shown, { ...process.env, TERM: "xterm", NO_COLOR: "1" });
+        assert.doesNotMatch(stdout.replaceAll("\r\n", "\n"), /[^\P{Cc}\n]|\p{Cf}|\p{Zl}/u, command);
+        assert.ok(stdout.includes("\\u202e"), command);
+        const piped = await shell(`"$NODE" "$COMMAND" ${command}`);
+        assert.match(piped.stdout, /\u202e/, command);
+        if (command.includes("github")) continue;
+        const lines = piped.stdout.trimEnd().split("\n");
+        assert.deepEqual(stdout.trimEnd().split("\r\n").map(nastyRow), lines.map(nastyRow), command);
+      }
+    });
+
     it("colours for a terminal only, and not where NO_COLOR is set", async () => {
       const file = write("colour.jsonl", BAD);
       const onTerminal = `script -qec '"$NODE" "$COMMAND" validate ${file}' /dev/null`;

@@ -288,6 +288,28 @@ describe("tail", () => {
     await line.close();
   });
 
+  it("escapes control and direction characters in JSON for a terminal, and for nobody else", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-"));
+    const nasty = "\x7f\x9b31m\u202eevil";
+    const { telemetry, reader } = emitter({ bootId: 1 });
+    telemetry.connect(1).received(telemetry.messageType(nasty), nasty);
+    const input = framed(drain(reader));
+    writeFileSync(join(folder, "frames"), input);
+    const line = `"${process.execPath}" "${COMMAND}" tail --stdin --format json < "${join(folder, "frames")}" 2>/dev/null`;
+    const env = { ...process.env, TERM: "dumb" };
+    const { stdout } = spawnSync("script", ["-qec", line, "/dev/null"], { env, encoding: "utf8", timeout: 20_000 });
+    assert.doesNotMatch(stdout.replaceAll("\r\n", "\n"), /[^\P{Cc}\n]|\p{Cf}/u);
+    const parsed = (text: string) =>
+      text
+        .trimEnd()
+        .split(/\r?\n/)
+        .map((json) => JSON.parse(json));
+    const piped = (await run(["tail", "--stdin", "--format", "json"], input)).stdout;
+    assert.ok(piped.includes(nasty));
+    assert.deepEqual(parsed(stdout), parsed(piped));
+    rmSync(folder, { recursive: true });
+  });
+
   it("colours for a terminal, with a status line, but not where NO_COLOR is set", async () => {
     const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-"));
     const frames = join(folder, "frames");

@@ -122,7 +122,7 @@ export class CaptureWriter {
   /**
    * Takes one packet, which arrived at `wallMs`: then its time of day is stored. Returns whether it is in the capture now; a packet
    * that is not was reported: damaged, of another registry, repeated, or a token packet that came again. Throws TelemetryError
-   * E_WRITE if it cannot be written, and then the files end with the packet before.
+   * E_WRITE if it cannot be written: the files end with the packet before, and it may be given again.
    */
   write(packet: Uint8Array, wallMs?: number): boolean {
     if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
@@ -190,6 +190,7 @@ export class CaptureWriter {
     }
     const trace = this.#trace(header);
     if (!trace) return undefined;
+    const undo = trace.history.mark();
     const verdict = trace.history.data(header, checked);
     const { accepted, problem } = verdict;
     // Readers of CTF stop at a time or a count that goes back, even if here the packet before was the wrong one.
@@ -205,7 +206,7 @@ export class CaptureWriter {
     const used = new Set<number>();
     this.#records.collectTokens({ bytes: packet, view, at: 0, header, checked }, used);
     for (const token of used) trace.learn(token, "");
-    this.#writeTo(trace, header, (name) => trace.data(name, packet, header, checked.events));
+    this.#writeTo(trace, header, undo, (name) => trace.data(name, packet, header, checked.events));
     this.counters.packets++;
     this.counters.events += checked.events;
     this.#count(verdict);
@@ -227,12 +228,13 @@ export class CaptureWriter {
       this.#refuse({ code: "E_TOKEN", message }, packetNumber, trace);
       return undefined;
     }
+    const undo = trace.history.mark();
     const verdict = trace.history.tokens(packetNumber);
     if (!verdict.accepted) this.#refuse(verdict.problem!, packetNumber, trace);
     let isNew = false;
     for (const { token, name } of entries) if (trace.learn(token, name)) isNew = true;
     if (!verdict.accepted && !isNew) return undefined;
-    this.#writeTo(trace, header, (name) => trace.tokenPacket(name, packet, header, entries));
+    this.#writeTo(trace, header, undo, (name) => trace.tokenPacket(name, packet, header, entries));
     this.counters.tokenPackets++;
     this.#count(verdict);
     return trace;
@@ -246,8 +248,21 @@ export class CaptureWriter {
     sums.missingPackets += missingPackets;
   }
 
-  /** Writes to the trace's folder, which is a new one for the first packet of a part. */
-  #writeTo(trace: TraceWriter, { bootId, reader }: PacketHeader, write: (name: string) => void): void {
+  /** Writes to the trace's folder, which is a new one for the first packet of a part. Calls `undo` if it cannot: the packet may come again. */
+  #writeTo(
+    trace: TraceWriter,
+    { bootId, reader }: PacketHeader,
+    undo: () => void,
+    writeAt: (name: string) => void,
+  ): void {
+    const write = (name: string): void => {
+      try {
+        writeAt(name);
+      } catch (error) {
+        undo();
+        throw error;
+      }
+    };
     if (trace.part !== undefined) {
       write(trace.part.name);
       return;

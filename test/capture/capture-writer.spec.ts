@@ -265,6 +265,37 @@ describe("writing a capture folder", () => {
     assert.ok(!existsSync(trace));
   });
 
+  it("takes a packet again that could not be written, and counts it once", async () => {
+    const { writeSync } = fs;
+    for (let stop = 0; stop < 2; stop++) {
+      const capture = writer(`again ${stop}`);
+      for (const { bytes } of mixedPackets()) {
+        let left = stop;
+        fs.writeSync = ((...args: Parameters<typeof writeSync>) => {
+          if (left-- > 0) return writeSync(...args);
+          throw Object.assign(new Error("full"), { code: "ENOSPC" });
+        }) as typeof writeSync;
+        try {
+          capture.write(bytes);
+        } catch (error) {
+          assert.equal((error as TelemetryError).code, "E_WRITE");
+          fs.writeSync = writeSync;
+          assert.ok(capture.write(bytes));
+        } finally {
+          fs.writeSync = writeSync;
+        }
+      }
+      capture.close();
+      assert.deepEqual([problems, capture.counters.repeated], [[], 0]);
+      const items = await itemsOf(join(dir, `again ${stop}`));
+      assert.deepEqual(
+        eventsIn(items),
+        mixedPackets().flatMap(({ events }) => events),
+      );
+      assert.equal(capture.counters.events, eventsIn(items).length);
+    }
+  });
+
   it("writes nothing outside its folder, whatever the packets say", () => {
     mkdirSync(join(dir, "outside"));
     const source = new PacketSource({ bootId: 1 });

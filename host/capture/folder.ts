@@ -84,7 +84,7 @@ function deviceOf(path: string, root: string): Pick<DeviceCapture, "device" | "p
     return { device: readSmall(file, root, MOST_DEVICE_BYTES)?.toString() };
   } catch (error) {
     const said = error instanceof NotRegular ? error.message : `cannot be read: ${(error as Error).message}`;
-    const message = `${said}: the device's id is expected in it`;
+    const message = `${said}; the device's id is expected in it`;
     return { device: undefined, problem: { code: "E_READ", message, file } };
   }
 }

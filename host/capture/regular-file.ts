@@ -55,7 +55,7 @@ export function readSmall(path: string, root: string, mostBytes: number): Buffer
       if (count === 0) break;
       length += count;
     }
-    if (length > mostBytes) throw new NotRegular(`more than ${mostBytes} bytes: it is not read`);
+    if (length > mostBytes) throw new NotRegular(`more than ${mostBytes} bytes, which are not read`);
     return bytes.subarray(0, length);
   } finally {
     fs.closeSync(file);
@@ -73,7 +73,7 @@ function regularPath(path: string, root: string): string | undefined {
     if (code === "ENOENT" || code === "ELOOP") throw new NotRegular("a link that leads nowhere");
     throw error;
   }
-  if (!isWithin(real, root)) throw new NotRegular("a link that leads out of the capture: it is not followed");
+  if (!isWithin(real, root)) throw new NotRegular("a link that leads out of the capture, which is not followed");
   mustBe(fs.statSync(real, { throwIfNoEntry: false })?.isFile() === true);
   return real;
 }

@@ -149,7 +149,8 @@ async function* decodedLines(
     } else if (item.kind === "problem") {
       if (item.problem.code.startsWith("E_")) {
         const { file = capture, message } = item.problem;
-        validator.addProblem({ ...item.problem, message: `${file}, ${placeOf(item.problem)}: ${message}` });
+        const place = [file, placeOf(item.problem)].filter((part) => part !== "").join(", ");
+        validator.addProblem({ ...item.problem, message: `${place}: ${message}` });
       } else {
         progress.clear();
         context.sayProblem(item.problem, capture);

@@ -107,7 +107,7 @@ async function* readTrace(
         files.set(boot, (files.get(boot) ?? 0) + 1);
         const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
         if (isThere === true) ofChain.push({ file, boot, streamId, repeatsTokens, root, endBytes });
-        else yield session.damage({ code: "E_READ", message: `${isThere.message}: packets are expected in it`, file });
+        else yield session.damage({ code: "E_READ", message: `${isThere.message}; packets are expected in it`, file });
       }
       if (ofChain.length > 0) found.push(ofChain);
     }

@@ -131,7 +131,7 @@ describe("a capture folder of somebody else's", () => {
     truncateSync(join(dir, "a", ".device"), 2 ** 40);
     const { events, problems } = await decoded();
     assert.equal(events, eventCount);
-    assert.match(problems[0]!.message, /^more than 65535 bytes: it is not read/);
+    assert.match(problems[0]!.message, /^more than 65535 bytes, which are not read/);
     assert.equal(readSmall(join(root, "secret"), root, 6)!.toString(), "secret");
     assert.throws(() => readSmall(join(root, "secret"), root, 5), NotRegular);
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Reason } from "xs-telemetry";
@@ -320,6 +320,21 @@ describe("the command line", () => {
         "::warning file=a%2Cb%25%3Ac.jsonl,line=2,title=W_UNDECLARED::50%25 is 1, but ws.connected has no such attribute in 1.0.0",
         "1 file: 2 events, 1 error, 1 warning",
       ]);
+    });
+
+    it("says which file of a capture is no regular one, whatever its folder is called", async () => {
+      const device = join(folder, "foreign", "a\x1b[31m\u202e");
+      const writer = new CaptureWriter(device, { registry });
+      for (const packet of packets()) writer.write(packet);
+      writer.close();
+      symlinkSync("/dev/zero", join(device, ".device"));
+      const { status, stdout } = await run(["validate", "foreign"]);
+      assert.equal(status, 1);
+      assert.match(
+        stdout,
+        /line 1: foreign.a\\u001b\[31m\\u202e..device: a link that leads out of the capture, .*id is expected/,
+      );
+      assert.ok(!stdout.includes("\x1b"));
     });
 
     it("wants the schema version that it is told", async () => {

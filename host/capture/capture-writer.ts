@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "../packet/packet.ts";
 import type { Verdict } from "../packet/reader-history.ts";
@@ -6,7 +5,7 @@ import { RecordDecoder } from "../packet/records.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
-import { makeCaptureFolder, removeFolder } from "./files.ts";
+import { makeCaptureFolder, type OwnFolder, removeFolder } from "./files.ts";
 import { traceFolderName } from "./folder.ts";
 import { type Part, TraceWriter } from "./trace-writer.ts";
 
@@ -83,7 +82,7 @@ export interface SharedByWriters {
  */
 export class CaptureWriter {
   readonly counters: CaptureCounters;
-  readonly #dir: string;
+  readonly #folder: OwnFolder;
   readonly #options: CaptureWriterOptions;
   readonly #uuid: Uint8Array;
   readonly #records: RecordDecoder;
@@ -102,32 +101,31 @@ export class CaptureWriter {
 
   /**
    * Makes the folder. One that has something in it is refused, so that no capture is mixed with another or overwritten; but
-   * what is `shared` with other writers, the folder is there already. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+   * one that the caller has made is taken as it is. What is `shared` is shared with other writers. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
    */
-  constructor(dir: string, options: CaptureWriterOptions, shared?: SharedByWriters) {
-    this.#dir = dir;
+  constructor(dir: string | OwnFolder, options: CaptureWriterOptions, shared?: SharedByWriters) {
     this.#options = options;
     this.#uuid = uuidBytes(options.registry.fingerprint);
     this.#records = shared?.records ?? new RecordDecoder(options.registry);
     this.counters = shared?.counters ?? captureCounters();
     this.#mostTraces = shared?.mostTraces ?? MOST_BOOTS;
-    if (shared === undefined) makeCaptureFolder(dir);
+    this.#folder = typeof dir === "string" ? makeCaptureFolder(dir) : dir;
   }
 
-  /** Token names that are held. */
+  /** Token names that are held, and what is held besides as so many names. */
   get names(): number {
     let names = 0;
-    for (const { tokens } of this.#traces.values()) names += tokens.size;
+    for (const { held } of this.#traces.values()) names += held;
     return names;
   }
 
   /**
    * Takes one packet, which arrived at `wallMs`: then its time of day is stored. Returns whether it is in the capture now; a packet
    * that is not was reported: damaged, of another registry, repeated, or a token packet that came again. Throws TelemetryError
-   * E_WRITE if it cannot be written, and then the files end with the packet before.
+   * E_WRITE if it cannot be written: the files end with the packet before, and it may be given again.
    */
   write(packet: Uint8Array, wallMs?: number): boolean {
-    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#dir} is closed`, 2);
+    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
     const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
     if (packet.length < PACKET_HEADER_BYTES)
       return this.#refuse({
@@ -192,6 +190,7 @@ export class CaptureWriter {
     }
     const trace = this.#trace(header);
     if (!trace) return undefined;
+    const undo = trace.history.mark();
     const verdict = trace.history.data(header, checked);
     const { accepted, problem } = verdict;
     // Readers of CTF stop at a time or a count that goes back, even if here the packet before was the wrong one.
@@ -207,7 +206,7 @@ export class CaptureWriter {
     const used = new Set<number>();
     this.#records.collectTokens({ bytes: packet, view, at: 0, header, checked }, used);
     for (const token of used) trace.learn(token, "");
-    this.#writeTo(trace, header, (path) => trace.data(path, packet, header, checked.events));
+    this.#writeTo(trace, header, undo, (name) => trace.data(name, packet, header, checked.events));
     this.counters.packets++;
     this.counters.events += checked.events;
     this.#count(verdict);
@@ -229,12 +228,13 @@ export class CaptureWriter {
       this.#refuse({ code: "E_TOKEN", message }, packetNumber, trace);
       return undefined;
     }
+    const undo = trace.history.mark();
     const verdict = trace.history.tokens(packetNumber);
     if (!verdict.accepted) this.#refuse(verdict.problem!, packetNumber, trace);
     let isNew = false;
     for (const { token, name } of entries) if (trace.learn(token, name)) isNew = true;
     if (!verdict.accepted && !isNew) return undefined;
-    this.#writeTo(trace, header, (path) => trace.tokenPacket(path, packet, header));
+    this.#writeTo(trace, header, undo, (name) => trace.tokenPacket(name, packet, header, entries));
     this.counters.tokenPackets++;
     this.#count(verdict);
     return trace;
@@ -248,17 +248,29 @@ export class CaptureWriter {
     sums.missingPackets += missingPackets;
   }
 
-  /** Writes to the trace's folder, which is a new one for the first packet of a part. */
-  #writeTo(trace: TraceWriter, { bootId, reader }: PacketHeader, write: (path: string) => void): void {
+  /** Writes to the trace's folder, which is a new one for the first packet of a part. Calls `undo` if it cannot: the packet may come again. */
+  #writeTo(
+    trace: TraceWriter,
+    { bootId, reader }: PacketHeader,
+    undo: () => void,
+    writeAt: (name: string) => void,
+  ): void {
+    const write = (name: string): void => {
+      try {
+        writeAt(name);
+      } catch (error) {
+        undo();
+        throw error;
+      }
+    };
     if (trace.part !== undefined) {
-      write(trace.part.path);
+      write(trace.part.name);
       return;
     }
     const key = `${bootId}/${reader}`;
     // The readers of a boot have one number, but for what comes after a rotation.
     const order = this.#seen.has(key) ? undefined : this.#orders.get(bootId);
-    const path = join(this.#dir, traceFolderName(order ?? this.#lastOrder + 1, bootId, reader));
-    write(path);
+    write(traceFolderName(order ?? this.#lastOrder + 1, bootId, reader));
     if (order === undefined) this.#lastOrder++;
     if (!this.#orders.has(bootId)) this.#orders.set(bootId, this.#lastOrder);
     this.#seen.add(key);
@@ -269,10 +281,10 @@ export class CaptureWriter {
 
   #giveUp(part: Part): void {
     for (const [key, trace] of this.#traces) if (trace.part === part) this.#traces.delete(key);
-    removeFolder(part.path);
+    removeFolder(this.#folder, part.name);
     this.counters.givenUp += part.events;
     const message = `${part.events} events in ${part.packets} packets given up: no more than ${this.#options.keepParts} folders are kept`;
-    this.#options.onProblem?.({ code: "W_GIVEN_UP", message, file: part.path });
+    this.#options.onProblem?.({ code: "W_GIVEN_UP", message, file: part.folder.path });
   }
 
   /** The trace that a packet belongs to, new if it is the first; undefined, and reported, if there are too many. */
@@ -290,7 +302,8 @@ export class CaptureWriter {
       trace.writeNames();
       this.#traces.delete(oldest);
     }
-    const trace = new TraceWriter(this.#options.registry, bootId, reader);
+    const { registry, rotateBytes } = this.#options;
+    const trace = new TraceWriter(this.#folder, registry, bootId, reader, rotateBytes !== undefined);
     this.#traces.set(key, trace);
     return trace;
   }
@@ -305,7 +318,7 @@ export class CaptureWriter {
   }
 
   #report({ code, message }: Damage, packet: number | undefined, trace: TraceWriter | undefined): void {
-    const file = trace?.part?.path;
+    const file = trace?.part?.folder.path;
     this.#options.onProblem?.({ code, message, ...(file && { file }), ...(packet !== undefined && { packet }) });
   }
 }

@@ -1,5 +1,4 @@
 /** Packets and log text of any number of devices, from any link, into capture folders. */
-import { join } from "node:path";
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import { parsePacketHeader, uuidBytes } from "../packet/packet.ts";
 import { RecordDecoder } from "../packet/records.ts";
@@ -8,7 +7,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
 import { type CaptureCounters, CaptureWriter, captureCounters, type SharedByWriters } from "./capture-writer.ts";
-import { appendFile, makeCaptureFolder, placeFolder, removeFile, renameFile } from "./files.ts";
+import { appendFile, makeCaptureFolder, type OwnFolder, placeFolder, removeFile, renameFile } from "./files.ts";
 import { DEVICE_FILE, deviceFolderName, hashedFolderName, LOG_FILE } from "./folder.ts";
 
 export interface CollectorOptions {
@@ -37,8 +36,9 @@ export interface CollectorCounters extends CaptureCounters {
   readonly waiting: number;
   /** Packets, and lines of text, of devices beyond mostDevices. */
   readonly ofRefusedDevices: number;
-  /** Lines of log text kept. */
+  /** Lines of log text in log.txt, and lines that are not: not yet, or since writing failed. */
   readonly lines: number;
+  readonly unwrittenLines: number;
 }
 
 const DEFAULT_MOST_DEVICES = 10_000;
@@ -53,13 +53,14 @@ const TEXT_AT_ONCE_CHARS = 1 << 16;
 const WRITE_NAMES_EVERY_MS = 1000;
 
 interface Device {
-  readonly path: string;
+  readonly folder: OwnFolder;
   readonly writer: CaptureWriter;
   readonly order: PacketOrder;
   /** Names that its writer held when they were counted last. */
   names: number;
-  /** Lines that are not in log.txt yet. */
+  /** Lines that are not in log.txt yet, and how many. */
   text: string;
+  textLines: number;
   /** Of log.txt, and how many were filled before it. */
   logBytes: number;
   logs: number;
@@ -73,7 +74,7 @@ interface Device {
  * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; a few KB a device.
  */
 export class Collector {
-  readonly #dir: string;
+  readonly #folder: OwnFolder;
   readonly #options: CollectorOptions;
   readonly #uuid: Uint8Array;
   readonly #shared: SharedByWriters;
@@ -85,7 +86,16 @@ export class Collector {
   readonly #changed = new Set<Device>();
   /** Devices with lines that are not written. */
   readonly #texts = new Set<Device>();
-  readonly #sums = { late: 0, stray: 0, repeated: 0, damaged: 0, refused: 0, ofRefusedDevices: 0, lines: 0 };
+  readonly #sums = {
+    late: 0,
+    stray: 0,
+    repeated: 0,
+    damaged: 0,
+    refused: 0,
+    ofRefusedDevices: 0,
+    lines: 0,
+    unwrittenLines: 0,
+  };
   #waitingPackets = 0;
   #waitingBytes = 0;
   #names = 0;
@@ -95,12 +105,11 @@ export class Collector {
 
   /** Makes the folder `dir`. Throws TelemetryError E_NOT_EMPTY, if there is something in it, or E_WRITE. */
   constructor(dir: string, options: CollectorOptions) {
-    this.#dir = dir;
     this.#options = options;
     this.#uuid = uuidBytes(options.registry.fingerprint);
     const records = new RecordDecoder(options.registry);
     this.#shared = { counters: captureCounters(), records, mostTraces: MOST_TRACES_OF_DEVICE };
-    makeCaptureFolder(dir);
+    this.#folder = makeCaptureFolder(dir);
   }
 
   /**
@@ -128,7 +137,8 @@ export class Collector {
     const state = this.#device(device);
     if (state === undefined) return;
     state.text += `${new Date(wallMs).toISOString()} ${line.replaceAll("\n", " ")}\n`;
-    this.#sums.lines++;
+    state.textLines++;
+    this.#sums.unwrittenLines++;
     // Not each by itself: a line may be one byte.
     this.#texts.add(state);
     if (state.text.length >= TEXT_AT_ONCE_CHARS) this.#writeText(state);
@@ -182,7 +192,7 @@ export class Collector {
   }
 
   #mustBeOpen(): void {
-    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#dir} is closed`, 2);
+    if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
   }
 
   /** Runs what moves packets of a device's order, and keeps account of it. */
@@ -235,11 +245,11 @@ export class Collector {
       this.#toldTooMany = true;
       return undefined;
     }
-    const path = this.#folderOf(device);
+    const folder = this.#folderOf(device);
     const { registry, rotateBytes, keepParts, reorderPackets, reorderMs } = this.#options;
-    const onProblem = (problem: Problem) => this.#options.onProblem?.({ file: path, ...problem }, device);
+    const onProblem = (problem: Problem) => this.#options.onProblem?.({ file: folder.path, ...problem }, device);
     const writer = new CaptureWriter(
-      path,
+      folder,
       {
         registry,
         onProblem,
@@ -252,20 +262,19 @@ export class Collector {
       ...(reorderPackets !== undefined && { reorderPackets }),
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
-    const state: Device = { path, writer, order, names: 0, text: "", logBytes: 0, logs: 0 };
+    const state: Device = { folder, writer, order, names: 0, text: "", textLines: 0, logBytes: 0, logs: 0 };
     this.#devices.set(device, state);
     return state;
   }
 
   /** Makes the device's folder, with its id in it. */
-  #folderOf(device: string | undefined): string {
-    if (device === undefined) return this.#dir;
+  #folderOf(device: string | undefined): OwnFolder {
+    if (device === undefined) return this.#folder;
     let name = deviceFolderName(device);
     if (this.#folders.has(name.toLowerCase())) name = hashedFolderName(device);
-    const path = join(this.#dir, name);
-    placeFolder(path, [[DEVICE_FILE, device]]);
+    const folder = placeFolder(this.#folder, name, [[DEVICE_FILE, device]]);
     this.#folders.add(name.toLowerCase());
-    return path;
+    return folder;
   }
 
   #writeTexts(): void {
@@ -274,18 +283,23 @@ export class Collector {
 
   #writeText(state: Device): void {
     const bytes = Buffer.from(state.text);
+    const { textLines } = state;
     state.text = "";
+    state.textLines = 0;
     this.#texts.delete(state);
-    appendFile(join(state.path, LOG_FILE), bytes);
+    appendFile(state.folder, LOG_FILE, bytes);
+    this.#sums.lines += textLines;
+    this.#sums.unwrittenLines -= textLines;
     state.logBytes += bytes.length;
     if (state.logBytes >= (this.#options.rotateBytes ?? Number.POSITIVE_INFINITY)) this.#rotateLog(state);
   }
 
   #rotateLog(state: Device): void {
-    const file = (number: number) => join(state.path, `log-${String(number).padStart(4, "0")}.txt`);
-    renameFile(join(state.path, LOG_FILE), file(++state.logs));
+    const file = (number: number) => `log-${String(number).padStart(4, "0")}.txt`;
+    renameFile(state.folder, LOG_FILE, file(++state.logs));
     const { keepParts } = this.#options;
-    if (keepParts !== undefined && state.logs >= keepParts) removeFile(file(state.logs - Math.max(1, keepParts) + 1));
+    if (keepParts !== undefined && state.logs >= keepParts)
+      removeFile(state.folder, file(state.logs - Math.max(1, keepParts) + 1));
     state.logBytes = 0;
   }
 

@@ -1,8 +1,10 @@
 /** What a capture folder looks like; docs/format.md is normative. */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { Problem } from "../text/errors.ts";
 import { bootIdDigits } from "./ctf-metadata.ts";
+import { NotRegular, readSmall } from "./regular-file.ts";
 
 /** Files of a trace folder. */
 export const METADATA_FILE = "metadata";
@@ -27,12 +29,16 @@ export interface DeviceCapture {
   /** Undefined if the capture is of one device whose id nobody said. */
   readonly device: string | undefined;
   readonly boots: readonly BootFolder[];
+  /** Why its device is not known although somebody said it. */
+  readonly problem?: Problem;
 }
 
 const FOLDER_NAME = /^boot-(\d{4,9})-([0-9a-f]{14})(?:-r([1-9]\d{0,9}))?$/;
 /** Captures of several processes, in each a folder for each device. */
 const MOST_LEVELS = 2;
 const MOST_NAME_CHARS = 100;
+/** An id that is longer than an MQTT topic is none. */
+const MOST_DEVICE_BYTES = 65_535;
 const HASH_CHARS = 24;
 
 /** Name of a trace folder: `order` is 1 for the first of the capture. */
@@ -46,8 +52,7 @@ export function traceFolderName(order: number, bootId: number, reader: number): 
  * Throws what the file system throws.
  */
 export function listBoots(path: string): BootFolder[] {
-  const isFile = (name: string) => statSync(join(path, name), { throwIfNoEntry: false })?.isFile() ?? false;
-  if ([METADATA_FILE, STREAM_FILE, TOKENS_FILE].some(isFile)) return [bootFolder(path)];
+  if ([METADATA_FILE, STREAM_FILE, TOKENS_FILE].some((name) => isFile(join(path, name)))) return [bootFolder(path)];
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && FOLDER_NAME.test(entry.name))
     .map(({ name }) => bootFolder(join(path, name)))
@@ -59,21 +64,36 @@ export function listBoots(path: string): BootFolder[] {
  * Throws what the file system throws.
  */
 export function listCaptures(path: string, levels = MOST_LEVELS): DeviceCapture[] {
+  return capturesIn(path, path, levels);
+}
+
+function capturesIn(path: string, root: string, levels: number): DeviceCapture[] {
   const boots = listBoots(path);
-  if (boots.length > 0) return [{ path, device: deviceOf(path), boots }];
+  if (boots.length > 0) return [{ path, boots, ...deviceOf(path, root) }];
   if (levels === 0) return [];
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
     .map(({ name }) => name)
     .sort()
-    .flatMap((name) => listCaptures(join(path, name), levels - 1));
+    .flatMap((name) => capturesIn(join(path, name), root, levels - 1));
 }
 
-function deviceOf(path: string): string | undefined {
+function deviceOf(path: string, root: string): Pick<DeviceCapture, "device" | "problem"> {
+  const file = join(path, DEVICE_FILE);
   try {
-    return readFileSync(join(path, DEVICE_FILE), "utf8");
+    return { device: readSmall(file, root, MOST_DEVICE_BYTES)?.toString() };
+  } catch (error) {
+    const said = error instanceof NotRegular ? error.message : `cannot be read: ${(error as Error).message}`;
+    const message = `${said}; the device's id is expected in it`;
+    return { device: undefined, problem: { code: "E_READ", message, file } };
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
   } catch {
-    return undefined;
+    return false; // a link to itself is none either
   }
 }
 

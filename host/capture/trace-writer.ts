@@ -1,6 +1,4 @@
 /** What a capture holds of one boot and reader: one trace folder, or several where it is rotated. */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -14,26 +12,25 @@ import {
   AT_TIMESTAMP_END,
   AT_UUID,
   AT_WIRE_FORMAT,
-  MAX_PACKET_BYTES,
   PACKET_HEADER_BYTES,
   PACKET_MAGIC,
-  SLOT_BYTES,
   STREAM_DATA,
-  STREAM_TOKENS,
-  TOKEN_ENTRY_HEADER_BYTES,
   WIRE_FORMAT,
 } from "../../src/ring/packet-layout.ts";
-import { type PacketHeader, uuidBytes } from "../packet/packet.ts";
+import { type PacketHeader, type TokenEntry, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
-import { appendFile, placeFolder, replaceFile } from "./files.ts";
+import { appendFile, type OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
 import { ANCHORS_FILE, METADATA_FILE, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
+import { ToldTokens } from "./told-tokens.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
-  readonly path: string;
+  readonly folder: OwnFolder;
+  /** Of its folder, in the capture's. */
+  readonly name: string;
   /** Events in it, and its data packets. */
   events: number;
   packets: number;
@@ -43,6 +40,8 @@ export interface Part {
 
 /** Names may be written late by so much, an eighth of those there are: writing them all for each new one would take for ever. */
 const LATE_SHARE = 8;
+/** There are at most 10,000 of them. */
+const MOST_ANCHORS_BYTES = 1 << 20;
 
 /**
  * Writes one boot and reader. A folder appears together with its first packet; each further packet is one append. Holds the
@@ -56,19 +55,29 @@ export class TraceWriter {
   last: PacketHeader | undefined;
   /** Undefined before the first packet, and between two parts. */
   part: Part | undefined;
+  readonly #capture: OwnFolder;
   readonly #registry: RegistryModel;
   readonly #bootId: number;
   readonly #reader: number;
-  #tokenHeader: PacketHeader | undefined;
+  /** Undefined if the trace is not rotated. */
+  readonly #told: ToldTokens | undefined;
   #hasStream = false;
   /** Names that are not in the metadata. */
   #unwritten = 0;
   #anchors = new AnchorChoice();
 
-  constructor(registry: RegistryModel, bootId: number, reader: number) {
+  /** `isRotated`: endPart() will be called. */
+  constructor(capture: OwnFolder, registry: RegistryModel, bootId: number, reader: number, isRotated: boolean) {
+    this.#capture = capture;
     this.#registry = registry;
     this.#bootId = bootId;
     this.#reader = reader;
+    this.#told = isRotated ? new ToldTokens() : undefined;
+  }
+
+  /** Names that are held, and what is held besides as so many names. */
+  get held(): number {
+    return this.tokens.size + (this.#told?.held ?? 0);
   }
 
   get hasUnwrittenNames(): boolean {
@@ -76,26 +85,27 @@ export class TraceWriter {
   }
 
   /**
-   * Appends a data packet with `events` events, to a new folder at `path` if there is none at present. Throws TelemetryError
+   * Appends a data packet with `events` events, to a new folder of this name in the capture's if there is none at present. Throws TelemetryError
    * E_WRITE; then everything is as it was.
    */
-  data(path: string, packet: Uint8Array, header: PacketHeader, events: number): void {
+  data(name: string, packet: Uint8Array, header: PacketHeader, events: number): void {
     // Readers of CTF count losses from one packet to the next.
     const losses = this.last === undefined ? header.eventsDiscarded > 0 : true;
     const needsEmpty = !this.#hasStream && losses;
     const bytes = needsEmpty ? Buffer.concat([this.#emptyPacket(), packet]) : packet;
     this.#writeManyNames();
-    this.#append(path, STREAM_FILE, bytes);
+    this.#append(name, STREAM_FILE, bytes);
     this.#hasStream = true;
     this.part!.events += events;
     this.part!.packets++;
     this.last = header;
   }
 
-  /** Appends a token packet, whose names are in `tokens` by now. As data(). */
-  tokenPacket(path: string, packet: Uint8Array, header: PacketHeader): void {
-    this.#append(path, TOKENS_FILE, packet);
-    this.#tokenHeader = header;
+  /** Appends a token packet with these entries, whose names are in `tokens` by now. As data(). */
+  tokenPacket(name: string, packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
+    this.#append(name, TOKENS_FILE, packet);
+    // Not before: the part that this packet begins must not tell it twice.
+    this.#told?.add(packet, packetNumber, entries);
     this.#writeManyNames();
   }
 
@@ -111,7 +121,7 @@ export class TraceWriter {
   /** Writes the names into the metadata, if there are new ones. Throws TelemetryError E_WRITE. */
   writeNames(): void {
     if (this.#unwritten === 0 || this.part === undefined) return;
-    replaceFile(join(this.part.path, METADATA_FILE), this.#metadata());
+    replaceFile(this.part.folder, METADATA_FILE, this.#metadata());
     this.#unwritten = 0;
   }
 
@@ -122,16 +132,16 @@ export class TraceWriter {
   /** Stores when device time was at the latest, if that says more than what is stored. Throws TelemetryError E_WRITE. */
   anchor(deviceMs: number, unixMs: number): void {
     if (this.part === undefined || !this.#anchors.take({ deviceMs, unixMs })) return;
-    appendFile(join(this.part.path, ANCHORS_FILE), Buffer.from(formatAnchor({ deviceMs, unixMs })));
+    appendFile(this.part.folder, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
   }
 
   /** This computer's clock was set: the part's anchors are put right. Throws TelemetryError E_WRITE. */
   shiftAnchors(byMs: number): void {
     this.#anchors.shift(byMs);
-    const file = this.part && join(this.part.path, ANCHORS_FILE);
-    if (file === undefined || !existsSync(file)) return;
-    const anchors = parseAnchors(readFileSync(file, "utf8"));
-    replaceFile(file, anchors.map((anchor) => formatAnchor(shifted(anchor, byMs))).join(""));
+    const text = this.part && readFile(this.part.folder, ANCHORS_FILE, MOST_ANCHORS_BYTES);
+    if (text === undefined) return;
+    const anchors = parseAnchors(text.toString());
+    replaceFile(this.part!.folder, ANCHORS_FILE, anchors.map((anchor) => formatAnchor(shifted(anchor, byMs))).join(""));
   }
 
   /** The next packet begins a new part. */
@@ -142,9 +152,9 @@ export class TraceWriter {
     this.#anchors = new AnchorChoice();
   }
 
-  #append(path: string, file: string, bytes: Uint8Array): void {
+  #append(name: string, file: string, bytes: Uint8Array): void {
     if (this.part !== undefined) {
-      appendFile(join(this.part.path, file), bytes);
+      appendFile(this.part.folder, file, bytes);
       this.part.bytes += bytes.length;
       return;
     }
@@ -153,70 +163,37 @@ export class TraceWriter {
       [file, bytes],
     ];
     // The parts before may be gone by the time that this one is read.
-    const known = this.#knownTokens();
+    const known = this.#told?.bytes();
     if (known !== undefined) {
       if (file === TOKENS_FILE) files[1] = [file, Buffer.concat([known, bytes])];
       else files.push([TOKENS_FILE, known]);
     }
-    placeFolder(path, files);
+    const folder = placeFolder(this.#capture, name, files);
     this.#unwritten = 0;
-    this.part = { path, events: 0, packets: 0, bytes: files.reduce((sum, [, content]) => sum + content.length, 0) };
+    const partBytes = files.reduce((sum, [, content]) => sum + content.length, 0);
+    this.part = { folder, name, events: 0, packets: 0, bytes: partBytes };
   }
 
   #metadata(): string {
     return ctfMetadata(this.#registry, { bootId: this.#bootId, reader: this.#reader, tokens: this.tokens });
   }
 
-  /** Packets with all names so far, numbered so that the device's own follow them; undefined before the first token packet. */
-  #knownTokens(): Buffer | undefined {
-    const last = this.#tokenHeader;
-    if (last === undefined) return undefined;
-    const contents: Buffer[][] = [[]];
-    let bytes = PACKET_HEADER_BYTES;
-    for (const [token, name] of this.tokens) {
-      if (name === "") continue;
-      const text = Buffer.from(name);
-      const entry = Buffer.alloc(TOKEN_ENTRY_HEADER_BYTES + text.length);
-      entry.writeUInt16LE(token, 0);
-      entry.writeUInt16LE(text.length, 2);
-      text.copy(entry, TOKEN_ENTRY_HEADER_BYTES);
-      bytes += entry.length;
-      if (bytes > MAX_PACKET_BYTES) {
-        contents.push([]);
-        bytes = PACKET_HEADER_BYTES + entry.length;
-      }
-      contents.at(-1)!.push(entry);
-    }
-    return Buffer.concat(
-      contents.map((entries, index) => {
-        const number = Math.max(1, last.packetNumber - contents.length + 1 + index);
-        return this.#packet(STREAM_TOKENS, number, last.timestampEnd, 0, Buffer.concat(entries));
-      }),
-    );
-  }
-
   /** Where a part begins: nothing, and what was lost up to there. */
   #emptyPacket(): Buffer {
-    const { packetNumber = 0, timestampEnd = 0, eventsDiscarded = 0 } = this.last ?? {};
-    return this.#packet(STREAM_DATA, packetNumber, timestampEnd, eventsDiscarded, Buffer.alloc(0));
-  }
-
-  #packet(streamId: number, packetNumber: number, timeMs: number, discarded: number, content: Buffer): Buffer {
-    const contentBytes = PACKET_HEADER_BYTES + content.length;
-    const packet = Buffer.alloc(Math.ceil(contentBytes / SLOT_BYTES) * SLOT_BYTES);
+    const { packetNumber = 0, timestampEnd: timeMs = 0, eventsDiscarded = 0 } = this.last ?? {};
+    const packet = Buffer.alloc(PACKET_HEADER_BYTES);
     packet.writeInt32LE(PACKET_MAGIC, AT_MAGIC);
     packet.set(uuidBytes(this.#registry.fingerprint), AT_UUID);
-    packet.writeUInt32LE(streamId, AT_STREAM_ID);
+    packet.writeUInt32LE(STREAM_DATA, AT_STREAM_ID);
     packet.writeBigUInt64LE(BigInt(timeMs), AT_TIMESTAMP_BEGIN);
     packet.writeBigUInt64LE(BigInt(timeMs), AT_TIMESTAMP_END);
-    packet.writeUInt32LE(contentBytes * 8, AT_CONTENT_SIZE);
+    packet.writeUInt32LE(packet.length * 8, AT_CONTENT_SIZE);
     packet.writeUInt32LE(packet.length * 8, AT_PACKET_SIZE);
-    packet.writeBigUInt64LE(BigInt(discarded), AT_EVENTS_DISCARDED);
+    packet.writeBigUInt64LE(BigInt(eventsDiscarded), AT_EVENTS_DISCARDED);
     packet.writeBigUInt64LE(BigInt(packetNumber), AT_PACKET_SEQ_NUM);
     packet.writeBigUInt64LE(BigInt(this.#bootId), AT_BOOT_ID);
     packet.writeUInt32LE(this.#reader, AT_READER);
     packet.writeUInt32LE(WIRE_FORMAT, AT_WIRE_FORMAT);
-    content.copy(packet, PACKET_HEADER_BYTES);
     return packet;
   }
 }

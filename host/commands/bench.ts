@@ -67,11 +67,11 @@ async function runBench(options: Options, context: Context): Promise<void> {
   );
   if (options.json) {
     const rows = emulated === undefined ? run.rows : [...run.rows, ...emulated];
-    context.output.write(`${JSON.stringify({ rows }, null, 2)}\n`);
+    context.output.writeLines(`${JSON.stringify({ rows }, null, 2)}\n`);
     return;
   }
   const lines = table(emulated === undefined ? run.rows : compareRows(run.rows, emulated), emulated !== undefined);
-  context.output.write(`${lines.join("\n")}\n`);
+  context.output.writeLines(`${lines.join("\n")}\n`);
 }
 
 /** Resolves with a complete run. Rejects with E_TIMEOUT, or as the port does. */

@@ -142,7 +142,10 @@ function saySummary(
       (text > 0 ? `, ${counted(text, "line")} of log text` : ""),
   );
   const { repeated, late, stray } = counters;
+  const { unwrittenLines, waiting } = counters;
   const lines: [count: number, said: string][] = [
+    [unwrittenLines, `${counted(unwrittenLines, "line")} of log text not written`],
+    [waiting, `${counted(waiting, "packet")} that waited for others not written`],
     [counters.lostOnDevice, `${counted(counters.lostOnDevice, "event")} lost on the device: overwritten or refused`],
     [counters.lostInTransit, `${counted(counters.lostInTransit, "event")} lost on the way, or in damaged packets`],
     [counters.missingPackets, `${counted(counters.missingPackets, "packet")} missing or damaged`],

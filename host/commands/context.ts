@@ -4,6 +4,7 @@ import { registries } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
+import { visibleLines } from "../text/lines.ts";
 import { formatProblem, Output, Progress } from "./io.ts";
 
 export type ExitCode = 0 | 1 | 2;
@@ -46,11 +47,13 @@ export class Context {
   /** What ends a command, or its work on one file. */
   fail(error: unknown): void {
     if (error instanceof TelemetryError) {
-      this.say(`xs-telemetry: ${error.code}: ${error.message}`);
+      this.say(`xs-telemetry: ${error.code}: ${visibleLines(error.message)}`);
       this.worsen(error.exitCode);
     } else {
       const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.say(`xs-telemetry: E_INTERNAL: this is a fault of xs-telemetry itself, please report it: ${said}`);
+      this.say(
+        `xs-telemetry: E_INTERNAL: this is a fault of xs-telemetry itself, please report it: ${visibleLines(said)}`,
+      );
       this.worsen(2);
     }
   }

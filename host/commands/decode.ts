@@ -61,7 +61,7 @@ export async function printItems(
       if (item.kind === "batch") {
         events += item.count;
         progress.update(() => counted(events, "event"));
-        context.output.write(item.lines);
+        context.output.writeLines(item.lines);
         await context.output.flush(); // the next batch overwrites this one
       } else if (item.kind === "problem") {
         progress.clear();

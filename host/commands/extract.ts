@@ -54,7 +54,7 @@ async function runExtract(log: string, context: Context): Promise<void> {
     for await (const found of extract(input.bytes)) {
       counts[found.kind] += 1;
       if (found.kind === "event") {
-        context.output.write(`${found.text}\n`);
+        context.output.writeLines(`${found.text}\n`);
         if (context.output.isFull) await context.output.flush();
         continue;
       }

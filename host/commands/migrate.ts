@@ -51,7 +51,7 @@ async function runMigrate(file: string, options: Options, context: Context): Pro
     for await (const item of migrate(input.bytes, { to, registries })) {
       if (item.kind === "lines") {
         migrated += item.count;
-        context.output.write(item.lines);
+        context.output.writeLines(item.lines);
         if (context.output.isFull) await context.output.flush();
         continue;
       }

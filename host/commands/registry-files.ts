@@ -31,7 +31,7 @@ export function refuseSource(source: string, output: string | undefined): void {
 /** To the file, or to standard output. With `mayReplace` false, a file that is there stays as it is. */
 export function writeResult(text: string, path: string | undefined, mayReplace: boolean, context: Context): void {
   if (path === undefined || path === "-") {
-    context.output.write(text);
+    context.output.writeLines(text);
     return;
   }
   try {

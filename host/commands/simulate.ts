@@ -136,7 +136,7 @@ async function runSimulate(options: Options, context: Context): Promise<void> {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
   }
-  if (options.format === "json") context.output.write(`${JSON.stringify(found)}\n`);
+  if (options.format === "json") context.output.writeLines(`${JSON.stringify(found)}\n`);
   saySummary(found, context);
 }
 

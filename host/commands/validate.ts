@@ -71,7 +71,8 @@ async function runValidate(files: readonly string[], options: Options, context: 
   // Before any file is opened: it throws when the version is not known.
   new Validator(settings);
   const registry = decodedRegistry(options, registries);
-  const write = (text: string) => context.output.write(text);
+  // Text for people has colours, and its values are escaped.
+  const write = (text: string) => (format === "text" ? context.output.write(text) : context.output.writeLines(text));
   const reporter = createReporter({ format, write, color: context.hasColor });
   for (const file of files) {
     const progress = context.progress("validate", file, format !== "text");
@@ -148,7 +149,8 @@ async function* decodedLines(
     } else if (item.kind === "problem") {
       if (item.problem.code.startsWith("E_")) {
         const { file = capture, message } = item.problem;
-        validator.addProblem({ ...item.problem, message: `${file}, ${placeOf(item.problem)}: ${message}` });
+        const place = [file, placeOf(item.problem)].filter((part) => part !== "").join(", ");
+        validator.addProblem({ ...item.problem, message: `${place}: ${message}` });
       } else {
         progress.clear();
         context.sayProblem(item.problem, capture);

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
+import { NotRegular, openRegular } from "../capture/regular-file.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
 import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
@@ -36,13 +37,15 @@ export async function* decodePath(path: string, options: DecodeOptions): AsyncGe
   const session = new Session(options);
   const buffer = Buffer.alloc(READ_BYTES);
   if (!statOf(path).isDirectory()) {
-    yield* readFile(new PacketScanner(session, { file: path }), path, buffer);
+    yield* readFile(new PacketScanner(session, { file: path }), path, buffer, async () => ({ file: await open(path) }));
   } else {
     let device: string | undefined;
-    for (const trace of tracesOf(capturesOf(path))) {
+    const captures = capturesOf(path);
+    for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
+    for (const trace of tracesOf(captures)) {
       if (trace.device !== device) session.forget();
       device = trace.device;
-      yield* readTrace(session, trace, buffer);
+      yield* readTrace(session, trace, path, buffer);
     }
   }
   yield { kind: "summary", summary: session.summary() };
@@ -86,6 +89,7 @@ export class StreamDecoder {
 async function* readTrace(
   session: Session,
   { chains }: Trace,
+  root: string,
   buffer: Buffer,
 ): AsyncGenerator<DecodeItem, void, undefined> {
   const boots = chains.flat();
@@ -99,19 +103,25 @@ async function* readTrace(
       const ofChain: TraceFile[] = [];
       for (const boot of chain) {
         const file = join(boot.path, name);
-        if (!existsSync(file)) continue;
+        const isThere = await canBeRead(file, root);
+        if (isThere === false) continue;
         files.set(boot, (files.get(boot) ?? 0) + 1);
-        if (statOf(file).isFile()) {
-          const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
-          ofChain.push({ file, boot, streamId, repeatsTokens, endBytes });
-        } else yield session.damage({ code: "E_READ", message: "no regular file: packets are expected in it", file });
+        const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
+        if (isThere === true) ofChain.push({ file, boot, streamId, repeatsTokens, root, endBytes });
+        else yield session.damage({ code: "E_READ", message: `${isThere.message}; packets are expected in it`, file });
       }
       if (ofChain.length > 0) found.push(ofChain);
     }
     if (found.length > 1) yield* mergeFiles(session, found);
     else
       for (const file of found.flat())
-        yield* readFile(new PacketScanner(session, file), file.file, buffer, file.endBytes);
+        yield* readFile(
+          new PacketScanner(session, file),
+          file.file,
+          buffer,
+          () => openRegular(file.file, root),
+          file.endBytes,
+        );
   }
   const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
   for (const boot of boots)
@@ -119,17 +129,33 @@ async function* readTrace(
       yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
 }
 
-/** Decodes a file up to `endBytes`, which is read by way of `buffer`. */
+/** Whether there is a file, or why it is not opened. Throws TelemetryError E_READ. */
+async function canBeRead(path: string, root: string): Promise<boolean | NotRegular> {
+  try {
+    const opened = await openRegular(path, root);
+    await opened?.file.close();
+    return opened !== undefined;
+  } catch (error) {
+    if (error instanceof NotRegular) return error;
+    if (isGivenUp(path)) return false;
+    throw ioError(path, error);
+  }
+}
+
+/** Decodes a file, if there is one, up to `endBytes` and to where it ended when it was opened. It is read by way of `buffer`. */
 async function* readFile(
   scanner: PacketScanner,
   path: string,
   buffer: Buffer,
+  open: () => Promise<{ readonly file: FileHandle; readonly sizeBytes?: number } | undefined>,
   endBytes = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<DecodeItem, void, undefined> {
   try {
-    const file = await open(path);
+    const opened = await open();
+    if (opened === undefined) throw Object.assign(new Error("gone"), { code: "ENOENT", syscall: "open" });
+    const { file, sizeBytes = Number.POSITIVE_INFINITY } = opened;
     try {
-      for (let left = endBytes; left > 0; ) {
+      for (let left = Math.min(endBytes, sizeBytes); left > 0; ) {
         const { bytesRead } = await file.read(buffer, 0, Math.min(left, buffer.length));
         if (bytesRead === 0) break;
         left -= bytesRead;
@@ -139,7 +165,7 @@ async function* readFile(
       await file.close();
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    if (!(error instanceof NotRegular) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
     if (isGivenUp(path)) return;
     throw ioError(path, error);
   }
@@ -151,9 +177,13 @@ function* slices(chunk: Uint8Array): Generator<Uint8Array, void, undefined> {
   for (let at = 0; at < chunk.length; at += CHUNK_BYTES) yield chunk.subarray(at, at + CHUNK_BYTES);
 }
 
-/** Of a file that is not there (yet): infinite. */
+/** Of a file that is not there (yet), or cannot be looked at: infinite. */
 function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY;
+  try {
+    return statSync(path).size;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 function statOf(path: string): Stats {

@@ -7,7 +7,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 import { PacketScanner, Session } from "./packet-scanner.ts";
 
-export interface LiveDecoderOptions extends PacketOrderOptions {
+export interface LiveDecoderOptions extends Omit<PacketOrderOptions, "isReady"> {
   /** Packets of another one are refused. */
   readonly registry: RegistryModel;
   /** Further devices are refused. Default 1,000; each takes about 200 KB once it has sent. */
@@ -31,6 +31,7 @@ export interface LiveEvents {
 /** All devices together, from the beginning. */
 export interface LiveTotals {
   readonly devices: number;
+  /** Taken: data packets of which events were delivered, and token packets. What was refused or passed over is told, not counted here. */
   readonly packets: number;
   readonly events: number;
   /** Overwritten or refused, as devices counted them. */
@@ -48,10 +49,14 @@ interface Device {
   readonly order: PacketOrder;
   /** By boot, the oldest first. */
   readonly clocks: Map<number, WallClock>;
+  /** By boot and reader, the oldest first: names of tokens up to this one were waited for in vain. */
+  readonly unnamed: Map<string, number>;
 }
 
 /** Boots of a device whose clocks are kept: packets of the one before may come late. */
 const MOST_CLOCKS = 4;
+/** Readers of a device of which is kept what was waited for in vain. */
+const MOST_UNNAMED = 64;
 /**
  * Over all devices: packets that wait; and token names, with boots as so many names. Beyond that the device that has most lets go of
  * it: whoever floods, not whoever comes next.
@@ -61,7 +66,7 @@ const MOST_HELD_NAMES = 1 << 18;
 
 /**
  * Decodes packets of several devices as they come, each by itself: none waits for a later one, but within the window in which
- * packets may overtake each other. Whatever one device sends, it disturbs no other.
+ * packets may overtake each other, token packets among them. Whatever one device sends, it disturbs no other.
  *
  * Memory over all devices: what waits, at most 64 MB and one packet; 262,144 token names, of at most 100 MB; and what each device takes.
  */
@@ -75,6 +80,8 @@ export class LiveDecoder {
   #ringFill: number | undefined;
   #waitingBytes = 0;
   #heldNames = 0;
+  /** Of data packets that wait: the tokens that have no name yet. */
+  readonly #missing = new WeakMap<Uint8Array, number[]>();
 
   constructor(options: LiveDecoderOptions) {
     this.#options = options;
@@ -131,8 +138,14 @@ export class LiveDecoder {
       return undefined;
     }
     const session = new Session({ registry, output: "lines" });
-    const order = new PacketOrder((arrived) => this.#decode(device, session, arrived.packet, arrived), this.#options);
-    const state: Device = { id: device, session, order, clocks: new Map() };
+    const order = new PacketOrder(
+      (arrived) => {
+        this.#noteUnnamed(state, arrived);
+        this.#decode(device, session, arrived.packet, arrived);
+      },
+      { ...this.#options, isReady: (arrived) => this.#isNamed(state, arrived) },
+    );
+    const state: Device = { id: device, session, order, clocks: new Map(), unnamed: new Map() };
     this.#devices.set(device, state);
     return state;
   }
@@ -143,6 +156,39 @@ export class LiveDecoder {
     const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
     const outcome = parsePacketHeader(view, 0, this.#uuid);
     return outcome.kind === "header" && outcome.header.packetBytes === packet.length ? outcome.header : undefined;
+  }
+
+  /** Whether all tokens have names that a data packet uses, but for those waited for in vain before. Costs once what its records cost. */
+  #isNamed({ session, unnamed }: Device, { packet, header }: ArrivedPacket): boolean {
+    let missing = this.#missing.get(packet);
+    if (missing === undefined) {
+      const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+      const checked = session.records.check(packet, view, 0, packet.length, header);
+      const used = new Set<number>();
+      session.records.collectTokens({ bytes: packet, view, at: 0, header, checked }, used);
+      const inVain = unnamed.get(readerKey(header)) ?? 0;
+      missing = [...used].filter((token) => token > inVain);
+      this.#missing.set(packet, missing);
+    }
+    if (missing.length === 0) return true;
+    const { held } = session;
+    const { names } = session.reader(header.bootId, header.reader);
+    this.#heldNames += session.held - held;
+    while (missing.length > 0 && names.get(missing.at(-1)!) !== undefined) missing.pop();
+    return missing.length === 0;
+  }
+
+  /** A packet goes: names that it lacks are not waited for again, as they may have been told before anybody listened. */
+  #noteUnnamed({ unnamed }: Device, { packet, header }: ArrivedPacket): void {
+    const missing = this.#missing.get(packet);
+    if (missing === undefined) return;
+    this.#missing.delete(packet);
+    if (missing.length === 0) return;
+    const key = readerKey(header);
+    const inVain = missing.reduce((most, token) => Math.max(most, token), unnamed.get(key) ?? 0);
+    unnamed.delete(key);
+    unnamed.set(key, inVain);
+    if (unnamed.size > MOST_UNNAMED) unnamed.delete(unnamed.keys().next().value!);
   }
 
   /** Runs what moves packets of a device's order, and counts those that wait, and those that it passes over. */
@@ -176,7 +222,7 @@ export class LiveDecoder {
 
   /** `arrived`: undefined for what is no whole packet. */
   #decode(device: string | undefined, session: Session, packet: Uint8Array, arrived?: ArrivedPacket): void {
-    const { lostOnDevice, lostInTransit, repeated, packets } = session.sums;
+    const { lostOnDevice, lostInTransit, repeated, packets, tokenPackets } = session.sums;
     const { held } = session;
     // One for each packet: what is damaged in one is sought in no other.
     const scanner = new PacketScanner(session, { isWhole: true });
@@ -189,7 +235,7 @@ export class LiveDecoder {
     const { sums } = session;
     const totals = this.#totals;
     const lost = sums.lostOnDevice - lostOnDevice;
-    totals.packets++;
+    totals.packets += sums.packets - packets + sums.tokenPackets - tokenPackets;
     totals.events += lines.length;
     totals.lostOnDevice += lost;
     totals.lostInTransit += sums.lostInTransit - lostInTransit;
@@ -208,6 +254,10 @@ export class LiveDecoder {
     this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf });
     if (this.#heldNames > MOST_HELD_NAMES) this.#forgetNames();
   }
+}
+
+function readerKey({ bootId, reader }: PacketHeader): string {
+  return `${bootId}/${reader}`;
 }
 
 function clockOf({ clocks }: Device, bootId: number): WallClock {

@@ -1,9 +1,10 @@
 /** What several folders hold of one boot and reader, put together by packet number. */
 import { existsSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
+import { openRegular } from "../capture/regular-file.ts";
 import { parsePacketHeader } from "../packet/packet.ts";
 import { ioError } from "../text/io-error.ts";
 import { CHUNK_BYTES, ownBytes, PacketScanner, type Session } from "./packet-scanner.ts";
@@ -22,6 +23,8 @@ export interface TraceFile {
   readonly boot: BootFolder;
   readonly streamId: number;
   readonly repeatsTokens: boolean;
+  /** The folder that it must be in. */
+  readonly root: string;
   /** Bytes from here on are not read. */
   readonly endBytes: number;
 }
@@ -156,12 +159,14 @@ class PacketSource {
     if (next === undefined) return false;
     this.#path = next.file;
     try {
-      this.#file = await open(next.file);
+      const opened = await openRegular(next.file, next.root);
+      if (opened === undefined) throw Object.assign(new Error("gone"), { code: "ENOENT" });
+      this.#file = opened.file;
+      this.#left = Math.min(next.endBytes, opened.sizeBytes);
     } catch (error) {
       if (isGivenUp(next.file)) return this.#open();
       throw ioError(next.file, error);
     }
-    this.#left = next.endBytes;
     this.#scanner = new PacketScanner(this.#session, next, this.#scannerBuffer);
     this.#isAtEnd = false;
     this.#isClean = true;

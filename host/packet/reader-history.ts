@@ -35,6 +35,13 @@ export class ReaderHistory {
   #complete = true; // the last data packet arrived whole
   #trusted = true; // the last data packet fits the one right before it, so a packet that does not fit is wrong itself
 
+  /** Returns what takes back all calls from here on: for whoever cannot keep a packet after all. */
+  mark(): () => void {
+    const marked = new ReaderHistory();
+    marked.#take(this);
+    return () => this.#take(marked);
+  }
+
   /** Number and content of the next data packet, which holds by itself. Call once for each, in order of arrival. */
   data(header: PacketHeader, content: Content): Verdict {
     const { packetNumber, eventsDiscarded, firstEventSeq, timestampBegin } = header;
@@ -93,6 +100,16 @@ export class ReaderHistory {
       beforeFirst: 0,
       missingPackets,
     };
+  }
+
+  #take(other: ReaderHistory): void {
+    this.#dataPackets = other.#dataPackets;
+    this.#tokenPackets = other.#tokenPackets;
+    this.#nextEventSeq = other.#nextEventSeq;
+    this.#discarded = other.#discarded;
+    this.#endMs = other.#endMs;
+    this.#complete = other.#complete;
+    this.#trusted = other.#trusted;
   }
 
   /** Why counts that do not go back cannot be true either; undefined if they can. `gap`: events lost since the last packet. */

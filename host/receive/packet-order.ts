@@ -1,4 +1,5 @@
 /** The packets of one device, back in the order in which it sent them. */
+import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import type { PacketHeader } from "../packet/packet.ts";
 
 export interface PacketOrderOptions {
@@ -6,6 +7,11 @@ export interface PacketOrderOptions {
   readonly reorderPackets?: number;
   /** A packet waits at most so long for those before it. Default 2,000. */
   readonly reorderMs?: number;
+  /**
+   * Whether a data packet may go, whose turn it is: it waits for token packets of its reader otherwise, as for packets before it.
+   * Asked again after each of those that goes. Default: it may.
+   */
+  readonly isReady?: (arrived: ArrivedPacket) => boolean;
 }
 
 export const DEFAULT_REORDER_PACKETS = 64;
@@ -29,6 +35,8 @@ export interface PacketOrderCounters {
 
 /** Packets of one boot, reader and stream id. */
 interface Sequence {
+  /** The packet whose turn it is waits for token packets. */
+  isHeld: boolean;
   /** Of the packet that goes next; 0 as long as any may be the first. */
   next: number;
   /** By number. */
@@ -54,13 +62,14 @@ const MOST_JUMP = 4096;
  * for those before it, within a window of packets and of time; after that they are given up, and are late when they come. The first
  * packet of a sequence may have any number, and waits for lower ones unless it is number 1. A packet whose number is more than
  * 4,096 further on waits until there is another one near it, or for the end: one damaged or forged number does not make repetitions of
- * all that comes after. Holds at most the window.
+ * all that comes after. A data packet that is not ready waits in the same window for token packets. Holds at most the window.
  */
 export class PacketOrder {
   readonly counters: PacketOrderCounters = { repeated: 0, late: 0, stray: 0 };
   readonly #release: (arrived: ArrivedPacket) => void;
   readonly #mostPackets: number;
   readonly #mostMs: number;
+  readonly #isReady: (arrived: ArrivedPacket) => boolean;
   /** Least lately used first. */
   readonly #sequences = new Map<string, Sequence>();
   #waiting = 0;
@@ -71,6 +80,7 @@ export class PacketOrder {
     this.#release = release;
     this.#mostPackets = options.reorderPackets ?? DEFAULT_REORDER_PACKETS;
     this.#mostMs = options.reorderMs ?? DEFAULT_REORDER_MS;
+    this.#isReady = options.isReady ?? (() => true);
   }
 
   get waiting(): number {
@@ -133,10 +143,10 @@ export class PacketOrder {
   }
 
   #sequenceOf({ bootId, reader, streamId }: PacketHeader): Sequence {
-    const key = `${bootId}/${reader}/${streamId}`;
+    const key = keyOf(bootId, reader, streamId);
     let sequence = this.#sequences.get(key);
     if (sequence === undefined) {
-      sequence = { next: 0, waiting: new Map(), gaps: [] };
+      sequence = { isHeld: false, next: 0, waiting: new Map(), gaps: [] };
     } else {
       this.#sequences.delete(key);
     }
@@ -156,21 +166,45 @@ export class PacketOrder {
 
   /** Lets go all that is next. */
   #advance(sequence: Sequence): void {
-    for (;;) {
+    while (!sequence.isHeld) {
       const arrived = sequence.waiting.get(sequence.next);
       if (arrived === undefined) return;
-      sequence.next++;
-      this.#take(sequence, arrived);
-      this.#release(arrived);
+      if (arrived.header.streamId === STREAM_DATA && !this.#isReady(arrived)) sequence.isHeld = true;
+      else this.#letGo(sequence, arrived);
     }
   }
 
-  /** Waits no longer for what is before this number. */
+  /** Lets the packet go whose turn it is. */
+  #letGo(sequence: Sequence, arrived: ArrivedPacket): void {
+    sequence.isHeld = false;
+    sequence.next++;
+    this.#take(sequence, arrived);
+    this.#release(arrived);
+    const { bootId, reader, streamId } = arrived.header;
+    if (streamId !== STREAM_TOKENS) return;
+    const data = this.#sequences.get(keyOf(bootId, reader, STREAM_DATA));
+    if (data?.isHeld !== true) return;
+    data.isHeld = false;
+    this.#advance(data);
+  }
+
+  /** Waits no longer for what is before this number, nor for what its packet needs. */
   #goOnAt(sequence: Sequence, start: number): void {
     for (const [number, arrived] of sequence.waiting) if (number < start) this.#stray(sequence, arrived);
-    sequence.gaps.push({ from: sequence.next, to: start });
-    if (sequence.gaps.length > MOST_GAPS) sequence.gaps.shift();
-    sequence.next = start;
+    if (start > sequence.next) {
+      sequence.gaps.push({ from: sequence.next, to: start });
+      if (sequence.gaps.length > MOST_GAPS) sequence.gaps.shift();
+      sequence.next = start;
+      sequence.isHeld = false;
+    }
+    const { bootId, reader } = sequence.waiting.get(start)!.header;
+    this.#advance(sequence);
+    // Token packets that wait for others may be all that it needs.
+    const tokens = sequence.isHeld && this.#sequences.get(keyOf(bootId, reader, STREAM_TOKENS));
+    if (tokens) this.#empty(tokens);
+    const held = sequence.waiting.get(start);
+    if (held === undefined) return;
+    this.#letGo(sequence, held);
     this.#advance(sequence);
   }
 
@@ -203,6 +237,10 @@ export class PacketOrder {
     this.#waiting--;
     this.#waitingBytes -= arrived.packet.length;
   }
+}
+
+function keyOf(bootId: number, reader: number, streamId: number): string {
+  return `${bootId}/${reader}/${streamId}`;
 }
 
 /** The lowest number that waits and is near what went before, or near another one that waits; undefined if none is. */

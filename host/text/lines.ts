@@ -240,6 +240,16 @@ export function visible(text: string): string {
   });
 }
 
+/**
+ * Whole lines, of JSON or others, that a terminal shows as they stand: as visible(), but line ends and tabs stay. A carriage return,
+ * which in JSON can only stand between values, is a space: JSON stays equal.
+ */
+export function visibleLines(text: string): string {
+  return text
+    .replaceAll("\r", " ")
+    .replace(UNPRINTABLE, (character) => (/[\n\t]/.test(character) ? character : visible(character)));
+}
+
 /** Text in quotes for a message: escaped, and cut after maxChars with its length said. Never throws. */
 export function quote(text: string, maxChars = 80): string {
   if (text.length <= maxChars) return visible(JSON.stringify(text));

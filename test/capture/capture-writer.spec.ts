@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import {
+import fs, {
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -248,10 +248,14 @@ describe("writing a capture folder", () => {
     capture.write(tokens!.bytes);
     capture.write(first!.bytes);
     const trace = join(dir, "capture", BOOT);
-    if (existsSync("/dev/full")) {
-      rmSync(join(trace, "stream"));
-      symlinkSync("/dev/full", join(trace, "stream"));
+    const { writeSync } = fs;
+    fs.writeSync = () => {
+      throw Object.assign(new Error("full"), { code: "ENOSPC" });
+    };
+    try {
       assert.throws(() => capture.write(second!.bytes), /stream cannot be written: ENOSPC/);
+    } finally {
+      fs.writeSync = writeSync;
     }
     rmSync(trace, { recursive: true });
     assert.throws(() => capture.write(third!.bytes), cannotWrite("E_WRITE"));
@@ -259,6 +263,37 @@ describe("writing a capture folder", () => {
     capture.close();
     assert.throws(() => capture.write(second!.bytes), cannotWrite("E_CLOSED"));
     assert.ok(!existsSync(trace));
+  });
+
+  it("takes a packet again that could not be written, and counts it once", async () => {
+    const { writeSync } = fs;
+    for (let stop = 0; stop < 2; stop++) {
+      const capture = writer(`again ${stop}`);
+      for (const { bytes } of mixedPackets()) {
+        let left = stop;
+        fs.writeSync = ((...args: Parameters<typeof writeSync>) => {
+          if (left-- > 0) return writeSync(...args);
+          throw Object.assign(new Error("full"), { code: "ENOSPC" });
+        }) as typeof writeSync;
+        try {
+          capture.write(bytes);
+        } catch (error) {
+          assert.equal((error as TelemetryError).code, "E_WRITE");
+          fs.writeSync = writeSync;
+          assert.ok(capture.write(bytes));
+        } finally {
+          fs.writeSync = writeSync;
+        }
+      }
+      capture.close();
+      assert.deepEqual([problems, capture.counters.repeated], [[], 0]);
+      const items = await itemsOf(join(dir, `again ${stop}`));
+      assert.deepEqual(
+        eventsIn(items),
+        mixedPackets().flatMap(({ events }) => events),
+      );
+      assert.equal(capture.counters.events, eventsIn(items).length);
+    }
   });
 
   it("writes nothing outside its folder, whatever the packets say", () => {

@@ -2,15 +2,18 @@ import assert from "node:assert/strict";
 import fs, { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { Collector, type CollectorOptions } from "../../host/capture/collector.ts";
-import { deviceFolderName, listCaptures } from "../../host/capture/folder.ts";
+import { deviceFolderName, listBoots, listCaptures } from "../../host/capture/folder.ts";
 import { decodePath } from "../../host/decode/decode.ts";
 import type { DecodeItem, DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { parseAnchors } from "../../host/receive/wall-clock.ts";
 import type { Problem, TelemetryError } from "../../host/text/errors.ts";
 import { babeltrace } from "../support/babeltrace.ts";
-import { mixedPackets, OTHER_FINGERPRINT, PacketSource, randomIntegers } from "../support/packets.ts";
+import { rounds, seedFor } from "../support/campaign.ts";
+import { drain, emitter } from "../support/emit.ts";
+import { type BuiltPacket, mixedPackets, OTHER_FINGERPRINT, PacketSource, randomIntegers } from "../support/packets.ts";
 
 let root = "";
 let dir = "";
@@ -233,6 +236,79 @@ describe("collecting packets of devices", () => {
     assert.equal(babeltrace(dir).events.length, events.length);
   });
 
+  it("begins a part with the token packets as they came: packets of one number are the same, none is warned of", async () => {
+    const random = randomIntegers(seedFor(17));
+    const base = dir;
+    for (let round = 0; round < rounds(200, 20); round++) {
+      dir = join(base, String(round));
+      const all = collector({ rotateBytes: 1 + random(1500) });
+      const source = new PacketSource({ bootId: 7 });
+      const entries: [number, string][] = [];
+      const events: unknown[] = [];
+      const send = ({ bytes, events: own }: BuiltPacket) => {
+        all.packet("a", bytes, T0);
+        events.push(...own);
+      };
+      for (let step = 0; step < 40; step++) {
+        if (random(3) === 0) {
+          const token = entries.length + 1;
+          entries.push([token, `type ${token}`]);
+          send(source.tokens(entries.slice(-1)));
+        } else if (random(12) === 0 && entries.length > 0) {
+          // All of them again, in one packet or in two.
+          const half = random(2) * (entries.length >> 1);
+          if (half > 0) send(source.tokens(entries.slice(0, half)));
+          send(source.tokens(entries.slice(half)));
+        } else send(source.data([{ event: "msg.send", time: step, token: random(entries.length + 1) }]));
+      }
+      all.close();
+      assert.deepEqual(codes(), []);
+      const { events: read, problems: told, summary } = await decoded();
+      assert.deepEqual([read, told, summary.missingPackets], [events, [], 0]);
+      const packets = new Map<number, string>();
+      for (const { path } of listBoots(join(dir, "a"))) {
+        const part = await decoded(path);
+        assert.deepEqual([part.problems.filter((code) => code !== "W_LATE"), part.summary.unnamedTokens], [[], 0]);
+        const tokens = existsSync(join(path, ".tokens")) ? readFileSync(join(path, ".tokens")) : Buffer.alloc(0);
+        for (let at = 0; at < tokens.length; at += tokens.readUInt32LE(at + 44) / 8) {
+          const number = Number(tokens.readBigUInt64LE(at + 56));
+          const bytes = tokens.toString("hex", at, at + tokens.readUInt32LE(at + 44) / 8);
+          assert.equal(bytes, packets.get(number) ?? bytes, `token packet ${number}`);
+          packets.set(number, bytes);
+        }
+      }
+    }
+  });
+
+  it("warns of nothing in a rotated capture of an emitter whose types come one after the other", async () => {
+    const all = collector({ rotateBytes: 1 });
+    const { telemetry, reader } = emitter();
+    const connection = telemetry.connect(1);
+    for (const type of ["a", "b", "c"]) {
+      connection.received(telemetry.messageType(type));
+      for (const packet of drain(reader)) all.packet(undefined, packet, T0);
+    }
+    all.close();
+    const { events, problems: told } = await decoded();
+    assert.deepEqual(
+      events.slice(1).map((event) => (event as { msgType: string }).msgType),
+      ["a", "b", "c"],
+    );
+    assert.deepEqual(told, []);
+  });
+
+  it("holds no more of token packets than their names are worth", () => {
+    const all = new CaptureWriter(dir, { registry, rotateBytes: 1 });
+    const source = new PacketSource({ bootId: 7 });
+    const same = Array.from({ length: 5000 }, (): [number, string] => [1, "a"]);
+    for (let token = 2; token < 100; token++) all.write(source.tokens([...same, [token, "b"]]).bytes);
+    // 98 packets of 25 KB: each alone tells a name, none is let go for another.
+    assert.ok(all.names < 99 + (99 * 4 * 105 + 16384) / 128, String(all.names));
+    const part = join(dir, listBoots(dir).at(-1)!.path.split("/").at(-1)!, ".tokens");
+    assert.ok(readFileSync(part).length < 99 * 4 * 105 + 16384 + 26_000);
+    all.close();
+  });
+
   it("gives up the oldest parts, says how many events that were, and names tokens in what is left", async () => {
     const all = collector({ rotateBytes: 1000, keepParts: 2 });
     const packets = plain(40);
@@ -374,6 +450,27 @@ describe("collecting packets of devices", () => {
     assert.deepEqual([events.length, told], [3, []]);
   });
 
+  it("counts what it wrote: lines that the disk did not take are none", () => {
+    const all = collector();
+    for (const device of ["a", "b"]) all.text(device, "first", T0);
+    assert.deepEqual([all.counters().lines, all.counters().unwrittenLines], [0, 2]);
+    all.tick(T0);
+    const { writeSync } = fs;
+    fs.writeSync = () => {
+      throw Object.assign(new Error("full"), { code: "ENOSPC" });
+    };
+    try {
+      for (const device of ["a", "b"]) for (let line = 0; line < 3; line++) all.text(device, "more", T0 + 1);
+      assert.throws(() => all.tick(T0 + 1), /ENOSPC/);
+      assert.throws(() => all.close(), /ENOSPC/);
+    } finally {
+      fs.writeSync = writeSync;
+    }
+    const { lines, unwrittenLines } = all.counters();
+    assert.deepEqual([lines, unwrittenLines], [2, 6]);
+    for (const device of ["a", "b"]) assert.match(readFileSync(join(dir, device, "log.txt"), "utf8"), /^\S+ first\n$/);
+  });
+
   it("stores when a packet was here at the latest, and no more of it than says something", () => {
     const all = collector();
     const packets = plain(600);
@@ -459,9 +556,9 @@ describe("collecting packets of devices", () => {
     const source = new PacketSource({ bootId: 7 });
     const { writeFileSync: write } = fs;
     let bytes = 0;
-    fs.writeFileSync = ((path: string, content: string) => {
+    fs.writeFileSync = ((path: string, content: string, options: object) => {
       bytes += content.length;
-      write(path, content);
+      write(path, content, options);
     }) as unknown as typeof write;
     try {
       for (let token = 1; token <= 3000; token++) {

@@ -4,6 +4,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -55,6 +56,49 @@ describe("capture", () => {
   /** What readers see in a folder of the test's. */
   const named = (name: string) => readdirSync(join(folder, name)).filter((entry) => !entry.startsWith("."));
   const upTo = (count: number) => Array.from({ length: count }, (_, number) => number);
+
+  it("says that a folder is read-only, from the beginning or since, and a capture in one is decoded", async () => {
+    const closed = join(folder, "read-only");
+    mkdirSync(closed, { mode: 0o555 });
+    const start = (name: string) =>
+      new Run(["capture", "--stdin", "-o", join(closed, name)], { cwd: folder }, WITHOUT_PRIVILEGES);
+    const refused = await start("new").outcome;
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /E_WRITE: .*read-only.new cannot be written: EACCES: there is no permission/);
+    chmodSync(closed, 0o755);
+    const since = start("since");
+    await since.said(/capturing/);
+    const packets = traffic(3);
+    since.child.stdin!.write(framed(packets.slice(0, 2)));
+    await until("packets", () => named("read-only/since").length > 0);
+    const boot = join(closed, "since", named("read-only/since")[0]!);
+    await until("data", () => existsSync(join(boot, "stream")));
+    for (const path of [boot, join(closed, "since"), closed]) chmodSync(path, 0o555);
+    chmodSync(join(boot, "stream"), 0o444);
+    since.child.stdin!.write(framed(packets.slice(2)));
+    const { status, stderr } = await since.outcome;
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /E_WRITE: .*stream cannot be written: EACCES: there is no permission/);
+    const decode = new Run(["decode", join(closed, "since")], {}, WITHOUT_PRIVILEGES);
+    const { status: decoded, stdout } = await decode.outcome;
+    const events = Number(/since: (\d+) events?, 1 packet/.exec(stderr)![1]);
+    assert.deepEqual([decoded, stdout.split("\n").length - 1], [0, events]);
+    for (const path of [closed, join(closed, "since"), boot]) chmodSync(path, 0o755);
+  });
+
+  it("counts lines of log text that it wrote, not those that it could not", async () => {
+    // No file may have a byte: as on a full disk, but for the code.
+    const full = ["sh", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "sh"];
+    const run = new Run(["capture", "--stdin", "-o", "full"], { cwd: folder }, full);
+    await run.said(/capturing/);
+    run.child.stdin!.end("I (1) boot: hello\n".repeat(625));
+    const { status, stderr } = await run.outcome;
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /full: 0 events, 0 packets, 0 devices|full: 0 events, 0 packets, 1 device\n/);
+    assert.match(stderr, /\n {2}625 lines of log text not written\n/);
+    assert.match(stderr, /E_WRITE: .*log.txt cannot be written/);
+    assert.deepEqual(named("full"), []);
+  });
 
   it("writes packets and log text of a serial line, also over an unplugging, and sums up", async () => {
     const line = await openSerialLine();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Reason } from "xs-telemetry";
@@ -322,10 +322,53 @@ describe("the command line", () => {
       ]);
     });
 
+    it("says which file of a capture is no regular one, whatever its folder is called", async () => {
+      const device = join(folder, "foreign", "a\x1b[31m\u202e");
+      const writer = new CaptureWriter(device, { registry });
+      for (const packet of packets()) writer.write(packet);
+      writer.close();
+      symlinkSync("/dev/zero", join(device, ".device"));
+      const { status, stdout } = await run(["validate", "foreign"]);
+      assert.equal(status, 1);
+      assert.match(
+        stdout,
+        /line 1: foreign.a\\u001b\[31m\\u202e..device: a link that leads out of the capture, .*id is expected/,
+      );
+      assert.ok(!stdout.includes("\x1b"));
+    });
+
     it("wants the schema version that it is told", async () => {
       assert.equal((await run(["validate", "--schema-version", "1.0.0", "-"], GOOD)).status, 0);
       const { stdout } = await run(["validate", "-"], GOOD.replace("1.0.0", "9.9.9"));
       assert.match(stdout, /E_VERSION[\s\S]*schemaVersion is "9\.9\.9", expected a known version: "1\.0\.0"/);
+    });
+
+    it("shows a terminal JSON and annotations with control and direction characters escaped, equal to what a pipe gets", async () => {
+      const nasty = "\x7f\x9b31m\u202eevil\u2066\u2028\u{e0001}\u00ad";
+      const line = GOOD.replace('"clientId"', `"payload${nasty}":"${nasty}","clientId"`);
+      const migrated = GOOD.replace("ws.connected", "ws.connect").replace("}", `,"ip":"${nasty}"}`);
+      const name = write(`nasty-\u202e\x9b.jsonl`, `${line}\n${migrated}\n`);
+      const { telemetry, reader } = emitter({ bootId: 42 });
+      telemetry.connect(1, "10.0.0.1").received(telemetry.messageType(nasty), nasty);
+      write("nasty.bin", Buffer.concat(drain(reader)));
+      const nastyRow = (text: string) => JSON.parse(text.replaceAll("\r\n", "\n"));
+      for (const command of [
+        "decode nasty.bin",
+        `validate --format json '${name}'`,
+        `validate --format github '${name}'`,
+        `extract '${name}'`,
+        `migrate --to 2.0.0 '${name}'`,
+      ]) {
+        const shown = `script -qec '"$NODE" "$COMMAND" ${command.replaceAll("'", '"')} 2>/dev/null' /dev/null`;
+        const { stdout } = await shell(shown, { ...process.env, TERM: "xterm", NO_COLOR: "1" });
+        assert.doesNotMatch(stdout.replaceAll("\r\n", "\n"), /[^\P{Cc}\n]|\p{Cf}|\p{Zl}/u, command);
+        assert.ok(stdout.includes("\\u202e"), command);
+        const piped = await shell(`"$NODE" "$COMMAND" ${command}`);
+        assert.match(piped.stdout, /\u202e/, command);
+        if (command.includes("github")) continue;
+        const lines = piped.stdout.trimEnd().split("\n");
+        assert.deepEqual(stdout.trimEnd().split("\r\n").map(nastyRow), lines.map(nastyRow), command);
+      }
     });
 
     it("colours for a terminal only, and not where NO_COLOR is set", async () => {

@@ -125,6 +125,20 @@ describe("tail", () => {
     await line.close();
   });
 
+  it("counts the packets that it took, not garbage", async () => {
+    const port = await freePort();
+    const tail = new Run(["tail", "--udp", String(port)]);
+    await tail.said(/listening: UDP port/);
+    const [tokens, data] = traffic(1);
+    const other = new PacketSource({ fingerprint: OTHER_FINGERPRINT }).data([{ event: "ws.connected", time: 1 }]);
+    const garbage = [Buffer.alloc(200, 1), other.bytes, data!.subarray(0, 150), Buffer.from("noise")];
+    const socket = await datagrams(port, [...garbage, tokens!, data!, data!]);
+    await tail.until("all events", () => tail.stdout.split("\n").length > 8);
+    const { stderr } = await tail.end();
+    assert.match(stderr, /\n8 events, 2 packets, 1 device\n {2}1 packet passed over: came again, or too late\n/);
+    socket.close();
+  });
+
   it("tells devices apart by UDP, and counts what is no packet instead of saying it each time", async () => {
     const port = await freePort();
     const tail = new Run(["tail", "--udp", String(port), "--format", "text"]);
@@ -272,6 +286,28 @@ describe("tail", () => {
     assert.equal(status, 0);
     assert.match(stderr, /^listening: .*\n$/);
     await line.close();
+  });
+
+  it("escapes control and direction characters in JSON for a terminal, and for nobody else", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-"));
+    const nasty = "\x7f\x9b31m\u202eevil";
+    const { telemetry, reader } = emitter({ bootId: 1 });
+    telemetry.connect(1).received(telemetry.messageType(nasty), nasty);
+    const input = framed(drain(reader));
+    writeFileSync(join(folder, "frames"), input);
+    const line = `"${process.execPath}" "${COMMAND}" tail --stdin --format json < "${join(folder, "frames")}" 2>/dev/null`;
+    const env = { ...process.env, TERM: "dumb" };
+    const { stdout } = spawnSync("script", ["-qec", line, "/dev/null"], { env, encoding: "utf8", timeout: 20_000 });
+    assert.doesNotMatch(stdout.replaceAll("\r\n", "\n"), /[^\P{Cc}\n]|\p{Cf}/u);
+    const parsed = (text: string) =>
+      text
+        .trimEnd()
+        .split(/\r?\n/)
+        .map((json) => JSON.parse(json));
+    const piped = (await run(["tail", "--stdin", "--format", "json"], input)).stdout;
+    assert.ok(piped.includes(nasty));
+    assert.deepEqual(parsed(stdout), parsed(piped));
+    rmSync(folder, { recursive: true });
   });
 
   it("colours for a terminal, with a status line, but not where NO_COLOR is set", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { LiveDecoder, type LiveDecoderOptions, type LiveEvents } from "../../host/decode/live-decoder.ts";
 import { registry } from "../../host/generated/registry.ts";
-import { PacketSource } from "../support/packets.ts";
+import { rounds, seedFor } from "../support/campaign.ts";
+import { type BuiltPacket, PacketSource, randomIntegers } from "../support/packets.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -20,7 +21,81 @@ describe("decoding live", () => {
     for (const device of ["a", "b"]) decoder.push(device, one(new PacketSource({ bootId: 5 }), 1), T0);
     const problems = seen.flatMap(({ device, problems }) => problems.map(({ code }) => `${device}: ${code}`));
     assert.deepEqual([problems.length, problems[99]], [100, "stranger 99: E_NO_PACKET"]);
-    assert.deepEqual([decoder.totals().devices, decoder.totals().events], [2, 2]);
+    const { devices, events, packets } = decoder.totals();
+    assert.deepEqual([devices, events, packets], [2, 2, 2]);
+  });
+
+  it("names each type, however packets overtake each other within three, token packets too", () => {
+    const random = randomIntegers(seedFor(3));
+    for (let round = 0; round < rounds(2000, 100); round++) {
+      const { decoder, seen } = live();
+      const source = new PacketSource({ bootId: 5 });
+      const packets: BuiltPacket[] = [];
+      let types = 0;
+      for (let time = 0; time < 60; time++) {
+        if (random(4) === 0) packets.push(source.tokens([[++types, `type ${types}`]]));
+        packets.push(source.data([{ event: "msg.send", time, token: types }]));
+      }
+      const late = packets.map(({ bytes }, index) => ({ bytes, place: index + random(4) }));
+      late.sort((a, b) => a.place - b.place);
+      for (const { bytes } of late) decoder.push("a", bytes, T0);
+      decoder.end();
+      const events = seen.flatMap(({ lines }) => lines.map((line) => JSON.parse(line)));
+      assert.deepEqual(
+        events,
+        packets.flatMap((packet) => packet.events),
+      );
+      const { lostInTransit, repeated } = decoder.totals();
+      assert.deepEqual([seen.flatMap(({ problems }) => problems), lostInTransit, repeated], [[], 0, 0]);
+    }
+  });
+
+  it("waits reorderMs for a name, once: who listens late sees the packets behind it at once", () => {
+    const { decoder, seen } = live({ reorderMs: 300 });
+    const source = new PacketSource({ bootId: 5 });
+    const send = (time: number, token: number) => source.data([{ event: "msg.send", time, token }]).bytes;
+    const types = () => seen.flatMap(({ lines }) => lines.map((line) => JSON.parse(line).msgType));
+    const tokens = source.tokens([
+      [1, "one"],
+      [2, "two"],
+    ]).bytes;
+    decoder.push("a", send(0, 2), T0);
+    decoder.tick(T0 + 299);
+    assert.deepEqual(types(), []);
+    decoder.tick(T0 + 300);
+    for (const token of [1, 2, 0]) decoder.push("a", send(5, token), T0 + 301);
+    assert.deepEqual(types(), ["", "", "", ""]);
+    // A name that is new is waited for.
+    decoder.push("a", send(10, 3), T0 + 400);
+    decoder.push("a", send(11, 1), T0 + 400);
+    decoder.push("a", tokens, T0 + 410);
+    assert.equal(types().length, 4);
+    decoder.push("a", source.tokens([[3, "three"]]).bytes, T0 + 420);
+    assert.deepEqual(types().slice(4), ["three", "one"]);
+    assert.equal(decoder.totals().events, 6);
+  });
+
+  it("believes the names of a token packet that waits for a lost one before it", () => {
+    const { decoder, seen } = live({ reorderMs: 300 });
+    const source = new PacketSource({ bootId: 5 });
+    const send = (time: number, token: number) => source.data([{ event: "msg.send", time, token }]).bytes;
+    decoder.push("a", source.tokens([[1, "one"]]).bytes, T0);
+    source.tokens([[2, "lost"]]);
+    decoder.push("a", send(0, 3), T0 + 1);
+    decoder.push("a", source.tokens([[3, "three"]]).bytes, T0 + 200);
+    decoder.tick(T0 + 301);
+    const types = seen.flatMap(({ lines }) => lines.map((line) => JSON.parse(line).msgType));
+    assert.deepEqual(types, ["three"]);
+  });
+
+  it("lets a full window go without names, and everything at the end", () => {
+    const { decoder, seen } = live({ reorderPackets: 4 });
+    const source = new PacketSource({ bootId: 5 });
+    for (let time = 0; time < 5; time++)
+      decoder.push("a", source.data([{ event: "msg.send", time, token: time + 1 }]).bytes, T0);
+    assert.equal(seen.length, 1);
+    decoder.end();
+    assert.deepEqual([seen.length, decoder.totals().repeated], [5, 0]);
   });
 
   it("believes no time of a packet that is refused", () => {

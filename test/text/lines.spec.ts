@@ -8,6 +8,7 @@ import {
   quote,
   readLines,
   visible,
+  visibleLines,
 } from "../../host/text/lines.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import { runs } from "../support/properties.ts";
@@ -198,6 +199,27 @@ describe("lines", () => {
     assert.equal(invalidUtf8Offset(Buffer.from([0x61, 0xc3, 0xbc, 0xff, 0x61])), 3);
     assert.equal(invalidUtf8Offset(Buffer.from([0xff])), 0);
     assert.equal(invalidUtf8Offset(Buffer.from([0x61, 0xe2, 0x82])), 3);
+  });
+
+  it("escapes lines of JSON such that a terminal obeys nothing and the values are equal", () => {
+    const properties: fc.Arbitrary<unknown> = fc.jsonValue({ stringUnit: "binary" });
+    const nasty = fc.string({
+      unit: fc.constantFrom("\x7f", "\x9b", "\u202e", "\u2066", "\u{e0001}", "\\", '"', "\n", "a", "😀"),
+    });
+    fc.assert(
+      fc.property(
+        fc.oneof(properties, nasty, fc.dictionary(nasty, nasty)),
+        fc.constantFrom("", " ", "\t"),
+        (value, indent) => {
+          const json = JSON.stringify(value, undefined, indent);
+          const shown = visibleLines(`${json}\r\n`);
+          assert.doesNotMatch(shown.replace(/[\n\t]/g, ""), /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+          assert.deepEqual(JSON.parse(shown), JSON.parse(json));
+        },
+      ),
+      runs(10_000, 500),
+    );
+    assert.equal(visibleLines('{"a":\r\t"\u0080"}\n'), '{"a": \t"\\u0080"}\n');
   });
 
   it("shows what would move a cursor or turn the text round as escapes", () => {

@@ -243,7 +243,10 @@ describe("any bytes", () => {
     const { telemetry, connection, drain, expect } = checker({});
     const known = new Map<string, number>();
     let tooLong = 0;
-    for (const bytes of [...shortOnes(500), ...longerOnes(1_000)]) {
+    // No character, though its first byte is of four, behind 61 letters: the name has room for the three bytes that stand for it.
+    const atTheEnd = [...new Array<number>(54).fill(A), 0xf3, 0x85];
+    equal(padded(atTheEnd).length, NAME_BYTES - 1, "padded with letters");
+    for (const bytes of [atTheEnd, ...shortOnes(500), ...longerOnes(1_000)]) {
       const all = padded(bytes.slice(0, 70));
       const text = stringOf(all);
       if (text === undefined) continue;

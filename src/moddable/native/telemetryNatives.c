@@ -586,13 +586,15 @@ static uint32_t tokenPacket(xsMachine* the, Reader* reader, uint8_t* to, xsUnsig
 	uint32_t end = PACKET_HEADER_BYTES;
 	xsVar(1) = xsReference(emitter->names);
 	while (reader->reader.tokensSent < emitter->tokens) {
-		uint8_t name[MAX_TOKEN_BYTES];
+		uint8_t name[MAX_TOKEN_BYTES + 4]; /* as much room as where the name's length was asked for */
 		uint32_t token = reader->reader.tokensSent + 1;
 		uint32_t length = 0;
 		void* buffer;
 		xsUnsignedValue sizeNow;
 		xsmcGetIndex(xsVar(2), xsVar(1), token - 1);
 		if (xsmcTypeOf(xsVar(2)) == xsStringType)
+			length = telemetryText((const uint8_t*)xsmcToString(xsVar(2)), NULL, name, sizeof(name));
+		if (length > MAX_TOKEN_BYTES) /* of a script's */
 			length = telemetryText((const uint8_t*)xsmcToString(xsVar(2)), NULL, name, MAX_TOKEN_BYTES);
 		xsmcGetBufferWritable(xsVar(0), &buffer, &sizeNow);
 		to = buffer;

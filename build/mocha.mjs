@@ -1,7 +1,8 @@
 /**
- * Runs bundled specs under mocha, files in parallel: `node build/mocha.mjs REPORTER JOBS FILE…`. A parent process is told
- * `{ passes: [[where, number of cases]], failures }`: where the cases ran, in the order in which it was first seen, and the failures in words.
+ * Runs bundled specs under mocha, files in parallel: `node build/mocha.mjs REPORTER JOBS FILE…`. A parent process is told of each
+ * case as its file ends: `{ file, where }`, or `{ file, failure }` in words; and at the end `{ isOver: true }`.
  */
+import { fileURLToPath } from "node:url";
 import Mocha from "mocha";
 
 const [reporter, jobs, ...files] = process.argv.slice(2);
@@ -13,24 +14,20 @@ const mocha = new Mocha({
   forbidPending: true,
   parallel: true,
   jobs: Number(jobs),
+  require: [fileURLToPath(new URL("rejections.mjs", import.meta.url))],
 });
 for (const file of files) mocha.addFile(file);
 
 const MOST_CHARS = 2000;
-const passes = new Map();
-const failures = [];
+const tell = (message, then) => (process.send ? process.send(message, then) : then?.());
 /** Cases inside an engine say which in their title; all others run in Node. */
 const whereOf = (title) => /^inside XS, (.+?): (?:xs|engine)\//.exec(title)?.[1] ?? "Node";
 const runner = mocha.run((failed) => {
-  process.exitCode = failed > 0 || passes.size === 0 ? 1 : 0;
-  const end = () => process.stdout.write("", () => process.exit());
-  if (process.send) process.send({ passes: [...passes], failures }, end);
-  else end();
+  process.exitCode = failed > 0 ? 1 : 0;
+  tell({ isOver: true }, () => process.stdout.write("", () => process.exit()));
 });
-runner.on("pass", (test) => {
-  const where = whereOf(test.fullTitle());
-  passes.set(where, (passes.get(where) ?? 0) + 1);
-});
+runner.on("pass", (test) => tell({ file: test.file, where: whereOf(test.fullTitle()) }));
 runner.on("fail", (test, error) => {
-  failures.push(`${test.fullTitle()}\n${String(error?.stack ?? error).slice(0, MOST_CHARS)}`);
+  const what = error?.stack ?? error?.message ?? error;
+  tell({ file: test.file, failure: `${test.fullTitle()}\n${String(what).slice(0, MOST_CHARS)}` });
 });

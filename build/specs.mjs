@@ -18,7 +18,7 @@ const options = {
   seed: { type: "string" },
 };
 const { values, positionals: names } = parseArgs({ options, allowPositionals: true });
-const seed = values.seed ?? `${Math.floor(Math.random() * 2 ** 32)}`;
+const seed = values.seed ?? `${Math.floor(Math.random() * 2 ** 31)}`;
 if (!/^\d{1,10}$/.test(seed) || Number(seed) >= 2 ** 32) {
   console.error(`--seed ${seed}: it is a whole number below 2^32`);
   process.exit(2);
@@ -67,6 +67,7 @@ const jobs = availableParallelism() + 1;
 const specs = files.map((file) =>
   resolve(isBundled(file) ? file.replace(/^test/, folder).replace(/\.ts$/, ".mjs") : file),
 );
+console.log(`running ${files.length} spec files, ${jobs} at a time; a file's cases are said when it is through`);
 const startMs = performance.now();
 const child = fork("build/mocha.mjs", [values.quiet ? "min" : "spec", `${jobs}`, ...specs], {
   stdio: ["ignore", values.quiet ? "ignore" : "inherit", "inherit", "ipc"],
@@ -77,18 +78,31 @@ const child = fork("build/mocha.mjs", [values.quiet ? "min" : "spec", `${jobs}`,
     XS_TELEMETRY_SEED: seed,
   },
 });
-let told;
+const passes = new Map();
+const failures = [];
+const heardOf = new Set();
+let isOver = false;
 child.on("message", (message) => {
-  told = message;
+  if (message.file) heardOf.add(message.file);
+  if (message.where) passes.set(message.where, (passes.get(message.where) ?? 0) + 1);
+  if (message.failure)
+    failures.push(message.file ? `${files[specs.indexOf(message.file)]}: ${message.failure}` : message.failure);
+  isOver ||= message.isOver === true;
 });
 const { code, signal } = await new Promise((ended) => child.on("close", (code, signal) => ended({ code, signal })));
-const { passes, failures } = told ?? {
-  passes: [],
-  failures: [`ended by ${signal ?? `exit code ${code}`} before all had run`],
-};
+if (!isOver)
+  failures.push(
+    `the run ended by ${signal ?? `exit code ${code}`} before all files were through: a process of it was ended`,
+  );
+for (const [index, spec] of specs.entries())
+  if (!heardOf.has(spec))
+    failures.push(
+      `${files[index]}: no case of it is known: it has none, did not load, or its process ended before it was through`,
+    );
 
 console.log(`\nWhat ran where, in ${Math.round((performance.now() - startMs) / 1000)} s:`);
-for (const [where, cases] of passes) console.log(`${cases.toLocaleString("en").padStart(7)} cases  ${where}`);
+for (const [where, cases] of [...passes].sort())
+  console.log(`${cases.toLocaleString("en").padStart(7)} cases  ${where}`);
 console.log(
   values.full
     ? `Campaigns at their full size, seed ${seed}.`
@@ -96,5 +110,5 @@ console.log(
 );
 // Once more at the end, where whoever keeps only the last lines of a long log finds them.
 for (const failure of failures) console.log(`failed: ${failure}\n`);
-console.log(`${passes.reduce((all, [, cases]) => all + cases, 0)} passed, ${failures.length} failed`);
+console.log(`${[...passes.values()].reduce((all, cases) => all + cases, 0)} passed, ${failures.length} failed`);
 process.exit(failures.length === 0 && code === 0 ? 0 : 1);

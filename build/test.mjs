@@ -25,6 +25,10 @@ if (values.minutes !== undefined && !(minutes > 0 && minutes <= 1440)) {
   console.error(`test: --minutes ${values.minutes}: it is a number above 0, at most 1440`);
   process.exit(2);
 }
+if (values.seed !== undefined && !(/^\d{1,10}$/.test(values.seed) && Number(values.seed) < 2 ** 31)) {
+  console.error(`test: --seed ${values.seed}: it is a whole number below 2^31`);
+  process.exit(2);
+}
 ensureOrExit("gcc", "make", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
 ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl");
 const seed = values.seed ? ["--seed", values.seed] : [];

@@ -59,7 +59,12 @@ function withSections(path: string, versions: readonly RegistryModel[]): string 
   return text;
 }
 
-const check = process.argv.includes("--check");
+const [option, ...others] = process.argv.slice(2);
+if (others.length > 0 || (option !== undefined && option !== "--check")) {
+  console.error(`generate: ${[option, ...others].join(" ")}: it takes --check, or nothing`);
+  process.exit(2);
+}
+const check = option === "--check";
 const generated = new Map(Object.entries(files));
 const changed = check ? differing(generated) : write(generated);
 for (const path of changed)

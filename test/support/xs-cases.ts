@@ -18,6 +18,16 @@ export const HOSTILE_SPEC = "./test/engine/hostile.spec.ts";
 /** The host's options where AddressSanitizer keeps what was freed. */
 export const ROOM = ["--limit", "8000000000"];
 
+/** A line of the harness that says how a case went; undefined for any other. */
+function caseOf(line: string): { title: string; error: string } | undefined {
+  try {
+    const { title, error } = JSON.parse(line);
+    return typeof title === "string" && typeof error === "string" ? { title, error } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface XsRun {
   engine: EngineName;
   variant: Variant;
@@ -42,16 +52,22 @@ export async function declareXsCases({ engine: name, variant, specs, options = [
       options,
     );
     const lines = stdout.trim().split("\n");
-    const ending = lines.pop()!;
+    const cases = lines.flatMap((line) => caseOf(line) ?? []);
+    // All but the last line is a case.
+    const others = lines.filter((line) => caseOf(line) === undefined);
+    const isWhole = status === 0 && cases.length > 0 && others.join() === `{"cases":${cases.length}}`;
+    const last = cases.at(-1)?.title ?? "none";
     describe(`${where}: ${spec.slice("./test/".length)}`, () => {
       it("runs every case to the end", () => {
-        const isWhole = status === 0 && lines.length > 0 && ending === `{"cases":${lines.length}}`;
-        ok(isWhole, `exit ${status} after ${lines.length} cases: ${ending}\n${stderr}`);
+        ok(
+          isWhole,
+          `exit ${status} after ${cases.length} cases, the last one "${last}"\n${others.join("\n")}\n${stderr}`,
+        );
       });
-      for (const line of lines) {
-        const { title, error } = JSON.parse(line) as { title: string; error: string };
-        it(title, () => ok(error === "", error));
-      }
+      for (const { title, error } of cases)
+        it(title, () => {
+          if (error !== "") throw new Error(error);
+        });
     });
   }
 }

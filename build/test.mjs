@@ -65,7 +65,7 @@ function slices() {
     slice++;
   }
   console.log(
-    `${slice} slices of the campaign in ${elapsedMinutes().toFixed(1)} minutes, seeds ${base} to ${base + slice - 1}`,
+    `${slice} ${slice === 1 ? "slice" : "slices"} of the campaign in ${elapsedMinutes().toFixed(1)} minutes, seeds ${base} to ${base + slice - 1}`,
   );
   console.log(`${passed} passed, 0 failed`);
 }

@@ -233,8 +233,12 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     return word;
   }
 
-  /** Opens a stretch as far as records of one slot need not ask. */
+  /** Opens a stretch as far as records of one slot need not ask; none while telemetry is off: a payload may have switched it while it was looked at. */
   function open(): void {
+    if (!enabled) {
+      gate.enable();
+      return;
+    }
     let room = capacitySlots - (head - tail);
     if (tail >= plainFrom && protectedFrom > tail) room += Math.min(protectedFrom, head) - tail;
     end = Math.min(at + room * SLOT_WORDS, capacityWords);

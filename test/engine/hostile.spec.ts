@@ -314,6 +314,30 @@ describe("hostile use", () => {
     );
   });
 
+  it("that switches telemetry off while a payload is looked at leaves it off for the calls that follow", () => {
+    const telemetry = new Telemetry({ capacityBytes: 4096 });
+    const connection = telemetry.connect(1);
+    const trap = {
+      getPrototypeOf(): object {
+        setEnabled(false);
+        return Uint8Array.prototype;
+      },
+    };
+    for (const length of [8, 0, 300]) {
+      connection.received(0, Object.setPrototypeOf(new Uint8Array(length), new Proxy({}, trap)));
+      const { emitted, suppressed } = telemetry.counters();
+      connection.received(0);
+      connection.sent(0);
+      connection.answered(0, 0);
+      connection.connected();
+      const after = telemetry.counters();
+      setEnabled(true);
+      equal(after.emitted, emitted, "emitted while off");
+      equal(after.suppressed, suppressed + 5, "suppressed");
+    }
+    isSound(telemetry);
+  });
+
   it("of objects whose emitter nobody else keeps works after collections", () => {
     const connections: Connection[] = [];
     const readers: { next(buffer: Uint8Array): number }[] = [];

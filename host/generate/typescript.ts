@@ -65,6 +65,7 @@ export interface LayoutNumbers {
   readonly codes: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
+/** By the first names of attributes, in the registry's order; deprecated attributes are left out. */
 export function layoutNumbers(model: RegistryModel): LayoutNumbers {
   const nameOf = (key: string) => firstName(model, key);
   const constant = (key: string) => constantName(nameOf(key));

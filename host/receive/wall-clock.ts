@@ -15,7 +15,7 @@ export interface WallTime {
 
 /** A device's crystal, and this computer's, err by less: 50 parts in a million, 4.3 s a day. */
 const DRIFT = 50e-6;
-/** Anchors kept; beyond that the better one of each two neighbours. */
+/** Anchors kept; beyond that the best one of each of 256 stretches of the boot. */
 const MOST_ANCHORS = 512;
 
 /** The spread of delays is that of so many anchors around the moment in question. */
@@ -65,13 +65,18 @@ export class WallClock {
     this.#anchors = this.#anchors.map((anchor) => shifted(anchor, byMs));
   }
 
+  /** The best one of each stretch of equal length: what is old stays as well known as what is new. */
   #thin(): void {
-    const kept: Anchor[] = [];
-    for (let index = 0; index < this.#anchors.length; index += 2) {
-      const [a, b] = [this.#anchors[index]!, this.#anchors[index + 1]];
-      kept.push(b === undefined || differenceOf(a) <= differenceOf(b) ? a : b);
+    const times = this.#anchors.map(({ deviceMs }) => deviceMs);
+    const firstMs = Math.min(...times);
+    const stretchMs = Math.max(1, (Math.max(...times) - firstMs) / (MOST_ANCHORS / 2));
+    const best = new Map<number, Anchor>();
+    for (const anchor of this.#anchors) {
+      const stretch = Math.floor((anchor.deviceMs - firstMs) / stretchMs);
+      const kept = best.get(stretch);
+      if (kept === undefined || differenceOf(anchor) < differenceOf(kept)) best.set(stretch, anchor);
     }
-    this.#anchors = kept;
+    this.#anchors = [...best.values()];
   }
 }
 
@@ -104,36 +109,40 @@ export class ClockWatch {
 /** At least so much better than the best before, or so long after the last: then an anchor is worth keeping. */
 const BETTER_MS = 5;
 const EVERY_MS = 60_000;
-const MOST_STORED = 10_000;
 /** As a boot grows old, a thousandth of its age is often enough. */
 const AGE_SHARE = 1 / 1000;
 
-/** Chooses the anchors that are stored of one boot: at most 10,000, and after the first day about one in a thousandth of its age. */
+/**
+ * Chooses the anchors that are stored of one boot. One is due every minute, and after the first 17 hours each time the boot
+ * is a thousandth older. One whose delay was shorter by 5 ms than that of the best before it is stored at once. The drift of
+ * the two clocks, which changes the difference for as long as the boot lasts, is no better delay.
+ */
 export class AnchorChoice {
-  #stored = 0;
-  #firstMs = 0;
+  #firstMs: number | undefined;
   #lastMs = 0;
-  #leastDifference = Number.POSITIVE_INFINITY;
+  /** The one stored that bounds the present most closely. */
+  #best: Anchor | undefined;
 
   /** Whether this one is to be stored; then it counts as stored. */
   take(anchor: Anchor): boolean {
     const { unixMs } = anchor;
-    const difference = differenceOf(anchor);
+    this.#firstMs ??= unixMs;
     const waitMs = Math.max(EVERY_MS, (unixMs - this.#firstMs) * AGE_SHARE);
     const isDue = unixMs - this.#lastMs >= waitMs || unixMs < this.#lastMs;
-    if (this.#stored >= MOST_STORED || !(difference <= this.#leastDifference - BETTER_MS || isDue)) return false;
-    if (this.#stored === 0) this.#firstMs = unixMs;
-    this.#stored++;
+    const best = this.#best ?? { deviceMs: anchor.deviceMs, unixMs: Number.POSITIVE_INFINITY };
+    const loosening = DRIFT * Math.abs(anchor.deviceMs - best.deviceMs);
+    const shorterByMs = differenceOf(best) - differenceOf(anchor);
+    if (!isDue && shorterByMs - loosening < BETTER_MS) return false;
     this.#lastMs = unixMs;
-    this.#leastDifference = Math.min(this.#leastDifference, difference);
+    if (shorterByMs + loosening >= 0) this.#best = anchor;
     return true;
   }
 
   /** As WallClock.shift. */
   shift(byMs: number): void {
-    this.#firstMs += byMs;
+    if (this.#firstMs !== undefined) this.#firstMs += byMs;
     this.#lastMs += byMs;
-    this.#leastDifference += byMs;
+    if (this.#best !== undefined) this.#best = shifted(this.#best, byMs);
   }
 }
 

@@ -44,12 +44,30 @@ describe("time of day from anchors", () => {
         stored++;
         clock.add(anchor);
       }
-      assert.ok(stored < 10_000, `${stored}`);
+      assert.ok(stored < 8000, `seed ${seed}: ${stored} anchors stored`);
       for (let deviceMs = 0; deviceMs < span; deviceMs += span / 97) {
         const { unixMs, uncertaintyMs } = clock.at(deviceMs)!;
         const error = unixMs - true_(deviceMs);
         assert.ok(Math.abs(error) <= uncertaintyMs + 43, `seed ${seed}: ${error} at ${deviceMs}, ± ${uncertaintyMs}`);
+        assert.ok(uncertaintyMs < 4000, `seed ${seed}: ± ${uncertaintyMs} at ${deviceMs}`);
       }
+    }
+  });
+
+  it("goes on storing anchors for years, few enough, whichever way the clocks drift", () => {
+    const days = 5 * 365;
+    for (const drift of [-49e-6, 49e-6]) {
+      const choice = new AnchorChoice();
+      let stored = 0;
+      let lastMs = 0;
+      for (let deviceMs = 0; deviceMs < days * 86_400_000; deviceMs += 600_000) {
+        if (!choice.take({ deviceMs, unixMs: Math.ceil(BOOT + deviceMs * (1 + drift)) })) continue;
+        const gapMs = deviceMs - lastMs;
+        assert.ok(gapMs <= Math.max(600_000, deviceMs / 1000 + 600_000), `none for ${gapMs} ms at ${deviceMs}`);
+        lastMs = deviceMs;
+        stored++;
+      }
+      assert.ok(stored < 20_000, `${stored} anchors stored`);
     }
   });
 

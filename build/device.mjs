@@ -10,6 +10,7 @@ export const DEVICE_MODULES = {
   switch: "src/ring/switch.ts",
   recorder: "src/recorder.ts",
   drainer: "src/drain/drainer.ts",
+  console: "src/drain/console.ts",
   serial: "src/drain/serial.ts",
   udp: "src/drain/udp.ts",
   mqtt: "src/drain/mqtt.ts",
@@ -19,7 +20,7 @@ export const DEVICE_MODULES = {
   "websocket-419": "src/adapters/websocket-419.ts",
 };
 /** Those of them with a part in C. */
-export const NATIVE_MODULES = ["serial", "flash", "privacy"];
+export const NATIVE_MODULES = ["console", "serial", "flash", "privacy"];
 
 // On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
 // they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds. Texts stay where

@@ -6,6 +6,7 @@ const IMPORTS = {
   "#emitter": { native: "src/moddable/emitter.ts", default: "src/ring/emitter.ts" },
   "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform/platform.ts" },
   "#timer": { moddable: "src/moddable/timer.ts", default: "host/platform/timer.ts" },
+  "#console": { moddable: "src/moddable/console.ts", default: "host/platform/console.ts" },
   "#frame": { native: "src/moddable/frame.ts", default: "src/drain/frame.ts" },
   "#utf8-length": {
     native: "src/moddable/utf8-length-native.ts",

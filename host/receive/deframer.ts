@@ -3,6 +3,7 @@
 import { maxFrameBytes } from "../../src/drain/frame.ts";
 import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import type { Problem } from "../text/errors.ts";
+import { type ConsoleItem, ConsoleLines } from "./console-lines.ts";
 import { CRC_BYTES, contentBytesOf, crcHolds, SIZED_BYTES } from "./frame-body.ts";
 import { FrameRecovery } from "./frame-recovery.ts";
 import { LogLines } from "./log-lines.ts";
@@ -40,9 +41,8 @@ const FULL_GROUP_CODE = 0xff;
  */
 export class Deframer {
   #items: Deframed[] = [];
-  readonly #lines = new LogLines((text, offsetBytes) => {
-    if (!this.#isBare) this.#items.push({ kind: "text", text, offsetBytes });
-  });
+  readonly #lines = new LogLines((text, offsetBytes) => this.#line(text, offsetBytes));
+  readonly #console = new ConsoleLines();
   readonly #recovery = new FrameRecovery();
   #state: "head" | "text" | "frame" | "whole" = "head";
   /** Of the byte that comes next. */
@@ -89,6 +89,7 @@ export class Deframer {
     if (this.#state === "frame") this.#endFrame(true);
     else this.#zero();
     this.#lines.flush();
+    this.#addConsole(this.#console.end());
     this.#state = "head";
     return this.#take();
   }
@@ -355,6 +356,23 @@ export class Deframer {
     const message =
       "a packet without a frame: this is a packet stream, not a log with frames in it; read it with decode -, or decode FILE";
     this.#items.push({ kind: "damage", problem: { code: "E_NO_FRAMES", message, offsetBytes: this.#bodyOffset + 1 } });
+  }
+
+  /** A line of log text, in which a piece of a packet may stand. */
+  #line(text: string, offsetBytes: number): void {
+    const items = this.#console.push(text, offsetBytes);
+    if (items !== undefined) this.#addConsole(items);
+    else if (!this.#isBare) this.#items.push({ kind: "text", text, offsetBytes });
+  }
+
+  #addConsole(items: readonly ConsoleItem[]): void {
+    for (const item of items) {
+      if (item.kind !== "damage") this.#items.push(item);
+      else {
+        const { wrong, offsetBytes } = item;
+        this.#items.push({ kind: "damage", problem: { code: "E_FRAME", message: wrong, offsetBytes } });
+      }
+    }
   }
 
   #damage(wrong: string): void {

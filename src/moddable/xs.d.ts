@@ -5,3 +5,10 @@ declare function Native(name: string): new () => object;
 
 /** A function in C. */
 declare function native(name: string): (...args: unknown[]) => unknown;
+
+/** Shows text where XS shows it, in builds that do. */
+declare function trace(text: string): void;
+
+interface StringConstructor {
+  fromArrayBuffer(buffer: ArrayBufferLike, byteOffset?: number, byteLength?: number): string;
+}

@@ -1,5 +1,6 @@
 // Runs inside XS only: what draining takes from the engine's heaps, by the engine's own counters. docs/design.md states these figures.
 import { Telemetry } from "xs-telemetry";
+import { consoleSink } from "xs-telemetry/console";
 import { Drainer, type OpenSink } from "xs-telemetry/drainer";
 import { mqttSink } from "xs-telemetry/mqtt";
 import { serialSink } from "xs-telemetry/serial";
@@ -9,6 +10,11 @@ import { allocationOf, FEW_CALLS, NOTHING } from "../support/xs-allocation.ts";
 
 /** Of the command line: the first is which emitter this is. */
 declare const args: string[];
+declare global {
+  interface StringConstructor {
+    fromArrayBuffer(buffer: ArrayBufferLike, byteOffset?: number, byteLength?: number): string;
+  }
+}
 
 const isNative = args[0] === "native";
 
@@ -153,6 +159,33 @@ describe("allocation of draining", () => {
       );
       sink.close();
     }
+  });
+
+  it("the console sink: the text of each line", () => {
+    const buffer = new Uint8Array(1400).fill(1);
+    let lines = 0;
+    const print = (line: string) => {
+      held = line;
+      lines++;
+    };
+    const sink = consoleSink({ print, maxPacketBytes: 1400 })({ onWritable() {}, onError() {} });
+    sink.write(buffer, 1400);
+    const linesEach = lines;
+    const text = new Uint8Array(134).fill(0x41);
+    const line = allocationOf(() => {
+      held = String.fromArrayBuffer(text.buffer, 0, 134);
+    }, FEW_CALLS);
+    const each = allocationOf(() => sink.write(buffer, 1400), FEW_CALLS / 4);
+    // The last line is shorter.
+    ok(
+      each.chunkBytes <= linesEach * line.chunkBytes,
+      `${each.chunkBytes} bytes for ${linesEach} lines of ${line.chunkBytes}`,
+    );
+    deepEqual(
+      { slotBytes: each.slotBytes, collections: each.collections },
+      { slotBytes: 0, collections: 0 },
+      "all else",
+    );
   });
 
   it("the UDP sink: a view of the packet, unless the last one was as long", () => {

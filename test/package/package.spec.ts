@@ -19,9 +19,10 @@ const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
 /** The same without C. */
 const TYPESCRIPT_MODULE = "./dist/moddable/xs-telemetry.js";
 /** What moves packets off the device, each in a manifest of its own. */
-const LINKS = ["drainer", "serial", "udp", "mqtt", "flash"];
+const LINKS = ["drainer", "console", "serial", "udp", "mqtt", "flash"];
 /** Those of them that the manifests take with frames in C. */
 const IN_C: Record<string, string> = {
+  console: "./dist/moddable/native/console.js",
   serial: "./dist/moddable/native/serial.js",
   flash: "./dist/moddable/native/flash.js",
 };

@@ -1,4 +1,5 @@
 import { platformTimer } from "#timer";
+import type { Counters } from "../ring/api.ts";
 import { checkFunction, checkMethods, checkNames, checkNumber } from "../ring/options.ts";
 import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
 import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
@@ -13,6 +14,18 @@ export interface PacketSource {
   next(buffer: Uint8Array): number;
   /** The next packets tell all tokens again, where there are any. */
   repeatTokens?(): void;
+  /** A Reader's, whose drained, overwritten and pending events flush() goes by. Others tell it nothing. */
+  counters?(): object;
+}
+
+/** What flush() came to. */
+export interface FlushResult {
+  /** A sink took all that there was when flush() was called. */
+  readonly isDone: boolean;
+  /** Events of then that still wait in the source. Undefined where it does not count events, as a flash store. */
+  readonly leftEvents: number | undefined;
+  /** 1 if a packet is in hand that no sink has taken, else 0. */
+  readonly inHand: number;
 }
 
 export interface DrainerOptions {
@@ -78,6 +91,16 @@ const MAX_EVERY_MS = 60_000;
 const MAX_MS = 86_400_000;
 const MAX_PACKETS_PER_SLICE = 1_000;
 
+/** A flush() that waits. */
+interface Flush {
+  /** drained + overwritten, when all has been given that there was; undefined: once the source has nothing. */
+  readonly target: number | undefined;
+  /** Packets given up before. */
+  readonly dropped: number;
+  leftTicks: number;
+  readonly resolve: (result: FlushResult) => void;
+}
+
 /**
  * Moves packets from a source to a sink, a slice at a time: with each tick of a timer, and when a sink that had refused says that it
  * is writable. It holds one packet in hand until a sink takes it, so what a sink refuses, or breaks over, is offered again; whoever
@@ -98,6 +121,7 @@ export class Drainer {
   readonly #mostRetryTicks: number;
   readonly #stallTicks: number;
   readonly #tokensEveryTicks: number;
+  readonly #everyMs: number;
 
   readonly #memory: Uint8Array;
   /** The part of the memory that the open sink takes. */
@@ -117,6 +141,7 @@ export class Drainer {
   /** Ticks since the sink was opened, took a packet, or was offered one. */
   #stalledTicks = 0;
   #tokenTicks = 0;
+  #flushes: Flush[] = [];
 
   #packets = 0;
   #bytes = 0;
@@ -147,6 +172,7 @@ export class Drainer {
     this.#openSink = open;
     this.#timer = timer;
     this.#packetsPerSlice = packetsPerSlice;
+    this.#everyMs = everyMs;
     this.#retryTicks = this.#nextRetryTicks = Math.ceil(retryMs / everyMs);
     this.#mostRetryTicks = Math.ceil(mostRetryMs / everyMs);
     this.#stallTicks = Math.ceil(stallMs / everyMs);
@@ -172,6 +198,26 @@ export class Drainer {
   }
 
   /**
+   * Before deep sleep, a restart, or the end of a program: resolves as soon as a sink has taken all that had been emitted when this was
+   * called, or after `timeoutMs`, 1 to 86,400,000 (counted in ticks), with what is left. Moves up to 1,000 packets at once, whatever
+   * packetsPerSlice says, and does not wait for retryMs. Never rejects; throws RangeError if timeoutMs is out of range. What "taken"
+   * means, each sink says: a datagram that was sent may still be lost.
+   */
+  flush(timeoutMs = 1_000): Promise<FlushResult> {
+    checkNumber("timeoutMs", timeoutMs, 1, MAX_MS);
+    return new Promise((resolve) => {
+      const given = this.#givenEvents();
+      const target = given && given.gone + given.pending;
+      this.#flushes.push({ target, dropped: this.#dropped, leftTicks: Math.ceil(timeoutMs / this.#everyMs), resolve });
+      if (this.#isClosed) this.#endFlushes();
+      else if (this.#isBusy)
+        return; // what is under way goes on, or a tick does
+      else if (this.#sink === undefined) this.#open();
+      this.#slice();
+    });
+  }
+
+  /**
    * Stops the timer and closes the sink. What waits in the source stays there; a packet in hand is given up, and counted as dropped.
    * Closing twice does nothing.
    */
@@ -185,6 +231,7 @@ export class Drainer {
     }
     this.#drop();
     this.#closeSink();
+    this.#endFlushes();
   }
 
   #tick(): void {
@@ -197,9 +244,11 @@ export class Drainer {
     else if (++this.#stalledTicks > this.#stallTicks) {
       this.#stalls++;
       this.#fail();
-      return;
     }
-    this.#slice();
+    this.#slice(); // does nothing without a sink
+    if (this.#flushes.length === 0) return; // a tick that has nothing to do allocates nothing
+    for (const flush of this.#flushes) flush.leftTicks--;
+    this.#settleFlushes();
   }
 
   #open(): void {
@@ -248,12 +297,15 @@ export class Drainer {
     const sink = this.#sink;
     let isSource = false;
     try {
-      for (let left = this.#packetsPerSlice; left > 0; left--) {
+      for (let left = this.#flushes.length > 0 ? MAX_PACKETS_PER_SLICE : this.#packetsPerSlice; left > 0; left--) {
         if (this.#inHand === 0) {
           isSource = true;
           const bytes = this.#source.next(this.#buffer);
           isSource = false;
-          if (bytes === 0) break;
+          if (bytes === 0) {
+            if (this.#flushes.length > 0) this.#settleFlushes(true);
+            break;
+          }
           // A number that is none of a packet's bytes: there is nothing that could be sent.
           if (!(Number.isInteger(bytes) && bytes > 0 && bytes <= this.#buffer.length)) {
             this.#sourceFailures++;
@@ -279,6 +331,10 @@ export class Drainer {
         this.#inHand = 0;
         this.#stalledTicks = 0;
         this.#nextRetryTicks = this.#retryTicks;
+        if (this.#flushes.length > 0) {
+          this.#settleFlushes();
+          if (this.#flushes.length === 0) break; // what came later has time
+        }
       }
     } catch {
       if (isSource) this.#sourceFailures++;
@@ -306,6 +362,36 @@ export class Drainer {
     } catch {
       this.#closeFailures++;
     }
+  }
+
+  /** Events that are out of the source, given or overwritten, and those that wait. Undefined: it does not say. */
+  #givenEvents(): { gone: number; pending: number } | undefined {
+    try {
+      const { drained, overwritten, pending } = (this.#source.counters?.() ?? {}) as Partial<Counters>;
+      const gone = drained! + overwritten!;
+      return gone + pending! >= 0 ? { gone, pending: pending! } : undefined;
+    } catch {
+      this.#sourceFailures++;
+      return undefined;
+    }
+  }
+
+  /** Ends the flushes that are done, or over. `isEmpty`: the source has nothing. */
+  #settleFlushes(isEmpty = false): void {
+    const inHand = this.#inHand > 0 ? 1 : 0;
+    const gone = this.#givenEvents()?.gone;
+    this.#flushes = this.#flushes.filter(({ target, dropped, leftTicks, resolve }) => {
+      const leftEvents = gone === undefined || target === undefined ? undefined : Math.max(0, target - gone);
+      const isThrough = inHand === 0 && (leftEvents === undefined ? isEmpty : leftEvents === 0);
+      if (!isThrough && leftTicks > 0) return true;
+      resolve({ isDone: isThrough && dropped === this.#dropped, leftEvents, inHand });
+      return false;
+    });
+  }
+
+  #endFlushes(): void {
+    for (const flush of this.#flushes) flush.leftTicks = 0;
+    this.#settleFlushes();
   }
 
   #drop(): void {

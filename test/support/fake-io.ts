@@ -296,6 +296,9 @@ export class FakeSink {
   maxPacketBytes = 1_400;
   openError: Error | undefined;
   closeError: Error | undefined;
+  /** Refuses whatever the script says. */
+  refusesAll = false;
+  onTake: () => void = () => {};
   offers = 0;
   opened = 0;
   closed = 0;
@@ -319,12 +322,14 @@ export class FakeSink {
 
   #write(events: SinkEvents, buffer: Uint8Array, byteLength: number): boolean {
     this.offers++;
+    if (this.refusesAll) return false;
     const answer = this.script.shift() ?? "take";
     if (answer === "throw") throw new Error("broken");
     if (answer === "error") events.onError(new Error("broken"));
     if (answer === "nested") events.onWritable();
     if (answer === "error" || answer === "refuse") return false;
     this.packets.push(buffer.slice(0, byteLength));
+    this.onTake();
     if (answer === "error-taken") events.onError();
     return true;
   }

@@ -5,6 +5,7 @@ import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
 import { bundleDevice, DEVICE_MODULES, NATIVE_MODULES } from "./device.mjs";
+import { bundleSelftest } from "./selftest.mjs";
 
 // Nothing of an earlier build is shipped.
 for (const folder of ["moddable", "default", "types", "host"])
@@ -44,6 +45,8 @@ await build({
   external: ["xs-telemetry", "debug", "instrumentation", "mc/config", "microseconds", "text/encoder", "time", "timer"],
   logLevel: "warning",
 });
+
+await bundleSelftest("dist/examples/selftest");
 
 const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "build/tsconfig.types.json"], {
   stdio: "inherit",

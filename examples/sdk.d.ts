@@ -8,6 +8,12 @@ declare module "sink" {
   export function openSink(): import("xs-telemetry/drainer").OpenSink;
 }
 
+/** What npm run build writes of the specs. */
+declare module "selftest/specs" {
+  const names: readonly string[];
+  export default names;
+}
+
 /** docs/adapters.md */
 declare module "embedded:network/websocket/client" {
   export default class WebSocketClient {

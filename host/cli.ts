@@ -9,6 +9,7 @@ import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addSelftest } from "./commands/selftest.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
@@ -46,6 +47,7 @@ function createProgram(context: Context): Command {
   addSimulate(program, context);
   addRegistry(program, context);
   addBench(program, context);
+  addSelftest(program, context);
   return program;
 }
 

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { BenchRun, type ComparedRow, compareRows } from "../board/bench-device.ts";
 import { type BenchRow, readBenchFile } from "../board/bench-rows.ts";
-import { openSerialLink } from "../receive/links/serial.ts";
-import { TelemetryError } from "../text/errors.ts";
+import { boardLines } from "../board/board-lines.ts";
 import { nameOf } from "../text/io-error.ts";
 import { visible } from "../text/lines.ts";
 import { counted } from "../validate/report.ts";
+import { addBoardOptions, type BoardOptions } from "./board-options.ts";
 import type { Context } from "./context.ts";
 
 const HELP = `
@@ -23,38 +23,21 @@ Examples:
   $ xs-telemetry bench --device /dev/ttyUSB0 --json > esp32c3.json
   $ xs-telemetry bench --device /dev/ttyUSB0 --compare rv32.json`;
 
-/** What Moddable's release builds with instrumentation write at. */
-const DEFAULT_BAUD = 460_800;
-const DEFAULT_TIMEOUT_S = 120;
-
-interface Options {
-  readonly device: string;
-  readonly baud: number;
-  readonly timeout: number;
+interface Options extends BoardOptions {
   readonly compare?: string;
   readonly json?: true;
 }
 
 export function addBench(program: Command, context: Context): void {
-  program
+  const command = program
     .command("bench")
     .summary("a board's own figures, from its serial port")
-    .description("Collects what an event costs on a board that runs the benchmark.")
-    .requiredOption("--device <path>", "the board's serial port")
-    .option("--baud <number>", "of the port", integer("--baud", 1, 20_000_000), DEFAULT_BAUD)
-    .option("--timeout <seconds>", "longest wait for the next line", integer("--timeout", 1, 86_400), DEFAULT_TIMEOUT_S)
+    .description("Collects what an event costs on a board that runs the benchmark.");
+  addBoardOptions(command)
     .option("--compare <file>", "rows of the emulated processor: what npm run bench -- xs-rv32 --json wrote")
     .option("--json", "rows as JSON, as npm run bench -- --json prints them")
     .addHelpText("after", HELP)
     .action((options: Options) => runBench(options, context));
-}
-
-function integer(name: string, least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new TelemetryError("E_USAGE", `${name} is ${visible(text)}, expected an integer from ${least} to ${most}`, 2);
-  };
 }
 
 async function runBench(options: Options, context: Context): Promise<void> {
@@ -78,49 +61,31 @@ async function runBench(options: Options, context: Context): Promise<void> {
 async function collect({ device, baud, timeout }: Options, context: Context): Promise<BenchRun> {
   const run = new BenchRun((problem) => context.sayProblem(problem, device));
   const progress = context.progress("bench", device, false);
-  let settle: (error?: TelemetryError) => void = () => {};
-  const settled = new Promise<void>((resolve, reject) => {
-    settle = (error) => (error === undefined ? resolve() : reject(error));
-  });
-  settled.catch(() => {}); // awaited below, unless the port cannot be opened
-  const waitLonger = () => setTimeout(() => settle(silence(run, device, baud, timeout)), timeout * 1000);
-  const link = await openSerialLink(
-    { path: device, baud },
-    {
-      packet() {},
-      text(_device, line) {
-        if (!run.take(line)) return;
-        clearTimeout(timer);
-        timer = waitLonger();
-        progress.update(() => `${run.rows.length} of ${run.cases} cases`);
-        if (run.state === "complete") settle();
-      },
-      problem() {}, // of frames, which are none of this
-      say: (line) => context.say(line),
-    },
-  );
-  let timer = waitLonger();
-  context.say(`${link.description}: waiting for the board; reset it if it has begun already`);
   try {
-    await Promise.race([settled, link.ended]);
+    await boardLines({
+      path: device,
+      baud,
+      timeoutS: timeout,
+      take(line) {
+        if (!run.take(line)) return "other";
+        progress.update(() => `${run.rows.length} of ${run.cases} cases`);
+        return run.state === "complete" ? "done" : "more";
+      },
+      silence: () => silence(run, device, baud, timeout),
+      say: (line) => context.say(line),
+    });
   } finally {
-    clearTimeout(timer);
     progress.clear();
-    await link.close();
   }
   return run;
 }
 
-function silence(run: BenchRun, device: string, baud: number, timeout: number): TelemetryError {
+function silence(run: BenchRun, device: string, baud: number, timeout: number): string {
   const heard =
     run.state === "waiting"
       ? "no benchmark has begun: reset the board, and see that examples/benchmark was flashed with mcconfig -i"
       : `${run.rows.length} of ${run.cases} cases, and then nothing: the board may have crashed, see its log`;
-  return new TelemetryError(
-    "E_TIMEOUT",
-    `${nameOf(device)} at ${baud} baud said nothing for ${counted(timeout, "second")}; ${heard}`,
-    2,
-  );
+  return `${nameOf(device)} at ${baud} baud said nothing for ${counted(timeout, "second")}; ${heard}`;
 }
 
 function table(rows: readonly (BenchRow | ComparedRow)[], isCompared: boolean): string[] {

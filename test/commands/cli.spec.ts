@@ -105,7 +105,19 @@ describe("the command line", () => {
       const commands = /Commands:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? "";
       assert.deepEqual(
         commands.match(/^ {2}\S+/gm)?.map((name) => name.trim()),
-        ["decode", "extract", "validate", "migrate", "capture", "tail", "simulate", "registry", "bench", "help"],
+        [
+          "decode",
+          "extract",
+          "validate",
+          "migrate",
+          "capture",
+          "tail",
+          "simulate",
+          "registry",
+          "bench",
+          "selftest",
+          "help",
+        ],
       );
     });
 

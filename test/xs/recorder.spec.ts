@@ -1,8 +1,14 @@
 // Records of another registry than the bundled one, on the same ring: what generated writers stand on.
-import * as telemetryModule from "xs-telemetry";
+import { Telemetry as Emitter, enabled, setEnabled as setEnabledOfEmitter } from "xs-telemetry";
 import { privacy } from "xs-telemetry/privacy";
-import * as recorderModule from "xs-telemetry/recorder";
-import { type Layout, Recorder, setEnabled, Telemetry, type TelemetryOptions } from "xs-telemetry/recorder";
+import {
+  enabled as enabledOfRecorder,
+  type Layout,
+  Recorder,
+  setEnabled,
+  Telemetry,
+  type TelemetryOptions,
+} from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 
 const LAYOUT: Layout = { fingerprint: [1, -2, 3, -4], recordSlots: [1, 1, 2, 3] };
@@ -156,16 +162,18 @@ describe("records of any registry", () => {
 
   it("are switched by xs-telemetry, and what that has made by them", () => {
     const { recorder, records, plain } = setUp();
-    const telemetry = new telemetryModule.Telemetry({ capacityBytes: 1024, clock: { now: () => 0 } });
+    const telemetry = new Emitter({ capacityBytes: 1024, clock: { now: () => 0 } });
     const made = new Telemetry({ capacityBytes: 1024, clock: { now: () => 0 } });
-    const all: readonly telemetryModule.Telemetry[] = [telemetry, made];
-    for (const switching of [telemetryModule, recorderModule]) {
-      switching.setEnabled(false);
-      for (const { enabled } of [telemetryModule, recorderModule]) equal(enabled, false, "enabled");
+    const all: readonly Emitter[] = [telemetry, made];
+    // The bindings themselves: a namespace object of a preloaded module has `enabled` as it was when the image was made.
+    const bindings = () => [enabled, enabledOfRecorder];
+    for (const switching of [setEnabledOfEmitter, setEnabled]) {
+      switching(false);
+      deepEqual(bindings(), [false, false], "enabled");
       plain(1);
       for (const each of all) each.connect(1).received(0, "off");
-      switching.setEnabled(true);
-      for (const { enabled } of [telemetryModule, recorderModule]) equal(enabled, true, "enabled");
+      switching(true);
+      deepEqual(bindings(), [true, true], "enabled");
       plain(2);
       for (const each of all) each.connect(1);
     }

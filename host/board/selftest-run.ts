@@ -15,6 +15,8 @@ export interface SelftestCase {
 /** Text that begins as a line of a self-test does, whatever stands before it. */
 const BEGINNING = /\{"selftest":/;
 const MOST_CASES = 100_000;
+/** Of them the first ones are kept; the others are counted. */
+const MOST_FAULTS = 20;
 
 const isText = (value: unknown): value is string => typeof value === "string";
 
@@ -31,6 +33,7 @@ export class SelftestRun {
   #failed = 0;
   #noted = 0;
   #faults: string[] = [];
+  #moreFaults = 0;
 
   constructor(onCase: (found: SelftestCase) => void) {
     this.#onCase = onCase;
@@ -56,7 +59,7 @@ export class SelftestRun {
 
   /** What is wrong with the run itself: a restart, lines that were lost. Empty if nothing is. */
   get faults(): readonly string[] {
-    return this.#faults;
+    return this.#moreFaults === 0 ? this.#faults : [...this.#faults, `${this.#moreFaults} more of these`];
   }
 
   /** Takes one line of the log. True if it was one of the self-test. */
@@ -68,7 +71,7 @@ export class SelftestRun {
     try {
       value = JSON.parse(line.slice(at, line.lastIndexOf("}") + 1));
     } catch {
-      if (this.#state === "running") this.#faults.push(`a line that is no JSON: ${visible(line.slice(at, at + 80))}`);
+      if (this.#state === "running") this.#fault(`a line that is no JSON: ${visible(line.slice(at, at + 80))}`);
       return true;
     }
     if (value.selftest === "begin") this.#begin(value);
@@ -76,12 +79,15 @@ export class SelftestRun {
     return true;
   }
 
+  #fault(message: string): void {
+    if (this.#faults.length < MOST_FAULTS) this.#faults.push(message);
+    else this.#moreFaults++;
+  }
+
   #begin({ engine, path }: Readonly<Record<string, unknown>>): void {
     if (this.#state === "running") {
       // It would do the same again, for ever.
-      this.#faults.push(
-        `the board restarted after ${this.#last === "" ? "it had begun" : visible(this.#last)}: see its log`,
-      );
+      this.#fault(`the board restarted after ${this.#last === "" ? "it had begun" : visible(this.#last)}: see its log`);
       this.#state = "complete";
       return;
     }
@@ -99,10 +105,11 @@ export class SelftestRun {
       else this.#passed++;
       this.#onCase({ spec, title, error, ...(isText(note) && { note }) });
     } else if (selftest === "end" && Number.isInteger(cases)) {
-      if (cases !== ran) this.#faults.push(`the board ran ${cases} cases, ${ran} arrived`);
-      if (ran === 0) this.#faults.push("the board ran no case");
+      if (cases !== ran) this.#fault(`the board ran ${cases} cases, ${ran} arrived`);
+      if (ran === 0) this.#fault("the board ran no case");
+      else if (this.#passed + this.#failed === 0) this.#fault("none of the cases can run there, so nothing is proven");
       this.#state = "complete";
     } else if (selftest !== "spec")
-      this.#faults.push(`a line of a self-test that is none: ${visible(JSON.stringify(value)).slice(0, 120)}`);
+      this.#fault(`a line of a self-test that is none: ${visible(JSON.stringify(value)).slice(0, 120)}`);
   }
 }

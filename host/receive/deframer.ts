@@ -33,7 +33,7 @@ const FULL_GROUP_CODE = 0xff;
 /**
  * Takes bytes apart. Zeros separate; what follows one is a frame if it goes on like a packet's beginning, else text. A packet
  * comes out with its last byte, a line of text with its end. Text within a frame is taken out of it if one run of text makes the
- * frame whole. After a bad frame, bytes up to the next zero are text only if they look like it. Zeros and runs of 0xFF
+ * frame whole; packets that a console sink printed come out of its lines. After a bad frame, bytes up to the next zero are text only if they look like it. Zeros and runs of 0xFF
  * (erased flash, a line without a signal) are nothing. The same bytes give the same items, in whatever chunks they come.
  *
  * Never throws. Holds one frame and one line of text, and what trying to mend a frame takes: at most 4 MB. Costs the same for each

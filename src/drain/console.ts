@@ -25,7 +25,7 @@ const MARK_CHARACTERS = 4;
 const MOST_CHARACTERS = MARK_CHARACTERS + (LINE_BYTES / 3) * 4 + 2;
 
 /**
- * Opens sinks that print packets as lines of text, which share a console with log lines of any kind. Printing blocks for as long as the
+ * Opens sinks, one at a time, that print packets as lines of text, which share a console with log lines of any kind. Printing blocks for as long as the
  * console takes: at 115,200 baud 87 µs a character. A packet counts as taken when its lines are printed. Throws TypeError or RangeError
  * naming the option, its value and what is allowed. Memory is allocated here, once; a line allocates its text.
  */

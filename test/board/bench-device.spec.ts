@@ -1,10 +1,10 @@
 // `xs-telemetry bench --device`: a board's benchmark out of its log, over a serial line as a board writes it.
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BenchRun, compareRows, type Problem, readBenchFile, readBenchLine } from "xs-telemetry/host";
-import { until } from "../support/processes.ts";
+import { endBoardCommand, listenToBoard } from "../support/board-command.ts";
 import { openSerialLine, type SerialLine } from "../support/pty.ts";
 
 const FOLDER = "dist/test-bench-device";
@@ -147,29 +147,13 @@ describe("rows of a board's benchmark", () => {
 
 describe("xs-telemetry bench --device", () => {
   let line: SerialLine;
-  let child: ChildProcess | undefined;
   before(async () => {
     line = await openSerialLine();
   });
   after(() => line.close());
-  afterEach(() => child?.kill());
+  afterEach(endBoardCommand);
 
-  /** Runs the command; when it waits, the board writes its log. */
-  async function bench(log: readonly string[], ...options: string[]) {
-    const args = ["dist/host/cli.js", "bench", "--device", line.hostPath, ...options];
-    const started = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-    child = started;
-    const said = { stdout: "", stderr: "" };
-    started.stdout.on("data", (text) => (said.stdout += text));
-    started.stderr.on("data", (text) => (said.stderr += text));
-    const ended = new Promise<number | null>((resolve) => started.on("close", resolve));
-    await until(
-      "the command to wait",
-      () => said.stderr.includes("waiting for the board") || started.exitCode !== null,
-    );
-    await line.write(log.map((text) => `${text}\r\n`).join(""));
-    return { status: await ended, ...said };
-  }
+  const bench = (log: readonly string[], ...options: string[]) => listenToBoard(line, "bench", log, options);
 
   it("prints the rows as a table, beside the emulated ones", async () => {
     const { status, stdout, stderr } = await bench(LOG, "--compare", rv32File);

@@ -1,12 +1,11 @@
 // `xs-telemetry selftest --device`: the cases that a board runs of these very specs, over a serial line as a board writes them; and
 // examples/selftest itself, inside XS with stand-ins for what the SDK has.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { type SelftestCase, SelftestRun } from "../../host/board/selftest-run.ts";
-import { until } from "../support/processes.ts";
+import { endBoardCommand, listenToBoard } from "../support/board-command.ts";
 import { openSerialLine, type SerialLine } from "../support/pty.ts";
 import { engine } from "../support/xs.ts";
 
@@ -52,6 +51,8 @@ describe("a board's self-test", () => {
     deepEqual(play([begin, line("a", "Error: 1 is 2"), end(1)]).run.counts, { passed: 0, failed: 1, noted: 0 });
     const faults: [readonly string[], RegExp][] = [
       [[begin, end(0)], /ran no case/],
+      [[begin, line("a", "", "not here"), end(1)], /nothing is proven/],
+      [[begin, ...new Array(1000).fill('{"selftest":"x"}'), end(0)], /981 more of these/],
       [[begin, line("a"), end(2)], /ran 2 cases, 1 arrived/],
       [[begin, line("a").slice(0, 30), end(0)], /no JSON/],
       [[begin, '{"selftest":"case","spec":1}'], /that is none/],
@@ -63,25 +64,13 @@ describe("a board's self-test", () => {
 
   describe("by the command", () => {
     let serial: SerialLine;
-    let child: ChildProcess | undefined;
     before(async () => {
       serial = await openSerialLine();
     });
     after(() => serial.close());
-    afterEach(() => child?.kill());
+    afterEach(endBoardCommand);
 
-    async function selftest(log: readonly string[], ...options: string[]) {
-      const args = ["dist/host/cli.js", "selftest", "--device", serial.hostPath, ...options];
-      const started = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-      child = started;
-      const said = { stdout: "", stderr: "" };
-      started.stdout.on("data", (text) => (said.stdout += text));
-      started.stderr.on("data", (text) => (said.stderr += text));
-      const ended = new Promise<number | null>((resolve) => started.on("close", resolve));
-      await until("it to wait", () => said.stderr.includes("waiting for the board") || started.exitCode !== null);
-      await serial.write(log.map((text) => `${text}\r\n`).join(""));
-      return { status: await ended, ...said };
-    }
+    const selftest = (log: readonly string[], ...options: string[]) => listenToBoard(serial, "selftest", log, options);
 
     it("lists each case, and ends with 0", async () => {
       const { status, stdout, stderr } = await selftest(LOG);

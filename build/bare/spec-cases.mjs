@@ -31,6 +31,8 @@ export const nativeSource = (folder) => `/* ${folder} */
 void xs_test_sum(xsMachine* the) { xsmcSetInteger(xsResult, xsmcToInteger(xsArg(0)) + xsmcToInteger(xsArg(1))); }
 void xs_test_ms(xsMachine* the) { xsmcSetInteger(xsResult, (int)modMilliseconds()); }
 void xs_test_lost(xsMachine* the) { *(volatile int*)8 = the != 0; }
+void xs_test_none(xsMachine* the) { (void)the; }
+void xs_test_hundred(xsMachine* the) { (void)the; __asm__ volatile(".rept 100\\n nop\\n .endr"); }
 `;
 
 /** Programs whose end is the same on all machines: what is said, the program, exit code, what stderr has, options. */
@@ -86,6 +88,20 @@ const counting = `
     result[name] = [each, (fourth - third - (third - second)) / 6000 - each, slotsAfter - slots, chunkBytesAfter - chunkBytes];
   }
   print(JSON.stringify(result));`;
+
+/** Declares the case that an instruction counts as one: a hundred that do nothing, in a native, are a hundred more. */
+export function itCountsEach(answer) {
+  it("a hundred instructions count as a hundred", async () => {
+    const source = `const [none, hundred] = [native("xs_test_none"), native("xs_test_hundred")];
+    const count = instructions; const result = [];
+    for (let i = 0; i < 4; i++) {
+      const first = count(); none(); const second = count(); hundred(); const third = count();
+      result.push(third - second - (second - first));
+    }
+    print(JSON.stringify(result));`;
+    assert.deepEqual((await answer(source)).slice(1), [100, 100, 100]);
+  });
+}
 
 /** Declares the case that a count is exact, and that a typed array's store takes at least so many instructions, and fewer than that. */
 export function itCounts(answer, [least, most]) {

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ends, itCounts, itEnds, nativeSource, programs } from "../bare/spec-cases.mjs";
+import { ends, itCounts, itCountsEach, itEnds, nativeSource, programs } from "../bare/spec-cases.mjs";
 import { bytecode } from "../xs/setup.mjs";
 import { encoded, encoder, itAllocates } from "../xs/spec-cases.mjs";
 import { rv32Machine } from "./setup.mjs";
@@ -87,6 +87,7 @@ describe("the RV32 machine", () => {
   );
 
   itCounts((source) => answer(machine, source), [500, 1000]);
+  itCountsEach((source) => answer(withNatives, source));
 
   it("natives are reached by name and as methods, and read the clock as on a device", async () => {
     const source = `import Time from "time"; class Sum { add(a, b) @ "xs_test_sum"; } const ms = native("xs_test_ms");
@@ -104,7 +105,7 @@ describe("the RV32 machine", () => {
     const [size, ...others] = await withNatives.sizes();
     assert.deepEqual(others, []);
     assert.deepEqual(
-      { ...size, text: size.text > 50 && size.text < 500 },
+      { ...size, text: size.text > 50 && size.text < 1000 },
       { file: natives[0], text: true, data: 0, bss: 0 },
     );
     const small = await bytecode(file("small.js", "export const a = 1;"));

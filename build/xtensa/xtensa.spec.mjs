@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ends, itCounts, itEnds, nativeSource, programs } from "../bare/spec-cases.mjs";
+import { ends, itCounts, itCountsEach, itEnds, nativeSource, programs } from "../bare/spec-cases.mjs";
 import { rv32Machine } from "../rv32/setup.mjs";
 import { itAllocates } from "../xs/spec-cases.mjs";
 import { xtensaMachine } from "./setup.mjs";
@@ -61,6 +61,7 @@ after(() => {
 
 describe("the Xtensa machine", () => {
   itCounts((source) => answer(machine, source), [400, 900]);
+  itCountsEach((source) => answer(withNatives, source));
 
   it("a millisecond of its clock is 2^20 instructions, those of the interrupt not among them", async () => {
     const source = `import Time from "time"; const count = instructions;

@@ -1,6 +1,6 @@
 /*
  * What xs-host needs where there is no operating system, whatever the processor: streams, files, the end of a stack.
- * The arguments come on standard input, each with a zero byte behind it: a semihosting command line has no quotes.
+ * The arguments come on standard input, each with a zero byte after it: a semihosting command line has no quotes.
  */
 #include <errno.h>
 #include <stdio-bufio.h>

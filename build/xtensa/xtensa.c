@@ -15,8 +15,8 @@
  *
  * CCOUNT goes by the machine's time, 25 ns a tick. With -icount shift=5 an instruction takes 32 ns, so each sees another
  * CCOUNT, and the number of instructions follows from it exactly. It has but 32 bits, so a clock ticks by interrupt, as
- * FreeRTOS's does on a device: every 2^20 instructions of the program, which are a millisecond here. The 24 instructions of
- * the interrupt itself (the makefile's compiler has no say in them: they stand below) are not the program's, and are left out.
+ * FreeRTOS's does on a device: every 2^20 instructions of the program, which are a millisecond here. What the interrupt takes is
+ * not the program's and is left out: the 23 instructions below, and one that QEMU counts for taking it.
  */
 #define INSTRUCTIONS_OF_INTERRUPT 24
 #define CCOUNT_OF_MILLISECOND (((1 << 20) + INSTRUCTIONS_OF_INTERRUPT) / 25 * 32) /* the division leaves no rest */
@@ -99,7 +99,7 @@ __asm__(
 	"	.balign 4\n"
 	"	.literal_position\n"
 
-	"timerOrTrap:\n" /* with the jump above, and with rfe, it is INSTRUCTIONS_OF_INTERRUPT */
+	"timerOrTrap:\n" /* padded to INSTRUCTIONS_OF_INTERRUPT, the jump above among them */
 	"	wsr.excsave1 a0\n"
 	"	rsr.exccause a0\n"
 	"	bnei a0, 4, trap\n"

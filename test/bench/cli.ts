@@ -8,13 +8,13 @@ import type { XsEngine } from "./xs-engines.ts";
 
 const HELP = `
 Parts:
-  xs-rv32  instructions and allocated bytes in XS on the ESP32-C3's kind of processor, under QEMU
-  xs-xtensa  the same on Xtensa, the family of ESP32 and ESP32-S3: on its LX106
-  xs-host  time and allocated bytes in XS on this machine
-  node     time in Node, beside other packages
-  decode   time to decode a capture, beside babeltrace2
-  validate time to validate a trace, beside a validator in Python and JSON.parse alone
-  server   processor time that a ws server with 100 clients takes for a message, with telemetry and without
+  xs-rv32    instructions and allocated bytes in XS on the ESP32-C3's kind of processor, under QEMU
+  xs-xtensa  the same on Xtensa, the kind of processor of ESP32 and ESP32-S3: on its LX106
+  xs-host    time and allocated bytes in XS on this machine
+  node       time in Node, beside other packages
+  decode     time to decode a capture, beside babeltrace2
+  validate   time to validate a trace, beside a validator in Python and JSON.parse alone
+  server     processor time that a ws server with 100 clients takes for a message, with telemetry and without
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
 

@@ -102,10 +102,11 @@ export interface ComparedRow extends BenchRow {
 
 /** Sets rows side by side by path, event and payload. */
 export function compareRows(rows: readonly BenchRow[], emulated: readonly BenchRow[]): ComparedRow[] {
+  const counts = new Map(emulated.map((row) => [`${row.engine} ${caseKey(row)}`, row.instructions]));
+  const engines = new Set(emulated.map(({ engine }) => engine));
   return rows.map((row) => {
-    const instructionSet = instructionSetFor(row.engine, emulated);
-    const isSame = (other: BenchRow) => other.engine === EMULATED[instructionSet] && caseKey(other) === caseKey(row);
-    const emulatedInstructions = emulated.find(isSame)?.instructions ?? null;
+    const instructionSet = instructionSetFor(row.engine, engines);
+    const emulatedInstructions = counts.get(`${EMULATED[instructionSet]} ${caseKey(row)}`) ?? null;
     const nsPerInstruction =
       row.ns === null || emulatedInstructions === null || emulatedInstructions === 0
         ? null
@@ -114,10 +115,9 @@ export function compareRows(rows: readonly BenchRow[], emulated: readonly BenchR
   });
 }
 
-function instructionSetFor(board: string, emulated: readonly BenchRow[]): InstructionSet {
+function instructionSetFor(board: string, engines: ReadonlySet<string>): InstructionSet {
   const [own, other]: [InstructionSet, InstructionSet] = XTENSA_BOARD.test(board)
     ? ["Xtensa", "RV32"]
     : ["RV32", "Xtensa"];
-  const isThere = (set: InstructionSet) => emulated.some(({ engine }) => engine === EMULATED[set]);
-  return isThere(own) || !isThere(other) ? own : other;
+  return engines.has(EMULATED[own]) || !engines.has(EMULATED[other]) ? own : other;
 }

@@ -1,6 +1,11 @@
 // What builds and tests need of the machine beside npm's packages: installed where that is possible, else named with the line to type.
 import { spawnSync } from "node:child_process";
 
+/** The specs of Debian's C library for Xtensa, which that compiler finds by this path only. */
+export const XTENSA_PICOLIBC = "/usr/lib/xtensa-lx106-elf/picolibc.specs";
+
+const INCLUDES_STDIO = "#include <stdio.h>\n";
+
 /**
  * By what is needed: the Debian packages that bring it, and a command that works only if it is there. All that builds and tests
  * assume of a machine stands here: Debian's packages, under the names they have on x86-64, which is tested, and on arm64, which
@@ -16,9 +21,16 @@ const NEEDS = {
   picolibc: {
     packages: ["picolibc-riscv64-unknown-elf"],
     probe: ["riscv64-unknown-elf-gcc", "--specs=picolibc.specs", "-E", "-x", "c", "-"],
-    input: "#include <stdio.h>\n",
+    input: INCLUDES_STDIO,
   },
   "qemu-system-riscv32": { packages: ["qemu-system-misc"], probe: ["qemu-system-riscv32", "--version"] },
+  "xtensa-lx106-elf-gcc": { packages: ["gcc-xtensa-lx106"], probe: ["xtensa-lx106-elf-gcc", "--version"] },
+  "picolibc of xtensa": {
+    packages: ["picolibc-xtensa-lx106-elf"],
+    probe: ["xtensa-lx106-elf-gcc", `--specs=${XTENSA_PICOLIBC}`, "-E", "-x", "c", "-"],
+    input: INCLUDES_STDIO,
+  },
+  "qemu-system-xtensa": { packages: ["qemu-system-misc"], probe: ["qemu-system-xtensa", "--version"] },
   python3: { packages: ["python3"], probe: ["python3", "--version"] },
   socat: { packages: ["socat"], probe: ["socat", "-V"] },
   mosquitto: { packages: ["mosquitto"], probe: ["sh", "-c", "mosquitto -h; command -v mosquitto mosquitto_passwd"] },

@@ -29,7 +29,10 @@ if (values.seed !== undefined && !(/^\d{1,10}$/.test(values.seed) && Number(valu
   console.error(`test: --seed ${values.seed}: it is a whole number below 2^31`);
   process.exit(2);
 }
-ensureOrExit("gcc", "make", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
+ensureOrExit(
+  ...["gcc", "make", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32"],
+  ...["xtensa-lx106-elf-gcc", "picolibc of xtensa", "qemu-system-xtensa"],
+);
 ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl");
 const seed = values.seed ? ["--seed", values.seed] : [];
 const engines = ["build/engines.mjs"];

@@ -1,4 +1,4 @@
-// Runs specs inside XS by themselves: `node build/xs-specs.mjs [typescript|native] [rv32|host|sanitize] FILE.spec.ts…`, on what the last build made.
+// Runs specs inside XS by themselves: `node build/xs-specs.mjs [typescript|native] [rv32|xtensa|host|sanitize] FILE.spec.ts…`, on what the last build made.
 // All of them: `npm test -- rv32-native`, and the other names in test/engines/.
 import { resolve } from "node:path";
 import { bundleForNode } from "./bundle.mjs";
@@ -6,9 +6,9 @@ import { bundleForNode } from "./bundle.mjs";
 const args = process.argv.slice(2);
 const take = (choices) => (choices.includes(args[0]) ? args.shift() : choices[0]);
 const variant = take(["typescript", "native"]);
-const machine = take(["rv32", "host", "sanitize"]);
+const machine = take(["rv32", "xtensa", "host", "sanitize"]);
 if (args.length === 0) {
-  console.error("usage: node build/xs-specs.mjs [typescript|native] [rv32|host|sanitize] FILE.spec.ts…");
+  console.error("usage: node build/xs-specs.mjs [typescript|native] [rv32|xtensa|host|sanitize] FILE.spec.ts…");
   process.exit(2);
 }
 const support = await bundleForNode("test/support/xs.ts", "dist/build/xs-support.mjs");

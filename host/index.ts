@@ -2,7 +2,7 @@
  * The host library, `xs-telemetry/host`: all that the command line does, as functions. Nothing here writes to the
  * terminal or ends the process; what is wrong in data comes as a value, what cannot go on as a TelemetryError.
  */
-export { BenchRun, type BenchState, type ComparedRow, compareRows } from "./board/bench-device.ts";
+export { BenchRun, type BenchState, type ComparedRow, compareRows, type InstructionSet } from "./board/bench-device.ts";
 export { type BenchLine, type BenchRow, readBenchFile, readBenchLine } from "./board/bench-rows.ts";
 export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "./capture/capture-writer.ts";
 export { Collector, type CollectorCounters, type CollectorOptions } from "./capture/collector.ts";

@@ -1,5 +1,5 @@
 /**
- * Builds XS hosts, for Linux and for RV32: gets XS's sources, runs make, and keeps the results in a cache, whose
+ * Builds XS hosts, for Linux and for bare machines: gets XS's sources, runs make, and keeps the results in a cache, whose
  * folders are whole or not there.
  */
 import { execFile } from "node:child_process";
@@ -32,21 +32,21 @@ export const say = (line) => process.stderr.write(`xs-host: ${line}\n`);
  * @param {object} options
  * @param {string} options.variant a name for the kind of host: of its folders, and for messages.
  * @param {string} options.compiler the versions of all that decides what a source becomes.
- * @param {string} options.makefile its targets are `engine` and `host`.
- * @param {string} options.platformC the C file with what the platform gives.
+ * @param {string[]} options.makefiles the first has the targets `engine` and `host`, the others are what it includes.
+ * @param {string[]} options.platform the C files with what the platform gives, and their headers.
  * @param {string[]} [options.variables] for make.
  * @param {string[]} [options.natives] C files with more natives; a header beside them counts as a part of them.
  * @returns {Promise<string>}
  */
-export async function buildHost({ variant, compiler, makefile, platformC, variables = [], natives = [] }) {
+export async function buildHost({ variant, compiler, makefiles, platform, variables = [], natives = [] }) {
   const extraFiles = natives.map((path) => resolve(path));
   for (const path of [here, cacheRoot(), ...extraFiles]) {
     if (/\s/.test(path)) throw new Error(`make cannot work with a space in a path, and there is one in ${path}`);
   }
   const own = sharedFiles.map((name) => join(here, name));
-  const engineFiles = [makefile, ...engineSettings.map((name) => join(here, name))];
+  const engineFiles = [...makefiles, ...engineSettings.map((name) => join(here, name))];
   const engineKey = hash([variant, compiler, xsIntegrity, ...(await readAll(engineFiles))]);
-  const hostFiles = [platformC, ...own, ...extraFiles, ...(await headersBeside(extraFiles))];
+  const hostFiles = [...platform, ...own, ...extraFiles, ...(await headersBeside(extraFiles))];
   const hostKey = hash([engineKey, ...(await readAll(hostFiles))]);
 
   const started = Date.now();
@@ -55,9 +55,15 @@ export async function buildHost({ variant, compiler, makefile, platformC, variab
     const settings = [`XS=${xs}`, ...variables];
     const engine = await cached(`engine-${variant}-${engineKey}`, async (engineOut) => {
       say(`compiling XS for ${variant}: once, up to two minutes on a slow machine; the result stays in ${cacheRoot()}`);
-      await make(makefile, ["engine", `OUT=${engineOut}`, ...settings]);
+      await make(makefiles[0], ["engine", `OUT=${engineOut}`, ...settings]);
     });
-    await make(makefile, ["host", `OUT=${out}`, `ENGINE=${engine}`, `EXTRA_C=${extraFiles.join(" ")}`, ...settings]);
+    await make(makefiles[0], [
+      "host",
+      `OUT=${out}`,
+      `ENGINE=${engine}`,
+      `EXTRA_C=${extraFiles.join(" ")}`,
+      ...settings,
+    ]);
     say(`${variant} built in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   });
 }

@@ -1,8 +1,8 @@
 /*
  * xs-host: runs one ES module in the XS engine, with the settings of an ESP32.
  *
- * This file has the machine: its memory, its loop, its end. What Linux gives is in linux.c, what a bare RV32 gives in
- * ../rv32/rv32.c.
+ * This file has the machine: its memory, its loop, its end. What Linux gives is in linux.c; what takes its place on a bare
+ * processor is in ../bare, ../rv32 and ../xtensa.
  */
 #include "xsAll.h"
 #include "host.h"

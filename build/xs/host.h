@@ -45,7 +45,7 @@ int hostTakeFromLimit(size_t bytes);
 /** Flushes both streams and ends the process at once with exit code 1. */
 void hostFail(void) __attribute__((noreturn));
 
-/* linux.c or rv32.c, beside main, modMilliseconds, fxAllocateChunks, fxFreeChunks and fxDeleteMachinePlatform */
+/* linux.c, or bare.c with the C file of its processor, beside main, modMilliseconds, fxAllocateChunks, fxFreeChunks and fxDeleteMachinePlatform */
 
 /** Returns the C function `name` of this executable, NULL if there is none. */
 txCallback hostFindNative(const char* name);

@@ -25,8 +25,8 @@ export async function xsHost({ sanitize = false, natives = [] } = {}) {
   const folder = await buildHost({
     variant: sanitize ? "sanitize" : "host",
     compiler: (await tool("gcc", ["-v"])).stderr,
-    makefile: join(here, "Makefile"),
-    platformC: join(here, "linux.c"),
+    makefiles: [join(here, "Makefile")],
+    platform: [join(here, "linux.c")],
     variables: [`SANITIZE=${sanitize ? 1 : ""}`],
     natives,
   });

@@ -83,12 +83,18 @@ export class BenchRun {
   }
 }
 
-/** The engine that counts instructions. */
-const EMULATED = "xs-rv32";
+/** The engines that count instructions, by the instruction set. */
+const EMULATED = { RV32: "xs-rv32", Xtensa: "xs-xtensa" } as const;
+export type InstructionSet = keyof typeof EMULATED;
+
+/** Boards by the name that examples/benchmark has for them; all others are RISC-V. */
+const XTENSA_BOARD = /^esp32(s\d)?$/;
 
 /** A board's row, with what the same case takes in emulation. */
 export interface ComparedRow extends BenchRow {
-  /** Of the case on the emulated RV32 processor; null without such a row. */
+  /** Of the processor below: the board's kind if there are rows of it, else the other. */
+  readonly instructionSet: InstructionSet;
+  /** Of the case on that emulated processor; null without such a row. */
   readonly emulatedInstructions: number | null;
   /** ns ÷ emulatedInstructions. */
   readonly nsPerInstruction: number | null;
@@ -96,14 +102,22 @@ export interface ComparedRow extends BenchRow {
 
 /** Sets rows side by side by path, event and payload. */
 export function compareRows(rows: readonly BenchRow[], emulated: readonly BenchRow[]): ComparedRow[] {
-  const counts = new Map<string, number | null>();
-  for (const row of emulated) if (row.engine === EMULATED) counts.set(caseKey(row), row.instructions);
+  const counts = new Map(emulated.map((row) => [`${row.engine} ${caseKey(row)}`, row.instructions]));
+  const engines = new Set(emulated.map(({ engine }) => engine));
   return rows.map((row) => {
-    const emulatedInstructions = counts.get(caseKey(row)) ?? null;
+    const instructionSet = instructionSetFor(row.engine, engines);
+    const emulatedInstructions = counts.get(`${EMULATED[instructionSet]} ${caseKey(row)}`) ?? null;
     const nsPerInstruction =
       row.ns === null || emulatedInstructions === null || emulatedInstructions === 0
         ? null
         : row.ns / emulatedInstructions;
-    return { ...row, emulatedInstructions, nsPerInstruction };
+    return { ...row, instructionSet, emulatedInstructions, nsPerInstruction };
   });
+}
+
+function instructionSetFor(board: string, engines: ReadonlySet<string>): InstructionSet {
+  const [own, other]: [InstructionSet, InstructionSet] = XTENSA_BOARD.test(board)
+    ? ["Xtensa", "RV32"]
+    : ["RV32", "Xtensa"];
+  return engines.has(EMULATED[own]) || !engines.has(EMULATED[other]) ? own : other;
 }

@@ -115,7 +115,7 @@ export function readBenchFile(path: string): BenchRow[] {
   } catch (error) {
     throw new TelemetryError("E_JSON", `${visible(path)} is no JSON: ${visible((error as Error).message)}`, 1);
   }
-  const wayOut = "write it with: npm run --silent bench -- xs-rv32 --json > rv32.json";
+  const wayOut = "write it with: npm run --silent bench -- xs-rv32 --json > rv32.json, or xs-xtensa";
   if (!Array.isArray(rows) || rows.length === 0)
     throw new TelemetryError("E_ROW", `${visible(path)} has no rows; ${wayOut}`, 1);
   for (const [index, row] of rows.entries()) {

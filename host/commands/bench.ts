@@ -13,8 +13,8 @@ The board runs examples/benchmark of the repository: mcconfig -i -m -p esp32/<bo
 board when this command waits. A board that restarts in between begins again.
 
 Times are the board's own, by its microsecond clock. With --compare, each stands beside the instructions that the same case takes on
-the emulated RV32 processor. Those are exact for that instruction set (ESP32-C3, C6, H2), and tell nothing of cycles: "ns an
-instruction" shows how far the two keep step from case to case. Where it differs, flash cache and memory are what differs.
+the emulated processor of the board's kind: RV32 (ESP32-C3, C6, H2; exact for that instruction set) or Xtensa (ESP32, S2, S3; exact for its
+LX106). They tell nothing of cycles: "ns an instruction" shows how far the two keep step from case to case. Where it differs, flash cache and memory are what differs.
 
 Exit code 0: every case was measured. 1: rows are missing or broken. 2: the port cannot be opened, or says nothing.
 
@@ -34,7 +34,10 @@ export function addBench(program: Command, context: Context): void {
     .summary("a board's own figures, from its serial port")
     .description("Collects what an event costs on a board that runs the benchmark.");
   addBoardOptions(command)
-    .option("--compare <file>", "rows of the emulated processor: what npm run bench -- xs-rv32 --json wrote")
+    .option(
+      "--compare <file>",
+      "rows of an emulated processor: what npm run bench -- xs-rv32 --json, or xs-xtensa, wrote",
+    )
     .option("--json", "rows as JSON, as npm run bench -- --json prints them")
     .addHelpText("after", HELP)
     .action((options: Options) => runBench(options, context));
@@ -53,7 +56,7 @@ async function runBench(options: Options, context: Context): Promise<void> {
     context.output.writeLines(`${JSON.stringify({ rows }, null, 2)}\n`);
     return;
   }
-  const lines = table(emulated === undefined ? run.rows : compareRows(run.rows, emulated), emulated !== undefined);
+  const lines = table(emulated === undefined ? run.rows : compareRows(run.rows, emulated));
   context.output.writeLines(`${lines.join("\n")}\n`);
 }
 
@@ -88,9 +91,10 @@ function silence(run: BenchRun, device: string, baud: number, timeout: number): 
   return `${nameOf(device)} at ${baud} baud said nothing for ${counted(timeout, "second")}; ${heard}`;
 }
 
-function table(rows: readonly (BenchRow | ComparedRow)[], isCompared: boolean): string[] {
+function table(rows: readonly (BenchRow | ComparedRow)[]): string[] {
   const head = ["event", "characters", "path", "ns", "allocated bytes", "bytes an event"];
-  if (isCompared) head.push("RV32 instructions", "ns an instruction");
+  const [first] = rows;
+  if (first && "instructionSet" in first) head.push(`${first.instructionSet} instructions`, "ns an instruction");
   const cells = rows.map((row) => {
     const own = [visible(row.event), show(row.payloadChars, 0), visible(row.path), show(row.ns, 1)];
     own.push(show(row.allocatedBytes, 0), show(row.recordBytes, 0));

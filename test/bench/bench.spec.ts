@@ -29,7 +29,7 @@ describe("the benchmark", () => {
       );
     });
 
-  for (const engine of ["xs-rv32", "xs-host"] as const)
+  for (const engine of ["xs-rv32", "xs-xtensa", "xs-host"] as const)
     it(`gives rows of null, one sentence why, and exit code 0 where ${engine} cannot be built`, async () => {
       const { status, stdout, stderr } = await run(engine, "--json");
       equal(status, 0, stderr);

@@ -1,4 +1,4 @@
-/** What calls on RV32, code and RAM may cost: test/bench/budgets.json, compared with what is measured. */
+/** What calls on RV32 and Xtensa, code and RAM may cost: test/bench/budgets.json, compared with what is measured. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { type CaseKey, nameOf, type Row, type Say, sameCase } from "./rows.ts";
@@ -11,11 +11,17 @@ const TOLERANCE = 0.02;
 
 type Call = CaseKey & Pick<Row, "instructions" | "allocatedBytes">;
 
-export interface Budgets {
-  /** The compiler of RV32's code: another one gives other counts. */
+/** What calls may cost on one kind of processor. */
+interface Calls {
+  /** Another one gives other counts. */
   readonly compiler: string;
   readonly calls: readonly Call[];
+}
+
+/** On RV32 all calls; on Xtensa the natives that its devices call most, since an engine is measured twice as long with two. */
+export interface Budgets extends Calls {
   readonly sizes: readonly Sizes[];
+  readonly xtensa: Calls;
 }
 
 export interface Verdict {
@@ -27,12 +33,23 @@ export interface Verdict {
 }
 
 export async function measureBudgets(say: Say): Promise<Budgets> {
-  const rows = await measureXs("xs-rv32", say, false);
+  const rv32 = await measureXs("xs-rv32", say, false);
+  const xtensa = await measureXs("xs-xtensa", say, false, "native");
+  return {
+    ...callsOf("riscv64-unknown-elf-gcc", rv32),
+    sizes: await measureSizes(),
+    xtensa: callsOf(
+      "xtensa-lx106-elf-gcc",
+      xtensa.filter(({ event }) => event === "msg.recv" || event === "drain"),
+    ),
+  };
+}
+
+function callsOf(compiler: string, rows: readonly Row[]): Calls {
   const calls = rows.map(({ path, event, payloadChars, instructions, allocatedBytes }) => {
     return { path, event, payloadChars, instructions, allocatedBytes };
   });
-  const compiler = execFileSync("riscv64-unknown-elf-gcc", ["--version"], { encoding: "utf8" }).split("\n")[0]!;
-  return { compiler, calls, sizes: await measureSizes() };
+  return { compiler: execFileSync(compiler, ["--version"], { encoding: "utf8" }).split("\n")[0]!, calls };
 }
 
 export function readBudgets(): Budgets {
@@ -40,35 +57,30 @@ export function readBudgets(): Budgets {
 }
 
 /** Returns the file written. */
-export function acceptBudgets({ compiler, calls, sizes }: Budgets): string {
-  const text = JSON.stringify({ compiler, calls: [], sizes }, null, 2);
-  // A line a call, so that a change shows as one.
-  const lines = calls.map((call) => {
-    const members = Object.entries(call).map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`);
-    return `    { ${members.join(", ")} }`;
-  });
-  writeFileSync(FILE, `${text.replace('"calls": []', `"calls": [\n${lines.join(",\n")}\n  ]`)}\n`);
+export function acceptBudgets({ compiler, calls, sizes, xtensa }: Budgets): string {
+  const placeholders = { compiler, calls: "RV32", sizes, xtensa: { compiler: xtensa.compiler, calls: "XTENSA" } };
+  const text = JSON.stringify(placeholders, null, 2)
+    .replace('"RV32"', linesOf(calls, "  "))
+    .replace('"XTENSA"', linesOf(xtensa.calls, "    "));
+  writeFileSync(FILE, `${text}\n`);
   return FILE;
 }
 
+/** A line a call, so that a change shows as one. */
+function linesOf(calls: readonly Call[], indent: string): string {
+  const lines = calls.map((call) => {
+    const members = Object.entries(call).map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+    return `${indent}  { ${members.join(", ")} }`;
+  });
+  return `[\n${lines.join(",\n")}\n${indent}]`;
+}
+
 export function verdicts(budgets: Budgets, measured: Budgets): Verdict[] {
-  const note =
-    budgets.compiler === measured.compiler
-      ? ""
-      : ` (budgets are of ${budgets.compiler}, this is ${measured.compiler}: counts differ between compilers)`;
-  const found: Verdict[] = [];
-  for (const call of measured.calls) {
-    const budget = budgets.calls.find((other) => sameCase(other, call));
-    const name = nameOf(call);
-    if (!budget) found.push(unknown(name));
-    else
-      found.push(
-        compare(name, "instructions", budget.instructions, call.instructions, TOLERANCE, note),
-        compare(name, "allocated bytes", budget.allocatedBytes, call.allocatedBytes, 0, note),
-      );
-  }
-  for (const budget of budgets.calls)
-    if (!measured.calls.some((call) => sameCase(call, budget))) found.push(missing(nameOf(budget)));
+  const note = noteOf(budgets, measured);
+  const found = [
+    ...callVerdicts(budgets, measured, nameOf),
+    ...callVerdicts(budgets.xtensa, measured.xtensa, (call) => `Xtensa: ${nameOf(call)}`),
+  ];
   for (const { path, ...sizes } of measured.sizes) {
     const budget = budgets.sizes.find((other) => other.path === path);
     for (const [size, bytes] of Object.entries(sizes))
@@ -77,6 +89,29 @@ export function verdicts(budgets: Budgets, measured: Budgets): Verdict[] {
   }
   for (const { path } of budgets.sizes)
     if (!measured.sizes.some((size) => size.path === path)) found.push(missing(path));
+  return found;
+}
+
+function noteOf(budgets: Calls, measured: Calls): string {
+  if (budgets.compiler === measured.compiler) return "";
+  return ` (budgets are of ${budgets.compiler}, this is ${measured.compiler}: counts differ between compilers)`;
+}
+
+function callVerdicts(budgets: Calls, measured: Calls, titleOf: (call: CaseKey) => string): Verdict[] {
+  const note = noteOf(budgets, measured);
+  const found: Verdict[] = [];
+  for (const call of measured.calls) {
+    const budget = budgets.calls.find((other) => sameCase(other, call));
+    const name = titleOf(call);
+    if (!budget) found.push(unknown(name));
+    else
+      found.push(
+        compare(name, "instructions", budget.instructions, call.instructions, TOLERANCE, note),
+        compare(name, "allocated bytes", budget.allocatedBytes, call.allocatedBytes, 0, note),
+      );
+  }
+  for (const budget of budgets.calls)
+    if (!measured.calls.some((call) => sameCase(call, budget))) found.push(missing(titleOf(budget)));
   return found;
 }
 

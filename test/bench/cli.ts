@@ -4,15 +4,17 @@ import { NOT_MEASURED, orElse, unmeasured } from "./parts.ts";
 import type { Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 import { report } from "./terminal.ts";
+import type { XsEngine } from "./xs-engines.ts";
 
 const HELP = `
 Parts:
-  xs-rv32  instructions and allocated bytes in XS on the ESP32-C3's kind of processor, under QEMU
-  xs-host  time and allocated bytes in XS on this machine
-  node     time in Node, beside other packages
-  decode   time to decode a capture, beside babeltrace2
-  validate time to validate a trace, beside a validator in Python and JSON.parse alone
-  server   processor time that a ws server with 100 clients takes for a message, with telemetry and without
+  xs-rv32    instructions and allocated bytes in XS on the ESP32-C3's kind of processor, under QEMU
+  xs-xtensa  the same on Xtensa, the kind of processor of ESP32 and ESP32-S3: on its LX106
+  xs-host    time and allocated bytes in XS on this machine
+  node       time in Node, beside other packages
+  decode     time to decode a capture, beside babeltrace2
+  validate   time to validate a trace, beside a validator in Python and JSON.parse alone
+  server     processor time that a ws server with 100 clients takes for a message, with telemetry and without
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
 
@@ -36,6 +38,7 @@ const say = (line: string) => {
 /** Each loads its own code once the module that it measures is built. */
 const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   "xs-rv32": () => measureEngine("xs-rv32"),
+  "xs-xtensa": () => measureEngine("xs-xtensa"),
   "xs-host": () => measureEngine("xs-host"),
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
@@ -47,7 +50,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
 };
 
 /** Rows without figures where the machine lacks what the engine is built with, or run by. */
-async function measureEngine(engine: "xs-rv32" | "xs-host"): Promise<Row[]> {
+async function measureEngine(engine: XsEngine): Promise<Row[]> {
   const { keysOfXs, measureXs } = await import("./xs-engines.ts");
   return orElse(
     engine,

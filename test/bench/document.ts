@@ -132,13 +132,13 @@ function writeSections(file: string, sections: Readonly<Record<string, string>>)
 /** What the README says: a call and its bytes, on the device and in Node, beside JSON. */
 function fourFigures(rows: readonly Row[]): string {
   const row = (engine: Engine, path: Path) => find(rows, { engine, path, event: "msg.recv", payloadChars: 0 });
-  const native = row("xs-rv32", "native");
-  const json = row("xs-rv32", "JSON.stringify");
+  const [native, json] = [row("xs-rv32", "native"), row("xs-rv32", "JSON.stringify")];
+  const [xtensa, xtensaJson] = [row("xs-xtensa", "native"), row("xs-xtensa", "JSON.stringify")];
   const guarded = row("xs-rv32", "disabled");
   const node = row("node", "typescript");
   const nodeJson = row("node", "JSON.stringify");
   const value = (found: number | null | undefined, decimals = 0) => number(found ?? null, decimals);
-  const [first, rule, counted, ...others] = markdownTable({
+  const [first, rule, counted, onXtensa, ...others] = markdownTable({
     title: "",
     head: ["`connection.received(token)`", "xs-telemetry", "`JSON.stringify`"],
     rows: [
@@ -146,6 +146,11 @@ function fourFigures(rows: readonly Row[]): string {
         "instructions on the ESP32-C3's kind of processor, XS 13.3",
         value(native?.instructions),
         value(json?.instructions),
+      ],
+      [
+        "instructions on the ESP32's family, Xtensa (LX106), XS 13.3",
+        value(xtensa?.instructions),
+        value(xtensaJson?.instructions),
       ],
       [
         "bytes allocated / kept",
@@ -156,7 +161,7 @@ function fourFigures(rows: readonly Row[]): string {
       ["ns in Node, on the machine that measured", value(node?.ns, 1), value(nodeJson?.ns)],
     ],
   }).split("\n");
-  return [first, rule, counted, linkedReadmeLine(readLinked()), ...others].join("\n");
+  return [first, rule, counted, linkedReadmeLine(readLinked()), onXtensa, ...others].join("\n");
 }
 
 function replaceSection(file: string, text: string, name: string, content: string): string {
@@ -180,7 +185,8 @@ function machine(command = "docs"): string {
   const model = cpus()[0]!.model.trim();
   return [
     `Measured at commit ${commit} by \`npm run bench -- ${command}\`, on ${model}, ${cpus().length} cores; Node ${process.versions.node};`,
-    `${said("riscv64-unknown-elf-gcc", "--version")}; ${said("qemu-system-riscv32", "--version")}; ${said("gcc", "--version")}.`,
+    `${said("riscv64-unknown-elf-gcc", "--version")}; ${said("xtensa-lx106-elf-gcc", "--version")};`,
+    `${said("qemu-system-riscv32", "--version")}; ${said("gcc", "--version")}.`,
   ].join("\n");
 }
 

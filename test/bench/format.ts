@@ -1,13 +1,14 @@
 /** Numbers and rows as people read them, on a terminal and in Markdown. */
 import { RING_BYTES } from "./case.ts";
 import type { Figure } from "./figures.ts";
-import { ENGINES, type Engine, find, type Path, type Row } from "./rows.ts";
+import { ENGINES, type Engine, find, isMachine, type Path, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 
 const MESSAGES_PER_SECOND = [1, 10, 100];
 
 const ENGINE_TITLES: Readonly<Record<Engine, string>> = {
   "xs-rv32": "XS 13.3, RV32 as an ESP32-C3, exact counts",
+  "xs-xtensa": "XS 13.3, Xtensa LX106, exact counts",
   "xs-host": "XS 13.3, 64 bits, this machine",
   node: "Node, this machine",
 };
@@ -37,8 +38,7 @@ export function tablesOf(rows: readonly Row[]): Table[] {
   return ENGINES.flatMap((engine) => {
     const own = rows.filter((row) => row.engine === engine);
     if (own.length === 0) return [];
-    const isCounted = engine === "xs-rv32";
-    const head = ["event", "characters", "path", isCounted ? "instructions" : "ns"];
+    const head = ["event", "characters", "path", isMachine(engine) ? "instructions" : "ns"];
     if (engine !== "node") head.push("allocated bytes");
     head.push("bytes an event");
     return [{ title: ENGINE_TITLES[engine], head, rows: own.map((row) => cellsOf(row)) }];
@@ -46,7 +46,7 @@ export function tablesOf(rows: readonly Row[]): Table[] {
 }
 
 function cellsOf({ engine, path, event, payloadChars, instructions, ns, allocatedBytes, recordBytes }: Row): string[] {
-  const cost = engine === "xs-rv32" ? number(instructions) : number(ns, ns !== null && ns < 100 ? 1 : 0);
+  const cost = isMachine(engine) ? number(instructions) : number(ns, ns !== null && ns < 100 ? 1 : 0);
   const allocated = engine === "node" ? [] : [number(allocatedBytes)];
   return [event, number(payloadChars), path, cost, ...allocated, number(recordBytes)];
 }

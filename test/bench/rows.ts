@@ -1,7 +1,15 @@
 /** What a benchmark says: one row a case and engine, all measured in one run. */
 
-export const ENGINES = ["xs-rv32", "xs-host", "node"] as const;
+/** Emulated processors: they count instructions, and have a device's 32 bits. */
+export const MACHINES = ["xs-rv32", "xs-xtensa"] as const;
+export type MachineName = (typeof MACHINES)[number];
+
+export const ENGINES = [...MACHINES, "xs-host", "node"] as const;
 export type Engine = (typeof ENGINES)[number];
+
+export function isMachine(engine: Engine): engine is MachineName {
+  return (MACHINES as readonly Engine[]).includes(engine);
+}
 
 /** The emitter's implementations, telemetry switched off at the call site, or what it is compared with. */
 export type Path = "typescript" | "native" | "disabled" | "validate" | Baseline;

@@ -11,7 +11,7 @@ import {
   sorted,
   tablesOf,
 } from "./format.ts";
-import { ENGINES, type Engine, type Row } from "./rows.ts";
+import { ENGINES, type Engine, isMachine, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 
 const BAR_WIDTH = 48;
@@ -50,7 +50,7 @@ function bars(engine: Engine, rows: readonly Row[], color: (text: string) => str
     .sort((left, right) => cost(left) - cost(right));
   if (own.length < 2) return [];
   const most = cost(own[own.length - 1]!);
-  const unit = engine === "xs-rv32" ? "instructions" : "ns";
+  const unit = isMachine(engine) ? "instructions" : "ns";
   const lines = own.map((row) => {
     const eighths = Math.round((cost(row) / most) * BAR_WIDTH * 8);
     const bar = "█".repeat(eighths >> 3) + EIGHTHS[eighths & 7];

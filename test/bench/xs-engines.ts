@@ -1,13 +1,15 @@
-/** Runs the cases inside XS: on this machine (xs-host) and on the device's kind of processor (xs-rv32). */
+/** Runs the cases inside XS: on this machine (xs-host) and on a device's kind of processor (xs-rv32, xs-xtensa). */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { build } from "esbuild";
 import { PAYLOAD_LENGTHS, XS_BASELINES } from "./case.ts";
 import { outside } from "./outside.ts";
-import type { CaseKey, Row, Say } from "./rows.ts";
+import { type CaseKey, isMachine, type MachineName, type Row, type Say } from "./rows.ts";
+
+export type XsEngine = MachineName | "xs-host";
 
 /** Rounds, and by what batches are larger: a clock is not exact, a count of instructions is. */
-const ACCURACY = { "xs-host": ["15", "3"], "xs-rv32": ["1", "1"] } as const;
+const ACCURACY = { clock: ["15", "3"], count: ["1", "1"] } as const;
 const TIMEOUT_MS = 300_000;
 /** What each form of the emitter imports. */
 export const SWITCH_MODULE = "dist/moddable/switch.js";
@@ -46,6 +48,10 @@ export async function bytecodeOf(module: string): Promise<{ code: number }> {
 
 export async function rv32Machine(natives: readonly string[]): Promise<Machine> {
   return (await outside("build/rv32/setup.mjs")).rv32Machine({ natives });
+}
+
+async function xtensaMachine(natives: readonly string[]): Promise<Machine> {
+  return (await outside("build/xtensa/setup.mjs")).xtensaMachine({ natives });
 }
 
 export async function variants(): Promise<Variant[]> {
@@ -98,13 +104,16 @@ export async function runInHost(natives: readonly string[], module: string, main
   return printed("xs-host", { status, stdout, stderr });
 }
 
-/** Runs a module in the RV32 machine. Returns what it printed. Throws with what it said if it fails. */
-export async function runInRv32(natives: readonly string[], module: string, main: string, ...args: string[]) {
-  const machine = await rv32Machine(natives);
-  const modules = { "xs-telemetry": module, ...OTHER_MODULES };
-  const ran = await machine.run({ main, modules, args, timeoutMs: TIMEOUT_MS });
-  return printed("xs-rv32", ran);
-}
+/** Runs a module on the RV32 machine, or the one for Xtensa. Returns what it printed. Throws with what it said if it fails. */
+const runIn =
+  (engine: MachineName) =>
+  async (natives: readonly string[], module: string, main: string, ...args: string[]) => {
+    const machine = await (engine === "xs-rv32" ? rv32Machine : xtensaMachine)(natives);
+    const modules = { "xs-telemetry": module, ...OTHER_MODULES };
+    return printed(engine, await machine.run({ main, modules, args, timeoutMs: TIMEOUT_MS }));
+  };
+
+export const runInRv32 = runIn("xs-rv32");
 
 function printed(engine: string, { status, stdout, stderr }: Ran): string {
   if (status !== 0) throw new Error(`${engine} ended with ${status}:\n${stderr}${stdout}`);
@@ -128,15 +137,21 @@ export async function keysOfXs(): Promise<CaseKey[]> {
   return [...own("typescript"), clockCase(() => 0), ...baselines, ...adapterCases("disabled"), ...own("native")];
 }
 
-/** The cases of each variant of the emitter in one engine; with the baselines, or without them. */
-export async function measureXs(engine: "xs-host" | "xs-rv32", say: Say, withBaselines = true): Promise<Row[]> {
+/** The cases of each variant of the emitter in one engine, or of one of them; with the baselines, or without them. */
+export async function measureXs(
+  engine: XsEngine,
+  say: Say,
+  withBaselines = true,
+  only?: Variant["path"],
+): Promise<Row[]> {
   const main = await bundleBench();
-  const run = engine === "xs-host" ? runInHost : runInRv32;
+  const [run, accuracy] = isMachine(engine) ? [runIn(engine), ACCURACY.count] : [runInHost, ACCURACY.clock];
   const rows: Row[] = [];
   for (const { path, module, natives } of await variants()) {
+    if (only && path !== only) continue;
     const isCompared = withBaselines && path === "typescript";
     say(`${engine}: ${path}${isCompared ? " and baselines" : ""}`);
-    const output = await run(natives, module, main, path, String(isCompared), ...ACCURACY[engine]);
+    const output = await run(natives, module, main, path, String(isCompared), ...accuracy);
     const lines = output.trim().split("\n");
     const { cases } = JSON.parse(lines.pop()!) as { cases: number };
     if (cases !== lines.length) throw new Error(`${engine} ${path}: ${cases} cases, but ${lines.length} results`);
@@ -145,10 +160,9 @@ export async function measureXs(engine: "xs-host" | "xs-rv32", say: Say, withBas
   return rows;
 }
 
-function rowOf(engine: "xs-host" | "xs-rv32", { cost, allocatedBytes, recordBytes, ...key }: Measured): Row {
-  const counted =
-    engine === "xs-host"
-      ? { instructions: null, ns: Math.round(cost * 10) / 10 }
-      : { instructions: Math.round(cost), ns: null };
+function rowOf(engine: XsEngine, { cost, allocatedBytes, recordBytes, ...key }: Measured): Row {
+  const counted = isMachine(engine)
+    ? { instructions: Math.round(cost), ns: null }
+    : { instructions: null, ns: Math.round(cost * 10) / 10 };
   return { engine, ...key, ...counted, allocatedBytes, recordBytes };
 }

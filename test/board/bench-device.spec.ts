@@ -129,6 +129,19 @@ describe("rows of a board's benchmark", () => {
     );
   });
 
+  it("are set beside those of the board's kind of processor, or of the one that there is", () => {
+    const xtensa = EMULATED.map((each) => ({ ...each, engine: "xs-xtensa", instructions: 479 }));
+    const found = (engine: string, emulated: typeof EMULATED) => {
+      const [first] = compareRows([{ ...ROWS[0]!, engine }], emulated);
+      return `${first!.instructionSet} ${first!.emulatedInstructions}`;
+    };
+    for (const engine of ["esp32", "esp32s2", "esp32s3"]) equal(found(engine, [...EMULATED, ...xtensa]), "Xtensa 479");
+    for (const engine of ["esp32c3", "esp32c6", "unknown"]) equal(found(engine, [...xtensa, ...EMULATED]), "RV32 685");
+    equal(found("esp32", EMULATED), "RV32 685");
+    equal(found("esp32c3", xtensa), "Xtensa 479");
+    equal(found("esp32s3", []), "Xtensa null");
+  });
+
   it("to compare with are read from a file, and refused with the way out", () => {
     deepEqual(readBenchFile(rv32File), EMULATED);
     const file = join(FOLDER, "bad.json");

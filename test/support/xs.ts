@@ -53,8 +53,8 @@ export async function bundleForXs(
   return outfile;
 }
 
-/** XS as a program of this machine, 64 bits; that with checks of memory; XS on the instruction set of an ESP32-C3, 32 bits. */
-export type EngineName = "host" | "sanitize" | "rv32";
+/** XS as a program of this machine, 64 bits; that with checks of memory; XS on the instruction set of an ESP32-C3, and of an ESP8266, 32 bits. */
+export type EngineName = "host" | "sanitize" | "rv32" | "xtensa";
 
 export interface Ran {
   /** The engine's exit code; null if it was stopped. */
@@ -77,7 +77,8 @@ const TIMEOUT_MS = 600_000;
 /** An engine with an emitter: it is built if it is not there yet. */
 export async function engine(name: EngineName, variant: Variant = "typescript"): Promise<Engine> {
   const { modules, natives } = await modulesOf(variant);
-  return name === "rv32" ? rv32(modules, natives) : onThisMachine(name === "sanitize", modules, natives);
+  const isBare = name === "rv32" || name === "xtensa";
+  return isBare ? bare(name, modules, natives) : onThisMachine(name === "sanitize", modules, natives);
 }
 
 /** What the engine runs as xs-telemetry and under the other names that are shipped, and the C files that those need. */
@@ -114,16 +115,17 @@ async function onThisMachine(sanitize: boolean, modules: Record<string, string>,
   };
 }
 
-async function rv32(modules: Record<string, string>, natives: string[]): Promise<Engine> {
+async function bare(name: "rv32" | "xtensa", modules: Record<string, string>, natives: string[]): Promise<Engine> {
   interface Machine {
     run(program: object): Promise<Ran>;
   }
-  const { rv32Machine } = (await outside("build/rv32/setup.mjs")) as {
-    rv32Machine(options: { natives: string[] }): Promise<Machine>;
-  };
-  const machine = await rv32Machine({ natives });
+  const setup = (await outside(`build/${name}/setup.mjs`)) as Record<
+    `${typeof name}Machine`,
+    (options: { natives: string[] }) => Promise<Machine>
+  >;
+  const machine = await setup[`${name}Machine`]({ natives });
   return {
-    title: "32 bits, RV32 emulated by QEMU",
+    title: `32 bits, ${name === "rv32" ? "RV32" : "Xtensa"} emulated by QEMU`,
     isSlow: true,
     run: (bundle, args = [], options = []) =>
       machine.run({

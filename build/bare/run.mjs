@@ -1,13 +1,16 @@
 /**
- * Runs one ES module on the RV32 machine, with xs-host's exit codes:
- * `node build/rv32/run.mjs [--native FILE.c]... [--module NAME=PATH]... MAIN.js [ARG]...`
+ * Runs one ES module on a bare machine, with xs-host's exit codes:
+ * `node build/bare/run.mjs rv32|xtensa [--native FILE.c]... [--module NAME=PATH]... MAIN.js [ARG]...`
  */
-import { rv32Machine } from "./setup.mjs";
+import { rv32Machine } from "../rv32/setup.mjs";
+import { xtensaMachine } from "../xtensa/setup.mjs";
 
-const usage = "usage: node build/rv32/run.mjs [--native FILE.c]... [--module NAME=PATH]... MAIN.js [ARG]...";
+const machines = { rv32: rv32Machine, xtensa: xtensaMachine };
+const usage =
+  "usage: node build/bare/run.mjs rv32|xtensa [--native FILE.c]... [--module NAME=PATH]... MAIN.js [ARG]...";
 
 /** Returns what the command line says, undefined if it says nothing that can be done. */
-function parse(rest) {
+function parse([name, ...rest]) {
   const natives = [];
   const modules = {};
   while (rest[0]?.startsWith("-")) {
@@ -18,13 +21,13 @@ function parse(rest) {
     else return undefined;
   }
   const [main, ...args] = rest;
-  return main && { natives, modules, main, args };
+  return machines[name] && main && { machineOf: machines[name], natives, modules, main, args };
 }
 
 try {
   const parsed = parse(process.argv.slice(2));
   if (!parsed) throw new Error(usage);
-  const machine = await rv32Machine(parsed);
+  const machine = await parsed.machineOf(parsed);
   const { status, stdout, stderr } = await machine.run(parsed);
   process.stdout.write(stdout);
   process.stderr.write(stderr);

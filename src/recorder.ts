@@ -50,7 +50,6 @@ export class Recorder {
   readonly #records: Records;
   /** Words 1 and on of a record of so many slots. */
   readonly #fields: readonly Int32Array[];
-  #now = 0;
 
   /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's, without `privacy`. */
   constructor(layout: Layout, options: RingOptions) {
@@ -72,7 +71,7 @@ export class Recorder {
       this.#records.count(1, 0);
       return false;
     }
-    this.#now = this.#records.clock();
+    this.#records.begin();
     return true;
   }
 
@@ -83,7 +82,7 @@ export class Recorder {
   commit(slots: number, text?: TextField): void {
     const tail = text?.words;
     const all = tail ? slots + tail.length / SLOT_WORDS : slots;
-    this.#records.write(this.#now, all, this.#fields[slots]!, tail);
+    this.#records.write(all, this.#fields[slots]!, tail);
   }
 
   /** Instead of commit(): the call emits nothing, for an argument that no record can hold. Counted as suppressed and invalid. */

@@ -145,10 +145,20 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     }
   }
 
-  /** Takes a reading of the clock, when all is settled. */
+  /**
+   * Takes a reading of the clock as the time. All is settled here, behind the clock, and nothing before it is held on to: the clock is
+   * the user's, and may have emitted and drained meanwhile.
+   */
   function advance(now: number): void {
+    if (at !== counted) settle();
     if (low < 0 && now >= 0) high++;
     low = now;
+  }
+
+  /** The same, where no record follows at once: in another half than the newest one, the next may have to say more than its time. */
+  function observe(now: number): void {
+    advance(now);
+    if (high !== recordHigh || (now ^ recordLow) < 0) gate.enable();
   }
 
   function makeRoom(slots: number): boolean {
@@ -410,16 +420,11 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     sameHighFrom,
     highMs: 0,
     tick() {
-      if (at !== counted) settle();
-      const now = clock();
-      if ((now ^ low) < 0) advance(now);
-      low = now;
+      observe(clock());
       if (lostPending > 0) {
         precede(0);
         gate.enable();
       }
-      // In another half than the newest record, the next one may have to say more than its time.
-      if (high !== recordHigh || (now ^ recordLow) < 0) gate.enable();
       ring.settle();
     },
     settle() {
@@ -492,9 +497,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     },
 
     records: () => ({
-      clock,
-      write(now, slots, fields, tail) {
-        const word = reserve(slots, now);
+      begin: () => observe(clock()),
+      write(slots, fields, tail) {
+        if (at !== counted) settle();
+        const word = reserve(slots, low);
         if (word < 0) return;
         words.set(fields, word + 1);
         if (tail) words.set(tail, word + 1 + fields.length);

@@ -213,10 +213,12 @@ static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, 
 	if (type == xsReferenceType && bytesToo) {
 		void* bytes;
 		xsUnsignedValue size;
+		int32_t beforeMs = telemetryRingNewest(&emitter->ring);
 		slot = &xsResult;
 		*slot = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(index));
-		/* That may have run code of the caller's, which may have emitted: time does not go back. */
-		*nowMs = telemetryRingNotBefore(&emitter->ring, *nowMs);
+		/* That may have run code of the caller's, which may have emitted or drained: then the clock has been read since. */
+		if (telemetryRingNewest(&emitter->ring) != beforeMs)
+			*nowMs = emitter->ring.lowMs;
 		type = xsmcTypeOf(*slot);
 		if (type == xsReferenceType) {
 			xsmcGetBufferReadable(*slot, &bytes, &size);
@@ -619,18 +621,23 @@ void xs_telemetry_reader_next(xsMachine* the)
 	Reader* reader = readerOf(the);
 	Emitter* emitter = reader->emitter;
 	TelemetryRing* ring = &emitter->ring;
-	int32_t nowMs = reader->isClosed ? 0 : readClock(the, emitter);
+	int32_t nowMs = 0;
 	void* to;
 	xsUnsignedValue size = 0;
 	uint32_t bytes = 0;
+	xsType type;
 	xsmcVars(3);
-	if (xsmcArgc < 1)
+	if (xsmcArgc > 0)
+		xsVar(0) = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(0));
+	type = xsmcTypeOf(xsVar(0));
+	/* Of an ArrayBuffer it is a view, another object. */
+	if (type == xsUndefinedType || (type == xsReferenceType && fxToReference(the, &xsVar(0)) != fxToReference(the, &xsArg(0))))
 		xsTypeError("buffer must be a Uint8Array");
-	/* Only now: a script's clock may have moved the buffer, or detached it, or closed this reader. */
-	xsVar(0) = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(0));
-	if (xsmcTypeOf(xsVar(0)) == xsUndefinedType || xsmcIsInstanceOf(xsArg(0), xsArrayBufferPrototype))
-		xsTypeError("buffer must be a Uint8Array");
-	if (xsmcTypeOf(xsVar(0)) == xsReferenceType)
+	/* Behind that, which may have run a script: from the clock's reading to the ring's taking it none runs. */
+	if (!reader->isClosed)
+		nowMs = readClock(the, emitter);
+	/* And behind the clock, which may be a script's, and have moved the buffer, detached it, or closed this reader. */
+	if (type == xsReferenceType)
 		xsmcGetBufferWritable(xsVar(0), &to, &size);
 	if (size < MIN_PACKET_BUFFER_BYTES)
 		xsRangeError("buffer must have at least %d bytes, has %d", MIN_PACKET_BUFFER_BYTES, (int)size);

@@ -31,8 +31,10 @@ void telemetryRingSettle(TelemetryRing* ring)
 	}
 }
 
+/* Takes a reading of the clock as the time. All is settled here, behind the clock: it may be a script's, and have emitted and drained. */
 static void advance(TelemetryRing* ring, int32_t nowMs)
 {
+	telemetryRingSettle(ring);
 	if (ring->lowMs < 0 && nowMs >= 0)
 		ring->highMs++;
 	ring->lowMs = nowMs;
@@ -127,9 +129,8 @@ static int precede(TelemetryRing* ring, uint32_t slots)
 uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowMs)
 {
 	uint32_t* record;
-	telemetryRingSettle(ring);
-	ring->eventSeq++;
 	advance(ring, nowMs);
+	ring->eventSeq++;
 	if (!precede(ring, slots)) {
 		ring->discarded++;
 		ring->lostPending++;
@@ -145,7 +146,6 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
-	telemetryRingSettle(ring);
 	advance(ring, nowMs);
 	if (ring->lostPending) {
 		precede(ring, 0);
@@ -156,10 +156,10 @@ void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 		close(ring);
 }
 
-int32_t telemetryRingNotBefore(TelemetryRing* ring, int32_t nowMs)
+int32_t telemetryRingNewest(TelemetryRing* ring)
 {
 	telemetryRingSettle(ring);
-	return (int32_t)((uint32_t)nowMs - (uint32_t)ring->lowMs) < 0 ? ring->lowMs : nowMs;
+	return ring->lowMs;
 }
 
 void telemetryRingProtect(TelemetryRing* ring, uint64_t position)

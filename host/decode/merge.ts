@@ -180,7 +180,7 @@ class PacketSource {
 
   /** Sees to it that the longest packet and the next one's beginning are in the buffer, if the file has that much left. */
   async #fill(): Promise<void> {
-    const { length } = this.#session.beginning;
+    const { length } = this.#session.beginnings[0]!;
     if (this.#end - this.#start >= MAX_PACKET_BYTES + length || this.#isAtEnd) return;
     this.#buffer.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
@@ -206,7 +206,7 @@ class PacketSource {
   #find(): void {
     const left = this.#end - this.#start;
     if (left >= PACKET_HEADER_BYTES) {
-      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuid);
+      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuids);
       if (
         outcome.kind === "header" &&
         outcome.header.packetBytes <= left &&
@@ -224,7 +224,7 @@ class PacketSource {
   }
 
   #isUncut(packetBytes: number): boolean {
-    const { beginning } = this.#session;
-    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, beginning, this.#isAtEnd) === packetBytes;
+    const { beginnings } = this.#session;
+    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, beginnings, this.#isAtEnd) === packetBytes;
   }
 }

@@ -111,7 +111,7 @@ export class PacketScanner {
         this.#cutHeader();
         continue;
       }
-      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuid);
+      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuids);
       if (outcome.kind === "none") {
         this.#pass(1);
         continue;
@@ -141,7 +141,7 @@ export class PacketScanner {
 
   #ownBytes(packetBytes: number, final: boolean): number | undefined {
     if (this.#origin.isWhole) return packetBytes;
-    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, this.#session.beginning, final);
+    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, this.#session.beginnings, final);
   }
 
   /** Passes over bytes that are no packet. */
@@ -154,11 +154,13 @@ export class PacketScanner {
   /** The data end within what may be a packet's header: fewer bytes are left than it has. */
   #cutHeader(): void {
     const left = this.#end - this.#start;
-    const known = Buffer.concat([MAGIC, this.#session.uuid]);
-    const length = Math.min(left, known.length);
-    const begun = this.#buffer.compare(known, 0, length, this.#start, this.#start + length) === 0;
+    const { beginnings } = this.#session;
+    const whole = beginnings[0]!.length;
+    const length = Math.min(left, whole);
+    const begins = (known: Buffer) => this.#buffer.compare(known, 0, length, this.#start, this.#start + length) === 0;
+    const begun = beginnings.some(begins);
     const expected = this.#sawPacket && !this.#inDamage && this.#strayFrom < 0;
-    if (begun && (expected || length === known.length)) {
+    if (begun && (expected || length === whole)) {
       this.#endStray();
       this.#sawPacket = true;
       this.#damaged(cutHeader("the data end", left), this.#base + this.#start);

@@ -1,6 +1,6 @@
 /** What decoding remembers from one packet to the next. */
 import { MAX_PACKET_BYTES } from "../../src/ring/packet-layout.ts";
-import { uuidBytes } from "../packet/packet.ts";
+import { uuidsOf } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
@@ -25,7 +25,7 @@ export interface ReaderState {
 
 /** All that outlives a packet and a file: what was seen of each reader, and the sums. */
 export class Session {
-  readonly uuid: Uint8Array;
+  readonly uuids: readonly Uint8Array[];
   readonly records: RecordDecoder;
   readonly tally: RecordTally;
   readonly sums = {
@@ -42,8 +42,8 @@ export class Session {
     repeated: 0,
   };
   readonly items: DecodeItems;
-  /** What each packet of the registry begins with: magic and fingerprint. */
-  readonly beginning: Buffer;
+  /** What packets of the registry begin with: magic and fingerprint, all of one length. */
+  readonly beginnings: readonly Buffer[];
   /** For its scanners, which work one after the other: there may be thousands of files. */
   readonly buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
   /** Least lately used first. */
@@ -53,8 +53,8 @@ export class Session {
   #readers = 0;
 
   constructor({ registry, output }: DecodeOptions) {
-    this.uuid = uuidBytes(registry.fingerprint);
-    this.beginning = Buffer.concat([MAGIC, this.uuid]);
+    this.uuids = uuidsOf(registry);
+    this.beginnings = this.uuids.map((uuid) => Buffer.concat([MAGIC, uuid]));
     this.records = new RecordDecoder(registry);
     this.tally = this.records.tally();
     this.items = new DecodeItems(this.records, output ?? "events");

@@ -9,12 +9,11 @@ function getter<Value>(prototype: object, key: string): { call(value: unknown): 
 }
 
 // Made when the module is loaded: on a device that is when it is linked, and they lie in flash.
-const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype);
-const lengthGetter = getter<number>(typedArray, "length");
-const byteLengthGetter = getter<number>(typedArray, "byteLength");
-const byteOffsetGetter = getter<number>(typedArray, "byteOffset");
-const bufferGetter = getter<ArrayBuffer>(typedArray, "buffer");
-const bufferLengthGetter = getter<number>(ArrayBuffer.prototype, "byteLength");
+const typedArray: object = /* @__PURE__ */ Object.getPrototypeOf(Uint8Array.prototype);
+const byteLengthGetter = /* @__PURE__ */ getter<number>(typedArray, "byteLength");
+const byteOffsetGetter = /* @__PURE__ */ getter<number>(typedArray, "byteOffset");
+const bufferGetter = /* @__PURE__ */ getter<ArrayBuffer>(typedArray, "buffer");
+const bufferLengthGetter = /* @__PURE__ */ getter<number>(ArrayBuffer.prototype, "byteLength");
 
 /** How many bytes there are in a Uint8Array, and no other object. Throws for a detached one on some engines. Allocates nothing. */
 export function byteLengthOf(bytes: Uint8Array): number {
@@ -28,40 +27,33 @@ export function wordsOf(bytes: Uint8Array): Int32Array | undefined {
   return new Int32Array(bufferGetter.call(bytes), byteOffset, byteLengthOf(bytes) >> 2);
 }
 
-/** Whether it is a Uint8Array. May run code of the caller's, a trap among its prototypes. Never throws, allocates nothing. */
-export function isBytes(value: unknown): value is Uint8Array {
+/**
+ * The bytes of a payload; "" if it has none, undefined if it is neither a Uint8Array nor an ArrayBuffer. May run code of the caller's, a
+ * trap among its prototypes. Never throws. Allocates the view of an ArrayBuffer, else nothing.
+ */
+export function bytesOf(payload: unknown): Uint8Array | "" | undefined {
   try {
-    // Other numbers, and a DataView, may pass for bytes by their prototype, but not by their length.
-    return (
-      ArrayBuffer.isView(value) &&
-      value instanceof Uint8Array &&
-      lengthGetter.call(value) === byteLengthGetter.call(value)
-    );
+    if (!ArrayBuffer.isView(payload))
+      payload = payload instanceof ArrayBuffer && new Uint8Array(payload, 0, bufferLengthGetter.call(payload));
+    if (payload instanceof Uint8Array) {
+      const bytes = byteLengthGetter.call(payload);
+      if (bytes === 0) return "";
+      // Other numbers may pass for bytes by their prototype, but where the last byte would be they have none.
+      if (payload[bytes - 1] !== undefined) return payload;
+    }
   } catch {
-    return false; // a DataView, or a detached buffer
+    // A detached buffer, a DataView, or what passes for a buffer by its prototype: the getter throws.
   }
 }
 
-/** Throws TypeError unless it is a Uint8Array, RangeError if it has less than so many bytes. For whoever is handed packets. */
+/** Throws TypeError unless it is a Uint8Array, RangeError if it has less than so many bytes. For what is handed on to be filled, or sent. */
 export function checkBytes(buffer: unknown, least: number): void {
-  if (!isBytes(buffer)) throw new TypeError("buffer must be a Uint8Array");
-  const bytes = byteLengthOf(buffer);
-  if (bytes < least) throw new RangeError(`buffer must have at least ${least} bytes, has ${bytes}`);
+  const bytes = bytesOf(buffer); // of an ArrayBuffer it is a view, another object
+  if (bytes === undefined || (bytes !== "" && bytes !== buffer)) throw new TypeError("buffer must be a Uint8Array");
+  checkLength(bytes === "" ? 0 : byteLengthOf(bytes), least);
 }
 
-/**
- * The bytes of a payload; "" if it has none, undefined if it is neither a Uint8Array nor an ArrayBuffer. May run code of the caller's,
- * as isBytes. Never throws. Allocates the view of an ArrayBuffer, else nothing.
- */
-export function bytesOf(payload: unknown): Uint8Array | "" | undefined {
-  let bytes: Uint8Array | undefined;
-  if (isBytes(payload)) bytes = payload;
-  else
-    try {
-      if (payload instanceof ArrayBuffer) bytes = new Uint8Array(payload, 0, bufferLengthGetter.call(payload));
-    } catch {
-      // A detached buffer, or an object that passes for one by its prototype.
-    }
-  // Not its length, which could be the caller's code. Nothing is there, too, if its buffer is detached.
-  return bytes && bytes[0] === undefined ? "" : bytes;
+/** Throws as checkBytes. */
+export function checkLength(bytes: number, least: number): void {
+  if (bytes < least) throw new RangeError(`buffer must have at least ${least} bytes, has ${bytes}`);
 }

@@ -1,5 +1,5 @@
 import type { Counters } from "./api.ts";
-import { byteLengthOf, isBytes, wordsOf } from "./bytes.ts";
+import { byteLengthOf, checkBytes, checkLength, wordsOf } from "./bytes.ts";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -223,12 +223,11 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     position: () => position,
 
     next(into) {
-      if (!isBytes(into)) throw new TypeError("buffer must be a Uint8Array");
+      if (buffer === undefined || into !== buffer) checkBytes(into, MIN_PACKET_BUFFER_BYTES);
       // A clock of the user's may close this reader, or take the buffer's memory away: both are looked at behind it.
       if (!closed) ring.tick();
       const length = byteLengthOf(into);
-      if (length < MIN_PACKET_BUFFER_BYTES)
-        throw new RangeError(`buffer must have at least ${MIN_PACKET_BUFFER_BYTES} bytes, has ${length}`);
+      checkLength(length, MIN_PACKET_BUFFER_BYTES);
       if (closed) return 0;
       catchUp();
       if (position === ring.head) return 0;

@@ -131,16 +131,21 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 	uint32_t* record;
 	advance(ring, nowMs);
 	ring->eventSeq++;
-	if (!precede(ring, slots)) {
+	/* Nothing has to be said before most records. */
+	if (!(ring->lostPending || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
+		: makeRoom(ring, slots))) {
 		ring->discarded++;
 		ring->lostPending++;
 		close(ring);
 		return NULL;
 	}
 	record = take(ring, slots);
-	if (slots > 1)
+	if (slots == 1)
+		open(ring);
+	else {
 		ring->plainFrom = ring->head;
-	open(ring);
+		close(ring);
+	}
 	return record;
 }
 

@@ -36,7 +36,7 @@ export function adapterCases(path: "typescript" | "native" | "disabled"): BenchC
       };
       const before = telemetry.counters().emitted;
       const { messages } = scene;
-      const recordBytes = payloads ? 256 : 32;
+      const recordBytes = payloads ? 96 : 32;
       return {
         run(count) {
           const [first, second = first, third = first, fourth = second] = messages as [string, string, string, string];

@@ -12,6 +12,7 @@ Parts:
   node     time in Node, beside other packages
   decode   time to decode a capture, beside babeltrace2
   validate time to validate a trace, beside a validator in Python and JSON.parse alone
+  traffic  bytes an event, in the demo, in what simulate plays, in two traces of real devices
   server   processor time that a ws server with 100 clients takes for a message, with telemetry and without
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
@@ -40,6 +41,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
   validate: async () => (await import("./validate.ts")).measureValidate(say),
+  traffic: async () => (await import("./traffic.ts")).measureTraffic(say),
   server: async () => {
     const { measureServer, serverRows } = await import("./server.ts");
     return serverRows(await measureServer(say));

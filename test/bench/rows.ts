@@ -22,7 +22,7 @@ export type Baseline =
 /**
  * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `validate`, such a line checked;
  * `server`, a message that a WebSocket server receives and answers, recorded by its adapter, or in `disabled` without one, in the scenes of
- * scenes.ts; in Node, processor time of a real server; `off`, a call made while telemetry is off; `clock`, one reading of the platform's clock.
+ * scenes.ts; in Node, processor time of a real server; `traffic`, an event in the mean of a whole traffic, those of traffic.ts being its scenes; `off`, a call made while telemetry is off; `clock`, one reading of the platform's clock.
  */
 export type EventName =
   | "ws.connect"
@@ -34,6 +34,7 @@ export type EventName =
   | "decode"
   | "validate"
   | "server"
+  | "traffic"
   | "off"
   | "clock";
 
@@ -46,7 +47,7 @@ export interface CaseKey {
   readonly event: EventName;
   /** Characters of the payload, or of ws.connect's ip. */
   readonly payloadChars: number;
-  /** Of event `server`: what the messages are; null for all others. */
+  /** Of event `server`: what the messages are; of `traffic`: which; null for all others. */
   readonly scene?: string | null;
 }
 

@@ -1,15 +1,17 @@
-// Adds vectors for scripts that have none. Those that stand are never changed: they are what devices in the field write.
-import { readFileSync, writeFileSync } from "node:fs";
+// Adds vectors for scripts that have none. Those that stand are never changed: they are what devices in the field write. The file is
+// that of the fingerprint which devices emit now; those of others are for the decoder to read.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { bundleForNode } from "./bundle.mjs";
 import { step } from "./run.mjs";
 
-const FILE = "test/vectors/wire-format-1.json";
 step("build/build.mjs");
 const contents =
   'export { scripts } from "./test/vectors/scripts.ts"; export { play } from "./test/support/script.ts";';
 const outfile = await bundleForNode({ contents, resolveDir: process.cwd(), loader: "ts" }, "dist/build/vectors.mjs");
 const { scripts, play } = await import(`${process.cwd()}/${outfile}`);
-const vectors = JSON.parse(readFileSync(FILE, "utf8"));
+const fingerprint = Object.values(scripts).map((script) => play(script)[0].slice(8, 16))[0];
+const FILE = `test/vectors/wire-format-1-${fingerprint}.json`;
+const vectors = existsSync(FILE) ? JSON.parse(readFileSync(FILE, "utf8")) : {};
 let added = 0;
 for (const [name, script] of Object.entries(scripts)) {
   if (name in vectors) continue;

@@ -29,8 +29,10 @@ export interface TextField {
    * Allocates nothing but, for a string on XS, what `encodeInto` does: 48 bytes.
    */
   put(value: unknown): number;
-  /** The text, zero-filled to whole slots. */
+  /** The text, zero-filled to the slots that the longest takes. */
   readonly words: Int32Array;
+  /** Its first slots, by how many. */
+  readonly slots: readonly Int32Array[];
 }
 
 /**
@@ -50,7 +52,6 @@ export class Recorder {
   readonly #records: Records;
   /** Words 1 and on of a record of so many slots. */
   readonly #fields: readonly Int32Array[];
-  #now = 0;
 
   /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's, without `privacy`. */
   constructor(layout: Layout, options: RingOptions) {
@@ -72,18 +73,27 @@ export class Recorder {
       this.#records.count(1, 0);
       return false;
     }
-    this.#now = this.#records.clock();
+    this.#records.begin();
     return true;
   }
 
   /**
    * Puts the record into the ring, or counts it as discarded: so many slots of `words`, and the text behind them, 1 to 8 slots
-   * together. Costs a copy of them.
+   * together. `shorterFrom`: the record takes the slots that the text's bytes, as put() returned them, need; if those are fewer than
+   * the longest takes, its record type is this one for one slot, the next for two, and so on. Costs a copy of them.
    */
-  commit(slots: number, text?: TextField): void {
-    const tail = text?.words;
+  commit(slots: number, text?: TextField, bytes = 0, shorterFrom = 0): void {
+    let tail = text?.words;
+    if (text && shorterFrom > 0) {
+      const needed = (bytes + SLOT_BYTES - 1) >> 4;
+      const shorter = text.slots[needed];
+      if (shorter !== undefined && shorter !== tail) {
+        tail = shorter;
+        this.words[1] = (this.words[1]! & ~0xff) | (shorterFrom + needed - 1);
+      }
+    }
     const all = tail ? slots + tail.length / SLOT_WORDS : slots;
-    this.#records.write(this.#now, all, this.#fields[slots]!, tail);
+    this.#records.write(all, this.#fields[slots]!, tail);
   }
 
   /** Instead of commit(): the call emits nothing, for an argument that no record can hold. Counted as suppressed and invalid. */
@@ -135,10 +145,13 @@ export class Recorder {
     const memory = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
     const text = createText(createEncoder(), memory, 0);
     const into = text.destination(maxBytes);
-    const words = new Int32Array(memory, 0, Math.ceil(maxBytes / SLOT_BYTES) * SLOT_WORDS);
+    const slots: Int32Array[] = [];
+    const most = Math.ceil(maxBytes / SLOT_BYTES);
+    for (let count = 1; count <= most; count++) slots[count] = new Int32Array(memory, 0, count * SLOT_WORDS);
     const records = this.#records;
     return {
-      words,
+      words: slots[most]!,
+      slots,
       put(value) {
         if (typeof value === "string") return value === "" ? 0 : text.fromString(value, into);
         const bytes = bytesOf(value);

@@ -34,8 +34,8 @@ function isSeverity(value: unknown): boolean {
 export type Text = string | Uint8Array | ArrayBuffer;
 
 const LAYOUT: Layout = Object.freeze({
-  fingerprint: Object.freeze([1573640893, 1703828420, -826442824, -686850781]),
-  recordSlots: Object.freeze([1, 2, 2, 1, 1, 1, 5]),
+  fingerprint: Object.freeze([-1103232112, 696428820, -775046009, -674587444]),
+  recordSlots: Object.freeze([1, 2, 2, 1, 1, 1, 5, 1, 2, 3, 4]),
 });
 
 /**
@@ -136,7 +136,7 @@ export class Telemetry {
     words[2] = 0;
     words[3] = 0;
     if (type === 6) {
-      recorder.commit(1, this.#detail);
+      recorder.commit(1, this.#detail, detailBytes, 8);
       return;
     }
     recorder.commit(1);

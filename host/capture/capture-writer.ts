@@ -1,5 +1,5 @@
 import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
-import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "../packet/packet.ts";
+import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidsOf } from "../packet/packet.ts";
 import type { Verdict } from "../packet/reader-history.ts";
 import { RecordDecoder } from "../packet/records.ts";
 import type { RegistryModel } from "../registry/model.ts";
@@ -84,7 +84,7 @@ export class CaptureWriter {
   readonly counters: CaptureCounters;
   readonly #folder: OwnFolder;
   readonly #options: CaptureWriterOptions;
-  readonly #uuid: Uint8Array;
+  readonly #uuids: readonly Uint8Array[];
   readonly #records: RecordDecoder;
   readonly #mostTraces: number;
   /** By boot and reader, least lately used first. */
@@ -105,7 +105,7 @@ export class CaptureWriter {
    */
   constructor(dir: string | OwnFolder, options: CaptureWriterOptions, shared?: SharedByWriters) {
     this.#options = options;
-    this.#uuid = uuidBytes(options.registry.fingerprint);
+    this.#uuids = uuidsOf(options.registry);
     this.#records = shared?.records ?? new RecordDecoder(options.registry);
     this.counters = shared?.counters ?? captureCounters();
     this.#mostTraces = shared?.mostTraces ?? MOST_BOOTS;
@@ -132,7 +132,7 @@ export class CaptureWriter {
         code: "E_LENGTH",
         message: `a packet needs ${PACKET_HEADER_BYTES} bytes, this one has ${packet.length}`,
       });
-    const outcome = parsePacketHeader(view, 0, this.#uuid);
+    const outcome = parsePacketHeader(view, 0, this.#uuids);
     if (outcome.kind === "none")
       return this.#refuse({ code: "E_NO_PACKET", message: `${packet.length} bytes that are no packet` });
     if (outcome.kind === "damage") return this.#refuse(outcome.damage, outcome.packetNumber);

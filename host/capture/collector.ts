@@ -1,6 +1,6 @@
 /** Packets and log text of any number of devices, from any link, into capture folders. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
-import { parsePacketHeader, uuidBytes } from "../packet/packet.ts";
+import { parsePacketHeader, uuidsOf } from "../packet/packet.ts";
 import { RecordDecoder } from "../packet/records.ts";
 import { type ArrivedPacket, DEFAULT_REORDER_MS, PacketOrder } from "../receive/packet-order.ts";
 import type { RegistryModel } from "../registry/model.ts";
@@ -76,7 +76,7 @@ interface Device {
 export class Collector {
   readonly #folder: OwnFolder;
   readonly #options: CollectorOptions;
-  readonly #uuid: Uint8Array;
+  readonly #uuids: readonly Uint8Array[];
   readonly #shared: SharedByWriters;
   readonly #devices = new Map<string | undefined, Device>();
   /** Folder names in lower case: some file systems do not tell them apart. */
@@ -106,7 +106,7 @@ export class Collector {
   /** Makes the folder `dir`. Throws TelemetryError E_NOT_EMPTY, if there is something in it, or E_WRITE. */
   constructor(dir: string, options: CollectorOptions) {
     this.#options = options;
-    this.#uuid = uuidBytes(options.registry.fingerprint);
+    this.#uuids = uuidsOf(options.registry);
     const records = new RecordDecoder(options.registry);
     this.#shared = { counters: captureCounters(), records, mostTraces: MOST_TRACES_OF_DEVICE };
     this.#folder = makeCaptureFolder(dir);
@@ -120,7 +120,7 @@ export class Collector {
     this.#mustBeOpen();
     // What is no packet makes no folder.
     const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
-    const outcome = packet.length < PACKET_HEADER_BYTES ? undefined : parsePacketHeader(view, 0, this.#uuid);
+    const outcome = packet.length < PACKET_HEADER_BYTES ? undefined : parsePacketHeader(view, 0, this.#uuids);
     if (outcome?.kind !== "header" || outcome.header.packetBytes !== packet.length) {
       this.#refuse(device, packet, outcome?.kind === "damage" ? outcome.damage : undefined);
       return;

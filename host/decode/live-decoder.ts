@@ -1,11 +1,12 @@
 /** Packets of several devices as events, at once. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
-import { type PacketHeader, parsePacketHeader, uuidBytes } from "../packet/packet.ts";
+import { type PacketHeader, parsePacketHeader, uuidsOf } from "../packet/packet.ts";
 import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../receive/packet-order.ts";
 import { WallClock, type WallTime } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
-import { PacketScanner, Session } from "./packet-scanner.ts";
+import { PacketScanner } from "./packet-scanner.ts";
+import { Session } from "./session.ts";
 
 export interface LiveDecoderOptions extends Omit<PacketOrderOptions, "isReady"> {
   /** Packets of another one are refused. */
@@ -72,7 +73,7 @@ const MOST_HELD_NAMES = 1 << 18;
  */
 export class LiveDecoder {
   readonly #options: LiveDecoderOptions;
-  readonly #uuid: Uint8Array;
+  readonly #uuids: readonly Uint8Array[];
   readonly #devices = new Map<string | undefined, Device>();
   /** Of bytes that are no packet, from whoever is no device. */
   readonly #strangers: Session;
@@ -85,7 +86,7 @@ export class LiveDecoder {
 
   constructor(options: LiveDecoderOptions) {
     this.#options = options;
-    this.#uuid = uuidBytes(options.registry.fingerprint);
+    this.#uuids = uuidsOf(options.registry);
     this.#strangers = new Session({ registry: options.registry, output: "lines" });
   }
 
@@ -154,7 +155,7 @@ export class LiveDecoder {
   #headerOf(packet: Uint8Array): PacketHeader | undefined {
     if (packet.length < PACKET_HEADER_BYTES) return undefined;
     const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
-    const outcome = parsePacketHeader(view, 0, this.#uuid);
+    const outcome = parsePacketHeader(view, 0, this.#uuids);
     return outcome.kind === "header" && outcome.header.packetBytes === packet.length ? outcome.header : undefined;
   }
 

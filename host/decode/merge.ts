@@ -2,12 +2,14 @@
 import { existsSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
+import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
 import { openRegular } from "../capture/regular-file.ts";
 import { parsePacketHeader } from "../packet/packet.ts";
 import { ioError } from "../text/io-error.ts";
-import { CHUNK_BYTES, ownBytes, PacketScanner, type Session } from "./packet-scanner.ts";
+import { MAGIC, ownBytes } from "./own-bytes.ts";
+import { PacketScanner } from "./packet-scanner.ts";
+import { CHUNK_BYTES, type Session } from "./session.ts";
 import type { DecodeItem } from "./types.ts";
 
 /** One boot and reader of a device. */
@@ -178,7 +180,7 @@ class PacketSource {
 
   /** Sees to it that the longest packet and the next one's beginning are in the buffer, if the file has that much left. */
   async #fill(): Promise<void> {
-    const { length } = this.#session.beginning;
+    const { length } = this.#session.beginnings[0]!;
     if (this.#end - this.#start >= MAX_PACKET_BYTES + length || this.#isAtEnd) return;
     this.#buffer.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
@@ -204,7 +206,7 @@ class PacketSource {
   #find(): void {
     const left = this.#end - this.#start;
     if (left >= PACKET_HEADER_BYTES) {
-      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuid);
+      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuids);
       if (
         outcome.kind === "header" &&
         outcome.header.packetBytes <= left &&
@@ -222,10 +224,7 @@ class PacketSource {
   }
 
   #isUncut(packetBytes: number): boolean {
-    const { beginning } = this.#session;
-    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, beginning, this.#isAtEnd) === packetBytes;
+    const { beginnings } = this.#session;
+    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, beginnings, this.#isAtEnd) === packetBytes;
   }
 }
-
-const MAGIC = Buffer.alloc(4);
-MAGIC.writeInt32LE(PACKET_MAGIC);

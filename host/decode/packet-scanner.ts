@@ -1,197 +1,12 @@
-import {
-  MAX_PACKET_BYTES,
-  PACKET_HEADER_BYTES,
-  PACKET_MAGIC,
-  STREAM_DATA,
-  STREAM_TOKENS,
-} from "../../src/ring/packet-layout.ts";
+import { PACKET_HEADER_BYTES, PACKET_MAGIC, STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import type { BootFolder } from "../capture/folder.ts";
-import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidBytes } from "../packet/packet.ts";
-import { ReaderHistory } from "../packet/reader-history.ts";
-import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
+import { type Damage, type PacketHeader, parsePacketHeader, readTokens } from "../packet/packet.ts";
 import type { Problem } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
-import { DecodeItems } from "./items.ts";
-import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
-
-/** As much as is read, and looked at, at once. */
-export const CHUNK_BYTES = 64 * 1024;
-/** State is kept for so many boots, readers of a boot, and token names; beyond that, what was used least lately is forgotten. */
-const MOST_BOOTS = 4096;
-const MOST_READERS = 16;
-const MOST_NAMES = 1 << 17;
-/** A reader takes about as much memory as so many token names. */
-const READER_NAMES = 2;
-
-/** What has been read of one boot and reader. */
-interface ReaderState {
-  readonly history: ReaderHistory;
-  names: TokenNames;
-}
-
-const MAGIC = Buffer.alloc(4);
-MAGIC.writeInt32LE(PACKET_MAGIC);
-
-/**
- * How many bytes of the packet at `bytes[start]` are its own, of `packetBytes` that its header claims; `bytes[start, end)` are there,
- * all that will be if `final`. Fewer than claimed if it was cut, and another packet begins within it. Undefined if what follows must
- * be seen first: a magic and fingerprint may begin in its last bytes. Searches the packet once.
- */
-export function ownBytes(
-  bytes: Buffer,
-  start: number,
-  packetBytes: number,
-  end: number,
-  beginning: Buffer,
-  final: boolean,
-): number | undefined {
-  const stop = Math.min(start + packetBytes, end);
-  const reach = stop + beginning.length - 1;
-  const found = bytes.subarray(start + 1, Math.min(reach, end)).indexOf(beginning);
-  if (found >= 0) {
-    if (end < start + packetBytes + MAGIC.length && !final) return undefined;
-    // Numbers of an own registry may hold anything; what another packet stands behind is as long as it says.
-    const isFollowed = bytes.subarray(start + packetBytes, end).indexOf(MAGIC) === 0;
-    return isFollowed ? packetBytes : 1 + found;
-  }
-  for (let at = Math.max(start + 1, end - beginning.length + 1); at < stop; at++) {
-    if (bytes.compare(beginning, 0, end - at, at, end) !== 0) continue;
-    if (!final) return undefined;
-    if (end - at >= MAGIC.length) return at - start;
-  }
-  return packetBytes;
-}
-
-/** All that outlives a packet and a file: what was seen of each reader, and the sums. */
-export class Session {
-  readonly uuid: Uint8Array;
-  readonly records: RecordDecoder;
-  readonly tally: RecordTally;
-  readonly sums = {
-    packets: 0,
-    tokenPackets: 0,
-    boots: 0,
-    lostOnDevice: 0,
-    lostInTransit: 0,
-    beforeFirstPacket: 0,
-    missingPackets: 0,
-    timeJumps: 0,
-    damaged: 0,
-    refused: 0,
-    repeated: 0,
-  };
-  readonly items: DecodeItems;
-  /** What each packet of the registry begins with: magic and fingerprint. */
-  readonly beginning: Buffer;
-  /** For its scanners, which work one after the other: there may be thousands of files. */
-  readonly buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
-  /** Least lately used first. */
-  readonly #boots = new Map<number, Map<number, ReaderState>>();
-  #newestBoot = -1;
-  #names = 0;
-  #readers = 0;
-
-  constructor({ registry, output }: DecodeOptions) {
-    this.uuid = uuidBytes(registry.fingerprint);
-    this.beginning = Buffer.concat([MAGIC, this.uuid]);
-    this.records = new RecordDecoder(registry);
-    this.tally = this.records.tally();
-    this.items = new DecodeItems(this.records, output ?? "events");
-  }
-
-  /** What is held of boots, readers and token names, as so many names. */
-  get held(): number {
-    return this.#names + READER_NAMES * this.#readers;
-  }
-
-  reader(bootId: number, reader: number): ReaderState {
-    let readers = this.#boots.get(bootId);
-    if (readers === undefined) {
-      readers = new Map();
-      this.sums.boots++;
-    }
-    // Not for every packet: what it costs a Map to move an entry adds up to memory.
-    if (bootId !== this.#newestBoot) {
-      this.#boots.delete(bootId);
-      this.#boots.set(bootId, readers);
-      this.#newestBoot = bootId;
-    }
-    let state = readers.get(reader);
-    if (state === undefined) {
-      state = { history: new ReaderHistory(), names: new TokenNames() };
-      readers.set(reader, state);
-      this.#readers++;
-      if (readers.size > MOST_READERS) this.#forgetReader(readers);
-    }
-    if (this.#boots.size > MOST_BOOTS || this.#names > MOST_NAMES) this.#forgetOldest();
-    return state;
-  }
-
-  /** Takes a token's name; false if the token has another one. */
-  learn({ names }: ReaderState, token: number, name: string): boolean {
-    const before = names.size;
-    const agrees = names.learn(token, name);
-    this.#names += names.size - before;
-    return agrees;
-  }
-
-  /** Counts a damage and says it. */
-  damage(problem: Problem): DecodeItem {
-    this.sums.damaged++;
-    return { kind: "problem", problem };
-  }
-
-  summary(): DecodeSummary {
-    const { unnamedTokens } = this.tally;
-    return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
-  }
-
-  /** What follows is of another device: its boots are others, whatever their ids. */
-  forget(): void {
-    this.#boots.clear();
-    this.#newestBoot = -1;
-    this.#names = 0;
-    this.#readers = 0;
-  }
-
-  /** Forgets token names, and all boots but the one used last: of that the counts go on, so its losses stay exact. Returns how many. */
-  shrink(): { names: number; boots: number } {
-    const forgotten = { names: this.#names, boots: 0 };
-    for (const [bootId, readers] of this.#boots) {
-      for (const state of readers.values()) {
-        // Emptied, too: the record decoder keeps those that it has used last.
-        state.names.forget();
-        state.names = new TokenNames();
-      }
-      if (bootId === this.#newestBoot) continue;
-      this.#boots.delete(bootId);
-      this.#readers -= readers.size;
-      forgotten.boots++;
-    }
-    this.#names = 0;
-    return forgotten;
-  }
-
-  /** Forgets the oldest of several readers. */
-  #forgetReader(readers: Map<number, ReaderState>): void {
-    if (readers.size < 2) return;
-    const [oldest] = readers.keys();
-    this.#names -= readers.get(oldest!)!.names.size;
-    this.#readers--;
-    readers.delete(oldest!);
-  }
-
-  #forgetOldest(): void {
-    const [oldest, readers] = this.#boots.entries().next().value!;
-    if (this.#boots.size === 1) {
-      this.#forgetReader(readers);
-      return;
-    }
-    for (const { names } of readers.values()) this.#names -= names.size;
-    this.#readers -= readers.size;
-    this.#boots.delete(oldest);
-  }
-}
+import { HEAD_BYTES, noPacket } from "./no-packet.ts";
+import { MAGIC, ownBytes } from "./own-bytes.ts";
+import { CHUNK_BYTES, type Session } from "./session.ts";
+import type { DecodeItem } from "./types.ts";
 
 /** Where a packet stream comes from, and what must be in it. */
 interface Origin {
@@ -296,7 +111,7 @@ export class PacketScanner {
         this.#cutHeader();
         continue;
       }
-      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuid);
+      const outcome = parsePacketHeader(this.#view, this.#start, this.#session.uuids);
       if (outcome.kind === "none") {
         this.#pass(1);
         continue;
@@ -326,7 +141,7 @@ export class PacketScanner {
 
   #ownBytes(packetBytes: number, final: boolean): number | undefined {
     if (this.#origin.isWhole) return packetBytes;
-    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, this.#session.beginning, final);
+    return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, this.#session.beginnings, final);
   }
 
   /** Passes over bytes that are no packet. */
@@ -339,11 +154,13 @@ export class PacketScanner {
   /** The data end within what may be a packet's header: fewer bytes are left than it has. */
   #cutHeader(): void {
     const left = this.#end - this.#start;
-    const known = Buffer.concat([MAGIC, this.#session.uuid]);
-    const length = Math.min(left, known.length);
-    const begun = this.#buffer.compare(known, 0, length, this.#start, this.#start + length) === 0;
+    const { beginnings } = this.#session;
+    const whole = beginnings[0]!.length;
+    const length = Math.min(left, whole);
+    const begins = (known: Buffer) => this.#buffer.compare(known, 0, length, this.#start, this.#start + length) === 0;
+    const begun = beginnings.some(begins);
     const expected = this.#sawPacket && !this.#inDamage && this.#strayFrom < 0;
-    if (begun && (expected || length === known.length)) {
+    if (begun && (expected || length === whole)) {
       this.#endStray();
       this.#sawPacket = true;
       this.#damaged(cutHeader("the data end", left), this.#base + this.#start);
@@ -472,18 +289,4 @@ export class PacketScanner {
 
 function cutHeader(what: string, bytes: number): Damage {
   return { code: "E_CUT", message: `${what} ${bytes} bytes into a packet's header` };
-}
-
-/** As much of a stream's beginning as is kept to say what it is instead of packets. */
-const HEAD_BYTES = 40;
-
-function noPacket(bytes: number, head: Buffer): string {
-  const none = `no packet in ${bytes} bytes`;
-  const text = head.toString("latin1");
-  if (/[^\p{L}\p{N}\p{P}\p{S}\s]/u.test(text.replaceAll("\u001b", "")))
-    return `${none}: expected a packet stream or a capture folder`;
-  const hint = text.trimStart().startsWith("{")
-    ? "JSON lines need no decoding"
-    : "telemetry lines in a log are for extract";
-  return `${none}, which are text beginning with ${quote(text)}: ${hint}`;
 }

@@ -16,8 +16,10 @@ export function layoutHeader(model: RegistryModel, source: string): string {
   const slots = recordSlots(model);
   out.push("/* Slots by record type; those beyond the end have one. */");
   out.push(`#define RECORD_SLOTS { ${slots.join(", ")} }`);
-  const { recordTypes, places, maxBytes, codes } = layoutNumbers(model);
+  const { recordTypes, bySlots, places, maxBytes, codes } = layoutNumbers(model);
   for (const [name, id] of recordTypes) out.push(define(name, id));
+  out.push("/* Record types by the slots that the text takes. */");
+  for (const [name, ids] of bySlots) out.push(`#define ${name} { ${ids.join(", ")} }`);
   out.push("/* Word of a record, and bits to shift a value there. */");
   for (const [name, { word, shift }] of places) out.push(define(`${name}_WORD`, word), define(`${name}_SHIFT`, shift));
   for (const [name, bytes] of maxBytes) out.push(define(name, bytes));

@@ -91,7 +91,11 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
       const fields = type.fields.map(({ key, offsetBits, widthBits }) => `\`${key}\` ${offsetBits} (${widthBits})`);
       const isEmpty = (key: string) =>
         type.fields.some((field) => field.key === (attributes.get(key)!.sameAs ?? key) && field.widthBits === 0);
-      const carried = type.optionals.map((key) => `, with ${isEmpty(key) ? "empty " : ""}\`${key}\``);
+      const shortest = type.shorterThan === undefined ? "" : ` of at most ${type.fields.at(-1)!.maxBytes} bytes`;
+      const isText = (key: string) => type.fields.at(-1)!.key === (attributes.get(key)!.sameAs ?? key);
+      const carried = type.optionals.map(
+        (key) => `, with ${isEmpty(key) ? "empty " : ""}\`${key}\`${isText(key) ? shortest : ""}`,
+      );
       out.push(`| ${type.id}${carried.join("")} | ${type.slots * 16} | ${fields.join(", ")} |`);
     }
   }

@@ -35,6 +35,10 @@ export function constantName(name: string): string {
     .toUpperCase();
 }
 
+/** The id of the record type for a text of one slot, behind which those for more follow, if this one has such. */
+export const shorterFrom = (model: RegistryModel, { id }: RecordType): number | undefined =>
+  model.recordTypes.find(({ shorterThan }) => shorterThan === id)?.id;
+
 /** Slots by record type id, as far as they differ from 1. */
 export function recordSlots(model: RegistryModel): number[] {
   const slots: number[] = [];
@@ -58,6 +62,8 @@ export function wordFields(model: RegistryModel): Field[] {
 /** Numbers of the layout by the names that device code uses, in TypeScript and in C. */
 export interface LayoutNumbers {
   readonly recordTypes: ReadonlyMap<string, number>;
+  /** Of an event with a text: the record types by the slots that the text takes, from none. */
+  readonly bySlots: ReadonlyMap<string, readonly number[]>;
   /** By attribute: the word of a record, and bits to shift a value there. */
   readonly places: ReadonlyMap<string, { readonly key: string; readonly word: number; readonly shift: number }>;
   readonly maxBytes: ReadonlyMap<string, number>;
@@ -72,7 +78,19 @@ export function layoutNumbers(model: RegistryModel): LayoutNumbers {
   const present = model.attributes.filter(({ renamedTo }) => renamedTo === undefined);
   return {
     recordTypes: new Map(
-      model.recordTypes.map((type) => [`RECORD_${constantName(writerName(type, nameOf))}`, type.id]),
+      model.recordTypes
+        .filter(({ shorterThan }) => shorterThan === undefined)
+        .map((type) => [`RECORD_${constantName(writerName(type, nameOf))}`, type.id]),
+    ),
+    bySlots: new Map(
+      model.recordTypes.flatMap(({ id, event, optionals }) => {
+        const shorter = model.recordTypes.filter(({ shorterThan }) => shorterThan === id);
+        const isEmpty = (type: RecordType) => type.event === event && String(type.optionals) === String(optionals);
+        const empty = model.recordTypes.find((type) => hasEmptyText(type) && isEmpty(type));
+        if (shorter.length === 0 || !empty) return [];
+        const name = constantName([event, ...optionals.map(nameOf)].join("_"));
+        return [[`${name}_BY_SLOTS`, [empty, ...shorter].map((type) => type.id).concat(id)] as const];
+      }),
     ),
     places: new Map(
       wordFields(model).map(({ key, offsetBits }) => [
@@ -98,12 +116,16 @@ export function layoutNumbers(model: RegistryModel): LayoutNumbers {
 
 /** Registers of the layout that device code and host share: ids, sizes, enum codes, fingerprint. */
 export function layoutSource(model: RegistryModel, source: string): string {
-  const { recordTypes, places, maxBytes, codes } = layoutNumbers(model);
+  const { recordTypes, bySlots, places, maxBytes, codes } = layoutNumbers(model);
   const out = [banner(source)];
   out.push(`export const SCHEMA_VERSION = ${JSON.stringify(model.schemaVersion)};\n`);
   out.push("/** Registry fingerprint, the 16 bytes of the packet's uuid as four little-endian words. */");
   out.push(`export const FINGERPRINT_WORDS = Object.freeze([${fingerprintWords(model).join(", ")}]);\n`);
   for (const [name, id] of recordTypes) out.push(`export const ${name} = ${id};`);
+  for (const [name, ids] of bySlots) {
+    out.push("/** Record types by the slots that the text takes. */");
+    out.push(`export const ${name}: readonly number[] = Object.freeze([${ids.join(", ")}]);`);
+  }
   const slots = recordSlots(model);
   out.push("\n/** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */");
   out.push(`export const RECORD_SLOTS: readonly number[] = Object.freeze([${slots.join(", ")}]);\n`);

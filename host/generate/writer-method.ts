@@ -92,7 +92,10 @@ export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames
     for (const each of withText) {
       const text = plan.texts.find(({ field }) => field.key === textOf(each)!.key)!;
       line(depth, `if (type === ${each.id}) {`);
-      line(depth + 1, `recorder.commit(${slotsBeforeText(each)}, this.#${module.texts.get(text.field.key)});`);
+      const shorter = plan.shorterFrom.get(each);
+      const needed = shorter === undefined ? "" : `, ${bytesOf(text)}, ${shorter}`;
+      const field = `this.#${module.texts.get(text.field.key)}`;
+      line(depth + 1, `recorder.commit(${slotsBeforeText(each)}, ${field}${needed});`);
       line(depth + 1, "return;");
       line(depth, "}");
     }

@@ -1,4 +1,5 @@
 import type { Attribute, EnumMember, Field, RecordType, RegistryModel } from "../registry/model.ts";
+import { shorterFrom } from "./typescript.ts";
 
 /** An argument of an event's writer: the value of one field. */
 export interface Argument {
@@ -40,6 +41,8 @@ export interface WriterPlan {
   readonly types: readonly RecordType[];
   readonly bodies: readonly Body[];
   readonly rules: readonly WriterRule[];
+  /** Of a type with a text, the id of the first of those for shorter texts. */
+  readonly shorterFrom: ReadonlyMap<RecordType, number>;
   /** Optional arguments may be set that no record type carries together. */
   readonly isPartial: boolean;
 }
@@ -50,7 +53,7 @@ const SLOT_BITS = 128;
 export function planWriters(model: RegistryModel): WriterPlan[] {
   const attributes = new Map(model.attributes.map((attribute) => [attribute.key, attribute]));
   return model.events.map((event) => {
-    const types = model.recordTypes.filter((type) => type.event === event.name);
+    const types = model.recordTypes.filter((type) => type.event === event.name && type.shorterThan === undefined);
     const all = argumentsOf(
       event.attributes.map(({ key }) => attributes.get(key)!),
       attributes,
@@ -67,6 +70,12 @@ export function planWriters(model: RegistryModel): WriterPlan[] {
       types: [...types].sort((a, b) => weight(b) - weight(a) || textBits(b) - textBits(a) || a.id - b.id),
       bodies: bodiesOf(types, all),
       rules: rulesOf(all),
+      shorterFrom: new Map(
+        types.flatMap((type) => {
+          const id = shorterFrom(model, type);
+          return id === undefined ? [] : [[type, id] as const];
+        }),
+      ),
       isPartial: sets.size < 2 ** optional.length,
     };
   });

@@ -4,7 +4,10 @@ import type { RegistryModel } from "../registry/model.ts";
 
 const registry1_0_0: RegistryModel = {
   "schemaVersion": "1.0.0",
-  "fingerprint": "4b6858a69ff38dabb0ab2e04fd7509f9",
+  "fingerprint": "72edeb70cd5d84e0a4be8400188ce9bd",
+  "earlierFingerprints": [
+    "4b6858a69ff38dabb0ab2e04fd7509f9"
+  ],
   "attributes": [
     {
       "key": "event",
@@ -823,13 +826,632 @@ const registry1_0_0: RegistryModel = {
       "optionals": [
         "payloadSummary"
       ]
+    },
+    {
+      "id": 12,
+      "event": "msg.recv",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 13,
+      "event": "msg.recv",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 14,
+      "event": "msg.recv",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 15,
+      "event": "msg.recv",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 16,
+      "event": "msg.recv",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 17,
+      "event": "msg.recv",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 18,
+      "event": "msg.send",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 19,
+      "event": "msg.send",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 20,
+      "event": "msg.send",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 21,
+      "event": "msg.send",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 22,
+      "event": "msg.send",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 23,
+      "event": "msg.send",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 24,
+      "event": "ws.connect",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "ip"
+      ],
+      "shorterThan": 2
+    },
+    {
+      "id": 25,
+      "event": "ws.connect",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "ip"
+      ],
+      "shorterThan": 2
     }
   ]
 };
 
 const registry2_0_0: RegistryModel = {
   "schemaVersion": "2.0.0",
-  "fingerprint": "4b6858a69ff38dabb0ab2e04fd7509f9",
+  "fingerprint": "72edeb70cd5d84e0a4be8400188ce9bd",
+  "earlierFingerprints": [
+    "4b6858a69ff38dabb0ab2e04fd7509f9"
+  ],
   "attributes": [
     {
       "key": "event",
@@ -1941,6 +2563,622 @@ const registry2_0_0: RegistryModel = {
       "optionals": [
         "lw.msg.payload_summary"
       ]
+    },
+    {
+      "id": 12,
+      "event": "msg.recv",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 13,
+      "event": "msg.recv",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 14,
+      "event": "msg.recv",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 15,
+      "event": "msg.recv",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 16,
+      "event": "msg.recv",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 17,
+      "event": "msg.recv",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 18,
+      "event": "msg.send",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 19,
+      "event": "msg.send",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 20,
+      "event": "msg.send",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 21,
+      "event": "msg.send",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 22,
+      "event": "msg.send",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 23,
+      "event": "msg.send",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 24,
+      "event": "ws.connect",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "client.address"
+      ],
+      "shorterThan": 2
+    },
+    {
+      "id": 25,
+      "event": "ws.connect",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "client.address"
+      ],
+      "shorterThan": 2
     }
   ]
 };

@@ -26,6 +26,7 @@ import {
   TWO_TO_32,
   WIRE_FORMAT,
 } from "../../src/ring/packet-layout.ts";
+import type { RegistryModel } from "../registry/model.ts";
 
 /** What is wrong with a packet. Without the place: whoever reads the packet knows it. */
 export interface Damage {
@@ -65,6 +66,11 @@ const NOTHING: HeaderOutcome = { kind: "none" };
 /** Above this the field is text or garbage, not a wire format to come. */
 const MOST_WIRE_FORMAT = 255;
 
+/** What packets that a registry reads have as their uuid: its own fingerprint first, then those of layouts that it has grown out of. */
+export function uuidsOf({ fingerprint, earlierFingerprints = [] }: RegistryModel): Uint8Array[] {
+  return [fingerprint, ...earlierFingerprints].map(uuidBytes);
+}
+
 /** A fingerprint of 32 hex digits as the 16 bytes of a packet's uuid. */
 export function uuidBytes(fingerprint: string): Uint8Array {
   return Uint8Array.from(Buffer.from(fingerprint, "hex"));
@@ -77,11 +83,11 @@ export function readU64(view: DataView, at: number): number {
 
 /**
  * Reads and checks the packet header at `at`, of which the view must hold 96 bytes; the content need not be there.
- * Looks at nothing but the header. Throws nothing.
+ * Looks at nothing but the header. `uuids`: of uuidsOf(). Throws nothing.
  */
-export function parsePacketHeader(view: DataView, at: number, uuid: Uint8Array): HeaderOutcome {
+export function parsePacketHeader(view: DataView, at: number, uuids: readonly Uint8Array[]): HeaderOutcome {
   if (view.getInt32(at + AT_MAGIC, true) !== PACKET_MAGIC) return NOTHING;
-  const own = hasUuid(view, at + AT_UUID, uuid);
+  const own = uuids.some((uuid) => hasUuid(view, at + AT_UUID, uuid));
   const wireFormat = view.getUint32(at + AT_WIRE_FORMAT, true);
   if (!own && wireFormat > MOST_WIRE_FORMAT) return NOTHING;
   const streamId = view.getUint32(at + AT_STREAM_ID, true);
@@ -99,7 +105,7 @@ export function parsePacketHeader(view: DataView, at: number, uuid: Uint8Array):
   if (!own) {
     // Four bytes of magic occur by chance; the whole of a header that makes sense does not.
     if (wrong !== undefined) return NOTHING;
-    if (wireFormat === WIRE_FORMAT) return damage("E_REGISTRY", otherRegistry(view, at + AT_UUID, uuid));
+    if (wireFormat === WIRE_FORMAT) return damage("E_REGISTRY", otherRegistry(view, at + AT_UUID, uuids[0]!));
   }
   if (wrong !== undefined) return damage("E_HEADER", wrong);
   if (wireFormat > MOST_WIRE_FORMAT) return damage("E_HEADER", `wire_format is ${wireFormat}, expected ${WIRE_FORMAT}`);

@@ -1,8 +1,20 @@
 import { createHash } from "node:crypto";
-import type { Attribute, RecordType } from "./model.ts";
+import type { Attribute, RecordType, RegistryModel } from "./model.ts";
+
+/** Of the layout, and of the one before it that has no record types for shorter texts, if it has any. */
+export function fingerprintsOf(
+  recordTypes: readonly RecordType[],
+  attributes: ReadonlyMap<string, Attribute>,
+): Pick<RegistryModel, "fingerprint" | "earlierFingerprints"> {
+  const before = recordTypes.filter(({ shorterThan }) => shorterThan === undefined);
+  return {
+    fingerprint: fingerprintOf(recordTypes, attributes),
+    ...(before.length < recordTypes.length && { earlierFingerprints: [fingerprintOf(before, attributes)] }),
+  };
+}
 
 /** A hash over all that the bytes of a record mean, shaped as an RFC 9562 version 8 UUID; 32 hex digits. */
-export function fingerprintOf(recordTypes: readonly RecordType[], attributes: ReadonlyMap<string, Attribute>): string {
+function fingerprintOf(recordTypes: readonly RecordType[], attributes: ReadonlyMap<string, Attribute>): string {
   const layout = recordTypes.map(({ id, event, slots, fields }) => [
     id,
     event,

@@ -6,7 +6,7 @@ import { type AttributeDrafts, sourceOf } from "./link.ts";
 import { listed, shown } from "./mistakes.ts";
 import type { Field, RecordType } from "./model.ts";
 import { type EventDraft, MOST_RECORD_TYPES, type RecordTypeDraft } from "./read-event.ts";
-import type { RefDraft } from "./refs.ts";
+import type { RefDraft, Refs } from "./refs.ts";
 
 /** An attribute of an event with the field that it has in a record. */
 interface Carried {
@@ -20,28 +20,94 @@ export function layOut(events: readonly EventDraft[], drafts: AttributeDrafts): 
   const ids = new Map<number, Cursor>();
   const clashes = new Set<string>();
   const types: RecordType[] = [];
+  const withShorter: [type: RecordType, shorter: NonNullable<RecordTypeDraft["shorter"]>][] = [];
   for (const event of events) {
     for (const draft of event.recordTypes) {
       const same = ids.get(draft.id);
       if (same) {
-        const fix = `the next free id is ${nextFreeId(events)}`;
+        const fix = draft.at.source.mistakes.isFull ? "" : `the next free id is ${nextFreeId(events, drafts)}`;
         draft.at.mistake("E_DUPLICATE", `record type id ${draft.id} stands in line ${same.place.line} already`, fix);
         // Whoever has more has ids that stand twice.
         if (ids.size === MOST_RECORD_TYPES) return types;
         continue;
       }
       ids.set(draft.id, draft.at);
-      types.push(layOutOne(event, draft, drafts, clashes));
+      const type = layOutOne(event, draft, drafts, clashes);
+      types.push(type);
+      if (draft.shorter) withShorter.push([type, draft.shorter]);
     }
     if (event.isWhole) checkCovered(event, events, drafts);
   }
+  for (const [type, shorter] of withShorter) types.push(...layOutShorter(type, shorter, ids, events, drafts));
   return types.sort((a, b) => a.id - b.id);
 }
 
-function nextFreeId(events: readonly EventDraft[]): number | string {
-  const used = new Set(events.flatMap(({ recordTypes }) => recordTypes.map(({ id }) => id)));
-  for (let id = 1; id <= MOST_RECORD_TYPES; id++) if (!used.has(id)) return id;
+/** How many record types there are for texts that take fewer slots than the longest. */
+function shorterCount({ carried, emptyText }: RecordTypeDraft, refs: Refs, drafts: AttributeDrafts): number {
+  if (emptyText !== undefined) return 0;
+  for (const ref of refs.byKey.values()) {
+    const field = ref.required || carried.has(ref.key) ? carriedField(ref, drafts)?.field : undefined;
+    if (field?.type === "text") return field.widthBits / SLOT_BITS - 1;
+  }
+  return 0;
+}
+
+/** The first of so many ids in a row that no record type has. */
+function nextFreeId(events: readonly EventDraft[], drafts: AttributeDrafts, count = 1): number | string {
+  const used = new Set<number>();
+  for (const { recordTypes, refs } of events)
+    for (const draft of recordTypes) {
+      used.add(draft.id);
+      const { shorter } = draft;
+      if (shorter) for (let nth = shorterCount(draft, refs, drafts); nth-- > 0; ) used.add(shorter.from + nth);
+    }
+  let free = 0;
+  for (let id = 1; id <= MOST_RECORD_TYPES; id++) {
+    free = used.has(id) ? 0 : free + 1;
+    if (free === count) return id - count + 1;
+  }
   return `none: a registry has ${MOST_RECORD_TYPES} at most`;
+}
+
+/** The same record type for a text of one tail slot, of two, and so on, up to one less than the longest takes. */
+function layOutShorter(
+  full: RecordType,
+  { at, from }: NonNullable<RecordTypeDraft["shorter"]>,
+  ids: Map<number, Cursor>,
+  events: readonly EventDraft[],
+  drafts: AttributeDrafts,
+): RecordType[] {
+  const text = full.fields.at(-1);
+  const count = text?.type === "text" ? text.widthBits / SLOT_BITS - 1 : 0;
+  if (!text || count < 1)
+    return (
+      at.mistake("E_RECORD_TYPE", "has no text of more than 16 bytes, which could be shorter", "leave it out") ?? []
+    );
+  const types: RecordType[] = [];
+  for (let slots = 1; slots <= count; slots++) {
+    const id = from + slots - 1;
+    const same = ids.get(id);
+    if (same || id > MOST_RECORD_TYPES) {
+      const free = at.source.mistakes.isFull ? "" : nextFreeId(events, drafts, count);
+      const what = same ? `stands in line ${same.place.line} already` : "is more than a registry has";
+      at.mistake(
+        "E_DUPLICATE",
+        `takes ${count} ids from ${from} on, and ${id} ${what}`,
+        `the next ${count} free ids begin at ${free}`,
+      );
+      return [];
+    }
+    ids.set(id, at);
+    const widthBits = slots * SLOT_BITS;
+    types.push({
+      ...full,
+      id,
+      slots: full.slots - count - 1 + slots,
+      fields: [...full.fields.slice(0, -1), { ...text, widthBits, maxBytes: widthBits / 8 }],
+      shorterThan: full.id,
+    });
+  }
+  return types;
 }
 
 function carriedField(ref: RefDraft, drafts: AttributeDrafts): Carried | undefined {
@@ -173,7 +239,7 @@ function checkCovered(event: EventDraft, events: readonly EventDraft[], drafts: 
     at.mistake(
       "E_RECORD_TYPE",
       `no record type of ${name} is for ${what}`,
-      `add { id: ${nextFreeId(events)}${entry} }`,
+      `add { id: ${nextFreeId(events, drafts)}${entry} }`,
     );
   };
 

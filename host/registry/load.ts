@@ -1,6 +1,6 @@
 /** A registry in Weaver's definition/2 syntax as a model, or all that is wrong in it. */
 import { Cursor, type Mapping } from "./cursor.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { fingerprintsOf } from "./fingerprint.ts";
 import { layOut } from "./layout.ts";
 import { linkAttributes } from "./link.ts";
 import { listed, type Mistake, MistakeList, mistakesError, type Place, shown } from "./mistakes.ts";
@@ -70,12 +70,16 @@ function readModel(at: Cursor, places: Map<string, Place>): RegistryModel | unde
   checkWriters(recordTypes, events);
   checkSpans(events);
   notePlaces(root, drafts.values(), events, derived, places);
+  for (const { id, shorterThan } of recordTypes) {
+    const place = places.get(`record type ${shorterThan}`);
+    if (place) places.set(`record type ${id}`, place);
+  }
   const byKey = new Map(attributes.map((attribute) => [attribute.key, attribute]));
   const version = byKey.get(derived.get("schema_version") ?? "")?.value;
   if (version === undefined || at.source.mistakes.count > 0) return undefined;
   return {
     schemaVersion: version,
-    fingerprint: fingerprintOf(recordTypes, byKey),
+    ...fingerprintsOf(recordTypes, byKey),
     attributes,
     events: events.map(({ model }) => model),
     recordTypes,
@@ -186,6 +190,7 @@ function checkWriters(recordTypes: readonly RecordType[], events: readonly Event
   const at = new Map(events.flatMap(({ recordTypes }) => recordTypes.map((type) => [type.id, type] as const)));
   const names = new Map<string, RecordType>();
   for (const type of recordTypes) {
+    if (type.shorterThan !== undefined) continue;
     const draft = at.get(type.id)!;
     const empty = draft.emptyText === undefined ? [] : ["empty"];
     const name = bareName([type.event, ...empty, ...type.optionals].join(""));

@@ -109,12 +109,19 @@ export interface RecordType {
   readonly fields: readonly Field[];
   /** The optional attributes that this record type adds to the event. */
   readonly optionals: readonly string[];
+  /** Of a record type for a text that takes fewer slots: the id of the one that has room for the longest. */
+  readonly shorterThan?: number | undefined;
 }
 
 export interface RegistryModel {
   readonly schemaVersion: string;
   /** 32 lower-case hex digits: the CTF trace UUID, a hash over the wire layout. */
   readonly fingerprint: string;
+  /**
+   * Those of the layouts that this one has grown out of, by record types for shorter texts: their packets are read as its own, for ids
+   * never change their meaning.
+   */
+  readonly earlierFingerprints?: readonly string[] | undefined;
   readonly attributes: readonly Attribute[];
   readonly events: readonly EventModel[];
   /** By id. */

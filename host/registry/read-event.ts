@@ -28,6 +28,8 @@ export interface RecordTypeDraft {
   /** Optional attributes that it carries, the empty text among them. */
   readonly carried: ReadonlySet<string>;
   readonly emptyText: string | undefined;
+  /** Where the ids begin of the record types for texts that take fewer slots. */
+  readonly shorter: { readonly at: Cursor; readonly from: number } | undefined;
 }
 
 export interface EventDraft {
@@ -81,7 +83,7 @@ function readRecordTypes(at: Cursor, refs: Refs, drafts: AttributeDrafts): Recor
 }
 
 function readRecordType(at: Cursor, refs: Refs, drafts: AttributeDrafts): RecordTypeDraft | undefined {
-  const entry = at.mapping(["id", "with", "with_empty"]);
+  const entry = at.mapping(["id", "with", "with_empty", "shorter_from"]);
   if (!entry) return undefined;
   const idAt = entry.need("id", "add id: the number that records of this type carry");
   const id = idAt?.integer(1, MOST_RECORD_TYPES);
@@ -102,8 +104,11 @@ function readRecordType(at: Cursor, refs: Refs, drafts: AttributeDrafts): Record
       emptyAt.mistake("E_DUPLICATE", `${shown(empty.key)} stands in with already`, "leave it out there");
     if (!empty.required) carried.add(empty.key);
   }
-  if (!idAt || id === undefined || (emptyAt && !empty)) return undefined;
-  return { at: idAt, id, carried, emptyText: empty?.key };
+  const shorterAt = entry.get("shorter_from");
+  const from = shorterAt?.integer(1, MOST_RECORD_TYPES);
+  if (!idAt || id === undefined || (emptyAt && !empty) || (shorterAt && from === undefined)) return undefined;
+  const shorter = shorterAt && from !== undefined ? { at: shorterAt, from } : undefined;
+  return { at: idAt, id, carried, emptyText: empty?.key, shorter };
 }
 
 function checkCarried(at: Cursor, { key, required, draft }: RefDraft, drafts: AttributeDrafts): void {

@@ -73,6 +73,7 @@ events:
       - { ref: remark, requirement_level: recommended }
       - { ref: schemaVersion, requirement_level: required }
     annotations:
-      # One for each way to carry the event: without the remark, with it, with an empty one. Ids are never used again.
-      wire: { record_types: [{ id: 1 }, { id: 2, with: remark }, { id: 3, with_empty: remark }] }
+      # One for each way to carry the event: without the remark, with it, with an empty one. Ids are never used again. A remark takes
+      # three slots at most: shorter_from gives those of one and two slots record types of their own, 4 and 5.
+      wire: { record_types: [{ id: 1 }, { id: 2, with: remark, shorter_from: 4 }, { id: 3, with_empty: remark }] }
 `;

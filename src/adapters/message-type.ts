@@ -1,3 +1,5 @@
+import { bytesOf } from "../ring/bytes.ts";
+
 /** Characters or bytes of a message that are looked at. */
 const MOST_UNITS = 512;
 /** Of a name as it is written: 64 bytes, each of which may be an escape of six characters. */
@@ -167,8 +169,8 @@ export function createMessageType(remembered = 1): FindMessageType {
   function isAgain(message: unknown): boolean {
     if (typeof message === "string") return lastLength < 0 && startsWith.call(message, lastText);
     let left = lastLength;
-    if (left <= 0 || !(message instanceof Uint8Array) || left > message.length) return false;
-    // From its end on: that is where the types of one application differ.
+    if (left <= 0 || !ArrayBuffer.isView(message) || !(message instanceof Uint8Array)) return false;
+    // From its end on: that is where the types of one application differ. Behind its own end a message has nothing.
     const expected = lastBytes;
     do left--;
     while (left >= 0 && message[left] === expected[left]);
@@ -199,16 +201,15 @@ export function createMessageType(remembered = 1): FindMessageType {
   /** As a FindMessageType, of a message that does not begin as the last one did. */
   function look(message: unknown): string {
     try {
-      let looked = message;
-      if (message instanceof ArrayBuffer) looked = new Uint8Array(message, 0, Math.min(message.byteLength, MOST_UNITS));
-      else if (typeof message !== "string" && !(message instanceof Uint8Array)) return "";
+      const looked = typeof message === "string" ? message : bytesOf(message);
+      if (looked === undefined || looked === "") return "";
       // What is remembered and fits is then the last. A subclass's length may be code that asks in its turn: this comes first.
       for (let index = 0; index < remembered; index++) {
         take(known[index]!);
         if (isAgain(looked)) return lastName;
       }
       if (typeof looked === "string") text = looked;
-      else bytes = looked as Uint8Array;
+      else bytes = looked;
       return find(keep);
     } catch {
       return "";

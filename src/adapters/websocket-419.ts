@@ -1,5 +1,6 @@
 /** Records what WebSocket connections of ECMA-419's HTTP server do. Imports nothing of the SDK's: its class is injected as `io`. */
 
+import { bytesOf } from "../ring/bytes.ts";
 import {
   Adapter,
   type AdapterOptions,
@@ -131,9 +132,9 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
         this.#isReading = false;
         const into = parameters[0];
         const bytes = result ?? 0; // none: nothing was read, as of an empty message
+        const read = bytesOf(into);
         if (result instanceof ArrayBuffer) this.#traffic!.identify(result);
-        else if (into instanceof ArrayBuffer) this.#traffic!.identify(new Uint8Array(into, 0, bytes));
-        else if (into instanceof Uint8Array) this.#traffic!.identify(into.subarray(0, bytes));
+        else if (read) this.#traffic!.identify(read.subarray(0, bytes));
       }
       return result;
     }

@@ -1,3 +1,4 @@
+import { checkBytes } from "../ring/bytes.ts";
 import { checkFunction, checkNames, checkNumber, refuse } from "../ring/options.ts";
 import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
 import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
@@ -216,6 +217,7 @@ class MQTTSink implements Sink {
    */
   write(buffer: Uint8Array, byteLength: number): boolean {
     if (!this.#isConnected) return false;
+    checkBytes(buffer, byteLength);
     const message = this.#message;
     if (this.#sent < byteLength) {
       const head = this.#sent === 0 ? this.#topicBytes + HEAD_BYTES : 0;

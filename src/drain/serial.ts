@@ -1,4 +1,5 @@
 import { maxFrameBytes, writeFrame } from "#frame";
+import { checkBytes } from "../ring/bytes.ts";
 import { checkFunction, checkNames, checkNumber } from "../ring/options.ts";
 import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
 import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
@@ -162,7 +163,10 @@ class SerialSink implements Sink {
 
   write(buffer: Uint8Array, byteLength: number): boolean {
     const output = this.#output;
-    if (!output.hasFrame()) output.begin(buffer, byteLength);
+    if (!output.hasFrame()) {
+      checkBytes(buffer, byteLength);
+      output.begin(buffer, byteLength);
+    }
     // A single byte, if the port takes it, makes it tell again when there is room.
     if (this.#isSurprised && this.#room === 0) this.#room = 1;
     this.#push();

@@ -16,7 +16,8 @@ export interface Sink {
    * Takes the packet that is the first `byteLength` bytes of `buffer`. True: it has the packet, and the buffer may be used for
    * the next. False: not yet; the buffer stays as it is, onWritable() follows, and the same packet is offered again until it is
    * taken. So a sink may be in the middle of it, and what breaks with the sink is sent again by the next one. Throws if the sink
-   * is broken: its owner closes it. Allocates no more than the IO below makes unavoidable; each sink says how much that is.
+   * is broken, or the buffer is no Uint8Array of so many bytes: its owner closes it. Allocates no more than the IO below makes
+   * unavoidable; each sink says how much that is.
    */
   write(buffer: Uint8Array, byteLength: number): boolean;
   /** Gives up what it holds. Never throws; closing twice does nothing. */

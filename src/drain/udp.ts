@@ -1,3 +1,4 @@
+import { checkBytes } from "../ring/bytes.ts";
 import { checkFunction, checkNames, checkNumber, refuse } from "../ring/options.ts";
 import { MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
 import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
@@ -91,6 +92,7 @@ class UDPSink implements Sink {
 
   /** Never refuses. Allocates a view of the packet, as the socket sends all that it is given, unless the last one was as long. */
   write(buffer: Uint8Array, byteLength: number): boolean {
+    checkBytes(buffer, byteLength);
     let datagram = this.#datagram;
     if (datagram === undefined || buffer !== this.#buffer || byteLength !== datagram.length) {
       datagram = new Uint8Array(buffer.buffer, buffer.byteOffset, byteLength);

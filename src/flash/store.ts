@@ -4,6 +4,7 @@
  */
 import { maxFrameBytes, writeFrame } from "#frame";
 import type { OpenSink, Sink } from "../drain/sink.ts";
+import { checkBytes } from "../ring/bytes.ts";
 import { MAX_PACKET_BYTES, MIN_PACKET_BUFFER_BYTES, WIRE_FORMAT } from "../ring/packet-layout.ts";
 import type { Flash } from "./flash.ts";
 import {
@@ -149,13 +150,15 @@ export class FlashStore implements Sink {
   /**
    * Stores the packet that is the first `byteLength` bytes of `buffer`; returns true: it has been read back and is the same.
    * When its block is full, the oldest is given up, which takes as long as an erase. Throws if four blocks in a row cannot be
-   * written; another call tries the blocks behind them. Throws RangeError if the packet is longer than maxPacketBytes.
+   * written; another call tries the blocks behind them. Throws TypeError if `buffer` is no Uint8Array, RangeError if the packet is
+   * longer than that, or than maxPacketBytes.
    * Allocates the view that the flash's write() takes.
    */
   write(buffer: Uint8Array, byteLength: number): boolean {
     if (this.#isClosed) throw new Error("the flash store is closed");
     if (!(byteLength > 0 && byteLength <= this.maxPacketBytes))
       throw new RangeError(`byteLength must be from 1 to ${this.maxPacketBytes}, is ${byteLength}`);
+    checkBytes(buffer, byteLength);
     this.#windowAt = -1;
     let frameBytes = writeFrame(buffer, byteLength, this.#frame);
     while (frameBytes % this.#align !== 0) this.#frame[frameBytes++] = 0;
@@ -180,11 +183,11 @@ export class FlashStore implements Sink {
   /**
    * Writes the oldest packet that it has not given yet into `buffer`. Returns its bytes, 0 if nothing waits. What was given
    * counts as taken by the next call; after a reboot, it begins with the first block of which not all was taken. Passes over
-   * what is damaged or cannot be read. Throws RangeError if `buffer` is under maxPacketBytes. Allocates nothing.
+   * what is damaged or cannot be read. Throws TypeError if `buffer` is no Uint8Array, RangeError if it is under maxPacketBytes.
+   * Allocates nothing.
    */
   next(buffer: Uint8Array): number {
-    if (buffer.length < this.maxPacketBytes)
-      throw new RangeError(`buffer must have ${this.maxPacketBytes} bytes or more, has ${buffer.length}`);
+    checkBytes(buffer, this.maxPacketBytes);
     if (this.#isClosed) return 0;
     while (this.#enter()) {
       const block = this.#readBlock;

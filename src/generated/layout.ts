@@ -3,7 +3,7 @@
 export const SCHEMA_VERSION = "1.0.0";
 
 /** Registry fingerprint, the 16 bytes of the packet's uuid as four little-endian words. */
-export const FINGERPRINT_WORDS = Object.freeze([-1504155573, -1416760417, 70167472, -116820483]);
+export const FINGERPRINT_WORDS = Object.freeze([1894509938, -528196147, 8699556, -1108767720]);
 
 export const RECORD_WS_CONNECT = 1;
 export const RECORD_WS_CONNECT_IP = 2;
@@ -16,9 +16,15 @@ export const RECORD_MSG_SEND_PAYLOAD_SUMMARY = 8;
 export const RECORD_WS_CONNECT_EMPTY_IP = 9;
 export const RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY = 10;
 export const RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY = 11;
+/** Record types by the slots that the text takes. */
+export const WS_CONNECT_IP_BY_SLOTS: readonly number[] = Object.freeze([9, 24, 25, 2]);
+/** Record types by the slots that the text takes. */
+export const MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS: readonly number[] = Object.freeze([10, 12, 13, 14, 15, 16, 17, 6]);
+/** Record types by the slots that the text takes. */
+export const MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS: readonly number[] = Object.freeze([11, 18, 19, 20, 21, 22, 23, 8]);
 
 /** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */
-export const RECORD_SLOTS: readonly number[] = Object.freeze([1, 1, 4, 1, 1, 1, 8, 1, 8]);
+export const RECORD_SLOTS: readonly number[] = Object.freeze([1, 1, 4, 1, 1, 1, 8, 1, 8, 1, 1, 1, 2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6, 7, 2, 3]);
 
 /** clientId: word of a record, and bits to shift it there. */
 export const CLIENT_ID_WORD = 2;

@@ -74,6 +74,8 @@ function checkPayloadPolicy(name: string, policy: PayloadPolicy): void {
 
 /** What goes on to the emitter in an argument's place. */
 type Filter = (value: unknown) => unknown;
+/** Takes back what a filter gave, once the emitter has read it. */
+type Release = (filtered: unknown) => void;
 
 /** No payload: the emitter leaves it out and counts it in invalidArguments. */
 const REFUSED = null;
@@ -86,11 +88,12 @@ interface Filters {
   readonly received: Filter;
   readonly sent: Filter;
   readonly ip: Filter;
+  readonly release: Release;
 }
 
 /** One emitter's own: a filter remembers that it is at work. */
 function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): Filters {
-  const length = received === "length" || sent === "length" ? lengthFilter() : omit;
+  const { length, release } = received === "length" || sent === "length" ? lengthFilter() : NO_LENGTH;
   const hasRedactor = typeof received === "function" || typeof sent === "function";
   let isRunning = false;
   const filterOf = (policy: PayloadPolicy, event: PayloadEvent): Filter => {
@@ -110,13 +113,20 @@ function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): 
     received: filterOf(received, "msg.recv"),
     sent: filterOf(sent, "msg.send"),
     ip: ip === "keep" ? keep : ip === "omit" ? omit : truncate,
+    release,
   };
 }
 
-/** The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. */
-function lengthFilter(): Filter {
+const NO_LENGTH = Object.freeze({ length: omit, release: () => {} });
+
+/**
+ * The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. It is read
+ * behind the clock, which may be the user's and emit: until a view has been released, other calls get views of their own.
+ */
+function lengthFilter(): { length: Filter; release: Release } {
   const bytesOfText = utf8Length();
   const views: Uint8Array[] = [];
+  let lent: Uint8Array | undefined;
   const ending = [0x20, 0x62, 0x79, 0x74, 0x65, 0x73, 0x5d]; // " bytes]"
   for (let digits = 1; digits <= 16; digits++) {
     const view = new Uint8Array(1 + digits + ending.length);
@@ -124,7 +134,7 @@ function lengthFilter(): Filter {
     view.set(ending, 1 + digits);
     views.push(view);
   }
-  return (payload) => {
+  const length: Filter = (payload) => {
     let rest: number;
     if (typeof payload === "string") rest = bytesOfText(payload);
     else {
@@ -134,13 +144,19 @@ function lengthFilter(): Filter {
     }
     let digits = 1;
     for (let limit = 10; rest >= limit; limit *= 10) digits++;
-    const view = views[digits - 1]!;
+    let view = views[digits - 1]!;
+    if (lent === undefined) lent = view;
+    else view = new Uint8Array(view);
     for (let at = digits; at > 0; at--) {
       view[at] = 0x30 + (rest % 10);
       rest = Math.floor(rest / 10);
     }
     return view;
   };
+  const release: Release = (filtered) => {
+    if (filtered === lent) lent = undefined;
+  };
+  return { length, release };
 }
 
 function redactorFilter(redactor: Redactor, event: PayloadEvent): Filter {
@@ -172,7 +188,7 @@ class PrivateEmitter implements Emitter {
     const connection = this.#emitter.connect(clientId, this.#isEnabled() ? address(ip) : undefined);
     return received === keep && sent === keep
       ? connection
-      : new PrivateConnection(connection, this.#isEnabled, received, sent);
+      : new PrivateConnection(connection, this.#isEnabled, this.#filters);
   }
 
   messageType(name: unknown): number {
@@ -191,14 +207,12 @@ class PrivateEmitter implements Emitter {
 class PrivateConnection implements Connection {
   readonly #connection: Connection;
   readonly #isEnabled: () => boolean;
-  readonly #received: Filter;
-  readonly #sent: Filter;
+  readonly #filters: Filters;
 
-  constructor(connection: Connection, isEnabled: () => boolean, received: Filter, sent: Filter) {
+  constructor(connection: Connection, isEnabled: () => boolean, filters: Filters) {
     this.#connection = connection;
     this.#isEnabled = isEnabled;
-    this.#received = received;
-    this.#sent = sent;
+    this.#filters = filters;
   }
 
   connected(): void {
@@ -206,18 +220,22 @@ class PrivateConnection implements Connection {
   }
 
   received(messageType: number, payload?: unknown): void {
-    if (payload !== undefined) payload = this.#isEnabled() ? this.#received(payload) : undefined;
+    if (payload !== undefined) payload = this.#isEnabled() ? this.#filters.received(payload) : undefined;
     this.#connection.received(messageType, payload as Payload);
+    this.#filters.release(payload);
   }
 
   rejected(reason: Reason, messageType: number, payload?: unknown): void {
-    if (payload !== undefined) payload = this.#isEnabled() && isReason(reason) ? this.#received(payload) : undefined;
+    if (payload !== undefined)
+      payload = this.#isEnabled() && isReason(reason) ? this.#filters.received(payload) : undefined;
     this.#connection.rejected(reason, messageType, payload as Payload);
+    this.#filters.release(payload);
   }
 
   sent(messageType: number, payload?: unknown): void {
-    if (payload !== undefined) payload = this.#isEnabled() ? this.#sent(payload) : undefined;
+    if (payload !== undefined) payload = this.#isEnabled() ? this.#filters.sent(payload) : undefined;
     this.#connection.sent(messageType, payload as Payload);
+    this.#filters.release(payload);
   }
 
   answered(receivedType: number, sentType: number): void {

@@ -90,13 +90,14 @@ export interface RecordEmitter extends Emitter {
 
 /** The way into the ring for records of any registry; their bytes are the caller's affair. */
 export interface Records {
-  /** Reads the clock, which may be the user's. */
-  clock(): number;
+  /** Reads the clock, which may be the user's, and emit. */
+  begin(): void;
   /**
-   * Writes a record of so many slots, or counts it as discarded. `now`: what the clock said. `fields`: its words 1 and on;
-   * `tail`: the words behind those. Together they fill the slots. Allocates nothing.
+   * Writes a record of so many slots, or counts it as discarded. Its time is the last reading of the clock: begin()'s, or a later one
+   * if what the caller did meanwhile has emitted or drained. `fields`: its words 1 and on; `tail`: the words behind those. Together
+   * they fill the slots. Allocates nothing.
    */
-  write(now: number, slots: number, fields: Int32Array, tail: Int32Array | undefined): void;
+  write(slots: number, fields: Int32Array, tail: Int32Array | undefined): void;
   /** A token in use; 0, and counted, for everything else. */
   tokenOf(value: unknown): number;
   /** Adds to the counters of suppressed calls and invalid arguments. */

@@ -8,25 +8,22 @@ import {
   CONN_EPOCH_WORD,
   FINGERPRINT_WORDS,
   IP_MAX_BYTES,
+  MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS,
+  MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS,
   MSG_TYPE_SHIFT,
   PAYLOAD_SUMMARY_MAX_BYTES,
   REASON_NONE,
   REASON_SHIFT,
   RECORD_MSG_RECV,
-  RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY,
-  RECORD_MSG_RECV_PAYLOAD_SUMMARY,
   RECORD_MSG_SEND,
-  RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY,
-  RECORD_MSG_SEND_PAYLOAD_SUMMARY,
   RECORD_SLOTS,
   RECORD_WS_CONNECT,
-  RECORD_WS_CONNECT_EMPTY_IP,
-  RECORD_WS_CONNECT_IP,
   RECORD_WS_CONNECTED,
   RECORD_WS_DISCONNECT,
   RESULT_OK,
   RESULT_REJECTED,
   RESULT_SHIFT,
+  WS_CONNECT_IP_BY_SLOTS,
 } from "../generated/layout.ts";
 import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
 import { bytesOf } from "./bytes.ts";
@@ -48,6 +45,12 @@ import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 import { TokenTable } from "./tokens.ts";
 
 const SLOT_WORDS = SLOT_BYTES / 4;
+/** All ones, as a mask: whatever an encoder says that a script has put in the platform's place. */
+const MOST_TEXT_SLOTS = MAX_RECORD_SLOTS - 1;
+/** Record types of messages by the slots of their text; those of msg.send begin at MAX_RECORD_SLOTS. */
+const MESSAGE_TYPES: readonly number[] = Object.freeze(
+  MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS.concat(MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS),
+);
 /** Instead of the end of a stretch that asks in a hurry: the clock has been read for the next record already, its time stands there. */
 const CLOCK_READ = -1;
 const MAX_CLIENT_ID = 0xffff_ffff;
@@ -145,10 +148,20 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     }
   }
 
-  /** Takes a reading of the clock, when all is settled. */
+  /**
+   * Takes a reading of the clock as the time. All is settled here, behind the clock, and nothing before it is held on to: the clock is
+   * the user's, and may have emitted and drained meanwhile.
+   */
   function advance(now: number): void {
+    if (at !== counted) settle();
     if (low < 0 && now >= 0) high++;
     low = now;
+  }
+
+  /** The same, where no record follows at once: in another half than the newest one, the next may have to say more than its time. */
+  function observe(now: number): void {
+    advance(now);
+    if (high !== recordHigh || (now ^ recordLow) < 0) gate.enable();
   }
 
   function makeRoom(slots: number): boolean {
@@ -261,13 +274,13 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     identities[word >> 1] = identity;
   }
 
-  /** Records an event with the text of the draft, in a record of so many slots. */
-  function putText(now: number, slots: number, word1: number, identity: number): void {
-    const word = reserve(slots, now);
+  /** Records an event with the text of the draft, which takes so many slots. `word1` has the record type for that. */
+  function putText(now: number, textSlots: number, word1: number, identity: number): void {
+    const word = reserve(1 + textSlots, now);
     if (word < 0) return;
     words[word + 1] = word1;
     identities[word >> 1] = identity;
-    words.copyWithin(word + SLOT_WORDS, draftWord, draftWord + (slots - 1) * SLOT_WORDS);
+    words.copyWithin(word + SLOT_WORDS, draftWord, draftWord + textSlots * SLOT_WORDS);
   }
 
   /** A token in use; 0, and counted, for everything else. */
@@ -282,12 +295,13 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     if (enabled)
       if (typeof payload === "string" && payload !== "") {
         const now = clock();
-        encode(payload, payloadBytes);
-        const word = reserve(RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, now);
+        const textSlots = ((encode(payload, payloadBytes) + SLOT_BYTES - 1) >> 4) & MOST_TEXT_SLOTS;
+        // putText, written out.
+        const word = reserve(1 + textSlots, now);
         if (word < 0) return;
-        words[word + 1] = fields | (sent ? RECORD_MSG_SEND_PAYLOAD_SUMMARY : RECORD_MSG_RECV_PAYLOAD_SUMMARY);
+        words[word + 1] = fields | MESSAGE_TYPES[sent ? MAX_RECORD_SLOTS + textSlots : textSlots]!;
         identities[word >> 1] = identity;
-        words.copyWithin(word + SLOT_WORDS, draftWord, draftWord + MAX_TEXT_TAIL_BYTES / 4);
+        words.copyWithin(word + SLOT_WORDS, draftWord, draftWord + textSlots * SLOT_WORDS);
       } else otherMessage(sent, fields, identity, payload);
     else suppressed++;
   }
@@ -298,13 +312,11 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     const bytes = payload === undefined || payload === "" ? payload : bytesOf(payload);
     if (bytes === undefined && payload !== undefined) invalidArguments++;
     const now = quickEnd === CLOCK_READ ? words[at]! : clock();
-    if (bytes !== undefined && bytes !== "" && text.fromBytes(bytes, payloadBytes) > 0) {
-      const type = sent ? RECORD_MSG_SEND_PAYLOAD_SUMMARY : RECORD_MSG_RECV_PAYLOAD_SUMMARY;
-      putText(now, RECORD_SLOTS[RECORD_MSG_RECV_PAYLOAD_SUMMARY]!, type | fields, identity);
-    } else if (bytes === undefined) put(now, (sent ? RECORD_MSG_SEND : RECORD_MSG_RECV) | fields, identity);
+    if (bytes === undefined) put(now, (sent ? RECORD_MSG_SEND : RECORD_MSG_RECV) | fields, identity);
     else {
-      const type = sent ? RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY : RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY;
-      put(now, type | fields, identity);
+      const textSlots = bytes === "" ? 0 : (text.fromBytes(bytes, payloadBytes) + SLOT_BYTES - 1) >> 4;
+      const type = MESSAGE_TYPES[sent ? MAX_RECORD_SLOTS + textSlots : textSlots]!;
+      putText(now, textSlots, type | fields, identity);
     }
   }
 
@@ -410,16 +422,11 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     sameHighFrom,
     highMs: 0,
     tick() {
-      if (at !== counted) settle();
-      const now = clock();
-      if ((now ^ low) < 0) advance(now);
-      low = now;
+      observe(clock());
       if (lostPending > 0) {
         precede(0);
         gate.enable();
       }
-      // In another half than the newest record, the next one may have to say more than its time.
-      if (high !== recordHigh || (now ^ recordLow) < 0) gate.enable();
       ring.settle();
     },
     settle() {
@@ -463,9 +470,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
       const identity = identityNumber[0]!;
       if (enabled) {
         const now = clock();
-        if (typeof ip === "string" && ip !== "" && encode(ip, ipBytes) > 0)
-          putText(now, RECORD_SLOTS[RECORD_WS_CONNECT_IP]!, RECORD_WS_CONNECT_IP, identity);
-        else put(now, ip === "" ? RECORD_WS_CONNECT_EMPTY_IP : RECORD_WS_CONNECT, identity);
+        if (typeof ip === "string") {
+          const textSlots = ip === "" ? 0 : ((encode(ip, ipBytes) + SLOT_BYTES - 1) >> 4) & MOST_TEXT_SLOTS;
+          putText(now, textSlots, WS_CONNECT_IP_BY_SLOTS[textSlots]!, identity);
+        } else put(now, RECORD_WS_CONNECT, identity);
         if (ip !== undefined && typeof ip !== "string") invalidArguments++;
       } else suppressed++;
       return new RingConnection(identity);
@@ -492,9 +500,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     },
 
     records: () => ({
-      clock,
-      write(now, slots, fields, tail) {
-        const word = reserve(slots, now);
+      begin: () => observe(clock()),
+      write(slots, fields, tail) {
+        if (at !== counted) settle();
+        const word = reserve(slots, low);
         if (word < 0) return;
         words.set(fields, word + 1);
         if (tail) words.set(tail, word + 1 + fields.length);

@@ -1,4 +1,5 @@
 import type { Counters } from "./api.ts";
+import { byteLengthOf, checkBytes, checkLength, wordsOf } from "./bytes.ts";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -93,11 +94,10 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     lastTimeMs = -1;
   }
 
-  function look(into: Uint8Array): void {
+  function look(into: Uint8Array, length: number): void {
     buffer = into;
-    bufferBytes = into.length;
-    bufferWords =
-      into.byteOffset % 4 === 0 ? new Int32Array(into.buffer, into.byteOffset, into.length >> 2) : undefined;
+    bufferBytes = length;
+    bufferWords = wordsOf(into);
   }
 
   /** The header's fields, but those that are the same in each packet. */
@@ -223,15 +223,15 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     position: () => position,
 
     next(into) {
-      if (!(into instanceof Uint8Array)) throw new TypeError("buffer must be a Uint8Array");
-      const length = into.length;
-      if (length < MIN_PACKET_BUFFER_BYTES)
-        throw new RangeError(`buffer must have at least ${MIN_PACKET_BUFFER_BYTES} bytes, has ${length}`);
+      if (buffer === undefined || into !== buffer) checkBytes(into, MIN_PACKET_BUFFER_BYTES);
+      // A clock of the user's may close this reader, or take the buffer's memory away: both are looked at behind it.
+      if (!closed) ring.tick();
+      const length = byteLengthOf(into);
+      checkLength(length, MIN_PACKET_BUFFER_BYTES);
       if (closed) return 0;
-      ring.tick();
       catchUp();
-      if (closed || position === ring.head) return 0; // a clock of the user's may have closed it
-      if (into !== buffer || length !== bufferBytes) look(into);
+      if (position === ring.head) return 0;
+      if (into !== buffer || length !== bufferBytes) look(into, length);
       let mostBytes = length;
       if (length > MAX_PACKET_BYTES) mostBytes = MAX_PACKET_BYTES;
       return tokensSent < tokens.count

@@ -46,8 +46,8 @@ export async function measureBudgets(say: Say): Promise<Budgets> {
 }
 
 function callsOf(compiler: string, rows: readonly Row[]): Calls {
-  const calls = rows.map(({ path, event, payloadChars, instructions, allocatedBytes }) => {
-    return { path, event, payloadChars, instructions, allocatedBytes };
+  const calls = rows.map(({ path, event, payloadChars, scene, instructions, allocatedBytes }) => {
+    return { path, event, payloadChars, ...(scene && { scene }), instructions, allocatedBytes };
   });
   return { compiler: execFileSync(compiler, ["--version"], { encoding: "utf8" }).split("\n")[0]!, calls };
 }

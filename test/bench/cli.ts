@@ -1,7 +1,7 @@
 /** `npm run bench`: measures, and prints a table or JSON. What it says on the way goes to stderr. */
 import { Argument, Command, Option } from "commander";
 import { NOT_MEASURED, orElse, unmeasured } from "./parts.ts";
-import type { Row } from "./rows.ts";
+import { printed, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 import { report } from "./terminal.ts";
 import type { XsEngine } from "./xs-engines.ts";
@@ -14,6 +14,7 @@ Parts:
   node       time in Node, beside other packages
   decode     time to decode a capture, beside babeltrace2
   validate   time to validate a trace, beside a validator in Python and JSON.parse alone
+  traffic    bytes an event, in the demo, in what simulate plays, in two traces of real devices
   server     processor time that a ws server with 100 clients takes for a message, with telemetry and without
 
 Everything is measured in this run on the built module. Results go to standard output, progress to standard error.
@@ -43,6 +44,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   node: async () => (await import("./node-engine.ts")).measureNode(say),
   decode: async () => (await import("./decode.ts")).measureDecode(say),
   validate: async () => (await import("./validate.ts")).measureValidate(say),
+  traffic: async () => (await import("./traffic.ts")).measureTraffic(say),
   server: async () => {
     const { measureServer, serverRows } = await import("./server.ts");
     return serverRows(await measureServer(say));
@@ -67,7 +69,7 @@ interface Options {
 async function runParts(names: readonly string[], { json }: Options): Promise<void> {
   const rows: Row[] = [];
   for (const name of names) rows.push(...(await PARTS[name]!()));
-  if (json) process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ rows: rows.map(printed) }, null, 2)}\n`);
   else process.stdout.write(`${report(rows, await sizesFor(names))}\n`);
 }
 
@@ -132,7 +134,7 @@ async function runServer({ write, json }: { readonly write?: true } & Options): 
   const { plainTable } = await import("./format.ts");
   const costs = await measureServer(say);
   const table = serverTable(costs);
-  if (json) process.stdout.write(`${JSON.stringify({ rows: serverRows(costs) }, null, 2)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ rows: serverRows(costs).map(printed) }, null, 2)}\n`);
   else process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n`);
   if (write) say(`wrote ${(await import("./document.ts")).writeAdapters(table)}`);
 }

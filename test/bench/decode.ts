@@ -72,7 +72,7 @@ export async function measureDecode(say: Say): Promise<Row[]> {
       rows.push(...unmeasured("node", [{ path, event: "decode", payloadChars }]));
     for (const [index, { path }] of available.entries()) {
       const median = ns[index]!.sort((left, right) => left - right)[ROUNDS >> 1]!;
-      const recordBytes = payloadChars > 0 ? 128 : 16;
+      const recordBytes = 16 + Math.ceil(payloadChars / 16) * 16;
       const measured = { instructions: null, ns: Math.round(median), allocatedBytes: null, recordBytes };
       rows.push({ engine: "node", path, event: "decode", payloadChars, ...measured });
     }

@@ -531,7 +531,7 @@ describe("collecting packets of devices", () => {
   });
 
   it("is decoded as far as it was when decoding began, while it goes on: no event lacks a name that came later", async () => {
-    const all = collector({ rotateBytes: 6000 });
+    const all = collector({ rotateBytes: 8910 });
     const source = new PacketSource({ bootId: 7 });
     const sends = (token: number) => source.data([{ event: "msg.send", time: 1, token }]).bytes;
     all.packet("a", source.tokens([[1, "first"]]).bytes, T0);

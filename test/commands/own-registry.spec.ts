@@ -82,7 +82,7 @@ describe("commands with a registry of one's own", () => {
     utimesSync(path("s.json"), 1, 1);
     match(run(generate).stderr, /^5 files, 0 written\n$/);
     equal(statSync(path("s.json")).mtimeMs, 1000);
-    writeFileSync(path("sensor.yaml"), read("sensor.yaml").replace("id: 7", "id: 8"));
+    writeFileSync(path("sensor.yaml"), read("sensor.yaml").replace("id: 7", "id: 12"));
     const changed = run([...generate, "--check"]);
     equal(changed.status, 1);
     match(changed.stderr, /5 files, 3 differ\n$/); // neither types nor schema have record types
@@ -131,7 +131,7 @@ describe("commands with a registry of one's own", () => {
     equal(refused.status, 1);
     match(refused.stderr, /E_REGISTRY/);
     ok(refused.stderr.includes(model.fingerprint) && refused.stderr.includes(registry.fingerprint), refused.stderr);
-    writeFileSync(path("sensor.yaml"), read("sensor.yaml").replace("id: 7", "id: 8"));
+    writeFileSync(path("sensor.yaml"), read("sensor.yaml").replace("id: 7", "id: 12"));
     equal(run(["decode", "--registry", "sensor.yaml", "packets"]).status, 1);
   });
 

@@ -38,7 +38,7 @@ describe("xs-telemetry registry", () => {
 
   it("check without a file is of the registries of the package", () => {
     const { status, stdout } = run(["check"]);
-    match(stdout, /registry\/1\.0\.0\.yaml: version 1\.0\.0, 5 events, 11 attributes, 11 record types: good\n/);
+    match(stdout, /registry\/1\.0\.0\.yaml: version 1\.0\.0, 5 events, 11 attributes, 25 record types: good\n/);
     equal(status, 0);
   });
 

@@ -1,21 +1,13 @@
 // From calls on the emitter to decoded events and back.
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { createReadStream, existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { type Connection, Reason, setEnabled } from "xs-telemetry";
-import { decode, extract, registry, type TelemetryEvent, Validator } from "xs-telemetry/host";
+import { existsSync } from "node:fs";
+import { decode, registry, type TelemetryEvent, Validator } from "xs-telemetry/host";
 import { random } from "../support/assert.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
+import { CAPTURES, readTraces, replay } from "../support/captures.ts";
 import { decodeAll, drain, emitter } from "../support/emit.ts";
-import vectors from "../vectors/wire-format-1.json" with { type: "json" };
-
-const CAPTURES = process.env.XS_TELEMETRY_CAPTURES ?? join("..", "shared", "captures");
-const REASONS = {
-  rate_limit: Reason.rateLimit,
-  size_limit: Reason.sizeLimit,
-  parse_error: Reason.parseError,
-  auth_failed: Reason.authFailed,
-};
+import earlierVectors from "../vectors/wire-format-1.json" with { type: "json" };
+import vectors from "../vectors/wire-format-1-72edeb70.json" with { type: "json" };
 
 /** UTF-8 of at most so many bytes, cut at a code point. */
 function cut(text: string, bytes: number): string {
@@ -25,36 +17,6 @@ function cut(text: string, bytes: number): string {
     kept += character;
   }
   return kept;
-}
-
-/** Sends events through the emitter, with their own times as clock readings. */
-function replay(events: readonly TelemetryEvent[]) {
-  const { clock, telemetry, reader } = emitter({ capacityBytes: 1 << 20 });
-  const connections = new Map<number, Connection>();
-  for (const event of events) {
-    clock.ms = event.ts_mono_ms;
-    if (event.event === "ws.connect") {
-      connections.set(event.clientId, telemetry.connect(event.clientId, event.ip));
-      continue;
-    }
-    let connection = connections.get(event.clientId);
-    if (!connection) {
-      // The trace begins after this client's ws.connect.
-      setEnabled(false);
-      connection = telemetry.connect(event.clientId);
-      setEnabled(true);
-      connections.set(event.clientId, connection);
-    }
-    if (event.event === "ws.connected") connection.connected();
-    else if (event.event === "ws.disconnect") connection.disconnected();
-    else {
-      const type = telemetry.messageType(event.msgType);
-      if (event.event === "msg.send") connection.sent(type, event.payloadSummary);
-      else if (event.result === "ok") connection.received(type, event.payloadSummary);
-      else connection.rejected(REASONS[event.reason as keyof typeof REASONS], type, event.payloadSummary);
-    }
-  }
-  return { telemetry, packets: drain(reader) };
 }
 
 /** What must come back: the attributes declared, in order, text cut; connEpoch and eventSeq are the emitter's. */
@@ -72,22 +34,6 @@ function expected(event: TelemetryEvent, eventSeq: number, connEpoch: number): o
       return [[key, most === undefined ? value : cut(value as string, most)]];
     }),
   );
-}
-
-async function readTraces(): Promise<[string, TelemetryEvent[]][]> {
-  const traces: [string, TelemetryEvent[]][] = [];
-  for (const name of readdirSync(CAPTURES).filter((file) => /\.(jsonl|txt)$/.test(file))) {
-    const lines: string[] = [];
-    for await (const found of extract(createReadStream(join(CAPTURES, name))))
-      if (found.kind === "event") lines.push(found.text);
-    const valid = lines.filter((line) => {
-      const validator = new Validator({ registries: [registry], checks: ["schema"] });
-      validator.checkLine(line, 1);
-      return validator.errorCount === 0;
-    });
-    traces.push([name, valid.map((line) => JSON.parse(line) as TelemetryEvent)]);
-  }
-  return traces;
 }
 
 describe("the shared captures, through the emitter", () => {
@@ -119,7 +65,7 @@ describe("the shared captures, through the emitter", () => {
 
 describe("decoding", () => {
   it("understands the vectors of wire format 1", async () => {
-    for (const [name, { packets }] of Object.entries(vectors)) {
+    for (const [name, { packets }] of [...Object.entries(vectors), ...Object.entries(earlierVectors)]) {
       // Each reader is a stream of its own.
       const byReader = new Map<string, Uint8Array[]>();
       for (const hex of packets) {
@@ -200,7 +146,7 @@ describe("decoding", () => {
   });
 
   it("gives the same events as objects and as lines", async () => {
-    for (const { packets } of Object.values(vectors)) {
+    for (const { packets } of [...Object.values(vectors), ...Object.values(earlierVectors)]) {
       const stream = packets.filter((hex) => hex.slice(160, 168) === "00000000").map((hex) => Buffer.from(hex, "hex"));
       const { events } = await decodeAll(stream);
       let lines = "";

@@ -1,7 +1,7 @@
 // Runs inside XS only: what a script can do to an emitter with objects, collections and re-entrance. Made for the natives, under
 // AddressSanitizer and with a collection before each allocation; the TypeScript emitter behaves the same.
 import { type Connection, type Reader, Reason, setEnabled, Telemetry } from "xs-telemetry";
-import { equal, ok } from "../support/assert.ts";
+import { equal, ok, throwsSomething } from "../support/assert.ts";
 import { readPacket } from "../support/bytes.ts";
 import { frozenBuiltins } from "../support/frozen.ts";
 
@@ -20,16 +20,6 @@ function recordsOf(telemetry: Telemetry): { type: number }[] {
   }
   reader.close();
   return records;
-}
-
-function throwsSomething(call: () => unknown, what: string): void {
-  let thrown = false;
-  try {
-    call();
-  } catch {
-    thrown = true;
-  }
-  ok(thrown, `${what} throws`);
 }
 
 /** A constructor that is nobody's business: what it does is its own, but nothing is recorded, and nothing breaks. */

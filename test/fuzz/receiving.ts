@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
 import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
-import { type HeaderOutcome, parsePacketHeader, uuidBytes } from "../../host/packet/packet.ts";
+import { type HeaderOutcome, parsePacketHeader, uuidsOf } from "../../host/packet/packet.ts";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
 import { MOST_STEPS, STEPS_PER_BYTE } from "../../host/receive/frame-recovery.ts";
 import { PacketOrder } from "../../host/receive/packet-order.ts";
@@ -19,7 +19,7 @@ const RUNS_OF_EPISODE = 2000;
 const MOST_CAPTURED = 60;
 const WINDOW = 16;
 const GOOD_BOOT = 0xabcdef;
-const UUID = uuidBytes(registry.fingerprint);
+const UUIDS = uuidsOf(registry);
 const IDS = ["a", "../../x", "..", "a/b", "\0", "CON", "boot-0001-00000000abcdef", "é".repeat(200), "%2E"];
 
 type Random = (limit: number) => number;
@@ -149,7 +149,7 @@ class Episode {
     const outcome: HeaderOutcome =
       packet.length < 96
         ? { kind: "none" }
-        : parsePacketHeader(new DataView(packet.buffer, packet.byteOffset, packet.byteLength), 0, UUID);
+        : parsePacketHeader(new DataView(packet.buffer, packet.byteOffset, packet.byteLength), 0, UUIDS);
     if (this.#captured.length < MOST_CAPTURED) this.#captured.push(packet);
     if (outcome.kind !== "header" || outcome.header.packetBytes !== packet.length) return;
     this.#ordered++;

@@ -9,7 +9,7 @@ import { type CommonMethods, evaluate } from "../support/own-writers.ts";
 import { runs } from "../support/properties.ts";
 import { type Call, play, type Script } from "../support/script.ts";
 import { scripts } from "../vectors/scripts.ts";
-import vectors from "../vectors/wire-format-1.json" with { type: "json" };
+import vectors from "../vectors/wire-format-1-72edeb70.json" with { type: "json" };
 
 interface Writers extends CommonMethods {
   wsConnect(connEpoch: number, clientId: number, ip?: string): void;

@@ -4,12 +4,12 @@ import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../../
 import { rounds, seedFor } from "../support/campaign.ts";
 import { FINGERPRINT, packet, randomIntegers, record } from "../support/packets.ts";
 
-const UUID = uuidBytes(FINGERPRINT);
+const UUIDS = [uuidBytes(FINGERPRINT)];
 
 function arrived(packetNumber: number, wallMs: number, header = {}): ArrivedPacket {
   const content = record({ event: "ws.connected", time: 0 });
   const bytes = packet({ packetNumber, ...header }, content);
-  const outcome = parsePacketHeader(new DataView(bytes.buffer), 0, UUID) as { header: PacketHeader };
+  const outcome = parsePacketHeader(new DataView(bytes.buffer), 0, UUIDS) as { header: PacketHeader };
   return { packet: bytes, header: outcome.header, wallMs };
 }
 

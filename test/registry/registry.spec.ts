@@ -97,6 +97,17 @@ describe("registry 1.0.0", () => {
         [9, "ws.connect", 1, "ip"],
         [10, "msg.recv", 1, "payloadSummary"],
         [11, "msg.send", 1, "payloadSummary"],
+        ...[2, 3, 4, 5, 6, 7].map((slots) => [10 + slots, "msg.recv", slots, "payloadSummary"]),
+        ...[2, 3, 4, 5, 6, 7].map((slots) => [16 + slots, "msg.send", slots, "payloadSummary"]),
+        ...[2, 3].map((slots) => [22 + slots, "ws.connect", slots, "ip"]),
+      ],
+    );
+    deepEqual(
+      model.recordTypes.slice(11).map(({ shorterThan, fields }) => [shorterThan, fields.at(-1)!.maxBytes]),
+      [
+        ...[16, 32, 48, 64, 80, 96].map((bytes) => [6, bytes]),
+        ...[16, 32, 48, 64, 80, 96].map((bytes) => [8, bytes]),
+        ...[16, 32].map((bytes) => [2, bytes]),
       ],
     );
     deepEqual(
@@ -118,7 +129,8 @@ describe("registry 1.0.0", () => {
   });
 
   it("keeps its fingerprint, which devices in the field carry", () => {
-    equal(model.fingerprint, "4b6858a69ff38dabb0ab2e04fd7509f9");
+    equal(model.fingerprint, "72edeb70cd5d84e0a4be8400188ce9bd");
+    deepEqual(model.earlierFingerprints, ["4b6858a69ff38dabb0ab2e04fd7509f9"], "before it had types for shorter texts");
   });
 
   it("uses only keys that Weaver's definition/2 has", () => {

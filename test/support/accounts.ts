@@ -3,7 +3,7 @@ import { equal, ok } from "node:assert/strict";
 import { decodePath } from "../../host/decode/decode.ts";
 import type { DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
-import { type PacketHeader, parsePacketHeader, uuidBytes } from "../../host/packet/packet.ts";
+import { type PacketHeader, parsePacketHeader, uuidsOf } from "../../host/packet/packet.ts";
 import { RecordDecoder } from "../../host/packet/records.ts";
 import type { BootCounters } from "../../host/simulate/device.ts";
 import type { Problem } from "../../host/text/errors.ts";
@@ -39,14 +39,14 @@ export interface SeenPacket {
   readonly lost: number;
 }
 
-const uuid = uuidBytes(registry.fingerprint);
+const uuids = uuidsOf(registry);
 const records = new RecordDecoder(registry);
 
 /** What is in a packet; undefined if it is none of records. */
 export function seen(packet: Uint8Array): SeenPacket | undefined {
   if (packet.length < PACKET_HEADER_BYTES) return undefined;
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
-  const outcome = parsePacketHeader(view, 0, uuid);
+  const outcome = parsePacketHeader(view, 0, uuids);
   if (outcome.kind !== "header" || outcome.header.streamId !== STREAM_DATA) return undefined;
   const { events, lost } = records.check(packet, view, 0, packet.length, outcome.header);
   return { header: outcome.header, events, lost };

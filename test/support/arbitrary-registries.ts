@@ -102,6 +102,7 @@ const rawEvent = fc.record({
     maxLength: MOST_ATTRIBUTES,
   }),
   together: fc.array(fc.nat(), { maxLength: 4 }),
+  hasShorter: fc.boolean(),
 });
 const raw = fc.record({
   attributes: fc.array(rawAttribute, { maxLength: MOST_ATTRIBUTES }),
@@ -136,6 +137,11 @@ export const registries: fc.Arbitrary<RegistrySpec> = raw.map(
       });
       return eventOf(eventNames[number]!, fields, event.together, nextId);
     });
+    const taken = new Set(built.flatMap(({ recordTypes }) => recordTypes.map((type) => type.id)));
+    built.forEach(({ recordTypes, textSlots: slotsById }, number) => {
+      for (const type of events[number]!.hasShorter ? recordTypes : [])
+        Object.assign(type, shorterTypes((slotsById.get(type.id) ?? 0) - 1, taken));
+    });
     const used = drafts.filter((each) => each !== undefined);
     const document = {
       file_format: "definition/2",
@@ -151,6 +157,17 @@ export const registries: fc.Arbitrary<RegistrySpec> = raw.map(
     return { yaml: stringify(document), events: built.map(({ spec }) => spec), hasUrl };
   },
 );
+
+/** `shorter_from`, with as many ids in a row that nothing else has; nothing if there are none. */
+function shorterTypes(count: number, taken: Set<number>): { shorter_from?: number } {
+  for (let from = 1; count > 0 && from + count <= 240; from++) {
+    const ids = Array.from({ length: count }, (_, nth) => from + nth);
+    if (ids.some((id) => taken.has(id))) continue;
+    for (const id of ids) taken.add(id);
+    return { shorter_from: from };
+  }
+  return {};
+}
 
 type Use = "required" | "optional" | undefined;
 const isText = ({ kind }: { readonly kind: Kind }) => kind === "text" || kind === "ip";
@@ -355,19 +372,22 @@ function eventOf(
   for (const set of [[], ...optional.map((field) => [field]), ...subsets])
     sets.set(set.map(({ key }) => key).join(), set);
   const combinations = [...sets.values()];
+  const textSlots = new Map<number, number>();
   const recordTypes = combinations.flatMap((set) => {
     const text = set.find((field) => field.isText) ?? fields.find((field) => field.isText && !field.isOptional);
     const names = set.map((field) => field.name);
     const carried = { ...(names.length > 0 && { with: names.length === 1 ? names[0] : names }) };
     if (!text) return [{ id: nextId(), ...carried }];
     const others = names.filter((each) => each !== text.name);
+    const id = nextId();
+    textSlots.set(id, Math.ceil(text.maxBytes / 16));
     return [
-      { id: nextId(), ...carried },
+      { id, ...carried },
       { id: nextId(), ...(others.length > 0 && { with: others }), with_empty: text.name },
     ];
   });
   const spec: EventSpec = { name, fields, combinations: combinations.map((set) => set.map(({ key }) => key)) };
-  return { recordTypes, spec };
+  return { recordTypes, spec, textSlots };
 }
 
 /** A call of an event's writer: values by the key of the field; an optional one that is not there is not given. */

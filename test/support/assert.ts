@@ -42,6 +42,17 @@ export function throws(action: () => unknown, name: string, ...parts: string[]):
     ok(thrown.message.includes(part), `message ${shown(thrown.message)} should say ${shown(part)}`);
 }
 
+/** Whatever it is that it throws. */
+export function throwsSomething(call: () => unknown, what: string): void {
+  let thrown = false;
+  try {
+    call();
+  } catch {
+    thrown = true;
+  }
+  ok(thrown, `${what} throws`);
+}
+
 export function toHex(bytes: Uint8Array): string {
   let hex = "";
   for (const byte of bytes) hex += (byte < 16 ? "0" : "") + byte.toString(16);

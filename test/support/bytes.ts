@@ -2,7 +2,12 @@
 
 export interface PlainRecord {
   time: number;
+  /** Of the record types for shorter texts, the one for the longest. */
   type: number;
+  /** As it stands in the record. */
+  id: number;
+  /** Of the record. */
+  bytes: number;
   code: number;
   token: number;
   clientId: number;
@@ -46,11 +51,38 @@ const SLOTS: Record<number, number> = {
   9: 1,
   10: 1,
   11: 1,
+  12: 2,
+  13: 3,
+  14: 4,
+  15: 5,
+  16: 6,
+  17: 7,
+  18: 2,
+  19: 3,
+  20: 4,
+  21: 5,
+  22: 6,
+  23: 7,
+  24: 2,
+  25: 3,
   240: 1,
   241: 1,
 };
 /** With an empty text. */
 const EMPTY_TEXT = [9, 10, 11];
+/** Those for texts of one slot and more, by the one for the longest. */
+const SHORTER: readonly (readonly [type: number, from: number, slots: number])[] = [
+  [2, 24, 3],
+  [6, 12, 7],
+  [8, 18, 7],
+];
+
+/** The record type of a text of so many bytes, in the place of the one for the longest. */
+export function textType(type: number, bytes: number): number {
+  const [, from, slots] = SHORTER.find(([longest]) => longest === type)!;
+  const needed = Math.ceil(bytes / 16);
+  return needed < slots ? from + needed - 1 : type;
+}
 
 export function readPacket(bytes: Uint8Array): PlainPacket {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -85,24 +117,29 @@ export function readPacket(bytes: Uint8Array): PlainPacket {
       at += 4 + length;
       continue;
     }
-    const type = bytes[at + 4]!;
-    const slots = SLOTS[type];
-    if (!slots) throw new Error(`record type ${type} at byte ${at}`);
+    const id = bytes[at + 4]!;
+    const slots = SLOTS[id];
+    if (!slots) throw new Error(`record type ${id} at byte ${at}`);
+    const type = SHORTER.find(([, from, most]) => id >= from && id < from + most - 1)?.[0] ?? id;
     const tail = bytes.slice(at + 16, at + slots * 16);
     const zero = tail.indexOf(0);
     const high = Math.floor(packet.begin / 4294967296);
     packet.records.push({
       time: high * 4294967296 + u32(at),
       type,
+      id,
+      bytes: slots * 16,
       code: bytes[at + 5]!,
       token: view.getUint16(at + 6, true),
       clientId: u32(at + 8),
       connEpoch: u32(at + 12),
       u64: u64(at + 8),
-      text: slots === 1 && !EMPTY_TEXT.includes(type) ? undefined : tail.slice(0, zero < 0 ? tail.length : zero),
+      text: slots === 1 && !EMPTY_TEXT.includes(id) ? undefined : tail.slice(0, zero < 0 ? tail.length : zero),
     });
     if (zero >= 0 && slots > 1 && tail.slice(zero).some((byte) => byte !== 0))
       throw new Error(`stale bytes in the tail at ${at}`);
+    if (slots > 1 && id !== textType(type, zero < 0 ? tail.length : zero))
+      throw new Error(`record type ${id} at byte ${at} for a text of ${zero < 0 ? tail.length : zero} bytes`);
     at += slots * 16;
   }
   return packet;

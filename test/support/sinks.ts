@@ -16,3 +16,21 @@ export function packetOf(bytes: number, value = 1): Uint8Array {
 
 /** What is no class of ports. */
 export const wrongIo = [undefined, null, {}, "Serial"];
+
+/** What passes for a Uint8Array, or says that it is thirty million bytes long. As bytes each would be read a number at a time. */
+export function pretenders(): unknown[] {
+  const long = { length: { value: 3e7 }, byteLength: { value: 3e7 }, byteOffset: { value: 0 } };
+  const buffer = Object.create(ArrayBuffer.prototype, long);
+  return [
+    Object.create(Uint8Array.prototype, { ...long, buffer: { value: buffer } }),
+    Object.create(Uint8Array.prototype),
+    buffer,
+    new ArrayBuffer(1400),
+    new Uint16Array(1400),
+    new DataView(new ArrayBuffer(1400)),
+    { ...long, buffer },
+    new Array(1400).fill(0),
+    undefined,
+    null,
+  ];
+}

@@ -1,5 +1,5 @@
-// Scripts whose packets are kept in wire-format-1.json. A script that has vectors never changes; new ones are added at the end,
-// and `node build/vectors.mjs` adds their packets.
+// Scripts whose packets are kept in wire-format-1-FINGERPRINT.json; in wire-format-1.json, as devices wrote them that had one record
+// type for all texts. A script that has vectors never changes; new ones are added at the end, and `node build/vectors.mjs` adds their packets.
 import type { Call, Script } from "../support/script.ts";
 
 const drainAll = (count: number, bytes = 1024, on = 0): Call[] =>
@@ -109,6 +109,20 @@ export const scripts: Record<string, Script> = {
       { do: "sent", on: 0, type: "three" },
       ...drainAll(1),
       ...drainAll(3, 1024, 1),
+    ],
+  },
+  "texts of each number of slots": {
+    ...base,
+    clock: [7],
+    calls: [
+      ...[1, 15, 16, 17, 32, 33, 45, 46].map((bytes): Call => ({ do: "connect", id: bytes, ip: "1".repeat(bytes) })),
+      ...[1, 16, 17, 32, 33, 48, 49, 64, 65, 80, 81, 96, 97, 100, 101].flatMap((bytes): Call[] => [
+        { do: "received", on: 0, type: "t", payload: "r".repeat(bytes) },
+        { do: "sent", on: 7, type: "t", payload: { hex: "73".repeat(bytes) } },
+        { do: "rejected", on: 1, reason: 2, type: "", payload: `${"x".repeat(bytes)}é` },
+      ]),
+      { do: "reader" },
+      ...drainAll(6),
     ],
   },
 };

@@ -128,8 +128,8 @@ describe("Telemetry and Connection", () => {
         "00000000" + // stream_id: data
         "e803000000000000" + // timestamp_begin: 1000
         "e803000000000000" + // timestamp_end
-        "80070000" + // content_size: 240 bytes
-        "80070000" + // packet_size
+        "80040000" + // content_size: 144 bytes
+        "80040000" + // packet_size
         "0000000000000000" + // events_discarded
         "0100000000000000" + // packet_seq_num
         "0900000000000000" + // boot_id
@@ -145,13 +145,13 @@ describe("Telemetry and Connection", () => {
         "04030201" +
         "00000000" + // ws.connect
         "e8030000" +
-        "06" +
+        "0c" +
         "21" +
         "0200" +
         "04030201" +
-        "00000000" + // msg.recv, rejected (1), size_limit (2), token 2
+        "00000000" + // msg.recv with a text of one slot, rejected (1), size_limit (2), token 2
         "68c3a9" +
-        "00".repeat(109), // text, zero-filled
+        "00".repeat(13), // text, zero-filled
       "data packet",
     );
     equal(buffer[length], 0xee, "the byte behind the packet");

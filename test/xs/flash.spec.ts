@@ -4,6 +4,7 @@ import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
 import { isSlow, rounds, seedFor } from "../support/campaign.ts";
 import { NorFlash, type Operation } from "../support/dying-flash.ts";
 import { drain, packetOf, runScenario } from "../support/flash-scenario.ts";
+import { pretenders } from "../support/sinks.ts";
 
 const put = (store: FlashStore, id: number, byteLength = 40) => store.write(packetOf(id, byteLength), byteLength);
 const range = (from: number, to: number) => {
@@ -304,6 +305,17 @@ describe("a flash store", () => {
     const store = open(small());
     throws(() => put(store, 1, 257), "RangeError", "256", "257");
     throws(() => store.next(new Uint8Array(255)), "RangeError", "256", "255");
+  });
+
+  it("throws for what is no packet and no buffer, stores nothing of it, and keeps what it has", () => {
+    const store = open(small());
+    put(store, 1);
+    for (const wrong of pretenders()) {
+      throws(() => store.write(wrong as never, 200), "TypeError", "Uint8Array");
+      throws(() => store.next(wrong as never), "TypeError", "Uint8Array");
+    }
+    throws(() => store.write(new Uint8Array(199), 200), "RangeError", "200", "199");
+    deepEqual(drain(store), [1], "packets");
   });
 
   it("is a sink that may be closed and opened again; closed itself, it takes and gives nothing", () => {

@@ -1,6 +1,7 @@
 import { createMessageType } from "../../src/adapters/message-type.ts";
 import { equal, fromHex, ok, random } from "../support/assert.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
+import { pretenders } from "../support/sinks.ts";
 
 const find = createMessageType();
 
@@ -146,6 +147,7 @@ describe("the type of a message", () => {
       check(text, "");
     for (const value of [undefined, null, 5, {}, [], new Int16Array(4), () => 1, { toString: () => '{"type":"t"}' }])
       equal(find(value), "", `type of ${typeof value}`);
+    for (const value of pretenders()) equal(find(value), "", "type of what passes for bytes");
   });
 
   it("is looked for in the first 512 characters, or bytes", () => {

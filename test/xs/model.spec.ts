@@ -127,6 +127,15 @@ class Model {
   }
 }
 
+/** A text of up to 130 bytes, often one that just fits into its slots, or just not. */
+function textOf(dice: ReturnType<typeof random>): string {
+  const bytes = dice.below(2) === 0 ? 1 + dice.below(130) : dice.below(8) * 16 + 15 + dice.below(3);
+  return "x".repeat(bytes);
+}
+
+/** Slots of a record with such a text, of which `most` bytes are kept. */
+const slotsOf = (text: string, most: number): number => 1 + Math.ceil(Math.min(text.length, most) / 16);
+
 function run(slots: number, policy: Policy, seed: number, operations: number): void {
   const dice = random(seed);
   const clock = { ms: 0, now: () => clock.ms | 0 };
@@ -148,9 +157,9 @@ function run(slots: number, policy: Policy, seed: number, operations: number): v
     const what = dice.below(100);
     if (what < 20) {
       clientId = step;
-      const withIp = dice.below(2) === 0;
-      connection = withIp ? telemetry.connect(clientId, "10.0.0.1") : telemetry.connect(clientId);
-      emit(withIp ? 4 : 1);
+      const ip = dice.below(2) === 0 ? textOf(dice) : "";
+      connection = ip === "" ? telemetry.connect(clientId) : telemetry.connect(clientId, ip);
+      emit(slotsOf(ip, 45));
     } else if (what < 25) {
       connection.answered(dice.pick(types), dice.pick(types));
       emit(1);
@@ -159,8 +168,9 @@ function run(slots: number, policy: Policy, seed: number, operations: number): v
       connection.received(dice.pick(types));
       emit(1);
     } else if (what < 70) {
-      connection.sent(dice.pick(types), "payload");
-      emit(8);
+      const payload = textOf(dice);
+      connection.sent(dice.pick(types), payload);
+      emit(slotsOf(payload, 100));
     } else if (what < 80) {
       // The clock must be read once in 2^31 ms.
       const most = TWO_31 - 1 - (clock.ms - lastReadingMs);

@@ -2,7 +2,7 @@ import { mqttSink } from "xs-telemetry/mqtt";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
 import { isFull, isSlow } from "../support/campaign.ts";
 import { FakeMQTT } from "../support/fake-io.ts";
-import { listen, packetOf, wrongIo } from "../support/sinks.ts";
+import { listen, packetOf, pretenders, wrongIo } from "../support/sinks.ts";
 
 describe("an MQTT sink", () => {
   const good = (mqtt: FakeMQTT) => ({ io: mqtt.io, deviceId: "pump-7", host: "broker" });
@@ -23,6 +23,16 @@ describe("an MQTT sink", () => {
     deepEqual(rest, { id: "xs-telemetry-pump-7", keepAlive: 60_000, host: "broker" }, "options");
     sink.close();
     equal(mqtt.closed, 1, "closed");
+  });
+
+  it("breaks over what is no packet, and publishes none of it", () => {
+    const mqtt = new FakeMQTT();
+    const sink = mqttSink(good(mqtt))(listen().events);
+    mqtt.accept();
+    for (const wrong of pretenders()) throws(() => sink.write(wrong as never, 300), "TypeError", "Uint8Array");
+    throws(() => sink.write(new Uint8Array(299), 300), "RangeError", "300", "299");
+    mqtt.run(10_000);
+    equal(mqtt.messages.length, 0, "messages");
   });
 
   it("refuses while there is no room, whatever the client itself sends", () => {

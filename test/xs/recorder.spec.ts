@@ -110,6 +110,36 @@ describe("records of any registry", () => {
     );
   });
 
+  it("take the slots that a text needs, with the record type for as many", () => {
+    const layout: Layout = { fingerprint: LAYOUT.fingerprint, recordSlots: [1, 1, 2, 5, 1, 3, 4] };
+    const FROM = 5;
+    const recorder = new Recorder(layout, { capacityBytes: 256, clock: { now: () => 1 } });
+    const text = recorder.text(45);
+    const reader = recorder.reader();
+    const buffer = new Uint8Array(1024);
+    for (let bytes = 1; bytes < 60; bytes++) {
+      ok(recorder.begin(), "on");
+      const kept = text.put("x".repeat(bytes));
+      equal(kept, Math.min(bytes, 45), "bytes kept");
+      recorder.words[1] = TEXT | (0x1234 << 16);
+      for (let word = 2; word < 8; word++) recorder.words[word] = bytes;
+      recorder.commit(2, text, kept, FROM);
+      const length = reader.next(buffer);
+      const slots = Math.ceil(kept / 16);
+      const record = buffer.slice(96, length);
+      equal(record.length, (2 + slots) * 16, `bytes of a record with ${kept} bytes of text`);
+      equal(record[4], slots < 3 ? FROM + slots - 1 : TEXT, "record type");
+      deepEqual([record[6], record[7]], [0x34, 0x12], "the fields beside it");
+      let end = 32;
+      while (record[end] === 0x78) end++;
+      equal(end, 32 + kept, "text");
+      ok(
+        record.slice(end).every((byte) => byte === 0),
+        "zeros behind it",
+      );
+    }
+  });
+
   it("stay whole and counted when the ring wraps, records of all lengths among each other", () => {
     for (const policy of ["overwrite", "discard"] as const) {
       const { recorder, records, plain } = setUp({ capacityBytes: 256 + 16, policy });

@@ -49,7 +49,7 @@ function setUp({ slots = 64, discard = false, eventSeq = 0, uptimeMs = 0 } = {})
     clock,
     newReader,
     emit: (id = 1) => connection(id).connected(),
-    emitLong: () => connection(1).sent(0, "x"),
+    emitLong: () => connection(1).sent(0, "x".repeat(100)),
   };
 }
 

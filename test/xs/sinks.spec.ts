@@ -8,7 +8,7 @@ import { readPacket } from "../support/bytes.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import { FakeMQTT, FakeSerial, FakeTimer, FakeUDP } from "../support/fake-io.ts";
 import { packetsOnLine } from "../support/line-frames.ts";
-import { listen, packetOf, wrongIo } from "../support/sinks.ts";
+import { listen, packetOf, pretenders, wrongIo } from "../support/sinks.ts";
 
 describe("a serial sink", () => {
   const open = (serial: FakeSerial, maxPacketBytes = 1400) =>
@@ -153,6 +153,16 @@ describe("a serial sink", () => {
     deepEqual(packetsOnLine(serial.bytes), [packet.slice(0, 200)], "packets");
   });
 
+  it("breaks over what is no packet, and none of it is on the line", () => {
+    const serial = new FakeSerial();
+    const sink = open(serial)(listen().events);
+    serial.run(1000);
+    for (const wrong of pretenders()) throws(() => sink.write(wrong as never, 300), "TypeError", "Uint8Array");
+    throws(() => sink.write(new Uint8Array(299), 300), "RangeError", "300", "299");
+    serial.run(1000);
+    equal(serial.bytes.length, 0, "bytes on the line");
+  });
+
   it("refuses wrong options by name", () => {
     const { io } = new FakeSerial();
     throws(() => serialSink(undefined as never), "TypeError", "options");
@@ -187,6 +197,14 @@ describe("a UDP sink", () => {
     throws(() => sink.write(packet, 300), "Error", "UDP send failed");
     sink.close();
     equal(udp.closed, 1, "closed");
+  });
+
+  it("breaks over what is no packet, and sends none of it", () => {
+    const udp = new FakeUDP();
+    const sink = udpSink({ io: udp.io, address: "10.0.0.1", port: 1 })(listen().events);
+    for (const wrong of pretenders()) throws(() => sink.write(wrong as never, 300), "TypeError", "Uint8Array");
+    throws(() => sink.write(new Uint8Array(299), 300), "RangeError", "300", "299");
+    equal(udp.datagrams.length, 0, "datagrams");
   });
 
   it("leaves the local port to the socket unless it is told one", () => {

@@ -182,10 +182,17 @@ describe("text", () => {
       }
     }
     equal(record(new Throwing([0x61, 0x62])), "6162", "a subclass whose length throws");
+    const never = { next: () => ({ done: false, value: 1 }) };
     let invalid = telemetry.counters().invalidArguments;
     const pretenders: unknown[] = [
       Object.create(Uint8Array.prototype),
       Object.create(ArrayBuffer.prototype),
+      // As bytes it would be read a number at a time: thirty million of them.
+      Object.create(ArrayBuffer.prototype, { byteLength: { value: 3 }, length: { value: 3e7 } }),
+      Object.create(ArrayBuffer.prototype, { byteLength: { value: 3e7 }, length: { value: 3e7 } }),
+      Object.create(ArrayBuffer.prototype, { byteLength: { value: 0 }, [Symbol.iterator]: { value: () => never } }),
+      Object.setPrototypeOf([0x61, 0x62], ArrayBuffer.prototype),
+      Object.setPrototypeOf([0x61, 0x62], Uint8Array.prototype),
       { length: 3, 0: 1 },
       Object.setPrototypeOf(new Float64Array([0.5, 65, Number.NaN]), Uint8Array.prototype),
       Object.setPrototypeOf(new DataView(new ArrayBuffer(3)), Uint8Array.prototype),

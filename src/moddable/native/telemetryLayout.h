@@ -41,9 +41,9 @@
 #define WIRE_FORMAT 1
 
 /* The registry. */
-#define FINGERPRINT_WORDS { 2790811723u, 2878206879u, 70167472, 4178146813u }
+#define FINGERPRINT_WORDS { 1894509938, 3766771149u, 8699556, 3186199576u }
 /* Slots by record type; those beyond the end have one. */
-#define RECORD_SLOTS { 1, 1, 4, 1, 1, 1, 8, 1, 8 }
+#define RECORD_SLOTS { 1, 1, 4, 1, 1, 1, 8, 1, 8, 1, 1, 1, 2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6, 7, 2, 3 }
 #define RECORD_WS_CONNECT 1
 #define RECORD_WS_CONNECT_IP 2
 #define RECORD_WS_CONNECTED 3
@@ -55,6 +55,10 @@
 #define RECORD_WS_CONNECT_EMPTY_IP 9
 #define RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY 10
 #define RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY 11
+/* Record types by the slots that the text takes. */
+#define WS_CONNECT_IP_BY_SLOTS { 9, 24, 25, 2 }
+#define MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS { 10, 12, 13, 14, 15, 16, 17, 6 }
+#define MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS { 11, 18, 19, 20, 21, 22, 23, 8 }
 /* Word of a record, and bits to shift a value there. */
 #define CLIENT_ID_WORD 2
 #define CLIENT_ID_SHIFT 0

@@ -213,10 +213,12 @@ static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, 
 	if (type == xsReferenceType && bytesToo) {
 		void* bytes;
 		xsUnsignedValue size;
+		int32_t beforeMs = telemetryRingNewest(&emitter->ring);
 		slot = &xsResult;
 		*slot = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(index));
-		/* That may have run code of the caller's, which may have emitted: time does not go back. */
-		*nowMs = telemetryRingNotBefore(&emitter->ring, *nowMs);
+		/* That may have run code of the caller's, which may have emitted or drained: then the clock has been read since. */
+		if (telemetryRingNewest(&emitter->ring) != beforeMs)
+			*nowMs = emitter->ring.lowMs;
 		type = xsmcTypeOf(*slot);
 		if (type == xsReferenceType) {
 			xsmcGetBufferReadable(*slot, &bytes, &size);
@@ -247,19 +249,20 @@ static inline int32_t readClock(xsMachine* the, Emitter* emitter)
 	return emitter->clock ? callClock(the, emitter) : (int32_t)modMilliseconds();
 }
 
-/* The record types of an event whose text is missing, empty, or there. */
+/* The record types of an event without a text, and by the slots that its text takes, of which `mostBytes` are kept. */
 typedef struct {
-	uint8_t none;
-	uint8_t empty;
-	uint8_t some;
 	uint8_t mostBytes;
+	uint8_t none;
+	uint8_t bySlots[MAX_RECORD_SLOTS];
 } Types;
+
+#define MAX_TEXT_SLOTS (MAX_RECORD_SLOTS - 1)
 
 #define RECEIVED (RESULT_OK << RESULT_SHIFT | REASON_NONE << REASON_SHIFT)
 
-static const Types connectTypes = { RECORD_WS_CONNECT, RECORD_WS_CONNECT_EMPTY_IP, RECORD_WS_CONNECT_IP, IP_MAX_BYTES };
-static const Types receiveTypes = { RECORD_MSG_RECV, RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY, RECORD_MSG_RECV_PAYLOAD_SUMMARY, PAYLOAD_SUMMARY_MAX_BYTES };
-static const Types sendTypes = { RECORD_MSG_SEND, RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY, RECORD_MSG_SEND_PAYLOAD_SUMMARY, PAYLOAD_SUMMARY_MAX_BYTES };
+static const Types connectTypes = { IP_MAX_BYTES, RECORD_WS_CONNECT, WS_CONNECT_IP_BY_SLOTS };
+static const Types receiveTypes = { PAYLOAD_SUMMARY_MAX_BYTES, RECORD_MSG_RECV, MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS };
+static const Types sendTypes = { PAYLOAD_SUMMARY_MAX_BYTES, RECORD_MSG_SEND, MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS };
 
 static inline void put(Emitter* emitter, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch)
 {
@@ -278,22 +281,29 @@ static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32
 	Text text;
 	int kind = textArgument(the, emitter, index, types != &connectTypes, &text, &nowMs);
 	if (kind != SOME_TEXT)
-		put(emitter, nowMs, fields | (kind == NO_TEXT ? types->none : types->empty), clientId, connEpoch);
+		put(emitter, nowMs, fields | (kind == NO_TEXT ? types->none : types->bySlots[0]), clientId, connEpoch);
 	else {
-		uint32_t slots = telemetrySlotsOf(types->some);
-		uint32_t* record = telemetryRingReserve(&emitter->ring, slots, nowMs);
+		uint32_t draft[MAX_TEXT_SLOTS * SLOT_WORDS];
+		uint32_t bytes = telemetryText(text.from, text.last, (uint8_t*)draft, types->mostBytes);
+		uint32_t slots = (bytes + SLOT_BYTES - 1) / SLOT_BYTES;
+		uint32_t* record = telemetryRingReserve(&emitter->ring, 1 + slots, nowMs);
 		if (record) {
-			uint8_t* to = (uint8_t*)(record + SLOT_WORDS);
-			uint32_t bytes;
-			record[1] = fields | types->some;
+			const uint32_t* from = draft;
+			uint32_t* end = record + (1 + slots) * SLOT_WORDS;
+			record[1] = fields | types->bySlots[slots];
 			record[CLIENT_ID_WORD] = clientId;
 			record[CONN_EPOCH_WORD] = connEpoch;
-			bytes = telemetryText(text.from, text.last, to, types->mostBytes);
-			/* Zeros to the next word, and words from there: a C library's memset may go byte by byte. */
-			for (; bytes & 3; bytes++)
-				to[bytes] = 0;
-			for (bytes /= 4; bytes < (slots - 1) * SLOT_WORDS; bytes++)
-				record[SLOT_WORDS + bytes] = 0;
+			/* Zeros to the slot's end, then words: a C library's memset and memcpy may go byte by byte. */
+			for (; bytes % 4; bytes++)
+				((uint8_t*)draft)[bytes] = 0;
+			for (bytes /= 4; bytes < slots * SLOT_WORDS; bytes++)
+				draft[bytes] = 0;
+			for (record += SLOT_WORDS; record < end; record += SLOT_WORDS, from += SLOT_WORDS) {
+				record[0] = from[0];
+				record[1] = from[1];
+				record[2] = from[2];
+				record[3] = from[3];
+			}
 		}
 	}
 	xsmcSetUndefined(xsResult); /* it may hold what the clock or bytesOf returned */
@@ -619,18 +629,23 @@ void xs_telemetry_reader_next(xsMachine* the)
 	Reader* reader = readerOf(the);
 	Emitter* emitter = reader->emitter;
 	TelemetryRing* ring = &emitter->ring;
-	int32_t nowMs = reader->isClosed ? 0 : readClock(the, emitter);
+	int32_t nowMs = 0;
 	void* to;
 	xsUnsignedValue size = 0;
 	uint32_t bytes = 0;
+	xsType type;
 	xsmcVars(3);
-	if (xsmcArgc < 1)
+	if (xsmcArgc > 0)
+		xsVar(0) = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(0));
+	type = xsmcTypeOf(xsVar(0));
+	/* Of an ArrayBuffer it is a view, another object. */
+	if (type == xsUndefinedType || (type == xsReferenceType && fxToReference(the, &xsVar(0)) != fxToReference(the, &xsArg(0))))
 		xsTypeError("buffer must be a Uint8Array");
-	/* Only now: a script's clock may have moved the buffer, or detached it, or closed this reader. */
-	xsVar(0) = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(0));
-	if (xsmcTypeOf(xsVar(0)) == xsUndefinedType || xsmcIsInstanceOf(xsArg(0), xsArrayBufferPrototype))
-		xsTypeError("buffer must be a Uint8Array");
-	if (xsmcTypeOf(xsVar(0)) == xsReferenceType)
+	/* Behind that, which may have run a script: from the clock's reading to the ring's taking it none runs. */
+	if (!reader->isClosed)
+		nowMs = readClock(the, emitter);
+	/* And behind the clock, which may be a script's, and have moved the buffer, detached it, or closed this reader. */
+	if (type == xsReferenceType)
 		xsmcGetBufferWritable(xsVar(0), &to, &size);
 	if (size < MIN_PACKET_BUFFER_BYTES)
 		xsRangeError("buffer must have at least %d bytes, has %d", MIN_PACKET_BUFFER_BYTES, (int)size);

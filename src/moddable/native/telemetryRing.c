@@ -31,8 +31,10 @@ void telemetryRingSettle(TelemetryRing* ring)
 	}
 }
 
+/* Takes a reading of the clock as the time. All is settled here, behind the clock: it may be a script's, and have emitted and drained. */
 static void advance(TelemetryRing* ring, int32_t nowMs)
 {
+	telemetryRingSettle(ring);
 	if (ring->lowMs < 0 && nowMs >= 0)
 		ring->highMs++;
 	ring->lowMs = nowMs;
@@ -127,25 +129,28 @@ static int precede(TelemetryRing* ring, uint32_t slots)
 uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowMs)
 {
 	uint32_t* record;
-	telemetryRingSettle(ring);
-	ring->eventSeq++;
 	advance(ring, nowMs);
-	if (!precede(ring, slots)) {
+	ring->eventSeq++;
+	/* Nothing has to be said before most records. */
+	if (!(ring->lostPending || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
+		: makeRoom(ring, slots))) {
 		ring->discarded++;
 		ring->lostPending++;
 		close(ring);
 		return NULL;
 	}
 	record = take(ring, slots);
-	if (slots > 1)
+	if (slots == 1)
+		open(ring);
+	else {
 		ring->plainFrom = ring->head;
-	open(ring);
+		close(ring);
+	}
 	return record;
 }
 
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
-	telemetryRingSettle(ring);
 	advance(ring, nowMs);
 	if (ring->lostPending) {
 		precede(ring, 0);
@@ -156,10 +161,10 @@ void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 		close(ring);
 }
 
-int32_t telemetryRingNotBefore(TelemetryRing* ring, int32_t nowMs)
+int32_t telemetryRingNewest(TelemetryRing* ring)
 {
 	telemetryRingSettle(ring);
-	return (int32_t)((uint32_t)nowMs - (uint32_t)ring->lowMs) < 0 ? ring->lowMs : nowMs;
+	return ring->lowMs;
 }
 
 void telemetryRingProtect(TelemetryRing* ring, uint64_t position)

@@ -51,8 +51,8 @@ void telemetryRingTick(TelemetryRing* ring, int32_t nowMs);
 /** Brings the figures up to date. They may be read until the next event. */
 void telemetryRingSettle(TelemetryRing* ring);
 
-/** A reading of the clock, or the last one taken if that is later. */
-int32_t telemetryRingNotBefore(TelemetryRing* ring, int32_t nowMs);
+/** Brings the figures up to date. Returns the low half of the last reading of the clock. */
+int32_t telemetryRingNewest(TelemetryRing* ring);
 
 /** Under "discard": nothing from this position on may be evicted. */
 void telemetryRingProtect(TelemetryRing* ring, uint64_t position);

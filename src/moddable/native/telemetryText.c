@@ -61,7 +61,26 @@ uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* start,
 			stop = to + (last - from);
 		if (to == stop)
 			break;
-		/* ASCII, most of what there is. */
+		/* ASCII, most of what there is: four at a time while they last. What is written of four that are not all of it is written again. */
+		while (stop - to >= 4) {
+			const int8_t* four = (const int8_t*)from;
+			if (four[0] <= 0)
+				break;
+			to[0] = (uint8_t)four[0];
+			if (four[1] <= 0)
+				break;
+			to[1] = (uint8_t)four[1];
+			if (four[2] <= 0)
+				break;
+			to[2] = (uint8_t)four[2];
+			if (four[3] <= 0)
+				break;
+			to[3] = (uint8_t)four[3];
+			from += 4;
+			to += 4;
+		}
+		if (to == stop)
+			break;
 		do {
 			lead = *(const int8_t*)from;
 			if (lead <= 0)

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Connection, Reason, setEnabled } from "xs-telemetry";
 import { decode, extract, registry, type TelemetryEvent, Validator } from "xs-telemetry/host";
 import { random } from "../support/assert.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { decodeAll, drain, emitter } from "../support/emit.ts";
 import vectors from "../vectors/wire-format-1.json" with { type: "json" };
 
@@ -165,7 +165,7 @@ describe("decoding", () => {
       new Uint8Array([0, 255, 65]),
       "text",
     ];
-    for (let round = 0; round < rounds(500, 50); round++) {
+    for (const round of campaign("devices whose calls are given back", 500, 50)) {
       const { clock, telemetry, reader } = emitter({ capacityBytes: 65_536, messageTypes: 6 });
       const packets: Uint8Array[] = [];
       const any = () => dice.pick([...strings, ...odd]) as never;

@@ -8,7 +8,7 @@ import {
 } from "xs-telemetry/websocket";
 import { adapterTelemetry } from "../support/adapter-telemetry.ts";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
-import { rounds } from "../support/campaign.ts";
+import { ran, rounds } from "../support/campaign.ts";
 import { type FakeConnection, FakeServer } from "../support/fake-websocket-server.ts";
 
 const status = '{"type":"getStatus"}';
@@ -344,5 +344,6 @@ describe("a callback server", () => {
     const { emitted, overwritten, pending, drained, discarded } = telemetry.counters();
     equal(emitted, events, "emitted");
     equal(emitted, drained + overwritten + discarded + pending, "identity");
+    ran("connections to a WebSocket server", all);
   });
 });

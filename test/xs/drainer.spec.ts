@@ -448,7 +448,7 @@ describe("a drainer", () => {
   });
 
   it("loses nothing and keeps the order, whatever the sink does", () => {
-    for (const place of campaign("runs of drainers over links that fail", 300, 30)) {
+    for (const place of campaign("runs of drainers over links that fail", 500, 30)) {
       const seed = seedFor(place);
       const { below, pick } = random(seed);
       const { telemetry, reader, sink, timer, drainer } = setUp({ packetsPerSlice: 1 + below(5) }, 256 + below(2000));

@@ -14,6 +14,8 @@ const [size, seedText, speed] = isInXs
   ? args!.slice(2)
   : [process.env.XS_TELEMETRY_CAMPAIGN, process.env.XS_TELEMETRY_SEED];
 
+/** Each allocation collects all of the heap, which is slow beyond any share. */
+export const isStressed = isInXs && args![1] === "stress";
 export const isFull = size === "full";
 export const isSlow = speed === "slow";
 

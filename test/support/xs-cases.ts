@@ -15,6 +15,7 @@ export const SHARED_SPECS = inFolder("test/xs");
 /** Specs for the engine alone. */
 export const ENGINE_SPECS = inFolder("test/engine");
 export const HOSTILE_SPEC = "./test/engine/hostile.spec.ts";
+export const MODEL_SPEC = "./test/xs/model.spec.ts";
 /** The host's options where AddressSanitizer keeps what was freed. */
 export const ROOM = ["--limit", "8000000000"];
 

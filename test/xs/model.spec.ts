@@ -145,7 +145,9 @@ class Driver {
       this.#isSly = false;
       if (this.#dice.below(4) === 0) throw new Error("no time");
     }
-    const reading = this.#dice.below(16) === 0 ? before : this.#ms;
+    // One that is 2^31 ms older could not be told from a later one.
+    const isOlder = this.#dice.below(16) === 0 && this.#nowMs - before < TWO_31;
+    const reading = isOlder ? before : this.#ms;
     this.#nowMs = Math.max(this.#nowMs, reading);
     return reading | 0;
   }

@@ -2,7 +2,7 @@
 import { equal, ok } from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import mqtt from "mqtt";
@@ -13,6 +13,7 @@ import { ran, rounds } from "../support/campaign.ts";
 import type { Run } from "../support/command.ts";
 import { emitter } from "../support/emit.ts";
 import { startCapture, udpPort } from "../support/ends.ts";
+import { pause } from "../support/processes.ts";
 import { openSerialLine } from "../support/pty.ts";
 
 const SECONDS = rounds(60, 1);
@@ -100,7 +101,18 @@ describe("a flood", () => {
     const line = await openSerialLine();
     try {
       const capture = await startCapture(join(folder, "c"), "--serial", line.hostPath);
-      const said = await flood(capture, (packet) => line.write(framed(packet)));
+      // Who writes does not wait in the system, which nobody would end who has stopped to read.
+      const port = openSync(line.devicePath, constants.O_WRONLY | constants.O_NONBLOCK);
+      const said = await flood(capture, async (packet) => {
+        const bytes = framed(packet);
+        for (let at = 0; at < bytes.length && capture.child.exitCode === null; )
+          try {
+            at += writeSync(port, bytes, at);
+          } catch {
+            await pause(1);
+          }
+      });
+      closeSync(port);
       await check(said, true);
     } finally {
       await line.close();

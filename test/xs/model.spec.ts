@@ -61,6 +61,8 @@ class Driver {
   readonly #odd = new Uint8Array(new ArrayBuffer(1400), 3, 900); // not aligned
   readonly #texts: Text[] = [];
   readonly #addresses: Text[] = [];
+  /** Readers whose next() goes on. */
+  readonly #reading: Reader[] = [];
   readonly #isPlatform: boolean;
   #ms = 0;
   /** What the emitter takes for the time: readings that go back are not taken. */
@@ -322,13 +324,9 @@ class Driver {
   #next(): void {
     this.#pickReader((reader) => {
       const buffer = this.#dice.below(8) === 0 ? this.#odd : this.#dice.pick(this.#buffers);
+      this.#reading.push(reader);
       const bytes = reader.next(buffer);
-      // The clock has closed it.
-      if (!this.#model.readers.has(reader)) {
-        equal(bytes, 0, "next() of a reader that was closed");
-        this.#model.tick(this.#nowMs);
-        return;
-      }
+      this.#reading.pop();
       this.#model.tick(this.#nowMs);
       if (bytes === 0) equal(this.#model.waiting(reader), 0, "records that wait though next() returned 0");
       else this.#model.read(reader, buffer.subarray(0, bytes), this.#nowMs);
@@ -337,8 +335,10 @@ class Driver {
 
   #close(): void {
     const { below } = this.#dice;
-    const [reader] = this.#readers.splice(below(this.#readers.length), 1);
-    if (!reader) return;
+    const reader = this.#readers[below(Math.max(1, this.#readers.length))];
+    // One whose next() goes on: whether that tells a loss is left open, and test/engine/hostile.spec.ts has the rest.
+    if (!reader || this.#reading.includes(reader)) return;
+    this.#readers.splice(this.#readers.indexOf(reader), 1);
     reader.close();
     this.#model.readers.delete(reader);
     equal(reader.next(this.#buffers[0]!), 0, "next() of a closed reader");

@@ -1,7 +1,8 @@
 /**
  * Bundles the specs with esbuild and runs them under mocha, spec files in parallel processes:
- * `node build/specs.mjs [--full] [--campaigns] [--quiet] [--seed N] [NAME…]`. Without a name all of them; --full: campaigns at their full size;
- * --campaigns: only specs that have one; --quiet: cases are counted, and only failures named. Packages stay outside the bundle, xs-telemetry itself too: specs run against what is shipped.
+ * `node build/specs.mjs [--full] [--record] [--campaigns] [--quiet] [--seed N] [NAME…]`. Without a name all of them; --full: campaigns at
+ * their full size; --record: writes what they did into docs/testing.md; --campaigns: only specs that have one; --quiet: cases are counted,
+ * and only failures named. Packages stay outside the bundle, xs-telemetry itself too: specs run against what is shipped.
  */
 import { fork } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,9 +11,11 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { NODE } from "./bundle.mjs";
+import { readTally, record, tallyLines } from "./campaigns.mjs";
 
 const options = {
   full: { type: "boolean" },
+  record: { type: "boolean" },
   campaigns: { type: "boolean" },
   quiet: { type: "boolean" },
   seed: { type: "string" },
@@ -64,6 +67,7 @@ await build({
 
 // Many specs wait for what they have started: one file more than there are processors.
 const jobs = availableParallelism() + 1;
+const tally = process.env.XS_TELEMETRY_TALLY ?? resolve(folder, "ran.jsonl");
 const specs = files.map((file) =>
   resolve(isBundled(file) ? file.replace(/^test/, folder).replace(/\.ts$/, ".mjs") : file),
 );
@@ -76,6 +80,7 @@ const child = fork("build/mocha.mjs", [values.quiet ? "min" : "spec", `${jobs}`,
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`,
     XS_TELEMETRY_CAMPAIGN: values.full ? "full" : "usual",
     XS_TELEMETRY_SEED: seed,
+    XS_TELEMETRY_TALLY: tally,
   },
 });
 const passes = new Map();
@@ -100,9 +105,13 @@ for (const [index, spec] of specs.entries())
       `${files[index]}: no case of it is known: it has none, did not load, or its process ended before it was through`,
     );
 
-console.log(`\nWhat ran where, in ${Math.round((performance.now() - startMs) / 1000)} s:`);
+const seconds = Math.round((performance.now() - startMs) / 1000);
+console.log(`\nWhat ran where, in ${seconds} s:`);
 for (const [where, cases] of [...passes].sort())
   console.log(`${cases.toLocaleString("en").padStart(7)} cases  ${where}`);
+const campaigns = readTally(tally);
+if (campaigns.size > 0) console.log("What campaigns did, in sum:");
+for (const line of tallyLines(campaigns)) console.log(line);
 console.log(
   values.full
     ? `Campaigns at their full size, seed ${seed}.`
@@ -110,5 +119,7 @@ console.log(
 );
 // Once more at the end, where whoever keeps only the last lines of a long log finds them.
 for (const failure of failures) console.log(`failed: ${failure}\n`);
-console.log(`${[...passes.values()].reduce((all, cases) => all + cases, 0)} passed, ${failures.length} failed`);
+const passed = [...passes.values()].reduce((all, cases) => all + cases, 0);
+if (values.record) record(campaigns, { seed, passed, failures, seconds, names });
+console.log(`${passed} passed, ${failures.length} failed`);
 process.exit(failures.length === 0 && code === 0 ? 0 : 1);

@@ -2,16 +2,20 @@
  * `npm test`: all checks, campaigns in part. `npm run test:full`: campaigns at their full size.
  *   npm test -- ring reader               only those specs
  *   npm test -- --seed 7                  the cases of a run that printed this seed
+ *   npm run test:full -- --record         writes what campaigns did into docs/testing.md; with names, the lines of those
  *   npm run test:full -- --minutes 10     only specs that have a campaign, again and again with new seeds, until the time is over
  */
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureOrExit } from "./machine.mjs";
 import { allOrExit, step } from "./run.mjs";
 
 function parse() {
   try {
-    const options = { full: { type: "boolean" }, minutes: { type: "string" }, seed: { type: "string" } };
+    const full = { type: "boolean" };
+    const options = { full, record: full, minutes: { type: "string" }, seed: { type: "string" } };
     return parseArgs({ options, allowPositionals: true });
   } catch (error) {
     console.error(`test: ${error.message}`);
@@ -33,6 +37,12 @@ ensureOrExit(
   ...["gcc", "make", "riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32"],
   ...["xtensa-lx106-elf-gcc", "picolibc of xtensa", "qemu-system-xtensa"],
 );
+if (values.record && (!values.full || minutes > 0)) {
+  console.error(
+    "test: --record writes what campaigns do at their full size: npm run test:full -- --record, without --minutes",
+  );
+  process.exit(2);
+}
 ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl");
 const seed = values.seed ? ["--seed", values.seed] : [];
 const engines = ["build/engines.mjs"];
@@ -43,7 +53,13 @@ if (minutes > 0) {
 } else {
   // Compiling XS waits for nothing that lint does.
   await allOrExit(names.length > 0 ? ["build/build.mjs"] : ["build/lint.mjs"], engines);
-  step("build/specs.mjs", ...(values.full ? ["--full"] : []), ...seed, ...names);
+  step(
+    "build/specs.mjs",
+    ...(values.full ? ["--full"] : []),
+    ...(values.record ? ["--record"] : []),
+    ...seed,
+    ...names,
+  );
 }
 
 /** Each slice is a run of its own with a seed of its own; none begins that would not end in time, by the length of the last one. */
@@ -51,6 +67,8 @@ function slices() {
   const startMs = performance.now();
   const elapsedMinutes = () => (performance.now() - startMs) / 60_000;
   const base = values.seed ? Number(values.seed) : Math.floor(Math.random() * 2 ** 31);
+  const tally = resolve("dist/test/slices.jsonl");
+  rmSync(tally, { force: true });
   let passed = 0;
   let slice = 0;
   let longest = 0;
@@ -59,7 +77,12 @@ function slices() {
     const { status, stdout } = spawnSync(
       process.execPath,
       ["build/specs.mjs", "--campaigns", "--quiet", "--seed", `${base + slice}`, ...names],
-      { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8", maxBuffer: 1 << 28 },
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+        encoding: "utf8",
+        maxBuffer: 1 << 28,
+        env: { ...process.env, XS_TELEMETRY_TALLY: tally },
+      },
     );
     process.stdout.write(stdout);
     if (status !== 0) process.exit(status ?? 1);

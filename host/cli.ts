@@ -14,6 +14,7 @@ import { addSimulate } from "./commands/simulate.ts";
 import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./text/errors.ts";
+import { visibleLines } from "./text/lines.ts";
 
 const HELP = `
 Results go to standard output, everything else to standard error; - is standard input.
@@ -37,6 +38,8 @@ function createProgram(context: Context): Command {
     .version(packageJson.version)
     .exitOverride()
     .showHelpAfterError("(--help shows the options, with examples)")
+    // It says what was given, which may be names of files that somebody else has made: `decode *`.
+    .configureOutput({ outputError: (text, write) => write(visibleLines(text)) })
     .addHelpText("after", HELP);
   addDecode(program, context);
   addExtract(program, context);

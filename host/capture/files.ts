@@ -5,8 +5,10 @@ import { TelemetryError } from "../text/errors.ts";
 import { readSmall } from "./regular-file.ts";
 
 /** Links are not followed, and what is no file is not waited for: somebody else may have put it there. Absent on Windows. */
-const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+/** Where a folder that is open has a path of its own, that goes on leading to it whatever is done to its name. Nowhere else has Node openat(). */
+const OPEN_FOLDERS = process.platform === "linux" && fs.existsSync("/proc/self/fd") ? "/proc/self/fd" : undefined;
 
 /** A folder that this process has made, or found empty. Another one that comes to stand in its place is not written to. */
 export class OwnFolder {
@@ -22,64 +24,86 @@ export class OwnFolder {
     this.#ino = ino;
   }
 
-  /** Throws if the path leads somewhere else by now, over a link perhaps; or what the file system throws. */
-  check(): void {
-    const { dev, ino } = fs.statSync(this.path, { bigint: true });
-    if (dev !== this.#dev || ino !== this.#ino) throw new Error("another folder stands in its place");
+  /**
+   * Does something in the folder, by a path that leads into this folder and no other, even if its name changes meanwhile. Elsewhere than on
+   * Linux that is its name, looked at before and afterwards. Throws if its name leads somewhere else by now, over a link perhaps; or what
+   * the file system throws.
+   */
+  within<T>(work: (path: string) => T): T {
+    return inFolder(this.path, 0, work, (stat) => {
+      if (stat.dev !== this.#dev || stat.ino !== this.#ino) throw new Error("another folder stands in its place");
+    });
   }
 }
 
+/** Does something in a folder, which is checked before. */
+function inFolder<T>(path: string, flags: number, work: (path: string) => T, check: (stat: fs.BigIntStats) => void): T {
+  if (OPEN_FOLDERS === undefined) {
+    check(fs.statSync(path, { bigint: true }));
+    const result = work(path);
+    check(fs.statSync(path, { bigint: true }));
+    return result;
+  }
+  const folder = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | flags);
+  try {
+    check(fs.fstatSync(folder, { bigint: true }));
+    return work(join(OPEN_FOLDERS, String(folder)));
+  } finally {
+    fs.closeSync(folder);
+  }
+}
+
+/** In a folder that was made a moment ago: what a link that stands there by now leads to is another's. */
+const inNewFolder = <T>(path: string, work: (path: string) => T): T => inFolder(path, O_NOFOLLOW, work, () => {});
+
 /** Appends all bytes in one piece or, if that fails, none, and makes no file for it, as far as the file system lets it. Throws TelemetryError E_WRITE. */
 export function appendFile(folder: OwnFolder, name: string, bytes: Uint8Array): void {
-  const path = join(folder.path, name);
-  attempt(path, () => {
-    folder.check();
-    const file = fs.openSync(path, APPEND, 0o666);
-    try {
-      const stat = fs.fstatSync(file);
-      if (!stat.isFile()) throw new Error("what stands there is no regular file");
-      // When the file was opened, another folder may have stood there.
-      const there = fs.lstatSync(path);
-      folder.check();
-      if (there.dev !== stat.dev || there.ino !== stat.ino) throw new Error("another file stands in its place");
-      const before = stat.size;
+  attempt(join(folder.path, name), () =>
+    folder.within((within) => {
+      const path = join(within, name);
+      const file = fs.openSync(path, APPEND, 0o666);
       try {
-        for (let written = 0; written < bytes.length; ) written += fs.writeSync(file, bytes, written);
-      } catch (error) {
-        quietly(() => (before === 0 ? fs.rmSync(path) : fs.ftruncateSync(file, before)));
-        throw error;
+        const stat = fs.fstatSync(file);
+        if (!stat.isFile()) throw new Error("what stands there is no regular file");
+        const there = fs.lstatSync(path);
+        if (there.dev !== stat.dev || there.ino !== stat.ino) throw new Error("another file stands in its place");
+        const before = stat.size;
+        try {
+          for (let written = 0; written < bytes.length; ) written += fs.writeSync(file, bytes, written);
+        } catch (error) {
+          quietly(() => (before === 0 ? fs.rmSync(path) : fs.ftruncateSync(file, before)));
+          throw error;
+        }
+      } finally {
+        fs.closeSync(file);
       }
-    } finally {
-      fs.closeSync(file);
-    }
-  });
+    }),
+  );
 }
 
 /** What is in a file, of `mostBytes` at most; undefined if there is none. Throws TelemetryError E_WRITE, as what it is read for. */
 export function readFile(folder: OwnFolder, name: string, mostBytes: number): Buffer | undefined {
-  const path = join(folder.path, name);
-  return attempt(path, () => {
-    folder.check();
-    return readSmall(path, folder.path, mostBytes);
-  });
+  return attempt(join(folder.path, name), () =>
+    folder.within((within) => readSmall(join(within, name), within, mostBytes)),
+  );
 }
 
 /** Renames a complete file into place, so that no reader ever sees half of one. Throws TelemetryError E_WRITE. */
 export function replaceFile(folder: OwnFolder, name: string, content: string | Uint8Array): void {
-  const path = join(folder.path, name);
+  attempt(join(folder.path, name), () => folder.within((within) => writeWhole(join(within, name), content)));
+}
+
+/** A file under its name when all of it is there. */
+function writeWhole(path: string, content: string | Uint8Array): void {
   const temporary = hidden(path);
-  attempt(path, () => {
-    folder.check();
-    try {
-      fs.rmSync(temporary, { force: true }); // whatever it was, it would be written through
-      fs.writeFileSync(temporary, content, { flag: "wx" });
-      folder.check();
-      fs.renameSync(temporary, path);
-    } catch (error) {
-      quietly(() => fs.rmSync(temporary, { force: true }));
-      throw error;
-    }
-  });
+  try {
+    fs.rmSync(temporary, { force: true }); // whatever it was, it would be written through
+    fs.writeFileSync(temporary, content, { flag: "wx" });
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    quietly(() => fs.rmSync(temporary, { force: true }));
+    throw error;
+  }
 }
 
 /** Renames a new folder into place with these files in it, so that nobody ever sees it without them. Throws TelemetryError E_WRITE. */
@@ -88,37 +112,43 @@ export function placeFolder(
   name: string,
   files: readonly (readonly [name: string, content: string | Uint8Array])[],
 ): OwnFolder {
-  const path = join(parent.path, name);
-  const temporary = hidden(path);
-  return attempt(path, () => {
-    parent.check();
-    fs.mkdirSync(temporary);
-    try {
-      for (const [name, content] of files) {
-        const file = join(temporary, name);
-        // Readers of CTF look into hidden folders, too: half a metadata file there, of a process that was killed, would stop them.
-        fs.writeFileSync(hidden(file), content, { flag: "wx" });
-        fs.renameSync(hidden(file), file);
+  return attempt(join(parent.path, name), () => {
+    parent.within((within) => {
+      const path = join(within, name);
+      const temporary = hidden(path);
+      fs.mkdirSync(temporary);
+      try {
+        inNewFolder(temporary, (inside) => {
+          // Readers of CTF look into hidden folders, too: half a metadata file there, of a process that was killed, would stop them.
+          for (const [file, content] of files) writeWhole(join(inside, file), content);
+        });
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        quietly(() => removeWithin(temporary));
+        throw error;
       }
-      parent.check();
-      fs.renameSync(temporary, path);
-      return new OwnFolder(path);
-    } catch (error) {
-      quietly(() => fs.rmSync(temporary, { recursive: true, force: true }));
-      throw error;
-    }
+    });
+    return new OwnFolder(join(parent.path, name));
   });
 }
 
 /** Removes a folder, which is hidden first: what is left if the process ends meanwhile is no part of the capture. It may be gone already. */
 export function removeFolder(parent: OwnFolder, name: string): void {
-  const path = join(parent.path, name);
-  const temporary = hidden(path);
-  attempt(path, () => {
-    parent.check();
-    if (fs.existsSync(path)) fs.renameSync(path, temporary);
-    fs.rmSync(temporary, { recursive: true, force: true });
+  attempt(join(parent.path, name), () =>
+    parent.within((within) => {
+      const path = join(within, name);
+      if (fs.existsSync(path)) fs.renameSync(path, hidden(path));
+      if (fs.existsSync(hidden(path))) removeWithin(hidden(path));
+    }),
+  );
+}
+
+/** Removes a folder and what is in it, and nothing that a link in its place leads to. */
+function removeWithin(path: string): void {
+  inNewFolder(path, (inside) => {
+    for (const name of fs.readdirSync(inside)) fs.rmSync(join(inside, name), { recursive: true, force: true });
   });
+  fs.rmdirSync(path);
 }
 
 /**
@@ -188,19 +218,13 @@ function makeFolder(path: string): void {
 }
 
 export function renameFile(folder: OwnFolder, from: string, to: string): void {
-  const path = join(folder.path, from);
-  attempt(path, () => {
-    folder.check();
-    fs.renameSync(path, join(folder.path, to));
-  });
+  attempt(join(folder.path, from), () =>
+    folder.within((within) => fs.renameSync(join(within, from), join(within, to))),
+  );
 }
 
 export function removeFile(folder: OwnFolder, name: string): void {
-  const path = join(folder.path, name);
-  attempt(path, () => {
-    folder.check();
-    fs.rmSync(path, { force: true });
-  });
+  attempt(join(folder.path, name), () => folder.within((within) => fs.rmSync(join(within, name), { force: true })));
 }
 
 /** What went wrong before must be said, not what this throws. */

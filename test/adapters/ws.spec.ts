@@ -8,7 +8,7 @@ import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { Reason } from "xs-telemetry";
 import { instrument } from "xs-telemetry/ws";
 import { adapterTelemetry } from "../support/adapter-telemetry.ts";
-import { rounds } from "../support/campaign.ts";
+import { ran, rounds } from "../support/campaign.ts";
 import { client, closed, echo, next, play, same, without } from "../support/ws-scenes.ts";
 
 describe("the adapter for ws", () => {
@@ -480,5 +480,6 @@ describe("the adapter for ws", () => {
     const { emitted, drained, overwritten, discarded, pending } = telemetry.counters();
     assert.equal(emitted, 3 * connections);
     assert.equal(emitted, drained + overwritten + discarded + pending);
+    ran("connections to a WebSocket server", connections);
   });
 });

@@ -18,7 +18,7 @@ import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
 import type { DecodeItem } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { type Problem, TelemetryError } from "../../host/text/errors.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import {
   type BuiltPacket,
   changed,
@@ -325,7 +325,7 @@ describe("writing a capture folder", () => {
     this.timeout(300_000);
     const seed = seedFor(1);
     const random = randomIntegers(seed);
-    for (let round = 0; round < rounds(600, 60); round++) {
+    for (const round of campaign("captures of packets that were changed", 600, 60)) {
       const label = `seed ${seed}, round ${round}`;
       const arrived = [...randomPackets(random, 1 + random(8)), ...randomPackets(random, random(4))].flatMap(
         (built) => {

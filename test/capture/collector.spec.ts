@@ -11,7 +11,7 @@ import { registry } from "../../host/generated/registry.ts";
 import { parseAnchors } from "../../host/receive/wall-clock.ts";
 import type { Problem, TelemetryError } from "../../host/text/errors.ts";
 import { babeltrace } from "../support/babeltrace.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { drain, emitter } from "../support/emit.ts";
 import { type BuiltPacket, mixedPackets, OTHER_FINGERPRINT, PacketSource, randomIntegers } from "../support/packets.ts";
 
@@ -239,7 +239,7 @@ describe("collecting packets of devices", () => {
   it("begins a part with the token packets as they came: packets of one number are the same, none is warned of", async () => {
     const random = randomIntegers(seedFor(17));
     const base = dir;
-    for (let round = 0; round < rounds(200, 20); round++) {
+    for (const round of campaign("captures in parts", 200, 20)) {
       dir = join(base, String(round));
       const all = collector({ rotateBytes: 1 + random(1500) });
       const source = new PacketSource({ bootId: 7 });

@@ -9,7 +9,7 @@ import { registry } from "../../host/generated/registry.ts";
 import type { DecodedEvent } from "../../host/packet/records.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { type BabeltraceEvent, babeltrace } from "../support/babeltrace.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import {
   type BuiltPacket,
   joined,
@@ -277,7 +277,7 @@ describe("CTF traces that babeltrace2 opens", () => {
     this.timeout(300_000);
     const seed = seedFor(2);
     const random = randomIntegers(seed);
-    for (let round = 0; round < rounds(200, 25); round++) {
+    for (const round of campaign("captures compared with babeltrace2", 1000, 25)) {
       const packets: BuiltPacket[] = randomPackets(random, 1 + random(12)).filter(() => random(10) > 0);
       if (packets.length > 0) await assertSame(captured(packets, `round-${round}`), `seed ${seed}, round ${round}`);
     }

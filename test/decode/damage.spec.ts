@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { StreamDecoder } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
-import { isTaken, rounds, seedFor } from "../support/campaign.ts";
+import { campaign, isTaken, seedFor } from "../support/campaign.ts";
 import { assertConforms, decoded, eventsOf, patched, time0 } from "../support/decoded.ts";
 import {
   type BuiltPacket,
@@ -164,7 +164,7 @@ describe("decoding damaged packets", () => {
     this.timeout(300_000);
     const seed = seedFor(4);
     const random = randomIntegers(seed);
-    for (let round = 0; round < rounds(30_000, 1000); round++) {
+    for (const round of campaign("damaged packets decoded", 30_000, 1000)) {
       let bytes = joined([...randomPackets(random, 1 + random(4)), ...randomPackets(random, random(3))]);
       for (let change = random(6); change >= 0; change--) bytes = changed(bytes, random);
       try {

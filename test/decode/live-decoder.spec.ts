@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LiveDecoder, type LiveDecoderOptions, type LiveEvents } from "../../host/decode/live-decoder.ts";
 import { registry } from "../../host/generated/registry.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { type BuiltPacket, PacketSource, randomIntegers } from "../support/packets.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -27,7 +27,7 @@ describe("decoding live", () => {
 
   it("names each type, however packets overtake each other within three, token packets too", () => {
     const random = randomIntegers(seedFor(3));
-    for (let round = 0; round < rounds(2000, 100); round++) {
+    for (const _round of campaign("orders of arrival, live", 2000, 100)) {
       const { decoder, seen } = live();
       const source = new PacketSource({ bootId: 5 });
       const packets: BuiltPacket[] = [];

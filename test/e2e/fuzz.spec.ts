@@ -1,9 +1,10 @@
 import { fuzzReceiving } from "../fuzz/receiving.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { isFull, ran, rounds, seedFor } from "../support/campaign.ts";
 
 describe("hostile input on every listening side", () => {
-  it("loses no good packet, throws nothing and counts everything, whatever comes between: a seeded share of build/fuzz.mjs", async function () {
-    this.timeout(1_800_000);
-    await fuzzReceiving(rounds(1_000_000, 10_000), seedFor(8) >>> 1);
+  it("loses no good packet, throws nothing and counts everything, whatever comes between", async function () {
+    this.timeout(7_200_000);
+    const { runs } = await fuzzReceiving(rounds(15_100_000, 10_000), seedFor(8) >>> 1, isFull ? 4 : 1);
+    ran("mutated inputs through all that receives", runs);
   });
 });

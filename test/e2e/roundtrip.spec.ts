@@ -3,8 +3,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { decode, registry, type TelemetryEvent, Validator } from "xs-telemetry/host";
 import { random } from "../support/assert.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
 import { CAPTURES, readTraces, replay } from "../support/captures.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { decodeAll, drain, emitter } from "../support/emit.ts";
 import earlierVectors from "../vectors/wire-format-1.json" with { type: "json" };
 import vectors from "../vectors/wire-format-1-72edeb70.json" with { type: "json" };
@@ -111,7 +111,7 @@ describe("decoding", () => {
       new Uint8Array([0, 255, 65]),
       "text",
     ];
-    for (let round = 0; round < rounds(500, 50); round++) {
+    for (const round of campaign("devices whose calls are given back", 500, 50)) {
       const { clock, telemetry, reader } = emitter({ capacityBytes: 65_536, messageTypes: 6 });
       const packets: Uint8Array[] = [];
       const any = () => dice.pick([...strings, ...odd]) as never;

@@ -1,4 +1,4 @@
-import { declareXsCases, HOSTILE_SPEC, ROOM, SHARED_SPECS } from "../support/xs-cases.ts";
+import { declareXsCases, HOSTILE_SPEC, MODEL_SPEC, ROOM, SHARED_SPECS } from "../support/xs-cases.ts";
 
 // Of code without a part in C but for frames, which frame.spec.ts has; what they allocate is more than AddressSanitizer can keep.
 const WITHOUT_C = /\/(drainer|sinks|mqtt-sink|flash|websocket|websocket-419|message-type)\.spec\.ts$/;
@@ -8,4 +8,4 @@ const specs = [...SHARED_SPECS.filter((spec) => !WITHOUT_C.test(spec)), HOSTILE_
 await declareXsCases({ engine: "sanitize", variant: "native", specs, options: ROOM });
 // A small heap: all of it is collected each time.
 const options = ["--stress", "--slots", "20000", ...ROOM];
-await declareXsCases({ engine: "sanitize", variant: "native", specs: [HOSTILE_SPEC], options });
+await declareXsCases({ engine: "sanitize", variant: "native", specs: [HOSTILE_SPEC, MODEL_SPEC], options });

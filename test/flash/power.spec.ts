@@ -2,7 +2,7 @@
 import { ok } from "node:assert/strict";
 import { FlashStore } from "xs-telemetry/flash";
 import { random } from "../support/assert.ts";
-import { isFull, isTaken, rounds, seedFor } from "../support/campaign.ts";
+import { isFull, isTaken, ran, rounds, seedFor } from "../support/campaign.ts";
 import { type Cut, NorFlash, type Operation } from "../support/dying-flash.ts";
 import { runScenario } from "../support/flash-scenario.ts";
 
@@ -47,6 +47,7 @@ describe("a flash store that loses power at any write", () => {
           isDouble: true,
         });
         ok(cuts > MANY_CUTS, `${cuts} cuts`);
+        ran("power cuts of a flash store", cuts);
       });
     }
   }
@@ -65,6 +66,7 @@ describe("a flash store that loses power at any write", () => {
       isDouble: true,
     });
     ok(cuts > MANY_CUTS, `${cuts} cuts`);
+    ran("power cuts of a flash store", cuts);
   });
 
   // A failure prints the seed.
@@ -78,7 +80,7 @@ describe("a flash store that loses power at any write", () => {
       const flash = new NorFlash({ blockLength, blocks: eraseBlocks * (2 + chance.below(5)), writeAlign });
       // Too long for one block less.
       const maxPacketBytes = eraseBlocks * blockLength - 100 - chance.below(100);
-      runScenario(FlashStore, {
+      const cuts = runScenario(FlashStore, {
         flash,
         maxPacketBytes,
         blockBytes: eraseBlocks * blockLength,
@@ -92,6 +94,7 @@ describe("a flash store that loses power at any write", () => {
         isUnreadable: chance.below(2) === 1,
         isDouble: true,
       });
+      ran("power cuts of a flash store", cuts);
     });
   }
 });

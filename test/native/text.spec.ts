@@ -5,7 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createText } from "../../src/ring/text.ts";
 import { ALL_SHORT, longerOnes, shortOnes } from "../support/byte-strings.ts";
-import { rounds } from "../support/campaign.ts";
+import { ran, rounds } from "../support/campaign.ts";
 import { isTaken, lengthOfString, textOfBytes, textOfString } from "../support/text-model.ts";
 
 /** Of the byte strings of one to three bytes: ALL_SHORT takes 45 seconds. */
@@ -135,6 +135,7 @@ describe("texts in C", () => {
     }
     check(batch);
     ok(count > 1_000, `${count} byte strings`);
+    ran("byte strings as text, C by itself", count);
   }
 
   it("are as the rules say, and as those of TypeScript, of byte strings of one to three bytes", function () {

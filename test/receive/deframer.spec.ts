@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
 import { maxFrameBytes, writeFrame } from "../../src/drain/frame.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { damageIn, deframe, frame, packetsIn, textIn } from "../support/frames.ts";
 import { mixedPackets, packet, randomIntegers, randomPackets, tokenEntries } from "../support/packets.ts";
 
@@ -269,7 +269,7 @@ describe("frames and log text on one line", () => {
   it("keeps random interleavings apart", () => {
     const seed = seedFor(5);
     const random = randomIntegers(seed);
-    for (let round = 0; round < rounds(3000, 200); round++) {
+    for (const round of campaign("lines that packets and log text share", 3000, 200)) {
       const packets = randomPackets(random, 1 + random(12)).map(({ bytes }) => bytes);
       let written = "";
       const parts: Buffer[] = [];

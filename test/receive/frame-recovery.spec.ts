@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Deframer } from "../../host/receive/deframer.ts";
 import { FrameRecovery, MOST_STEPS, STEPS_PER_BYTE } from "../../host/receive/frame-recovery.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, ran, rounds, seedFor } from "../support/campaign.ts";
 import { brokenOff, costlyFrames, mutated, repeated } from "../support/costly-bytes.ts";
 import { deframe, frame, packetsIn } from "../support/frames.ts";
 import { mixedPackets, randomIntegers } from "../support/packets.ts";
@@ -58,6 +58,7 @@ describe("what mending frames may cost", () => {
       const wire = repeated(bytes, rounds(1_000_000, 150_000));
       const steps = stepsFor(wire);
       assert.ok(steps <= MOST_STEPS + STEPS_PER_BYTE * wire.length, `${name}: ${steps} steps for ${wire.length} bytes`);
+      ran("bytes of frames that are costly to mend", wire.length);
     }
   });
 
@@ -66,7 +67,7 @@ describe("what mending frames may cost", () => {
     const seed = seedFor(32);
     const random = randomIntegers(seed);
     const frames = costlyFrames(random, 8192);
-    for (let round = 0; round < rounds(400, 20); round++) {
+    for (const round of campaign("floods of frames that are costly to mend", 400, 20)) {
       const parts = Array.from({ length: 20 }, () => mutated(frames[random(frames.length)]![1], random));
       const wire = Buffer.concat(parts);
       const steps = stepsFor(wire);
@@ -97,7 +98,7 @@ describe("what mending frames may cost", () => {
     this.timeout(600_000);
     const random = randomIntegers(seedFor(34));
     const frames = costlyFrames(random, 8192);
-    for (let round = 0; round < rounds(300, 20); round++) {
+    for (const _round of campaign("floods of frames that are costly to mend", 300, 20)) {
       const [name, bytes] = frames[random(frames.length)]!;
       const flood = repeated(bytes, Math.max(300_000, 3 * bytes.length));
       const good = PACKETS.map((packet) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type PacketHeader, parsePacketHeader, uuidBytes } from "../../host/packet/packet.ts";
 import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../../host/receive/packet-order.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { FINGERPRINT, packet, randomIntegers, record } from "../support/packets.ts";
 
 const UUIDS = [uuidBytes(FINGERPRINT)];
@@ -139,7 +139,7 @@ describe("putting packets in order", () => {
   it("puts random disorder within the window right, whatever is repeated, and loses nothing", () => {
     const seed = seedFor(10);
     const random = randomIntegers(seed);
-    for (let round = 0; round < rounds(2000, 200); round++) {
+    for (const round of campaign("orders of arrival", 2000, 200)) {
       const first = random(2) ? 1 : 1 + random(5000);
       const numbers = Array.from({ length: 100 }, (_, index) => first + index);
       const keys = new Map(numbers.map((number) => [number, number + random(12)]));

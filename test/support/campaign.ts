@@ -6,12 +6,16 @@
 
 /** Inside XS: which emitter this is, "stress" or "", "full" or "usual", the seed, "slow" or "fast". */
 declare const args: string[] | undefined;
+/** Inside XS. */
+declare const print: (line: string) => void;
 
-const isInXs = typeof args === "object";
+export const isInXs = typeof args === "object";
 const [size, seedText, speed] = isInXs
   ? args!.slice(2)
   : [process.env.XS_TELEMETRY_CAMPAIGN, process.env.XS_TELEMETRY_SEED];
 
+/** Each allocation collects all of the heap, which is slow beyond any share. */
+export const isStressed = isInXs && args![1] === "stress";
 export const isFull = size === "full";
 export const isSlow = speed === "slow";
 
@@ -34,4 +38,20 @@ export function isTaken(index: number, every: number): boolean {
 /** A seed of its own for each place that asks, and for each run. Where it shows in a message, the case can be repeated. */
 export function seedFor(place: number): number {
   return (seed + Math.imul(place + 1, 0x9e3779b1)) >>> 0;
+}
+
+/** Tells the summary of the run that so much of a campaign was done, and held. `where`: for who passes it on. */
+export function ran(campaign: string, count: number, where = "Node"): void {
+  if (isInXs) print(JSON.stringify({ campaign, count }));
+  else if (process.env.XS_TELEMETRY_TALLY)
+    process
+      .getBuiltinModule("node:fs")
+      .appendFileSync(process.env.XS_TELEMETRY_TALLY, `${JSON.stringify({ campaign, count, where })}\n`);
+}
+
+/** The rounds of a campaign by number, from 0: those of `rounds()`. When the last is through, the summary of the run is told. */
+export function* campaign(name: string, full: number, usual: number): Generator<number> {
+  const count = rounds(full, usual);
+  for (let round = 0; round < count; round++) yield round;
+  ran(name, count);
 }

@@ -1,5 +1,5 @@
 // Inside XS only: what calls take from the engine's heaps, by the engine's own counters.
-import { rounds } from "./campaign.ts";
+import { ran, rounds } from "./campaign.ts";
 
 declare const heap: {
   slots(): number;
@@ -30,10 +30,12 @@ export function allocationOf(call: () => void, calls = CALLS): Allocation {
   for (let count = 0; count < calls; count++) call();
   const chunkBytesAfter = heap.chunkBytes();
   const slotsAfter = heap.slots();
+  const collectionsAfter = heap.collections();
+  ran("calls whose allocations are counted", calls);
   return {
     slotBytes: ((slotsAfter - slots) * heap.slotBytes) / calls,
     chunkBytes: (chunkBytesAfter - chunkBytes) / calls,
-    collections: heap.collections() - collections,
+    collections: collectionsAfter - collections,
   };
 }
 

@@ -2,7 +2,7 @@
 import { ok } from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
-import { isFull, seed } from "./campaign.ts";
+import { isFull, ran, seed } from "./campaign.ts";
 import { bundleForXs, type EngineName, engine, type Variant } from "./xs.ts";
 
 const inFolder = (folder: string) =>
@@ -15,17 +15,28 @@ export const SHARED_SPECS = inFolder("test/xs");
 /** Specs for the engine alone. */
 export const ENGINE_SPECS = inFolder("test/engine");
 export const HOSTILE_SPEC = "./test/engine/hostile.spec.ts";
+export const MODEL_SPEC = "./test/xs/model.spec.ts";
 /** The host's options where AddressSanitizer keeps what was freed. */
 export const ROOM = ["--limit", "8000000000"];
 
-/** A line of the harness that says how a case went; undefined for any other. */
-function caseOf(line: string): { title: string; error: string } | undefined {
-  try {
-    const { title, error } = JSON.parse(line);
-    return typeof title === "string" && typeof error === "string" ? { title, error } : undefined;
-  } catch {
-    return undefined;
+/** Lines of the harness that say how a case went, what a campaign has done, and all others. */
+function sorted(lines: readonly string[]) {
+  const cases: { title: string; error: string }[] = [];
+  const campaigns: { campaign: string; count: number }[] = [];
+  const others: string[] = [];
+  for (const line of lines) {
+    let said: Record<string, unknown> = {};
+    try {
+      said = JSON.parse(line);
+    } catch {
+      // Something else has written it.
+    }
+    const { title, error, campaign, count } = said ?? {};
+    if (typeof title === "string" && typeof error === "string") cases.push({ title, error });
+    else if (typeof campaign === "string" && typeof count === "number") campaigns.push({ campaign, count });
+    else others.push(line);
   }
+  return { cases, campaigns, others };
 }
 
 export interface XsRun {
@@ -51,10 +62,9 @@ export async function declareXsCases({ engine: name, variant, specs, options = [
       args,
       options,
     );
-    const lines = stdout.trim().split("\n");
-    const cases = lines.flatMap((line) => caseOf(line) ?? []);
-    // All but the last line is a case.
-    const others = lines.filter((line) => caseOf(line) === undefined);
+    const { cases, campaigns, others } = sorted(stdout.trim().split("\n"));
+    for (const { campaign, count } of campaigns) ran(campaign, count, `XS, ${title}`);
+    // All but the last line is a case, or tells of a campaign.
     const isWhole = status === 0 && cases.length > 0 && others.join() === `{"cases":${cases.length}}`;
     const last = cases.at(-1)?.title ?? "none";
     describe(`${where}: ${spec.slice("./test/".length)}`, () => {

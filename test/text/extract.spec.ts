@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Extracted, extract } from "../../host/text/extract.ts";
 import { random } from "../support/assert.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 
 async function extracted(log: string | Uint8Array, chunkBytes = 1000): Promise<Extracted[]> {
   const bytes = typeof log === "string" ? Buffer.from(log) : log;
@@ -136,7 +136,7 @@ describe("extract", () => {
     const { below, pick } = random(seed);
     const parts = ['{"event":"a"}', '{"event":', '"event":1', "{", "}", "\n", "\r\n", '"', "log ", "\x1b[0;32m", "ü"];
     const pieces = [...parts.map((text) => Buffer.from(text)), Buffer.from([0xff]), Buffer.from([0])];
-    for (let round = 0; round < rounds(5000, 500); round++) {
+    for (const round of campaign("logs that lines are extracted from", 5000, 500)) {
       const log = Buffer.concat(Array.from({ length: below(40) }, () => pick(pieces)));
       const whole = await extracted(log, log.length + 1);
       const context = `seed ${seed}, round ${round}, ${log.toString("hex")}`;

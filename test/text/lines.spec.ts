@@ -10,7 +10,7 @@ import {
   visible,
   visibleLines,
 } from "../../host/text/lines.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { runs } from "../support/properties.ts";
 
 async function* chunksOf(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
@@ -162,7 +162,7 @@ describe("lines", () => {
     };
     const parts = ["\n", "\r\n", "\r", "a", "ü", "😀", "\0", "{", "abcdefgh"].map((text) => Buffer.from(text));
     parts.push(Buffer.from([0xff]), Buffer.from([0xc3]));
-    for (let round = 0; round < rounds(3000, 300); round++) {
+    for (const round of campaign("inputs cut into lines", 3000, 300)) {
       const bytes = Buffer.concat(Array.from({ length: random(60) }, () => parts[random(parts.length)]));
       const limitBytes = 1 + random(20);
       const expected = plainLines(bytes, limitBytes);

@@ -7,7 +7,7 @@ import { createMessageType } from "../../src/adapters/message-type.ts";
 import { equal, fromHex, ok, toHex } from "../support/assert.ts";
 import { longerOnes, shortOnes } from "../support/byte-strings.ts";
 import { readPacket } from "../support/bytes.ts";
-import { rounds } from "../support/campaign.ts";
+import { ran, rounds } from "../support/campaign.ts";
 import { isTaken, lengthOfString, textOfBytes, textOfString } from "../support/text-model.ts";
 
 /** How many of the byte strings of one to three bytes; test/native/text.spec.ts can have all of them. */
@@ -209,9 +209,15 @@ describe("any bytes", () => {
     check(samples);
   });
 
-  it("are so, a share of those of one to three bytes", () => check(shortOnes(SHORT_ONES)));
+  it("are so, a share of those of one to three bytes", () => {
+    check(shortOnes(SHORT_ONES));
+    ran("byte strings as text", SHORT_ONES);
+  });
 
-  it("are so, longer ones", () => check(longerOnes(LONGER_ONES)));
+  it("are so, longer ones", () => {
+    check(longerOnes(LONGER_ONES));
+    ran("byte strings as text", LONGER_ONES);
+  });
 
   it("in a message with escapes keep its type within its memory", () => {
     const find = createMessageType();

@@ -2,8 +2,8 @@ import { type Reader, Telemetry } from "xs-telemetry";
 import { Drainer } from "xs-telemetry/drainer";
 import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
 import { readPacket, ringCounters } from "../support/bytes.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
 import { ids, numbered, setUp, upTo } from "../support/draining.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { type Answer, FakeSink, FakeTimer } from "../support/fake-io.ts";
 
 declare const setTimeout: (callback: () => void, ms: number) => unknown;
@@ -401,7 +401,7 @@ describe("a drainer", () => {
   });
 
   it("loses nothing and keeps the order, whatever the sink does", () => {
-    for (let place = 0; place < rounds(240, 30); place++) {
+    for (const place of campaign("runs of drainers over links that fail", 500, 30)) {
       const seed = seedFor(place);
       const { below, pick } = random(seed);
       const { telemetry, reader, sink, timer, drainer } = setUp({ packetsPerSlice: 1 + below(5) }, 256 + below(2000));

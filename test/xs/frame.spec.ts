@@ -1,6 +1,6 @@
 import { maxFrameBytes, writeFrame } from "#frame";
 import { deepEqual, equal, fromHex, ok, random, throws, toHex } from "../support/assert.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { crc32, packetsOnLine } from "../support/line-frames.ts";
 
 /** Of the emitter in C alone: see build/xs-specs.mjs and test/engine.spec.ts. */
@@ -80,7 +80,7 @@ describe("frames", () => {
   it("hold any packet, and nothing else of the buffer", () => {
     const seed = seedFor(1);
     const { below } = random(seed);
-    for (let count = 0; count < rounds(1200, 100); count++) {
+    for (const count of campaign("frames written and read", 1200, 100)) {
       const zeros = below(3) === 0 ? 2 : 300;
       const packet = new Uint8Array(below(700)).map(() => (below(zeros) === 0 ? 0 : below(256)));
       deepEqual(packetsOnLine(frameOf(packet)), [packet], `seed ${seed}, packet ${count}`);

@@ -1,6 +1,6 @@
 import { createMessageType } from "../../src/adapters/message-type.ts";
 import { equal, fromHex, ok, random } from "../support/assert.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, rounds, seedFor } from "../support/campaign.ts";
 import { pretenders } from "../support/sinks.ts";
 
 const find = createMessageType();
@@ -50,7 +50,7 @@ describe("the type of a message", () => {
     for (const remembered of [1, 2, 8, 20]) {
       const remembering = createMessageType(remembered);
       const dice = random(remembered);
-      for (let count = 0; count < rounds(8000, 1000); count++) {
+      for (const count of campaign("messages whose type is looked for", 8000, 1000)) {
         const [text, type] = dice.pick(messages);
         const bytes = utf8(text);
         const message = dice.pick<unknown>([text, bytes, bytes.buffer]);
@@ -200,7 +200,7 @@ describe("the type of a message", () => {
       return made;
     };
     let found = 0;
-    for (let turn = 0; turn < rounds(10_000, 1000); turn++) {
+    for (const _turn of campaign("messages whose type is looked for", 10_000, 1000)) {
       const message = object(0);
       let text = JSON.stringify(message, undefined, pick([0, 0, 1]));
       if (below(3) === 0)

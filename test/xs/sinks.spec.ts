@@ -5,7 +5,7 @@ import { serialSink } from "xs-telemetry/serial";
 import { udpSink } from "xs-telemetry/udp";
 import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
 import { readPacket } from "../support/bytes.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { FakeMQTT, FakeSerial, FakeTimer, FakeUDP } from "../support/fake-io.ts";
 import { packetsOnLine } from "../support/line-frames.ts";
 import { listen, packetOf, pretenders, wrongIo } from "../support/sinks.ts";
@@ -309,7 +309,7 @@ describe("drainer and sink", () => {
 
   for (const [name, make] of Object.entries(links))
     it(`lose nothing and keep the order, whatever happens to the link: ${name}`, () => {
-      for (let place = 0; place < rounds(160, 20); place++) {
+      for (const place of campaign("runs of drainers over links that fail", 200, 20)) {
         const seed = seedFor(place);
         const { below } = random(seed);
         const telemetry = new Telemetry({ capacityBytes: 512 + below(2000), bootId: 1, clock: { now: () => 0 } });

@@ -8,7 +8,7 @@ import {
 } from "xs-telemetry/websocket";
 import { adapterTelemetry } from "../support/adapter-telemetry.ts";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
-import { rounds } from "../support/campaign.ts";
+import { ran, rounds } from "../support/campaign.ts";
 import { type FakeConnection, FakeServer } from "../support/fake-websocket-server.ts";
 
 const status = '{"type":"getStatus"}';
@@ -323,7 +323,7 @@ describe("a callback server", () => {
   it("stands thousands of connections in a row", () => {
     const { server, telemetry } = setUp({}, { capacityBytes: 1024 });
     server.callback = echo;
-    const all = rounds(40_000, 4000);
+    const all = rounds(20_000, 4000);
     let events = 0;
     for (let count = 0; count < all; count++) {
       const connection = server.accept("10.0.0.1");
@@ -344,5 +344,6 @@ describe("a callback server", () => {
     const { emitted, overwritten, pending, drained, discarded } = telemetry.counters();
     equal(emitted, events, "emitted");
     equal(emitted, drained + overwritten + discarded + pending, "identity");
+    ran("connections to a WebSocket server", all);
   });
 });

@@ -629,7 +629,6 @@ void xs_telemetry_reader_next(xsMachine* the)
 	Reader* reader = readerOf(the);
 	Emitter* emitter = reader->emitter;
 	TelemetryRing* ring = &emitter->ring;
-	int32_t nowMs = 0;
 	void* to;
 	xsUnsignedValue size = 0;
 	uint32_t bytes = 0;
@@ -641,16 +640,15 @@ void xs_telemetry_reader_next(xsMachine* the)
 	/* Of an ArrayBuffer it is a view, another object. */
 	if (type == xsUndefinedType || (type == xsReferenceType && fxToReference(the, &xsVar(0)) != fxToReference(the, &xsArg(0))))
 		xsTypeError("buffer must be a Uint8Array");
-	/* Behind that, which may have run a script: from the clock's reading to the ring's taking it none runs. */
+	/* After that, which may have run a script: from the clock's reading to the ring's taking it none runs. */
 	if (!reader->isClosed)
-		nowMs = readClock(the, emitter);
-	/* And behind the clock, which may be a script's, and have moved the buffer, detached it, or closed this reader. */
+		telemetryRingTick(ring, readClock(the, emitter));
+	/* And after the clock, which may be a script's, and have moved the buffer, detached it, or closed this reader. */
 	if (type == xsReferenceType)
 		xsmcGetBufferWritable(xsVar(0), &to, &size);
 	if (size < MIN_PACKET_BUFFER_BYTES)
 		xsRangeError("buffer must have at least %d bytes, has %d", MIN_PACKET_BUFFER_BYTES, (int)size);
 	if (!reader->isClosed) {
-		telemetryRingTick(ring, nowMs);
 		telemetryReaderCatchUp(&reader->reader, ring);
 		if (reader->reader.position != ring->head) {
 			if (size > MAX_PACKET_BYTES)

@@ -11,6 +11,8 @@ export interface BenchRow {
   readonly path: string;
   readonly event: string;
   readonly payloadChars: number;
+  /** Of event `server`: what the messages are; null for all others. */
+  readonly scene: string | null;
   readonly instructions: number | null;
   readonly ns: number | null;
   readonly allocatedBytes: number | null;
@@ -40,6 +42,8 @@ function faultOf(row: Readonly<Record<string, unknown>>): string {
     if (!isText(row[name]))
       return `${name} is ${show(row[name])}, expected a text of 1 to ${MAX_TEXT_CHARACTERS} characters`;
   if (!isCount(row.payloadChars)) return `payloadChars is ${show(row.payloadChars)}, expected a number of characters`;
+  if (row.scene !== undefined && row.scene !== null && !isText(row.scene))
+    return `scene is ${show(row.scene)}, expected a text of 1 to ${MAX_TEXT_CHARACTERS} characters, or null`;
   for (const name of COSTS)
     if (row[name] !== null && !(typeof row[name] === "number" && Number.isFinite(row[name])))
       return `${name} is ${show(row[name])}, expected a number or null`;
@@ -83,10 +87,10 @@ export function readBenchLine(line: string): BenchLine {
   return problem("E_ROW", `bench is ${show(bench)}, expected begin, end or failed with what belongs to it`);
 }
 
-/** Its own members alone, in their order. */
+/** Its own members alone, in their order. Boards of before there were scenes say none. */
 function rowOf(value: Readonly<Record<string, unknown>>): BenchRow {
-  const { engine, path, event, payloadChars, instructions, ns, allocatedBytes, recordBytes } = value;
-  return { engine, path, event, payloadChars, instructions, ns, allocatedBytes, recordBytes } as BenchRow;
+  const { engine, path, event, payloadChars, scene = null, instructions, ns, allocatedBytes, recordBytes } = value;
+  return { engine, path, event, payloadChars, scene, instructions, ns, allocatedBytes, recordBytes } as BenchRow;
 }
 
 function caseName({ path, event, payloadChars }: Readonly<Record<string, unknown>>): string {
@@ -94,8 +98,8 @@ function caseName({ path, event, payloadChars }: Readonly<Record<string, unknown
 }
 
 /** Tells rows of two engines that are of the same case. */
-export function caseKey({ path, event, payloadChars }: BenchRow): string {
-  return `${path} ${event} ${payloadChars}`;
+export function caseKey({ path, event, payloadChars, scene }: BenchRow): string {
+  return `${path} ${event} ${payloadChars} ${scene}`;
 }
 
 /**

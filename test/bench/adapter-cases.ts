@@ -1,30 +1,33 @@
 /** A message that a server received and answered, with the adapter and without, on a server that behaves as the SDK's does. */
 import { Telemetry } from "xs-telemetry";
 import { instrument } from "xs-telemetry/websocket";
-import { equal } from "../support/assert.ts";
+import { deepEqual, equal } from "../support/assert.ts";
+import { readPacket } from "../support/bytes.ts";
 import { FakeServer } from "../support/fake-websocket-server.ts";
-import { type BenchCase, MESSAGE_TYPE, PAYLOADS, RING_BYTES } from "./case.ts";
-
-const PAYLOAD_CHARS = 20;
+import { type BenchCase, RING_BYTES } from "./case.ts";
+import { charactersOf, SCENES, type Scene } from "./scenes.ts";
 
 /**
- * `disabled`: without the adapter. Characters 0: the type is one token; 20: it is looked for in both messages, of so many characters.
- * What the server itself does is next to nothing here: the difference is what counts.
+ * `disabled`: without the adapter. What the server itself does is next to nothing here: the difference is what counts.
  */
 export function adapterCases(path: "typescript" | "native" | "disabled"): BenchCase[] {
-  const lengths = path === "disabled" ? [PAYLOAD_CHARS] : [0, PAYLOAD_CHARS];
-  return lengths.map((payloadChars) => ({
+  return SCENES.map((scene) => ({
     path,
     event: "server",
-    payloadChars,
+    payloadChars: charactersOf(scene),
+    scene: scene.name,
     start() {
       const telemetry = new Telemetry({ capacityBytes: RING_BYTES });
+      const reader = telemetry.reader();
       const server = new FakeServer();
-      const token = telemetry.messageType(MESSAGE_TYPE);
-      if (path !== "disabled") instrument(server, telemetry, payloadChars === 0 ? { messageType: token } : {});
+      const { isToken, payloads = false } = scene;
+      const token = isToken && telemetry.messageType(scene.types[0]!);
+      if (path !== "disabled")
+        instrument(server, telemetry, { payloads, ...(token !== undefined && { messageType: token }) });
       let answered = 0;
+      const { answer } = scene;
       server.callback = function (this: { write(message: string): void }, message: number, value: string) {
-        if (message === 3) this.write(value);
+        if (message === 3) this.write(answer ?? value);
       };
       const connection = server.accept("10.0.0.1");
       connection.peerShakesHands();
@@ -32,17 +35,44 @@ export function adapterCases(path: "typescript" | "native" | "disabled"): BenchC
         answered++;
       };
       const before = telemetry.counters().emitted;
-      const message = PAYLOADS[PAYLOAD_CHARS]!;
+      const { messages } = scene;
+      const recordBytes = payloads ? 256 : 32;
       return {
         run(count) {
-          for (let turn = 0; turn < count; turn++) connection.peerSends(message);
+          const [first, second = first, third = first, fourth = second] = messages as [string, string, string, string];
+          for (let turn = 0; turn < count; turn += 4) {
+            connection.peerSends(first);
+            connection.peerSends(second);
+            connection.peerSends(third);
+            connection.peerSends(fourth);
+          }
         },
         check(count) {
           equal(answered, count, "answers");
           equal(telemetry.counters().emitted - before, path === "disabled" ? 0 : 2 * count, "events");
-          return path === "disabled" ? 0 : 32;
+          if (path === "disabled") return 0;
+          checkTypes(scene, reader);
+          return recordBytes;
         },
       };
     },
   }));
+}
+
+/** The last messages that were recorded, each and its answer, have the types that the scene says. */
+function checkTypes({ types, answer }: Scene, reader: ReturnType<Telemetry["reader"]>): void {
+  const buffer = new Uint8Array(4096);
+  const names: string[] = [""];
+  let found: string[] = [];
+  for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) {
+    const { tokens = [], records = [] } = readPacket(buffer.slice(0, bytes));
+    for (const { token, name } of tokens) names[token] = name;
+    for (const { token } of records) found.push(names[token] ?? "?");
+  }
+  found = found.slice(-8);
+  const expected = [0, 1, 2, 3].flatMap((turn) => {
+    const type = types[turn % types.length]!;
+    return [type, answer === undefined ? type : ""];
+  });
+  deepEqual(found, expected, "types");
 }

@@ -28,8 +28,8 @@ export interface Verdict {
 
 export async function measureBudgets(say: Say): Promise<Budgets> {
   const rows = await measureXs("xs-rv32", say, false);
-  const calls = rows.map(({ path, event, payloadChars, instructions, allocatedBytes }) => {
-    return { path, event, payloadChars, instructions, allocatedBytes };
+  const calls = rows.map(({ path, event, payloadChars, scene, instructions, allocatedBytes }) => {
+    return { path, event, payloadChars, ...(scene && { scene }), instructions, allocatedBytes };
   });
   const compiler = execFileSync("riscv64-unknown-elf-gcc", ["--version"], { encoding: "utf8" }).split("\n")[0]!;
   return { compiler, calls, sizes: await measureSizes() };

@@ -1,7 +1,7 @@
 /** `npm run bench`: measures, and prints a table or JSON. What it says on the way goes to stderr. */
 import { Argument, Command, Option } from "commander";
 import { NOT_MEASURED, orElse, unmeasured } from "./parts.ts";
-import type { Row } from "./rows.ts";
+import { printed, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";
 import { report } from "./terminal.ts";
 
@@ -64,7 +64,7 @@ interface Options {
 async function runParts(names: readonly string[], { json }: Options): Promise<void> {
   const rows: Row[] = [];
   for (const name of names) rows.push(...(await PARTS[name]!()));
-  if (json) process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ rows: rows.map(printed) }, null, 2)}\n`);
   else process.stdout.write(`${report(rows, await sizesFor(names))}\n`);
 }
 
@@ -129,7 +129,7 @@ async function runServer({ write, json }: { readonly write?: true } & Options): 
   const { plainTable } = await import("./format.ts");
   const costs = await measureServer(say);
   const table = serverTable(costs);
-  if (json) process.stdout.write(`${JSON.stringify({ rows: serverRows(costs) }, null, 2)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ rows: serverRows(costs).map(printed) }, null, 2)}\n`);
   else process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n`);
   if (write) say(`wrote ${(await import("./document.ts")).writeAdapters(table)}`);
 }

@@ -21,8 +21,8 @@ export function isReached({ bound, limit, measured }: Figure): boolean {
 
 export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure[] {
   const value = (measure: "instructions" | "ns" | "allocatedBytes" | "recordBytes", engine: Engine) => {
-    return (path: Path, event: EventName, payloadChars = 0): number =>
-      find(rows, { engine, path, event, payloadChars })?.[measure] ?? Number.NaN;
+    return (path: Path, event: EventName, payloadChars = 0, scene: string | null = null): number =>
+      find(rows, { engine, path, event, payloadChars, scene })?.[measure] ?? Number.NaN;
   };
   const instructions = value("instructions", "xs-rv32");
   const allocated = value("allocatedBytes", "xs-rv32");
@@ -46,7 +46,7 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
     instructions("JSON.stringify", "msg.recv", payloadChars) / instructions(path, "msg.recv", payloadChars);
   const device = sizes.find(({ path }) => path === "native");
 
-  const serverRatio = ns("disabled", "server", 20) / ns("typescript", "server", 20);
+  const serverRatio = ns("disabled", "server", 20, "same-type") / ns("typescript", "server", 20, "same-type");
 
   return [
     atLeast("throughput of a `ws` server with telemetry, against without, by its processor time", 0.97, serverRatio),

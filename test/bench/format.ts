@@ -38,17 +38,18 @@ export function tablesOf(rows: readonly Row[]): Table[] {
     const own = rows.filter((row) => row.engine === engine);
     if (own.length === 0) return [];
     const isCounted = engine === "xs-rv32";
-    const head = ["event", "characters", "path", isCounted ? "instructions" : "ns"];
+    const head = ["event", "scene", "characters", "path", isCounted ? "instructions" : "ns"];
     if (engine !== "node") head.push("allocated bytes");
     head.push("bytes an event");
     return [{ title: ENGINE_TITLES[engine], head, rows: own.map((row) => cellsOf(row)) }];
   });
 }
 
-function cellsOf({ engine, path, event, payloadChars, instructions, ns, allocatedBytes, recordBytes }: Row): string[] {
+function cellsOf(row: Row): string[] {
+  const { engine, path, event, payloadChars, scene, instructions, ns, allocatedBytes, recordBytes } = row;
   const cost = engine === "xs-rv32" ? number(instructions) : number(ns, ns !== null && ns < 100 ? 1 : 0);
   const allocated = engine === "node" ? [] : [number(allocatedBytes)];
-  return [event, number(payloadChars), path, cost, ...allocated, number(recordBytes)];
+  return [event, scene ?? "", number(payloadChars), path, cost, ...allocated, number(recordBytes)];
 }
 
 /** By event, then characters; within one, the cheapest first. */

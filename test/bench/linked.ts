@@ -70,15 +70,16 @@ export function linkedTable({ rows }: Linked): Table {
       left.payloadChars - right.payloadChars ||
       left.instructions - right.instructions,
   );
-  const cells = sorted.map(({ event, payloadChars, path, instructions, allocatedBytes, recordBytes }) => [
+  const cells = sorted.map(({ event, scene, payloadChars, path, instructions, allocatedBytes, recordBytes }) => [
     event,
+    scene ?? "",
     number(payloadChars),
     path,
     number(instructions),
     number(allocatedBytes),
     number(recordBytes),
   ]);
-  const head = ["event", "characters", "path", "instructions", "allocated bytes", "bytes an event"];
+  const head = ["event", "scene", "characters", "path", "instructions", "allocated bytes", "bytes an event"];
   return { title: "", head, rows: cells };
 }
 

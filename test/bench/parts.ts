@@ -1,5 +1,5 @@
 /** The parts of a benchmark, and what is said of one that this machine cannot measure. */
-import type { Engine, Row, RowKey, Say } from "./rows.ts";
+import { type Engine, printed, type Row, type RowKey, type Say } from "./rows.ts";
 
 /** Whether an error says that the machine lacks something. Any other is a fault of what was measured. */
 export function isUnavailable(error: unknown): error is Error {
@@ -11,9 +11,9 @@ export const NOT_MEASURED = "not measured on this machine";
 
 /** Rows without a figure: what would have been measured. */
 export function unmeasured(engine: Engine, keys: readonly Omit<RowKey, "engine">[]): Row[] {
-  return keys.map(({ path, event, payloadChars }) => {
+  return keys.map((key) => {
     const nothing = { instructions: null, ns: null, allocatedBytes: null, recordBytes: null };
-    return { engine, path, event, payloadChars, ...nothing };
+    return printed({ engine, ...key, ...nothing });
   });
 }
 

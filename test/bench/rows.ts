@@ -21,8 +21,8 @@ export type Baseline =
 
 /**
  * The registry's names, and: `drain`, one record into a packet; `decode`, one record into a line of JSON; `validate`, such a line checked;
- * `server`, a message that a WebSocket server receives and answers, recorded by its adapter, or in `disabled` without one: its type a token
- * (characters 0) or looked for; in Node, processor time of a real server; `off`, a call made while telemetry is off; `clock`, one reading of the platform's clock.
+ * `server`, a message that a WebSocket server receives and answers, recorded by its adapter, or in `disabled` without one, in the scenes of
+ * scenes.ts; in Node, processor time of a real server; `off`, a call made while telemetry is off; `clock`, one reading of the platform's clock.
  */
 export type EventName =
   | "ws.connect"
@@ -46,6 +46,8 @@ export interface CaseKey {
   readonly event: EventName;
   /** Characters of the payload, or of ws.connect's ip. */
   readonly payloadChars: number;
+  /** Of event `server`: what the messages are; null for all others. */
+  readonly scene?: string | null;
 }
 
 /** What tells a row from all others. */
@@ -63,14 +65,26 @@ export interface Row extends RowKey {
 }
 
 export function sameCase(left: CaseKey, right: CaseKey): boolean {
-  return left.path === right.path && left.event === right.event && left.payloadChars === right.payloadChars;
+  return (
+    left.path === right.path &&
+    left.event === right.event &&
+    left.payloadChars === right.payloadChars &&
+    (left.scene ?? null) === (right.scene ?? null)
+  );
 }
 
 export function find(rows: readonly Row[], key: RowKey): Row | undefined {
   return rows.find((row) => row.engine === key.engine && sameCase(row, key));
 }
 
-/** "native msg.recv, 20 characters". */
-export function nameOf({ path, event, payloadChars }: CaseKey): string {
-  return `${path} ${event}${payloadChars > 0 ? `, ${payloadChars} characters` : ""}`;
+/** "native msg.recv, 20 characters", "native server, four-types". */
+export function nameOf({ path, event, payloadChars, scene }: CaseKey): string {
+  const what = scene ?? (payloadChars > 0 ? `${payloadChars} characters` : "");
+  return `${path} ${event}${what === "" ? "" : `, ${what}`}`;
+}
+
+/** A row as it is printed: all its members, in their order. */
+export function printed({ engine, path, event, payloadChars, scene = null, ...figures }: Row): Row {
+  const { instructions, ns, allocatedBytes, recordBytes } = figures;
+  return { engine, path, event, payloadChars, scene, instructions, ns, allocatedBytes, recordBytes };
 }

@@ -166,6 +166,7 @@ export function serverRows(costs: readonly ServerCost[]): Row[] {
             path: kind === "off" ? "disabled" : "typescript",
             event: "server",
             payloadChars: kind === "token" ? 0 : PAYLOAD_CHARS,
+            scene: kind === "token" ? "one-token" : "same-type",
             instructions: null,
             ns: Math.round(cpuNs),
             allocatedBytes: null,

@@ -15,6 +15,7 @@ const row = (path: string, event: string, payloadChars: number, ns: number) => (
   path,
   event,
   payloadChars,
+  scene: null,
   instructions: null,
   ns,
   allocatedBytes: 0,

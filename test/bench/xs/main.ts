@@ -39,7 +39,7 @@ const meter: Meter = {
 const baselines = withBaselines ? [clockCase(platformClock()), ...baselineCases(), ...adapterCases("disabled")] : [];
 const cases = [...emitterCases(path), ...adapterCases(path), ...baselines];
 for (const benchCase of cases) {
-  const { event, payloadChars } = benchCase;
-  print(JSON.stringify({ path: benchCase.path, event, payloadChars, ...measureCase(benchCase, meter) }));
+  const { event, payloadChars, scene } = benchCase;
+  print(JSON.stringify({ path: benchCase.path, event, payloadChars, scene, ...measureCase(benchCase, meter) }));
 }
 print(JSON.stringify({ cases: cases.length }));

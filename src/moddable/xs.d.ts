@@ -5,3 +5,8 @@ declare function Native(name: string): new () => object;
 
 /** A function in C. */
 declare function native(name: string): (...args: unknown[]) => unknown;
+
+interface StringConstructor {
+  /** The text of bytes, which have to be UTF-8 by their lead bytes. Throws for others. */
+  fromArrayBuffer(buffer: ArrayBuffer, byteOffset?: number, byteLength?: number): string;
+}

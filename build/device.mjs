@@ -19,8 +19,8 @@ export const DEVICE_MODULES = {
   websocket: "src/adapters/websocket.ts",
   "websocket-419": "src/adapters/websocket-419.ts",
 };
-/** Those of them with a part in C. */
-export const NATIVE_MODULES = ["console", "serial", "flash", "privacy"];
+/** Those of them with a part in C, or made for the emitter in C. */
+export const NATIVE_MODULES = ["console", "serial", "flash", "privacy", "websocket", "websocket-419"];
 
 // On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
 // they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds. Texts stay where

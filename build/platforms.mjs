@@ -5,6 +5,8 @@ import { resolve } from "node:path";
 const IMPORTS = {
   "#emitter": { native: "src/moddable/emitter.ts", default: "src/ring/emitter.ts" },
   "#platform": { moddable: "src/moddable/platform.ts", default: "host/platform/platform.ts" },
+  "#message-head": { moddable: "src/moddable/message-head.ts", default: "host/platform/message-head.ts" },
+  "#type-search": { native: "src/moddable/type-search.ts", default: "src/adapters/message-type.ts" },
   "#timer": { moddable: "src/moddable/timer.ts", default: "host/platform/timer.ts" },
   "#console": { moddable: "src/moddable/console.ts", default: "host/platform/console.ts" },
   "#frame": { native: "src/moddable/frame.ts", default: "src/drain/frame.ts" },

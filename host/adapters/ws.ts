@@ -12,6 +12,7 @@ import {
   unpatchAll,
 } from "../../src/adapters/adapter.ts";
 import { Given, interpose, layers } from "./interpose.ts";
+import { rememberTypes } from "./remembered-types.ts";
 
 export type {
   AdapterCounters,
@@ -25,8 +26,8 @@ export type {
 export type WsMessage = string | Uint8Array | ArrayBuffer;
 
 const OPEN = 1;
-/** Types of messages that are found by a comparison, each way; what has others is read. */
-const REMEMBERED = 8;
+/** Types of messages that are found by a comparison; what has others is read. */
+const REMEMBERED = 16;
 
 type Done = (socket: WebSocket, request: IncomingMessage, ...more: unknown[]) => void;
 
@@ -48,7 +49,9 @@ export function instrument(
   telemetry: Recording,
   options: AdapterOptions<WsMessage, IncomingMessage> = {},
 ): Instrumented<WebSocket> {
-  const adapter = new Adapter<WsMessage, IncomingMessage>(telemetry, options, REMEMBERED);
+  const adapter = new Adapter<WsMessage, IncomingMessage>(telemetry, options, (tokenOf) =>
+    rememberTypes(REMEMBERED, tokenOf),
+  );
   const shaking = new Map<Duplex, Handshake>();
   /** Sockets that have shaken hands: a server upgrades none twice. */
   const shaken = new WeakSet<Duplex>();

@@ -1,9 +1,9 @@
 /** What all adapters share: they tell a Telemetry what a WebSocket server does, and never the server. */
 
-import type { Connection, Payload } from "../ring/api.ts";
+import { rememberTexts } from "#type-search";
+import type { Connection, Payload, Relay, Relaying } from "../ring/api.ts";
 import type { Reason } from "../ring/reason.ts";
 import type { Telemetry } from "../telemetry.ts";
-import { createMessageType, type FindMessageType } from "./message-type.ts";
 
 /** What an adapter needs of a Telemetry. */
 export type Recording = Pick<Telemetry, "connect" | "messageType">;
@@ -15,7 +15,7 @@ const SENT = "msg.send";
 export type MessageTypeOf<Message> = (message: Message, event: typeof RECEIVED | typeof SENT) => number | string;
 
 export interface AdapterOptions<Message, Peer> {
-  /** A function, or one token for all messages. Default: the JSON `type`, else `method`, within the first 512 characters. */
+  /** A function, or one token for all messages. Default: the JSON `type`, else `method`, within the bounds of docs/adapters.md. */
   readonly messageType?: number | MessageTypeOf<Message>;
   /** The id of the client that asks for a connection. Default: 1, 2, 3 … in their order. */
   readonly clientId?: (peer: Peer) => number;
@@ -42,13 +42,15 @@ export interface Instrumented<Socket> {
   detach(): void;
 }
 
-/** Where all messages have one token: what finds types takes kilobytes. */
-const notAsked = (_remembered?: number): FindMessageType => noType;
-const noType: FindMessageType = () => "";
+/** What a connection of the emitter in C may offer; privacy stands before some of it. */
+type Offered = Connection & Partial<Relaying>;
+
+/** One byte longer than a type may be: the table does not take it, and counts that there was one. */
+const GIVEN_UP = "a type that was not found, for there was more of the message left";
 
 /** Messages received, or sent. */
 interface Way<Message> {
-  readonly typeOf: MessageTypeOf<Message> | FindMessageType;
+  readonly typeOf: MessageTypeOf<Message>;
   /** The last type in the table of tokens, and its token. */
   name: string;
   token: number;
@@ -66,20 +68,25 @@ export class Adapter<Message, Peer> {
   lateRejections = 0;
   readonly #telemetry: Recording;
   readonly #clientId: ((peer: Peer) => number) | undefined;
+  /** Types are looked for by the rule, */
+  readonly #isSearching: boolean;
+  /** and connections may do it. */
+  #isInC = false;
   // Messages of one type come in runs, and answers are of another.
   readonly #received: Way<Message>;
   readonly #sent: Way<Message>;
   #clients = 0;
 
-  /** `remembered`: as of createMessageType(), for each way. */
-  constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>, remembered?: number) {
+  /** `remember`: what makes a function that finds types, if nobody else does. */
+  constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>, remember = rememberTexts) {
     const { messageType, clientId, payloads = false } = options;
     this.#telemetry = telemetry;
     this.fixedToken = typeof messageType === "number" ? messageType : undefined;
-    const typeOf = typeof messageType === "function" ? messageType : undefined;
-    const makeTypeOf = this.fixedToken === undefined ? createMessageType : notAsked;
-    this.#received = { typeOf: typeOf ?? makeTypeOf(remembered), name: "", token: 0 };
-    this.#sent = { typeOf: typeOf ?? makeTypeOf(remembered), name: "", token: 0 };
+    this.#isSearching = messageType === undefined;
+    const typeOf =
+      typeof messageType === "function" ? messageType : remember((type) => telemetry.messageType(type ?? GIVEN_UP));
+    this.#received = { typeOf, name: "", token: 0 };
+    this.#sent = { typeOf, name: "", token: 0 };
     this.#clientId = clientId;
     this.payloads = payloads;
     this.isAsking = payloads || this.fixedToken === undefined;
@@ -96,6 +103,7 @@ export class Adapter<Message, Peer> {
     }
     try {
       connection = this.#telemetry.connect(id, address as string);
+      this.#isInC = this.#isSearching && typeof (connection as Offered).typeOf === "function";
     } catch {
       this.failures++;
     }
@@ -103,13 +111,18 @@ export class Adapter<Message, Peer> {
   }
 
   /** The token of a message's type, if that is not the same for all. Never throws. */
-  tokenOf(message: Message, event: typeof RECEIVED | typeof SENT): number {
+  tokenOf(message: Message, event: typeof RECEIVED | typeof SENT, connection: Offered | undefined): number {
     try {
+      if (this.#isInC) {
+        const token = connection?.typeOf?.(message);
+        if (token !== undefined) return token;
+      }
       const way = event === RECEIVED ? this.#received : this.#sent;
       const type = way.typeOf(message, event);
       if (typeof type === "number") return type;
       if (type === way.name) return way.token;
-      const token = type ? this.#telemetry.messageType(type) : 0;
+      if (type === "") return 0;
+      const token = this.#telemetry.messageType(type);
       // One that is in no table is counted each time.
       if (token > 0) {
         way.name = type;
@@ -122,6 +135,18 @@ export class Adapter<Message, Peer> {
     }
   }
 
+  /** As Relaying.relay() of a connection. Undefined where that has none, or functions among the options are to be asked. Never throws. */
+  relay(connection: Offered | undefined, next: unknown, write: unknown, other: unknown): Relay | undefined {
+    if (typeof next !== "function" || typeof write !== "function") return undefined;
+    if (!this.#isSearching && this.fixedToken === undefined) return undefined;
+    try {
+      return connection?.relay?.(next, write, other, this.fixedToken, this.payloads);
+    } catch {
+      this.failures++;
+      return undefined;
+    }
+  }
+
   counters(): AdapterCounters {
     return { failures: this.failures, lateRejections: this.lateRejections };
   }
@@ -130,16 +155,24 @@ export class Adapter<Message, Peer> {
 /** What one connection does. No call throws, nor allocates of its own on XS. */
 export class Traffic<Message> {
   readonly #adapter: Adapter<Message, unknown>;
-  readonly #connection: Connection | undefined;
+  readonly #connection: Offered | undefined;
+  /** Stands in its place for messages. */
+  #relay: Relay | undefined;
   /** A message is being handled, and not yet recorded. */
   #isPending = false;
   #token = 0;
   #payload: unknown;
   #hasEnded = false;
 
-  constructor(adapter: Adapter<Message, unknown>, connection: Connection | undefined) {
+  constructor(adapter: Adapter<Message, unknown>, connection: Offered | undefined) {
     this.#adapter = adapter;
     this.#connection = connection;
+  }
+
+  /** The functions of a relay, which then sees messages in place of this; undefined if there can be none. */
+  relay(next: unknown, write: unknown, other: unknown): Relay | undefined {
+    this.#relay = this.#adapter.relay(this.#connection, next, write, other);
+    return this.#relay;
   }
 
   /** ws.connected */
@@ -155,7 +188,7 @@ export class Traffic<Message> {
   begin(message: Message | undefined): void {
     if (this.#isPending) this.settle();
     const adapter = this.#adapter;
-    if (!adapter.isAttached) return;
+    if (!adapter.isAttached || this.#hasEnded) return;
     this.#isPending = true;
     this.#token = adapter.fixedToken ?? 0;
     if (adapter.isAsking && message !== undefined) this.identify(message);
@@ -165,7 +198,7 @@ export class Traffic<Message> {
   identify(message: Message): void {
     if (!this.#isPending) return;
     const adapter = this.#adapter;
-    this.#token = adapter.fixedToken ?? adapter.tokenOf(message, RECEIVED);
+    this.#token = adapter.fixedToken ?? adapter.tokenOf(message, RECEIVED, this.#connection);
     if (adapter.payloads) this.#payload = message;
   }
 
@@ -184,6 +217,7 @@ export class Traffic<Message> {
 
   /** msg.recv, result rejected. False if no message is being handled. */
   reject(reason: Reason): boolean {
+    if (this.#relay) return this.#relay.reject(reason);
     if (!this.#isPending) return false;
     this.#isPending = false;
     const payload = this.#payload;
@@ -202,8 +236,8 @@ export class Traffic<Message> {
     if (adapter.payloads && this.#isPending) this.settle();
     const isAnswer = this.#isPending;
     this.#isPending = false;
-    if (!adapter.isAttached) return;
-    const token = adapter.fixedToken ?? adapter.tokenOf(message, SENT);
+    if (!adapter.isAttached || this.#hasEnded) return;
+    const token = adapter.fixedToken ?? adapter.tokenOf(message, SENT, this.#connection);
     try {
       if (isAnswer) this.#connection?.answered(this.#token, token);
       else this.#connection?.sent(token, adapter.payloads ? (message as Payload) : undefined);
@@ -212,11 +246,18 @@ export class Traffic<Message> {
     }
   }
 
-  /** ws.disconnect, once. */
+  /** The adapter is taken off, or the connection is over: its relay records nothing any more. */
+  stop(): void {
+    this.#relay?.stop();
+  }
+
+  /** ws.disconnect, once. What comes behind it is not recorded. */
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (this.#isPending) this.settle();
+    this.#relay?.settle();
+    this.stop();
     try {
       if (this.#adapter.isAttached) this.#connection?.disconnected();
     } catch {

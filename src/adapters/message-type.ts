@@ -1,270 +1,266 @@
+/**
+ * The type that a message says by itself. Where there are natives, src/moddable/native/telemetryMessageType.c finds the same.
+ *
+ * It is the first string that is the value of a key `type` of the outermost JSON object, else that of the first `method`. What stands
+ * behind it, and whether it is JSON at all, is not asked. Of text the first 512 characters are looked at, of bytes the first 512, which have
+ * to be UTF-8 up to a zero; and of the object the first 40 members.
+ *
+ * The built-ins search in C: a message is split at its quotes, and what stands between them is compared whole. What is left is bounded by
+ * steps, MOST_STEPS of them: each character outside of strings is one, each string two, each backslash before a quote or in a key or a name
+ * six. In Node there are more than so many characters can need; XS gives up sooner, which is counted.
+ */
+
+import { headOf, isCut, MOST_STEPS, textOf } from "#message-head";
 import { bytesOf } from "../ring/bytes.ts";
 
-/** Characters or bytes of a message that are looked at. */
-const MOST_UNITS = 512;
-/** Of a name as it is written: 64 bytes, each of which may be an escape of six characters. */
-const MOST_NAME_UNITS = 384;
-/** Of the beginning of a message that is remembered. */
-const MOST_KNOWN_UNITS = 96;
-/** A key that has escapes and means "method" has no more. */
-const MOST_KEY_UNITS = 36;
+const STRING_STEPS = 2;
+const QUOTE_STEPS = 6;
+const ESCAPE_STEPS = 6;
+const MOST_MEMBERS = 40;
+/** Of a key with escapes that means "type", or "method". */
+const LEAST_ESCAPED = 9;
+const MOST_ESCAPED = 36;
+const MOST_REMEMBERED = 8;
+/** More than there are pieces, or parts of a string, in so many steps. */
+const MOST_PIECES = MOST_STEPS + 3;
+const MOST_PARTS = MOST_STEPS / 6 + 2;
 
 const TYPE = "type";
 const METHOD = "method";
-const QUOTE = 0x22;
-const PERCENT = 0x25;
+const QUOTE_TEXT = '"';
+/** Of all characters the next. */
+const BEHIND_QUOTE = "#";
+const BACKSLASH_TEXT = "\\";
+const UNICODE = "u";
+const HEXADECIMAL = "0x";
+const UNICODE_ESCAPE = '"\\u';
+const ESCAPED = '"/bfnrt';
+const MEANT = '"/\b\f\n\r\t';
+
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const COLON = 0x3a;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
-/** Behind the end, or the bound: no character. */
-const END = -1;
+
+// What may come next; up to KEY a string may.
+const VALUE = 0;
+const REST_OF_VALUE = 1; // that is no string
+const KEY = 2;
+const COLON_BEHIND_KEY = 3;
+const COMMA_BEHIND_STRING = 4;
+const OBJECT = 5;
+/** The character that each expects, as a text and its code, and what comes behind it. */
+const COMMON: readonly string[] = Object.freeze(["", "", "", ":", ",", "{"]);
+const CODES: readonly number[] = Object.freeze([-1, -1, -1, 0x3a, 0x2c, 0x7b]);
+const BEHIND: readonly number[] = Object.freeze([VALUE, REST_OF_VALUE, KEY, VALUE, KEY, KEY]);
 
 // As objects, for XS: see src/moddable/platform.ts. Made when the module is loaded: on a device they lie in flash.
 const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
-const startsWith: typeof String.prototype.startsWith = Object(String.prototype.startsWith);
+const indexOf: typeof String.prototype.indexOf = Object(String.prototype.indexOf);
+const endsWith: typeof String.prototype.endsWith = Object(String.prototype.endsWith);
+const slice: typeof String.prototype.slice = Object(String.prototype.slice);
+const split: { call(text: string, separator: string, limit: number): string[] } = Object(String.prototype.split);
 
-/**
- * The type of a message: the first string that is the value of a key `type` of a JSON object, else that of `method`; "" if there is
- * none, or the message is none: text, or bytes as UTF-8. Never throws.
- */
-export type FindMessageType = (message: unknown) => string;
+/** "" if there is none, or the message is neither text nor bytes; undefined if the search was given up. */
+export type FindMessageType = (message: unknown) => string | undefined;
 
-/** How a message with a type began, up to the type's end. */
-interface Beginning {
-  /** "" if the message was bytes, or there was none. */
-  text: string;
-  readonly bytes: Uint8Array;
-  /** Of the bytes, those that count; -1 if the message was text, 0 if there was none. */
-  length: number;
-  name: string;
-}
+/** Of the type that was found last: how many pieces of the message, split at its quotes, end before it does; 0 if it was none, or a method. */
+export let piecesOfType = 0;
 
-// The message that is looked at, one at a time whoever asks: nothing of it is kept. In variables of the module, and read by functions of
-// the module, so that an adapter takes no RAM for them.
-let text = "";
-let bytes: Uint8Array | undefined;
-let at = 0;
-// Of the string that was read last, between its quotes.
-let start = 0;
-let end = 0;
-let isEscaped = false;
-
-function unit(index: number): number {
-  if (index >= MOST_UNITS) return END;
-  if (bytes !== undefined) return bytes[index] ?? END;
-  const code = charCodeAt.call(text, index);
-  return code >= 0 ? code : END; // NaN behind the end
-}
-
-/** The next character that is no white space; `at` is where it stands. */
-function next(): number {
-  let code = unit(at);
-  while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = unit(++at);
-  return code;
-}
-
-/** Reads the string whose quote is at `at`. False if it does not end in time. */
-function readString(): boolean {
-  start = ++at;
-  isEscaped = false;
-  for (;;) {
-    const code = unit(at);
-    if (code === END) return false;
-    if (code === QUOTE) {
-      end = at++;
-      return true;
-    }
-    if (code === BACKSLASH) {
-      isEscaped = true;
-      at++;
-    }
-    at++;
+/** See FindMessageType. Allocates the pieces of the message's beginning. */
+export function findMessageType(message: unknown): string | undefined {
+  let head: string | undefined;
+  if (typeof message === "string") head = headOf(message);
+  else {
+    const bytes = bytesOf(message);
+    if (bytes === undefined || bytes === "") return "";
+    head = textOf(bytes);
+    if (head === undefined) return "";
   }
+  return head === undefined ? undefined : find(head);
 }
 
-/** Reads a value that is no string, up to the comma or brace behind it, whatever is in it. False if it does not end in time. */
-function skipValue(): boolean {
+/** Of the beginning of a message. One function, and variables of its own: for XS a call costs as much as ten comparisons. */
+function find(head: string): string | undefined {
+  const pieces = split.call(head, QUOTE_TEXT, MOST_PIECES);
+  const last = pieces.length - 1;
+  let steps = MOST_STEPS;
+  let expected = OBJECT;
   let depth = 0;
-  for (;;) {
-    const code = unit(at);
-    if (code === END) return false;
-    if (code === QUOTE) {
-      if (!readString()) return false;
-      continue;
+  let isType = false;
+  let isMethod = false;
+  let members = 0;
+  let method: string | undefined;
+  let isOver = false; // what is looked at has come to its end
+  piecesOfType = 0;
+  search: for (let index = 0; ; index++) {
+    // Outside of strings. What most messages have there is one of three characters.
+    const outside = pieces[index]!;
+    if (outside === COMMON[expected]) {
+      steps--;
+      expected = BEHIND[expected]!;
+    } else {
+      let at = 0;
+      let code = charCodeAt.call(outside, 0);
+      for (;;) {
+        while (code <= 0x20) {
+          if (code !== 0x20) if (code !== 0x0a) if (code !== 0x0d) if (code !== 0x09) break;
+          if (--steps < 0) break search;
+          code = charCodeAt.call(outside, ++at);
+        }
+        if (!(code >= 0)) break; // NaN behind the end
+        if (expected <= REST_OF_VALUE) {
+          expected = REST_OF_VALUE;
+          for (;;) {
+            if (code >= OPENING_BRACKET) {
+              if (code === OPENING_BRACKET) depth++;
+              else if (code === OPENING_BRACE) depth++;
+              else if (code === CLOSING_BRACKET) depth--;
+              else if (code === CLOSING_BRACE) {
+                if (depth === 0) break search;
+                depth--;
+              }
+            } else if (code === COMMA) {
+              if (depth === 0) break;
+            } else if (!(code >= 0)) break;
+            if (--steps < 0) break search;
+            code = charCodeAt.call(outside, ++at);
+          }
+          if (code !== COMMA) break;
+          expected = KEY;
+        } else {
+          if (code !== CODES[expected]) break search;
+          expected = BEHIND[expected]!;
+        }
+        if (--steps < 0) break search;
+        code = charCodeAt.call(outside, ++at);
+      }
     }
-    if (depth === 0 && (code === COMMA || code === CLOSING_BRACE)) return true;
-    if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
-    else if (code === CLOSING_BRACE || code === CLOSING_BRACKET) depth--;
-    at++;
+    if (steps < 0) break;
+    isOver = index >= last;
+    if (isOver || expected > KEY) break;
+
+    if (expected === KEY)
+      if (++members > MOST_MEMBERS) {
+        steps = -1;
+        break;
+      }
+    // A string.
+    let text = pieces[++index]!;
+    isOver = index >= last;
+    steps -= STRING_STEPS;
+    if (steps < 0 || isOver) break;
+    while (endsWith.call(pieces[index]!, BACKSLASH_TEXT)) {
+      const backslashes = backslashesBehind(pieces[index]!, steps);
+      steps -= QUOTE_STEPS * backslashes;
+      if (steps < 0) break search;
+      if ((backslashes & 1) === 0) break;
+      text += QUOTE_TEXT + pieces[++index]!;
+      isOver = index >= last;
+      if (isOver) break search;
+    }
+    if (expected === REST_OF_VALUE) continue;
+    const isValue = expected === VALUE;
+    if (isValue) {
+      expected = COMMA_BEHIND_STRING;
+      if (!isType) if (!isMethod) continue;
+    }
+    // A key that has an escape and means a word has so many characters.
+    const length = isValue ? LEAST_ESCAPED : text.length;
+    if (length >= LEAST_ESCAPED)
+      if (length <= MOST_ESCAPED)
+        if (indexOf.call(text, BACKSLASH_TEXT) >= 0) {
+          steps -= ESCAPE_STEPS * (split.call(text, BACKSLASH_TEXT, MOST_PARTS).length - 1);
+          if (steps < 0) break;
+          text = meaningOf(text);
+        }
+    if (!isValue) {
+      isType = text === TYPE;
+      isMethod = method === undefined && text === METHOD;
+      expected = COLON_BEHIND_KEY;
+    } else if (isType) {
+      piecesOfType = index + 1;
+      return text;
+    } else method = text;
   }
-}
-
-/** Whether the string that was read last is this word, which has no escapes. */
-function isWord(word: string): boolean {
-  if (isEscaped) return end - start <= MOST_KEY_UNITS && meaningOf(start, end, true) === word;
-  if (end - start !== word.length) return false;
-  for (let index = 0; index < word.length; index++)
-    if (unit(start + index) !== charCodeAt.call(word, index)) return false;
-  return true;
-}
-
-/** What a string between quotes means; "" if it is too long for a type, or wrong. */
-function meaningOf(from: number, to: number, hasEscapes: boolean): string {
-  if (to - from > MOST_NAME_UNITS) return "";
-  const written = bytes === undefined ? text.slice(from, to) : fromUtf8(bytes, from, to);
-  return hasEscapes ? unescaped(written) : written;
-}
-
-/** What the message's type is; `keep` is called with that of a key `type`, and remembers how the message began. */
-function find(keep: (name: string) => string): string {
-  let methodFrom = 0;
-  let methodTo = 0;
-  let isMethodEscaped = false;
-  at = 0;
-  if (next() !== OPENING_BRACE) return "";
-  do {
-    at++;
-    if (next() !== QUOTE || !readString()) break;
-    const isType = isWord(TYPE);
-    const isMethod = !isType && methodTo === 0 && isWord(METHOD);
-    if (next() !== COLON) break;
-    at++;
-    if (next() !== QUOTE) {
-      if (!skipValue()) break;
-      continue;
-    }
-    if (!readString()) break;
-    if (isType) return keep(meaningOf(start, end, isEscaped));
-    if (isMethod) {
-      methodFrom = start;
-      methodTo = end;
-      isMethodEscaped = isEscaped;
-    }
-  } while (next() === COMMA);
-  return methodTo > 0 ? meaningOf(methodFrom, methodTo, isMethodEscaped) : "";
+  return method ?? (steps < 0 || (isOver && isCut) ? undefined : "");
 }
 
 /**
- * Made when the program runs, for it keeps objects. A call looks at no more than the first 512 characters, or bytes, of a message, and
- * parses nothing: what stands behind the type, and whether it is JSON at all, is not asked. It costs in proportion to what it looks at,
- * and allocates the name, and for an ArrayBuffer a view of it. `remembered`: how many beginnings are kept, 1 or more, some 300 bytes
- * each; a message that has one of them up to its type costs a comparison, and allocates no name.
+ * Says which token the type of a message has. `tokenOf` is asked, but for texts that begin as one of the last ones with a token, up to its
+ * type: those are found by comparisons alone.
  */
-export function createMessageType(remembered = 1): FindMessageType {
-  // Messages of one type come in runs: what the last one began with is tried first. It stands in variables, for XS.
-  const known: Beginning[] = [];
-  while (known.length < remembered)
-    known.push({ text: "", bytes: new Uint8Array(MOST_KNOWN_UNITS), length: 0, name: "" });
-  let lastText = "";
-  let lastBytes = known[0]!.bytes;
-  let lastLength = 0;
-  let lastName = "";
+export function rememberTexts(tokenOf: (type: string | undefined) => number): (message: unknown) => number {
+  const begins: string[] = [];
+  const ends: string[] = []; // the first text behind those that begin so
+  const tokens: number[] = [];
+  let last = 0;
   let oldest = 0;
-
-  /** Whether a message begins as the last one did. Asks and changes as little as it can: most messages get no further. */
-  function isAgain(message: unknown): boolean {
-    if (typeof message === "string") return lastLength < 0 && startsWith.call(message, lastText);
-    let left = lastLength;
-    if (left <= 0 || !ArrayBuffer.isView(message) || !(message instanceof Uint8Array)) return false;
-    // From its end on: that is where the types of one application differ. Behind its own end a message has nothing.
-    const expected = lastBytes;
-    do left--;
-    while (left >= 0 && message[left] === expected[left]);
-    return left < 0;
-  }
-
-  /** From here on, the message began as this one. */
-  function take(beginning: Beginning): void {
-    lastText = beginning.text;
-    lastBytes = beginning.bytes;
-    lastLength = beginning.length;
-    lastName = beginning.name;
-  }
-
-  /** Remembers how the message began, in the place of what has been known for longest. */
-  function keep(name: string): string {
-    if (at > MOST_KNOWN_UNITS) return name;
-    const beginning = known[oldest]!;
-    oldest = oldest + 1 < remembered ? oldest + 1 : 0;
-    beginning.name = name;
-    beginning.text = bytes === undefined ? text.slice(0, at) : "";
-    beginning.length = bytes === undefined ? -1 : at;
-    for (let index = 0; index < beginning.length; index++) beginning.bytes[index] = bytes![index]!;
-    take(beginning);
-    return name;
-  }
-
-  /** As a FindMessageType, of a message that does not begin as the last one did. */
-  function look(message: unknown): string {
-    try {
-      const looked = typeof message === "string" ? message : bytesOf(message);
-      if (looked === undefined || looked === "") return "";
-      // What is remembered and fits is then the last. A subclass's length may be code that asks in its turn: this comes first.
-      for (let index = 0; index < remembered; index++) {
-        take(known[index]!);
-        if (isAgain(looked)) return lastName;
+  return (message) => {
+    const isText = typeof message === "string";
+    if (isText) {
+      const count = tokens.length;
+      let index = last; // often in turn, and an answer is of its message's type
+      for (let tried = 0; tried < count; tried++) {
+        if (message >= begins[index]!)
+          if (message < ends[index]!) {
+            last = index;
+            return tokens[index]!;
+          }
+        index = index + 1 < count ? index + 1 : 0;
       }
-      if (typeof looked === "string") text = looked;
-      else bytes = looked;
-      return find(keep);
-    } catch {
-      return "";
-    } finally {
-      // A message is not kept alive.
-      text = "";
-      bytes = undefined;
     }
-  }
-
-  return (message) => (isAgain(message) ? lastName : look(message));
+    const type = findMessageType(message);
+    const token = type === "" ? 0 : tokenOf(type);
+    if (isText && token > 0 && piecesOfType > 0) {
+      const pieces = split.call(message, QUOTE_TEXT, piecesOfType);
+      let begin = pieces[0]!;
+      for (let index = 1; index < piecesOfType; index++) begin += QUOTE_TEXT + pieces[index]!;
+      begins[oldest] = begin + QUOTE_TEXT;
+      ends[oldest] = begin + BEHIND_QUOTE;
+      tokens[oldest] = token;
+      last = oldest;
+      oldest = oldest < MOST_REMEMBERED - 1 ? oldest + 1 : 0;
+    }
+    return token;
+  };
 }
 
-/** Of which escapes are made. */
-const ESCAPE_LETTERS = '"\\/bfnrtu0123456789abcdefABCDEF';
+/** How many backslashes a piece ends with, or more than there are steps. */
+function backslashesBehind(piece: string, steps: number): number {
+  let count = 0;
+  for (let last = piece.length - 1; count <= steps && charCodeAt.call(piece, last) === BACKSLASH; last--) count++;
+  return count;
+}
 
-/**
- * What a string with escapes means; "" if it has a wrong one. JSON.parse gets nothing but escapes: XS's counts the bytes of characters
- * as they should be, and copies those that are there, so that a string that is not UTF-8, as a text frame may be, has it write behind
- * its memory. indexOf and slice go by bytes.
- */
-function unescaped(written: string): string {
-  let meaning = "";
-  let at = 0;
-  for (let from = written.indexOf("\\"); from >= 0; from = written.indexOf("\\", at)) {
-    meaning += written.slice(at, from);
-    at = from;
-    do {
-      const length = written.slice(at + 1, at + 2) === "u" ? 6 : 2;
-      for (const end = at + length; ++at < end; ) {
-        const letter = written.slice(at, at + 1);
-        if (letter === "" || ESCAPE_LETTERS.indexOf(letter) < 0) return "";
-      }
-    } while (written.slice(at, at + 1) === "\\");
+/** What a string with escapes means; "" if it has a wrong one. Each half of a surrogate pair is a character. */
+function meaningOf(name: string): string {
+  const parts = split.call(name, BACKSLASH_TEXT, MOST_PARTS);
+  let meaning = parts[0]!;
+  for (let index = 1; index < parts.length; index++) {
+    const part = parts[index]!;
+    if (part === "") {
+      // Behind a backslash that is one there may be another, but a string does not end with one.
+      meaning += BACKSLASH_TEXT + parts[++index]!;
+      continue;
+    }
+    const letter = slice.call(part, 0, 1);
+    if (letter !== UNICODE) {
+      const known = indexOf.call(ESCAPED, letter);
+      if (known < 0) return "";
+      meaning += slice.call(MEANT, known, known + 1) + slice.call(part, 1);
+      continue;
+    }
+    const digits = slice.call(part, 1, 5);
+    // JSON.parse gets nothing but digits and white space: XS's writes behind its memory for a string that is not UTF-8.
+    if (Number.isNaN(Number(HEXADECIMAL + digits))) return "";
     try {
-      meaning += JSON.parse(`"${written.slice(from, at)}"`);
+      meaning += JSON.parse(UNICODE_ESCAPE + digits + QUOTE_TEXT) + slice.call(part, 5);
     } catch {
       return "";
     }
   }
-  return meaning + written.slice(at);
-}
-
-/** The text of bytes; "" if they are no UTF-8. */
-function fromUtf8(bytes: Uint8Array, from: number, to: number): string {
-  let text = "";
-  let isAscii = true;
-  for (let index = from; index < to; index++) {
-    const byte = bytes[index]!;
-    if (byte >= 0x80) isAscii = false;
-    text += byte >= 0x80 || byte === PERCENT ? `%${byte.toString(16)}` : String.fromCharCode(byte);
-  }
-  try {
-    return isAscii && text.indexOf("%") < 0 ? text : decodeURIComponent(text);
-  } catch {
-    return "";
-  }
+  return meaning;
 }

@@ -49,12 +49,23 @@ const DETACH = "detach";
 interface Watched {
   readonly connection: WeakRef<ServerConnection>;
   readonly patches: readonly Patch[];
+  readonly traffic: Traffic<ServerMessage>;
+}
+
+/** What stands in front of a connection's `write`. */
+function writing(write: ServerConnection["write"], traffic: Traffic<ServerMessage>) {
+  return function (this: ServerConnection, message: ServerMessage): unknown {
+    const result: unknown = write.call(this, message);
+    traffic.sent(message);
+    return result;
+  };
 }
 
 /**
  * Records the connections that `server` accepts from now on, whether its callback is set before or later. Messages are recorded when
  * the callback is called with them, and when `write` has taken them. A connection that is given a callback of its own leaves the
- * record with its next message. Allocates for the server and for each connection; for a message nothing, if `messageType` gives tokens.
+ * record with its next message. Allocates for the server and for each connection; for a message nothing, if the emitter is that in C, or
+ * `messageType` gives tokens.
  * Throws TypeError if `server` is no object.
  */
 export function instrument(
@@ -89,13 +100,10 @@ export function instrument(
       return next.call(this, message, value);
     };
     const { write, close, detach } = connection as ServerConnection & { detach?(): unknown };
+    const relay = traffic.relay(next, write, callback);
     const patches = [
-      patch(connection, CALLBACK, callback),
-      patch(connection, WRITE, function (this: ServerConnection, message: ServerMessage): unknown {
-        const result: unknown = write.call(this, message);
-        traffic.sent(message);
-        return result;
-      }),
+      patch(connection, CALLBACK, relay ? relay[0] : callback),
+      patch(connection, WRITE, relay ? relay[1] : writing(write, traffic)),
       patch(connection, CLOSE, function (this: ServerConnection): unknown {
         end();
         return close.call(this);
@@ -109,7 +117,7 @@ export function instrument(
           return detach.call(this);
         }),
       );
-    const entry: Watched = { connection: new WeakRef(connection), patches };
+    const entry: Watched = { connection: new WeakRef(connection), patches, traffic };
     if (watched.length >= crowd) {
       watched = watched.filter((known) => known.connection.deref() !== undefined);
       crowd = Math.max(LEAST_CROWD, 2 * watched.length);
@@ -180,7 +188,8 @@ export function instrument(
     detach() {
       if (!adapter.isAttached) return;
       adapter.isAttached = false;
-      watched.forEach(({ connection, patches }) => {
+      watched.forEach(({ connection, patches, traffic }) => {
+        traffic.stop();
         const known = connection.deref();
         if (known) unpatchAll(known, patches);
       });

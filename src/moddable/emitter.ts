@@ -1,8 +1,8 @@
-import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader } from "../ring/api.ts";
-import { bytesOf } from "../ring/bytes.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader, Relay, Relaying } from "../ring/api.ts";
+import { bytesOf, checkBytes } from "../ring/bytes.ts";
+import { MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
 import type { Reason } from "../ring/reason.ts";
 import { enabled, onSwitch, type Switched } from "../ring/switch.ts";
-import { TokenTable } from "../ring/tokens.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
 // What the natives do stands in telemetryNatives.c.
@@ -14,8 +14,9 @@ const OVERWRITTEN = 2;
 const DISCARDED = 3;
 const SUPPRESSED = 4;
 const INVALID_ARGUMENTS = 5;
+const UNLISTED_TYPES = 6;
 
-class NativeConnection extends Native("xs_telemetry_connection_destructor") implements Connection {
+class NativeConnection extends Native("xs_telemetry_connection_destructor") implements Connection, Relaying {
   constructor(ring: NativeRing, clientId: unknown, ip: unknown) {
     super();
     native("xs_telemetry_connection").call(this, ring, clientId, ip);
@@ -44,6 +45,40 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
   disconnected(): void {
     native("xs_telemetry_disconnected").call(this);
   }
+
+  typeOf(message: unknown): number {
+    return native("xs_telemetry_type_of").call(this, message) as number;
+  }
+
+  relay(next: unknown, write: unknown, other: unknown, token: number | undefined, payloads: boolean): Relay {
+    return new NativeRelay(this, next, write, other, token, payloads) as NativeRelay & Relay;
+  }
+}
+
+class NativeRelay extends Native("xs_telemetry_relay_destructor") {
+  constructor(
+    connection: NativeConnection,
+    next: unknown,
+    write: unknown,
+    other: unknown,
+    token: number | undefined,
+    payloads: boolean,
+  ) {
+    super();
+    native("xs_telemetry_relay").call(this, connection, next, write, other, token, payloads);
+  }
+
+  settle(): boolean {
+    return native("xs_telemetry_relay_end").call(this) as boolean;
+  }
+
+  reject(reason: Reason): boolean {
+    return native("xs_telemetry_relay_end").call(this, reason) as boolean;
+  }
+
+  stop(): void {
+    native("xs_telemetry_relay_stop").call(this);
+  }
 }
 
 class NativeRing extends Native("xs_telemetry_emitter_destructor") {
@@ -54,7 +89,7 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     uptimeMs: number | undefined,
     bootId: number,
     clock: (() => number) | undefined,
-    names: readonly string[],
+    messageTypes: number,
     bytesReader: typeof bytesOf,
   ) {
     super();
@@ -66,7 +101,7 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
       uptimeMs,
       bootId,
       clock,
-      names,
+      messageTypes,
       bytesReader,
     );
   }
@@ -75,14 +110,8 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     native("xs_telemetry_emitter_enable").call(this, on);
   }
 
-  /** Tells how many names there are. */
-  tokens(count: number): void {
-    native("xs_telemetry_emitter_tokens").call(this, count);
-  }
-
-  /** Bytes of a name in a packet of tokens, exact up to 64. */
-  utf8Bytes(name: string): number {
-    return native("xs_telemetry_emitter_utf8_bytes").call(this, name) as number;
+  messageType(name: unknown): number {
+    return native("xs_telemetry_message_type").call(this, name) as number;
   }
 
   /** A counter as the first open reader sees it. */
@@ -97,8 +126,9 @@ class NativeReader extends Native("xs_telemetry_reader_destructor") {
     native("xs_telemetry_reader").call(this, ring);
   }
 
-  next(buffer: Uint8Array): number {
-    return native("xs_telemetry_reader_next").call(this, buffer) as number;
+  /** next() of a Uint8Array with room for the least packet. */
+  fill(buffer: Uint8Array): number {
+    return native("xs_telemetry_reader_fill").call(this, buffer) as number;
   }
 
   repeatTokens(): void {
@@ -125,6 +155,11 @@ class CountingReader extends NativeReader implements Reader {
     this.#emitter = emitter;
   }
 
+  next(buffer: Uint8Array): number {
+    checkBytes(buffer, MIN_PACKET_BUFFER_BYTES);
+    return this.fill(buffer);
+  }
+
   counters(): Counters {
     return this.#closed ?? this.#emitter.countersOf(this);
   }
@@ -149,15 +184,10 @@ class Gate implements Switched {
 }
 
 class NativeEmitter extends NativeRing implements Emitter {
-  private readonly typeNames: TokenTable;
   private readonly gate: Gate;
-  private invalidNames = 0;
-  private unlistedTypes = 0;
 
   constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes }: EmitterSettings) {
-    const names = new TokenTable(messageTypes);
-    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, names.names, bytesOf);
-    this.typeNames = names;
+    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, bytesOf);
     this.enable(enabled);
     this.gate = new Gate(this);
     onSwitch(this.gate);
@@ -165,18 +195,6 @@ class NativeEmitter extends NativeRing implements Emitter {
 
   connect(clientId: unknown, ip: unknown): Connection {
     return new NativeConnection(this, clientId, ip);
-  }
-
-  messageType(name: unknown): number {
-    if (typeof name !== "string") {
-      this.invalidNames++;
-      return 0;
-    }
-    const token = this.typeNames.intern(name, this);
-    this.tokens(this.typeNames.count);
-    if (token >= 0) return token;
-    this.unlistedTypes++;
-    return 0;
   }
 
   reader(): Reader {
@@ -199,8 +217,8 @@ class NativeEmitter extends NativeRing implements Emitter {
       discarded,
       pending: emitted - drained - overwritten - discarded,
       suppressed: seen.count(SUPPRESSED),
-      invalidArguments: seen.count(INVALID_ARGUMENTS) + this.invalidNames,
-      unlistedTypes: this.unlistedTypes,
+      invalidArguments: seen.count(INVALID_ARGUMENTS),
+      unlistedTypes: seen.count(UNLISTED_TYPES),
     };
   }
 }

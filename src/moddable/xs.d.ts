@@ -10,5 +10,6 @@ declare function native(name: string): (...args: unknown[]) => unknown;
 declare function trace(text: string): void;
 
 interface StringConstructor {
+  /** The text of bytes, which have to be UTF-8 by their lead bytes. Throws for others. */
   fromArrayBuffer(buffer: ArrayBufferLike, byteOffset?: number, byteLength?: number): string;
 }

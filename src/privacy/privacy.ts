@@ -1,7 +1,7 @@
 /** What of payloads and addresses may reach the ring. The emitters know nothing of it: it stands between them and the application. */
 
 import { utf8Length } from "#utf8-length";
-import type { Connection, Counters, Emitter, Payload, Privacy, Reader } from "../ring/api.ts";
+import type { Connection, Counters, Emitter, Payload, Privacy, Reader, Relay, Relaying } from "../ring/api.ts";
 import { byteLengthOf, bytesOf } from "../ring/bytes.ts";
 import { checkNames, refuse } from "../ring/options.ts";
 import { isReason, type Reason } from "../ring/reason.ts";
@@ -204,8 +204,8 @@ class PrivateEmitter implements Emitter {
   }
 }
 
-class PrivateConnection implements Connection {
-  readonly #connection: Connection;
+class PrivateConnection implements Connection, Relaying {
+  readonly #connection: Connection & Partial<Relaying>;
   readonly #isEnabled: () => boolean;
   readonly #filters: Filters;
 
@@ -244,5 +244,20 @@ class PrivateConnection implements Connection {
 
   disconnected(): void {
     this.#connection.disconnected();
+  }
+
+  typeOf(message: unknown): number | undefined {
+    return this.#connection.typeOf?.(message);
+  }
+
+  /** Payloads would go past the filters. */
+  relay(
+    next: unknown,
+    write: unknown,
+    other: unknown,
+    token: number | undefined,
+    payloads: boolean,
+  ): Relay | undefined {
+    return payloads ? undefined : this.#connection.relay?.(next, write, other, token, payloads);
   }
 }

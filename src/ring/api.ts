@@ -25,6 +25,31 @@ export interface Connection {
   disconnected(): void;
 }
 
+/** What connections of the emitter in C offer adapters besides. What is missing, or undefined, an adapter does itself. */
+export interface Relaying {
+  /** The token of the type that a message says, by the rule of src/adapters/message-type.ts. */
+  typeOf(message: unknown): number | undefined;
+  /**
+   * For a connection of a callback server: functions that stand in front of `next`, for messages, and of `write`, and record what goes
+   * through them. `other` is called in place of `next` for all that is no message. All three are functions.
+   * `token`: of all messages; undefined: their types are looked for.
+   */
+  relay(next: unknown, write: unknown, other: unknown, token: number | undefined, payloads: boolean): Relay | undefined;
+}
+
+export interface Relay {
+  /** To be put in the place of `callback`, */
+  readonly 0: (this: never, ...args: never[]) => unknown;
+  /** and of `write`. */
+  readonly 1: (this: never, ...args: never[]) => unknown;
+  /** msg.recv, result ok, of the message that is being handled, unless it is recorded. False if there is none. */
+  settle(): boolean;
+  /** msg.recv, result rejected. False if no message is being handled. */
+  reject(reason: Reason): boolean;
+  /** From here on nothing is recorded. */
+  stop(): void;
+}
+
 /** What was counted since boot, as one reader sees the ring: `emitted = drained + overwritten + discarded + pending`. */
 export interface Counters {
   /** Events, refused ones too. */
@@ -41,7 +66,10 @@ export interface Counters {
   readonly suppressed: number;
   /** Arguments of a wrong type or out of range. */
   readonly invalidArguments: number;
-  /** messageType() calls whose type is not in the table, because it is full or the type has more than 64 bytes. */
+  /**
+   * messageType() calls whose type is not in the table, because it is full or the type has more than 64 bytes; and messages that an adapter
+   * has given up looking for the type of, because they are too long or too intricate.
+   */
   readonly unlistedTypes: number;
 }
 

@@ -20,6 +20,10 @@ export function byteLengthOf(bytes: Uint8Array): number {
   return byteLengthGetter.call(bytes);
 }
 
+/** Where a Uint8Array's bytes are, whatever it says itself. Throws for other objects. */
+export const bufferOf = (bytes: Uint8Array): ArrayBuffer => bufferGetter.call(bytes);
+export const byteOffsetOf = (bytes: Uint8Array): number => byteOffsetGetter.call(bytes);
+
 /** The whole words of a Uint8Array, undefined if it does not begin at one. Runs no code of the caller's. Allocates the view. */
 export function wordsOf(bytes: Uint8Array): Int32Array | undefined {
   const byteOffset = byteOffsetGetter.call(bytes);

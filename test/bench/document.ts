@@ -138,7 +138,13 @@ function fourFigures(rows: readonly Row[]): string {
   const node = row("node", "typescript");
   const nodeJson = row("node", "JSON.stringify");
   const value = (found: number | null | undefined, decimals = 0) => number(found ?? null, decimals);
-  const [first, rule, counted, onXtensa, ...others] = markdownTable({
+  /** The one line's price for a message received and answered, above the server without it. */
+  const line = (path: Path): number => {
+    const key = { engine: "xs-rv32", event: "server", payloadChars: 21, scene: "four-types" } as const;
+    const found = ([path, "disabled"] as const).map((each) => find(rows, { ...key, path: each })?.instructions);
+    return (found[0] ?? Number.NaN) - (found[1] ?? Number.NaN);
+  };
+  const [first, rule, counted, oneLine, onXtensa, ...others] = markdownTable({
     title: "",
     head: ["`connection.received(token)`", "xs-telemetry", "`JSON.stringify`"],
     rows: [
@@ -146,6 +152,11 @@ function fourFigures(rows: readonly Row[]): string {
         "instructions on the ESP32-C3's kind of processor, XS 13.3",
         value(native?.instructions),
         value(json?.instructions),
+      ],
+      [
+        "… the one line, `instrument(server, telemetry)`: a message and its answer, types found",
+        value(line("native")),
+        "–",
       ],
       [
         "instructions on the ESP32's family, Xtensa (LX106), XS 13.3",
@@ -161,7 +172,7 @@ function fourFigures(rows: readonly Row[]): string {
       ["ns in Node, on the machine that measured", value(node?.ns, 1), value(nodeJson?.ns)],
     ],
   }).split("\n");
-  return [first, rule, counted, linkedReadmeLine(readLinked()), onXtensa, ...others].join("\n");
+  return [first, rule, counted, oneLine, linkedReadmeLine(readLinked()), onXtensa, ...others].join("\n");
 }
 
 function replaceSection(file: string, text: string, name: string, content: string): string {

@@ -1,5 +1,6 @@
 /** The figures to reach, each with what this run measured. */
 import { type Engine, type EventName, find, type Path, type Row } from "./rows.ts";
+import { charactersOf, SCENES } from "./scenes.ts";
 import type { Sizes } from "./sizes.ts";
 
 type Unit = "instructions" | "bytes" | "times";
@@ -46,10 +47,28 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
     instructions("JSON.stringify", "msg.recv", payloadChars) / instructions(path, "msg.recv", payloadChars);
   const device = sizes.find(({ path }) => path === "native");
 
+  /** What the adapter takes for a message received and answered, above the server without it. */
+  const above = (path: Path, name: string, measured: typeof instructions = instructions): number => {
+    const characters = charactersOf(SCENES.find((scene) => scene.name === name)!);
+    return measured(path, "server", characters, name) - measured("disabled", "server", characters, name);
+  };
+  const worst = (path: Path, measured?: typeof instructions) =>
+    Math.max(...SCENES.map(({ name }) => above(path, name, measured)));
+
   const serverRatio = ns("disabled", "server", 20, "same-type") / ns("typescript", "server", 20, "same-type");
 
   return [
     atLeast("throughput of a `ws` server with telemetry, against without, by its processor time", 0.97, serverRatio),
+    atMost("adapter, native, one token for all", 7000, "instructions", above("native", "one-token")),
+    atMost("adapter, native, four short types in turn", 12_000, "instructions", above("native", "four-types")),
+    atMost("adapter, native, a type behind 480 characters", 25_000, "instructions", above("native", "type-behind-480")),
+    atMost("adapter, native, 540 characters without a type", 25_000, "instructions", above("native", "no-type-540")),
+    atMost("adapter, native, payloads kept, 20 characters", 14_000, "instructions", above("native", "payload-20")),
+    atMost("adapter, native, any message: the dearest scene", 40_000, "instructions", worst("native")),
+    atMost("… allocates, any scene", 0, "bytes", worst("native", allocated)),
+    atMost("adapter, TypeScript, four short types in turn", 60_000, "instructions", above("typescript", "four-types")),
+    atMost("adapter, TypeScript, the dearest scene", 250_000, "instructions", worst("typescript")),
+    atMost("natives' code, all of it", 11_000, "bytes", device ? device.nativeBytes : Number.NaN),
     atMost(
       "native `received(token)`, `sent`, `connected`, `disconnected`: the dearest",
       750,

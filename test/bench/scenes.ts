@@ -5,6 +5,8 @@ export interface Scene {
   /** In turn. Each is answered by itself, unless the scene has an answer. */
   readonly messages: readonly string[];
   readonly answer?: string;
+  /** Of each message, if its length in Node is another: a character beyond U+FFFF is one on XS. */
+  readonly characters?: number;
   /** The type that the adapter finds in each message, in their order; not looked for if one token stands for all. */
   readonly types: readonly string[];
   readonly isToken?: true;
@@ -40,6 +42,8 @@ export const SCENES: readonly Scene[] = Object.freeze([
   hostile("escapes", `{"a":"${'\\"'.repeat(300)}`),
   hostile("no-quotes", `{${" ".repeat(600)}`),
   hostile("members", `{${'"":"",'.repeat(100)}`),
+  hostile("spaced-members", `{${'"":"" , '.repeat(70)}`),
+  { ...hostile("four-bytes", `{"a":"${"😀".repeat(520)}`), characters: 526 },
   hostile("escaped-keys", `{${'"\\u0074\\u0079\\u0070\\u0066":0,'.repeat(20)}`),
   hostile("escaped-type", `{"type":"${"\\u0061".repeat(100)}"}`),
   hostile("long-type", `{"type":"${"x".repeat(480)}"}`),
@@ -47,6 +51,6 @@ export const SCENES: readonly Scene[] = Object.freeze([
 ]);
 
 /** Characters that are looked at or kept, of each message: 0 where one token stands for all. */
-export function charactersOf({ messages, isToken }: Scene): number {
-  return isToken ? 0 : messages[0]!.length;
+export function charactersOf({ messages, isToken, characters }: Scene): number {
+  return isToken ? 0 : (characters ?? messages[0]!.length);
 }

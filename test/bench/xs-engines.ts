@@ -63,10 +63,10 @@ export async function variants(): Promise<Variant[]> {
 }
 
 /** What is shipped beside the emitter and measured too: preloaded, as on a device. */
-const OTHER_MODULES: Readonly<Record<string, string>> = {
+const otherModules = (natives: readonly string[]): Readonly<Record<string, string>> => ({
   "xs-telemetry/switch": SWITCH_MODULE,
-  "xs-telemetry/websocket": "dist/moddable/websocket.js",
-};
+  "xs-telemetry/websocket": `dist/moddable/${natives.length > 0 ? "native/" : ""}websocket.js`,
+});
 
 /** The benchmark's own code as one module; xs-telemetry itself stays the files that are shipped. */
 export async function bundleBench(entry = "test/bench/xs/main.ts", outfile = "dist/bench/xs.js"): Promise<string> {
@@ -77,7 +77,7 @@ export async function bundleBench(entry = "test/bench/xs/main.ts", outfile = "di
     bundle: true,
     format: "esm",
     target: "es2022",
-    external: ["xs-telemetry", ...Object.keys(OTHER_MODULES), "time", "text/encoder"],
+    external: ["xs-telemetry", ...Object.keys(otherModules([])), "time", "text/encoder"],
     logLevel: "warning",
   });
   return outfile;
@@ -86,7 +86,7 @@ export async function bundleBench(entry = "test/bench/xs/main.ts", outfile = "di
 /** Runs a module in xs-host. Returns what it printed. Throws with what it said if it fails. */
 export async function runInHost(natives: readonly string[], module: string, main: string, ...args: string[]) {
   const host = await xsHost(natives);
-  const named = Object.entries({ "xs-telemetry": module, ...OTHER_MODULES });
+  const named = Object.entries({ "xs-telemetry": module, ...otherModules(natives) });
   const modules = named.flatMap(([name, path]) => ["--module", `${name}=${path}`]);
   const child = spawn(host, [...modules, main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -109,7 +109,7 @@ const runIn =
   (engine: MachineName) =>
   async (natives: readonly string[], module: string, main: string, ...args: string[]) => {
     const machine = await (engine === "xs-rv32" ? rv32Machine : xtensaMachine)(natives);
-    const modules = { "xs-telemetry": module, ...OTHER_MODULES };
+    const modules = { "xs-telemetry": module, ...otherModules(natives) };
     return printed(engine, await machine.run({ main, modules, args, timeoutMs: TIMEOUT_MS }));
   };
 

@@ -2,13 +2,14 @@
 import { Reason, Telemetry } from "xs-telemetry";
 import { instrument } from "xs-telemetry/websocket";
 import { instrument as instrumentUpgrade } from "xs-telemetry/websocket-419";
-import { createMessageType } from "../../src/adapters/message-type.ts";
 import { deepEqual, equal, ok } from "../support/assert.ts";
 import { FakeWebSocketClient } from "../support/fake-websocket-client.ts";
 import { type FakeConnection, FakeServer } from "../support/fake-websocket-server.ts";
 import { type Allocation, allocationOf, FEW_CALLS, NOTHING } from "../support/xs-allocation.ts";
 
 declare const gc: () => void;
+/** Of the command line: which emitter it is. */
+declare const args: readonly string[];
 
 const status = '{"type":"getStatus"}';
 
@@ -72,25 +73,33 @@ describe("allocation of the adapter for callback servers", () => {
     equal(telemetry.counters().emitted, 1 + FEW_CALLS + 1, "events");
   });
 
-  it("of a type that is looked for: the name", () => {
-    const { connection } = accept({});
-    const find = createMessageType();
-    let name = "";
-    let unknown = "x";
-    const searched = allocationOf(() => {
-      name = find(status);
-    }, FEW_CALLS);
-    const nothing = allocationOf(() => {
-      unknown = find("answer");
-    }, FEW_CALLS);
-    equal(name, "getStatus", "name");
-    equal(unknown, "", "unknown");
-    const own = ownOf(
-      () => plain.peerSends(status),
-      () => connection.peerSends(status),
-    );
-    deepEqual(own, searched, "received and sent");
-    deepEqual(nothing, NOTHING, "a message without a type");
+  it("of a type that is looked for, whatever the message, payloads kept or not: 0 bytes in C", () => {
+    const isNative = args[0] === "native";
+    const four = ["a", "b", "c", "d"].map((type) => `{"id":1,"type":"${type}","x":1}`);
+    const messages: readonly string[][] = [
+      [status],
+      four,
+      ["answer"],
+      [`{"a":"${"x".repeat(472)}","type":"ping"}`],
+      [`{"a":"${"x".repeat(540)}"}`],
+      [`{"a":${"[".repeat(2000)}`],
+      [`{"type":"${"\\u0061".repeat(40)}"}`],
+    ];
+    for (const payloads of [false, true])
+      for (const texts of messages) {
+        const { connection, telemetry } = accept({ payloads });
+        const emitted = telemetry.counters().emitted;
+        const send = (to: FakeConnection) => {
+          for (let index = 0; index < texts.length; index++) to.peerSends(texts[index]!);
+        };
+        send(connection);
+        const own = ownOf(
+          () => send(plain),
+          () => send(connection),
+        );
+        if (isNative) deepEqual(own, NOTHING, `${texts[0]!.slice(0, 30)}, ${payloads}`);
+        ok(telemetry.counters().emitted - emitted >= 2 * FEW_CALLS * texts.length, "events");
+      }
   });
 
   it("keeps no connection that the server has forgotten", () => {

@@ -444,7 +444,7 @@ describe("hostile use", () => {
     }
     ok(all.length > 5, `${all.length} values seen`);
     for (const value of all)
-      for (const name of ["tokens", "connect", "messageType"])
+      for (const name of ["countersOf", "connect", "messageType"])
         ok(typeof (value as Record<string, unknown> | undefined)?.[name] !== "function", `no ${name}() was seen`);
     equal(telemetry.counters().suppressed, 2, "suppressed: the switch works");
     isSound(telemetry);
@@ -472,7 +472,7 @@ describe("hostile use", () => {
         ) => object)
       | undefined;
     const bytesOf = (value: unknown) => value;
-    const good: unknown[] = [64, false, 0, 0, 1, undefined, ["name"], bytesOf];
+    const good: unknown[] = [64, false, 0, 0, 1, undefined, 64, bytesOf];
     const changed = (index: number, value: unknown) => good.map((known, at) => (at === index ? value : known));
     const odd = [
       -1,
@@ -509,15 +509,105 @@ describe("hostile use", () => {
 
     // Its methods, with what nobody passes.
     const methods = leaked as Record<string, ((...parameters: unknown[]) => unknown) | undefined>;
-    for (const name of ["enable", "tokens", "utf8Bytes", "count"]) {
+    for (const name of ["enable", "messageType", "count"]) {
       throwsOrMakesNothing(() => methods[name]?.());
       for (const value of odd) throwsOrMakesNothing(() => methods[name]?.(value));
     }
     throwsOrMakesNothing(() => new Made(leaked));
     throwsOrMakesNothing(() => new Made(leaked, 1));
-    throwsOrMakesNothing(() => methods.tokens?.(2 ** 31));
+    const { fill } = first as unknown as { fill?(buffer?: unknown): unknown };
+    for (const value of [...odd, new ArrayBuffer(8), new Uint8Array(8)])
+      if (fill) throwsSomething(() => fill.call(first, value), "fill()");
+    if (fill) throwsSomething(() => fill.call(first), "fill() of nothing");
     throwsOrMakesNothing(() => telemetry.reader().next(BUFFER));
     setEnabled(true);
+    isSound(telemetry);
+  });
+
+  it("of what an adapter asks a connection for stays within its memory, and the server goes on", () => {
+    const telemetry = new Telemetry({ capacityBytes: 4096, clock: { now: () => 5 } });
+    type Function = (this: unknown, ...values: unknown[]) => unknown;
+    const connection = telemetry.connect(1) as Connection & {
+      relay?(...values: unknown[]): { 0: Function; 1: Function; settle: Function; reject: Function; stop: Function };
+      typeOf?(message?: unknown): number;
+    };
+    if (!connection.relay || !connection.typeOf) return; // in TypeScript
+    const nothing = () => undefined;
+    const good: unknown[] = [nothing, nothing, nothing, 0, false];
+    for (let index = 0; index < good.length; index++) {
+      throwsOrMakesNothing(() => connection.relay!(...good.slice(0, index)));
+      for (const value of [undefined, null, 0, 1.5, -1, 2 ** 40, "x", {}, Symbol("x")])
+        throwsOrMakesNothing(() => {
+          const made = connection.relay!(...good.map((known, at) => (at === index ? value : known)));
+          for (const call of [made[0], made[1]]) throwsOrMakesNothing(() => call.call({}, 3, "text"));
+        });
+    }
+    for (const message of [
+      undefined,
+      null,
+      5,
+      {},
+      [],
+      "",
+      "x",
+      new ArrayBuffer(0),
+      new DataView(BUFFER.buffer),
+      Symbol("x"),
+    ])
+      connection.typeOf(message);
+    connection.typeOf();
+
+    // What is called takes the relay from its functions, collects, comes back, throws.
+    let inside: Function = nothing;
+    const text = ["{", '"type":"', "long ".repeat(8), '"}'].join(""); // on the heap, where a collection moves it
+    const relay = connection.relay(
+      function (this: unknown, ...values: unknown[]) {
+        return inside.apply(this, values);
+      },
+      function (this: unknown) {
+        gc();
+        return 1;
+      },
+      nothing,
+      undefined,
+      true,
+    );
+    const [receive, write] = [relay[0], relay[1]];
+    const acts: Function[] = [
+      () => gc(),
+      () => write.call(undefined, text),
+      () => receive.call(undefined, 3, text),
+      () => relay.reject(Reason.rateLimit),
+      () => relay.settle(),
+      () => write.call(undefined),
+      () => receive.call(undefined),
+      () => {
+        throw new Error("handler");
+      },
+      () => {
+        for (const call of [receive, write]) delete (call as unknown as unknown[])[0];
+        gc();
+        return write;
+      },
+    ];
+    const before = telemetry.counters().emitted;
+    for (const act of acts) {
+      inside = () => {
+        inside = nothing;
+        return act.call(undefined);
+      };
+      for (const payload of [text, new Uint8Array(60).fill(65), new ArrayBuffer(8)])
+        throwsOrMakesNothing(() => receive.call(undefined, 3, payload));
+      gc();
+    }
+    ok(telemetry.counters().emitted > before + 2 * acts.length, "messages are recorded");
+    throwsSomething(() => receive.call(undefined, 3, text), "a function without its relay");
+    for (const other of [undefined, {}, connection, receive]) {
+      for (const call of [relay.settle, relay.reject, relay.stop])
+        throwsSomething(() => call.call(other, Reason.rateLimit), "a relay's method on another object");
+      (write as unknown as unknown[])[0] = other;
+      throwsSomething(() => write.call(undefined, text), "a function with another relay");
+    }
     isSound(telemetry);
   });
 

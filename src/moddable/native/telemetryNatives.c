@@ -10,50 +10,52 @@
  */
 #include <string.h>
 
-#include "xsPlatform.h"
-#include "xsmc.h"
-#include "xsHost.h"
-
 #include "telemetryLayout.h"
+#include "telemetryMessageType.h"
+#include "telemetryNatives.h"
 #include "telemetryReader.h"
 #include "telemetryRing.h"
 #include "telemetryText.h"
+#include "telemetryTokens.h"
 
 /* What src/telemetry.ts allows. */
 #define MIN_CAPACITY_SLOTS 16
 #define MAX_CAPACITY_SLOTS 16777216
 #define MAX_TOKENS 65535
 
-typedef struct {
+typedef TelemetryEmitter Emitter;
+typedef TelemetryConnection Connection;
+
+struct TelemetryEmitter {
 	TelemetryRing ring;
-	xsSlot* self; /* the emitter as an object, which keeps the three below */
+	TelemetryTokens tokens;
+	xsSlot* self; /* the emitter as an object, which keeps the two below */
 	xsSlot* clock; /* a function that returns an integer and never throws nor goes back; NULL: the platform's clock */
-	xsSlot* names; /* the array of token names: token 1 is its first */
 	xsSlot* bytesOf; /* the function of that name in src/ring/bytes.ts */
 	uint64_t suppressed;
 	uint64_t invalidArguments;
+	uint64_t unlistedTypes;
 	uint64_t bootId;
 	TelemetryReader* readers; /* those that are open, the oldest first */
 	uint32_t isEnabled;
 	uint32_t isQuick; /* isEnabled, and the clock is the platform's */
-	uint32_t tokens; /* how many names there are */
 	uint32_t connections;
 	uint32_t readersMade;
 	uint32_t holders; /* this one and its readers: XS destroys those of a collection in any order */
 	uint32_t words[];
-} Emitter;
-
-typedef struct {
-	Emitter* emitter;
-	uint32_t clientId;
-	uint32_t connEpoch;
-} Connection;
+};
 
 typedef struct {
 	TelemetryReader reader; /* first: the emitter's list links these */
 	Emitter* emitter;
 	uint8_t isClosed;
 } Reader;
+
+/* Adds to a counter of 64 bits. */
+static __attribute__((noinline)) void add(uint64_t* counter, uint32_t count)
+{
+	*counter += count;
+}
 
 /* LIFE */
 
@@ -67,6 +69,7 @@ static void drop(Emitter* emitter)
 		emitter->readers = reader->next;
 		c_free(reader);
 	}
+	telemetryTokensEnd(&emitter->tokens);
 	c_free(emitter);
 }
 
@@ -81,7 +84,6 @@ static void markEmitter(xsMachine* the, void* data, xsMarkRoot markRoot)
 	Emitter* emitter = data;
 	if (emitter->clock)
 		(*markRoot)(the, emitter->clock);
-	(*markRoot)(the, emitter->names);
 	(*markRoot)(the, emitter->bytesOf);
 }
 
@@ -91,11 +93,16 @@ void xs_telemetry_connection_destructor(void* data)
 	(void)data;
 }
 
+void telemetryMarkEmitter(xsMachine* the, const Emitter* emitter, xsMarkRoot markRoot)
+{
+	(*markRoot)(the, emitter->self);
+}
+
 static void markConnection(xsMachine* the, void* data, xsMarkRoot markRoot)
 {
 	Connection* connection = data;
 	if (connection->emitter)
-		(*markRoot)(the, connection->emitter->self);
+		telemetryMarkEmitter(the, connection->emitter, markRoot);
 }
 
 void xs_telemetry_reader_destructor(void* data)
@@ -114,7 +121,7 @@ void xs_telemetry_reader_destructor(void* data)
 static void markReader(xsMachine* the, void* data, xsMarkRoot markRoot)
 {
 	Reader* reader = data;
-	(*markRoot)(the, reader->emitter->self);
+	telemetryMarkEmitter(the, reader->emitter, markRoot);
 }
 
 static const xsHostHooks emitterHooks = { .destructor = xs_telemetry_emitter_destructor, .marker = markEmitter };
@@ -127,7 +134,7 @@ static Emitter* emitterOf(xsMachine* the, xsSlot* slot)
 	return xsmcGetHostDataValidate(*slot, (void*)&emitterHooks);
 }
 
-static __attribute__((noreturn)) void refuse(xsMachine* the)
+void telemetryRefuse(xsMachine* the)
 {
 	xsRangeError("arguments");
 }
@@ -136,7 +143,7 @@ static __attribute__((noreturn)) void refuse(xsMachine* the)
 static void needArguments(xsMachine* the, xsIntegerValue count)
 {
 	if (xsmcArgc < count)
-		refuse(the);
+		telemetryRefuse(the);
 }
 
 /* `this` of a method with an argument. */
@@ -153,9 +160,14 @@ static Emitter* emitterArgument(xsMachine* the, xsIntegerValue arguments)
 	return emitterOf(the, &xsArg(0));
 }
 
+Connection* telemetryConnection(xsMachine* the, xsSlot* slot)
+{
+	return xsmcGetHostChunkValidate(*slot, (void*)&connectionHooks);
+}
+
 static Connection* connectionOf(xsMachine* the)
 {
-	return xsmcGetHostChunkValidate(xsThis, (void*)&connectionHooks);
+	return telemetryConnection(the, &xsThis);
 }
 
 static Reader* readerOf(xsMachine* the)
@@ -165,8 +177,13 @@ static Reader* readerOf(xsMachine* the)
 
 /* ARGUMENTS */
 
-/* A whole number from 0 to `most`; less than 0 for everything else. */
-static int32_t whole(xsMachine* the, xsSlot* slot, int32_t most)
+/* An argument; NULL if it is not there. */
+static __attribute__((noinline)) xsSlot* argument(xsMachine* the, xsIntegerValue index)
+{
+	return xsmcArgc > index ? &xsArg(index) : NULL;
+}
+
+int32_t telemetryWhole(xsMachine* the, xsSlot* slot, int32_t most)
 {
 	xsType type = xsmcTypeOf(*slot);
 	int32_t value = -1;
@@ -187,8 +204,27 @@ static uint32_t clientIdArgument(xsMachine* the, Emitter* emitter, xsSlot* slot)
 	double number = type == xsIntegerType || type == xsNumberType ? xsmcToNumber(*slot) : -1;
 	uint32_t id = number > 0 ? number < 4294967296.0 ? (uint32_t)number : UINT32_MAX : 0;
 	if (number != id)
-		emitter->invalidArguments += emitter->isEnabled;
+		add(&emitter->invalidArguments, emitter->isEnabled);
 	return id;
+}
+
+void telemetryCall(xsMachine* the, xsSlot* function, xsSlot* self, const xsSlot* arguments, xsIntegerValue count)
+{
+	/* What the macro xsCallFunction1 and its like are made of. */
+	xsOverflow(-XS_FRAME_COUNT - count);
+	fxPush(*self);
+	fxPush(xsReference(function));
+	fxCall(the);
+	for (const xsSlot* end = arguments - count; arguments != end; arguments--)
+		fxPush(*arguments);
+	fxRunCount(the, count);
+	xsResult = fxPop();
+}
+
+/* A function that does not ask what `this` is, nor for more than one argument. */
+static void call(xsMachine* the, xsSlot* function, xsSlot* argument)
+{
+	telemetryCall(the, function, argument, argument, 1);
 }
 
 /** A text argument, as telemetryText takes it. It is where it is until XS allocates. */
@@ -200,13 +236,11 @@ typedef struct {
 enum { NO_TEXT, EMPTY_TEXT, SOME_TEXT };
 
 /* What the argument is; one of a wrong type is none, and counted. */
-static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, int bytesToo, Text* text, int32_t* nowMs)
+static int textArgument(xsMachine* the, Emitter* emitter, xsSlot* slot, int bytesToo, Text* text, int32_t* nowMs)
 {
-	xsSlot* slot;
 	xsType type;
-	if (xsmcArgc <= index)
+	if (!slot)
 		return NO_TEXT;
-	slot = &xsArg(index);
 	type = xsmcTypeOf(*slot);
 	if (type == xsUndefinedType)
 		return NO_TEXT;
@@ -214,8 +248,8 @@ static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, 
 		void* bytes;
 		xsUnsignedValue size;
 		int32_t beforeMs = telemetryRingNewest(&emitter->ring);
+		call(the, emitter->bytesOf, slot);
 		slot = &xsResult;
-		*slot = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(index));
 		/* That may have run code of the caller's, which may have emitted or drained: then the clock has been read since. */
 		if (telemetryRingNewest(&emitter->ring) != beforeMs)
 			*nowMs = emitter->ring.lowMs;
@@ -232,7 +266,7 @@ static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, 
 		text->last = NULL;
 		return *text->from ? SOME_TEXT : EMPTY_TEXT;
 	}
-	emitter->invalidArguments++;
+	add(&emitter->invalidArguments, 1);
 	return NO_TEXT;
 }
 
@@ -240,7 +274,7 @@ static int textArgument(xsMachine* the, Emitter* emitter, xsIntegerValue index, 
 
 static int32_t callClock(xsMachine* the, Emitter* emitter)
 {
-	xsResult = xsCallFunction0(xsReference(emitter->clock), xsUndefined);
+	call(the, emitter->clock, &xsThis); /* it has no parameter */
 	return xsmcToInteger(xsResult);
 }
 
@@ -275,11 +309,11 @@ static inline void put(Emitter* emitter, int32_t nowMs, uint32_t word1, uint32_t
 }
 
 /* Records an event that has a text at most. `fields` are the bits of word 1 beside the record type. */
-static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32_t fields, uint32_t clientId, uint32_t connEpoch, xsIntegerValue index)
+static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32_t fields, uint32_t clientId, uint32_t connEpoch, xsSlot* slot)
 {
 	int32_t nowMs = readClock(the, emitter);
 	Text text;
-	int kind = textArgument(the, emitter, index, types != &connectTypes, &text, &nowMs);
+	int kind = textArgument(the, emitter, slot, types != &connectTypes, &text, &nowMs);
 	if (kind != SOME_TEXT)
 		put(emitter, nowMs, fields | (kind == NO_TEXT ? types->none : types->bySlots[0]), clientId, connEpoch);
 	else {
@@ -309,26 +343,30 @@ static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32
 	xsmcSetUndefined(xsResult); /* it may hold what the clock or bytesOf returned */
 }
 
-/* The bits of a message type, which is an argument; those of "" if it is no token in use, which is counted. */
-static uint32_t tokenField(xsMachine* the, Emitter* emitter, xsIntegerValue index)
+/* The bits of a message type; those of "" if it is no token in use, which is counted. */
+static __attribute__((noinline)) uint32_t tokenField(Emitter* emitter, int32_t token)
 {
-	int32_t token = xsmcArgc > index ? whole(the, &xsArg(index), (int32_t)emitter->tokens) : -1;
-	if (token >= 0)
+	if ((uint32_t)token <= emitter->tokens.count)
 		return (uint32_t)token << MSG_TYPE_SHIFT;
-	emitter->invalidArguments++;
+	add(&emitter->invalidArguments, 1);
 	return 0;
 }
 
-/* msg.recv or msg.send, with the message type as argument `first` and the payload behind it. */
-static void message(xsMachine* the, Connection* connection, const Types* types, uint32_t fields, xsIntegerValue first)
+static int32_t tokenArgument(xsMachine* the, xsIntegerValue index)
+{
+	return xsmcArgc > index ? telemetryWhole(the, &xsArg(index), MAX_TOKENS) : -1;
+}
+
+/* msg.recv or msg.send. */
+static void message(xsMachine* the, const Connection* connection, const Types* types, uint32_t fields, int32_t token, xsSlot* payload)
 {
 	Emitter* emitter = connection->emitter;
 	if (!emitter->isEnabled) {
-		emitter->suppressed++;
+		add(&emitter->suppressed, 1);
 		return;
 	}
-	fields |= tokenField(the, emitter, first);
-	putText(the, emitter, types, fields, connection->clientId, connection->connEpoch, first + 1);
+	fields |= tokenField(emitter, token);
+	putText(the, emitter, types, fields, connection->clientId, connection->connEpoch, payload);
 }
 
 /* message(token, payload), the common case in a few instructions: a token, no payload, the platform's clock. */
@@ -338,13 +376,23 @@ static void quickMessage(xsMachine* the, const Types* types, uint32_t fields)
 	Emitter* emitter = connection->emitter;
 	if (emitter->isQuick && xsmcArgc == 1 && xsmcTypeOf(xsArg(0)) == xsIntegerType) {
 		uint32_t token = (uint32_t)xsmcToInteger(xsArg(0));
-		if (token <= emitter->tokens) {
+		if (token <= emitter->tokens.count) {
 			fields |= types->none | token << MSG_TYPE_SHIFT;
 			put(emitter, (int32_t)modMilliseconds(), fields, connection->clientId, connection->connEpoch);
 			return;
 		}
 	}
-	message(the, connection, types, fields, 0);
+	message(the, connection, types, fields, tokenArgument(the, 0), argument(the, 1));
+}
+
+void telemetryReceived(xsMachine* the, const Connection* connection, int32_t token, xsSlot* payload)
+{
+	message(the, connection, &receiveTypes, RECEIVED, token, payload);
+}
+
+void telemetrySent(xsMachine* the, const Connection* connection, int32_t token, xsSlot* payload)
+{
+	message(the, connection, &sendTypes, 0, token, payload);
 }
 
 void xs_telemetry_received(xsMachine* the)
@@ -357,9 +405,8 @@ void xs_telemetry_sent(xsMachine* the)
 	quickMessage(the, &sendTypes, 0);
 }
 
-void xs_telemetry_answered(xsMachine* the)
+void telemetryAnswered(xsMachine* the, const Connection* connection, int32_t receivedToken, int32_t sentToken)
 {
-	Connection* connection = connectionOf(the);
 	Emitter* emitter = connection->emitter;
 	uint32_t clientId = connection->clientId;
 	uint32_t connEpoch = connection->connEpoch;
@@ -367,11 +414,11 @@ void xs_telemetry_answered(xsMachine* the)
 	uint32_t sent = RECORD_MSG_SEND;
 	int32_t nowMs;
 	if (!emitter->isEnabled) {
-		emitter->suppressed += 2;
+		add(&emitter->suppressed, 2);
 		return;
 	}
-	received |= tokenField(the, emitter, 0);
-	sent |= tokenField(the, emitter, 1);
+	received |= tokenField(emitter, receivedToken);
+	sent |= tokenField(emitter, sentToken);
 	nowMs = readClock(the, emitter);
 	put(emitter, nowMs, received, clientId, connEpoch);
 	put(emitter, nowMs, sent, clientId, connEpoch);
@@ -379,16 +426,25 @@ void xs_telemetry_answered(xsMachine* the)
 		xsmcSetUndefined(xsResult);
 }
 
-void xs_telemetry_rejected(xsMachine* the)
+void xs_telemetry_answered(xsMachine* the)
 {
-	Connection* connection = connectionOf(the);
-	int32_t reason = xsmcArgc > 0 ? whole(the, &xsArg(0), REASON_LAST) : -1;
-	if (reason > REASON_NONE) {
-		message(the, connection, &receiveTypes, RESULT_REJECTED << RESULT_SHIFT | (uint32_t)reason << REASON_SHIFT, 1);
+	telemetryAnswered(the, connectionOf(the), tokenArgument(the, 0), tokenArgument(the, 1));
+}
+
+void telemetryRejected(xsMachine* the, const Connection* connection, xsSlot* reason, int32_t token, xsSlot* payload)
+{
+	int32_t code = reason ? telemetryWhole(the, reason, REASON_LAST) : -1;
+	if (code > REASON_NONE) {
+		message(the, connection, &receiveTypes, RESULT_REJECTED << RESULT_SHIFT | (uint32_t)code << REASON_SHIFT, token, payload);
 		return;
 	}
-	connection->emitter->suppressed++;
+	add(&connection->emitter->suppressed, 1);
 	connection->emitter->invalidArguments += connection->emitter->isEnabled;
+}
+
+void xs_telemetry_rejected(xsMachine* the)
+{
+	telemetryRejected(the, connectionOf(the), argument(the, 0), tokenArgument(the, 1), argument(the, 2));
 }
 
 static void plain(xsMachine* the, uint32_t type)
@@ -398,7 +454,7 @@ static void plain(xsMachine* the, uint32_t type)
 	uint32_t clientId = connection->clientId;
 	uint32_t connEpoch = connection->connEpoch;
 	if (!emitter->isEnabled) {
-		emitter->suppressed++;
+		add(&emitter->suppressed, 1);
 		return;
 	}
 	put(emitter, readClock(the, emitter), type, clientId, connEpoch);
@@ -428,24 +484,25 @@ void xs_telemetry_connection(xsMachine* the)
 	*connection = (Connection){ emitter, clientId, connEpoch };
 	xsSetHostHooks(xsThis, &connectionHooks);
 	if (emitter->isEnabled)
-		putText(the, emitter, &connectTypes, 0, clientId, connEpoch, 2);
+		putText(the, emitter, &connectTypes, 0, clientId, connEpoch, &xsArg(2));
 	else
-		emitter->suppressed++;
+		add(&emitter->suppressed, 1);
 }
 
 /* THE EMITTER */
 
-/** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, names, bytesOf) */
+/** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, messageTypes, bytesOf) */
 void xs_telemetry_emitter(xsMachine* the)
 {
-	int32_t capacitySlots;
+	int32_t capacitySlots, messageTypes;
 	uint32_t bytes;
 	Emitter* emitter;
 	double eventSeq, uptimeMs, bootId;
 	needArguments(the, 8);
-	capacitySlots = whole(the, &xsArg(0), MAX_CAPACITY_SLOTS);
-	if (capacitySlots < MIN_CAPACITY_SLOTS)
-		refuse(the);
+	capacitySlots = telemetryWhole(the, &xsArg(0), MAX_CAPACITY_SLOTS);
+	messageTypes = telemetryWhole(the, &xsArg(6), MAX_TOKENS);
+	if (capacitySlots < MIN_CAPACITY_SLOTS || messageTypes < 0)
+		telemetryRefuse(the);
 	/* Any numbers do. A script may run for them, so they come before the memory. */
 	eventSeq = xsmcToNumber(xsArg(2));
 	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
@@ -458,12 +515,13 @@ void xs_telemetry_emitter(xsMachine* the)
 	xsmcSetHostData(xsThis, emitter);
 	telemetryRingStart(&emitter->ring, emitter->words, (uint32_t)capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)eventSeq, (uint64_t)uptimeMs);
 	emitter->bootId = (uint64_t)bootId;
+	emitter->tokens.bound = (uint32_t)messageTypes;
+	emitter->tokens.seed = (uint32_t)emitter->bootId;
 	emitter->self = fxToReference(the, &xsThis);
 	emitter->clock = fxToReference(the, &xsArg(5));
-	emitter->names = fxToReference(the, &xsArg(6));
 	emitter->bytesOf = fxToReference(the, &xsArg(7));
-	if (!emitter->names || !emitter->bytesOf)
-		refuse(the); /* without hooks it is no emitter */
+	if (!emitter->bytesOf)
+		telemetryRefuse(the); /* without hooks it is no emitter */
 	xsSetHostHooks(xsThis, &emitterHooks);
 }
 
@@ -474,25 +532,67 @@ void xs_telemetry_emitter_enable(xsMachine* the)
 	emitter->isQuick = emitter->isEnabled && !emitter->clock;
 }
 
-/** Tells how many token names there are. */
-void xs_telemetry_emitter_tokens(xsMachine* the)
+/* MESSAGE TYPES */
+
+/* The token of a name; less than 0 bytes: of none, because the search for it was given up. */
+static int32_t tokenOf(Emitter* emitter, const uint8_t* name, int32_t bytes)
 {
-	Emitter* emitter = calledEmitter(the);
-	int32_t tokens = whole(the, &xsArg(0), MAX_TOKENS);
-	if (tokens >= 0)
-		emitter->tokens = (uint32_t)tokens;
+	int32_t token = bytes < 0 ? -1 : telemetryToken(&emitter->tokens, name, (uint32_t)bytes);
+	if (token >= 0)
+		return token;
+	add(&emitter->unlistedTypes, 1);
+	return 0;
 }
 
-/** Bytes of a name in a packet of tokens: exact up to MAX_TOKEN_BYTES, more than that for all that have more. */
-void xs_telemetry_emitter_utf8_bytes(xsMachine* the)
+/** messageType(name) */
+void xs_telemetry_message_type(xsMachine* the)
 {
-	uint8_t name[MAX_TOKEN_BYTES + 4];
-	needArguments(the, 1);
-	xsmcSetInteger(xsResult, (xsIntegerValue)telemetryText((const uint8_t*)xsmcToString(xsArg(0)), NULL, name, sizeof(name)));
+	Emitter* emitter = emitterOf(the, &xsThis);
+	int32_t token = 0;
+	if (xsmcArgc > 0 && xsmcTypeOf(xsArg(0)) == xsStringType) {
+		const char* name = xsmcToString(xsArg(0));
+		/* No more is looked at than tells that it is too long. */
+		token = tokenOf(emitter, (const uint8_t*)name, (int32_t)strnlen(name, TELEMETRY_NAME_BYTES + 1));
+	}
+	else
+		add(&emitter->invalidArguments, 1);
+	xsmcSetInteger(xsResult, token);
 }
+
+int32_t telemetryTypeOf(xsMachine* the, Emitter* emitter, xsSlot* message)
+{
+	TelemetryMessageType found;
+	xsType type = message ? xsmcTypeOf(*message) : xsUndefinedType;
+	xsUnsignedValue size = MESSAGE_IS_TEXT;
+	void* text;
+	int32_t bytes;
+	if (type == xsReferenceType) {
+		call(the, emitter->bytesOf, message);
+		message = &xsResult;
+		type = xsmcTypeOf(xsResult);
+	}
+	if (type == xsReferenceType)
+		xsmcGetBufferReadable(*message, &text, &size);
+	else if (type == xsStringType)
+		text = xsmcToString(*message);
+	else
+		return 0;
+	bytes = telemetryMessageType(text, size, &found);
+	return tokenOf(emitter, found.name, bytes);
+}
+
+/** typeOf(message) of a connection */
+void xs_telemetry_type_of(xsMachine* the)
+{
+	Emitter* emitter = connectionOf(the)->emitter;
+	int32_t token = telemetryTypeOf(the, emitter, argument(the, 0));
+	xsmcSetInteger(xsResult, token);
+}
+
+/* COUNTERS */
 
 /* The numbers that emitter.ts asks for. */
-enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS };
+enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS, UNLISTED_TYPES };
 
 /* `reader` NULL: as the first open one sees it. */
 static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
@@ -502,7 +602,7 @@ static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
 	xsIntegerValue which = xsmcArgc > 0 ? xsmcToInteger(xsArg(0)) : 0;
 	const uint64_t none = 0;
 	const uint64_t* values[] = { &ring->eventSeq, &none, &ring->evictedEvents, &ring->discarded, &emitter->suppressed,
-		&emitter->invalidArguments };
+		&emitter->invalidArguments, &emitter->unlistedTypes };
 	if (!reader)
 		reader = emitter->readers;
 	if (reader) {
@@ -585,31 +685,15 @@ void xs_telemetry_reader_count(xsMachine* the)
 	count(the, reader->emitter, &reader->reader);
 }
 
-/*
- * All names that fit, from the first one not yet sent. The names are strings in an array of emitter.ts. A script that gets at it, by
- * Array.prototype.push for instance, may put anything there, and be run when it is looked at: so the buffer, which xsVar(0) holds, is
- * asked for anew behind that. What is no string has no bytes.
- */
-static uint32_t tokenPacket(xsMachine* the, Reader* reader, uint8_t* to, xsUnsignedValue size)
+/* All names that fit, from the first one not yet sent. */
+static uint32_t tokenPacket(Reader* reader, uint8_t* to, xsUnsignedValue size)
 {
 	Emitter* emitter = reader->emitter;
 	uint32_t end = PACKET_HEADER_BYTES;
-	xsVar(1) = xsReference(emitter->names);
-	while (reader->reader.tokensSent < emitter->tokens) {
+	while (reader->reader.tokensSent < emitter->tokens.count) {
 		uint8_t name[MAX_TOKEN_BYTES + 4]; /* as much room as where the name's length was asked for */
 		uint32_t token = reader->reader.tokensSent + 1;
-		uint32_t length = 0;
-		void* buffer;
-		xsUnsignedValue sizeNow;
-		xsmcGetIndex(xsVar(2), xsVar(1), token - 1);
-		if (xsmcTypeOf(xsVar(2)) == xsStringType)
-			length = telemetryText((const uint8_t*)xsmcToString(xsVar(2)), NULL, name, sizeof(name));
-		if (length > MAX_TOKEN_BYTES) /* of a script's */
-			length = telemetryText((const uint8_t*)xsmcToString(xsVar(2)), NULL, name, MAX_TOKEN_BYTES);
-		xsmcGetBufferWritable(xsVar(0), &buffer, &sizeNow);
-		to = buffer;
-		if (sizeNow < size)
-			refuse(the);
+		uint32_t length = telemetryText(telemetryNameOf(&emitter->tokens, token), NULL, name, sizeof(name));
 		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > size)
 			break;
 		to[end] = (uint8_t)token;
@@ -623,38 +707,29 @@ static uint32_t tokenPacket(xsMachine* the, Reader* reader, uint8_t* to, xsUnsig
 	return telemetryTokenPacket(&reader->reader, &emitter->ring, to, end);
 }
 
-/** next(buffer) */
-void xs_telemetry_reader_next(xsMachine* the)
+/** fill(buffer): next() of a Uint8Array with room for the least packet. */
+void xs_telemetry_reader_fill(xsMachine* the)
 {
 	Reader* reader = readerOf(the);
 	Emitter* emitter = reader->emitter;
 	TelemetryRing* ring = &emitter->ring;
 	void* to;
-	xsUnsignedValue size = 0;
+	xsUnsignedValue size;
 	uint32_t bytes = 0;
-	xsType type;
-	xsmcVars(3);
-	if (xsmcArgc > 0)
-		xsVar(0) = xsCallFunction1(xsReference(emitter->bytesOf), xsUndefined, xsArg(0));
-	type = xsmcTypeOf(xsVar(0));
-	/* Of an ArrayBuffer it is a view, another object. */
-	if (type == xsUndefinedType || (type == xsReferenceType && fxToReference(the, &xsVar(0)) != fxToReference(the, &xsArg(0))))
-		xsTypeError("buffer must be a Uint8Array");
-	/* After that, which may have run a script: from the clock's reading to the ring's taking it none runs. */
+	needArguments(the, 1);
 	if (!reader->isClosed)
 		telemetryRingTick(ring, readClock(the, emitter));
-	/* And after the clock, which may be a script's, and have moved the buffer, detached it, or closed this reader. */
-	if (type == xsReferenceType)
-		xsmcGetBufferWritable(xsVar(0), &to, &size);
+	/* After the clock, which may be a script's, and have moved the buffer, detached it, or closed this reader. */
+	xsmcGetBufferWritable(xsArg(0), &to, &size);
 	if (size < MIN_PACKET_BUFFER_BYTES)
-		xsRangeError("buffer must have at least %d bytes, has %d", MIN_PACKET_BUFFER_BYTES, (int)size);
+		telemetryRefuse(the);
 	if (!reader->isClosed) {
 		telemetryReaderCatchUp(&reader->reader, ring);
 		if (reader->reader.position != ring->head) {
 			if (size > MAX_PACKET_BYTES)
 				size = MAX_PACKET_BYTES;
-			if (reader->reader.tokensSent < emitter->tokens)
-				bytes = tokenPacket(the, reader, to, size);
+			if (reader->reader.tokensSent < emitter->tokens.count)
+				bytes = tokenPacket(reader, to, size);
 			else {
 				bytes = telemetryDataPacket(&reader->reader, ring, to, size);
 				protect(emitter);

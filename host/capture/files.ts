@@ -82,7 +82,10 @@ export function replaceFile(folder: OwnFolder, name: string, content: string | U
   });
 }
 
-/** Renames a new folder into place with these files in it, so that nobody ever sees it without them. Throws TelemetryError E_WRITE. */
+/**
+ * Renames a new folder into place with these files in it, so that nobody ever sees it without them: `name`, or `folder/name`.
+ * Throws TelemetryError E_WRITE.
+ */
 export function placeFolder(
   parent: OwnFolder,
   name: string,
@@ -96,6 +99,7 @@ export function placeFolder(
     try {
       for (const [name, content] of files) {
         const file = join(temporary, name);
+        if (!fs.existsSync(dirname(file))) fs.mkdirSync(dirname(file));
         // Readers of CTF look into hidden folders, too: half a metadata file there, of a process that was killed, would stop them.
         fs.writeFileSync(hidden(file), content, { flag: "wx" });
         fs.renameSync(hidden(file), file);

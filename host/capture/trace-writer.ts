@@ -1,4 +1,5 @@
 /** What a capture holds of one boot and reader: one trace folder, or several where it is rotated. */
+import { basename, join } from "node:path";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -22,13 +23,15 @@ import { ReaderHistory } from "../packet/reader-history.ts";
 import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
-import { appendFile, type OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
-import { ANCHORS_FILE, METADATA_FILE, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
+import { appendFile, OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
+import { ANCHORS_FILE, METADATA_FILE, SIDE_FOLDER, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
 import { ToldTokens } from "./told-tokens.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
   readonly folder: OwnFolder;
+  /** What stands in it for which CTF has no place; undefined before the first such file. */
+  side: OwnFolder | undefined;
   /** Of its folder, in the capture's. */
   readonly name: string;
   /** Events in it, and its data packets. */
@@ -132,16 +135,17 @@ export class TraceWriter {
   /** Stores when device time was at the latest, if that says more than what is stored. Throws TelemetryError E_WRITE. */
   anchor(deviceMs: number, unixMs: number): void {
     if (this.part === undefined || !this.#anchors.take({ deviceMs, unixMs })) return;
-    appendFile(this.part.folder, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
+    this.#appendBeside(this.part, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
   }
 
   /** This computer's clock was set: the part's anchors are put right. Throws TelemetryError E_WRITE. */
   shiftAnchors(byMs: number): void {
     this.#anchors.shift(byMs);
-    const text = this.part && readFile(this.part.folder, ANCHORS_FILE, MOST_ANCHORS_BYTES);
+    const side = this.part?.side;
+    const text = side && readFile(side, basename(ANCHORS_FILE), MOST_ANCHORS_BYTES);
     if (text === undefined) return;
-    const anchors = parseAnchors(text.toString());
-    replaceFile(this.part!.folder, ANCHORS_FILE, anchors.map((anchor) => formatAnchor(shifted(anchor, byMs))).join(""));
+    const anchors = parseAnchors(text.toString()).map((anchor) => formatAnchor(shifted(anchor, byMs)));
+    replaceFile(side!, basename(ANCHORS_FILE), anchors.join(""));
   }
 
   /** The next packet begins a new part. */
@@ -154,7 +158,8 @@ export class TraceWriter {
 
   #append(name: string, file: string, bytes: Uint8Array): void {
     if (this.part !== undefined) {
-      appendFile(this.part.folder, file, bytes);
+      if (file === TOKENS_FILE) this.#appendBeside(this.part, file, bytes);
+      else appendFile(this.part.folder, file, bytes);
       this.part.bytes += bytes.length;
       return;
     }
@@ -171,7 +176,15 @@ export class TraceWriter {
     const folder = placeFolder(this.#capture, name, files);
     this.#unwritten = 0;
     const partBytes = files.reduce((sum, [, content]) => sum + content.length, 0);
-    this.part = { folder, name, events: 0, packets: 0, bytes: partBytes };
+    const hasTokens = files.some(([name]) => name === TOKENS_FILE);
+    const side = hasTokens ? new OwnFolder(join(folder.path, SIDE_FOLDER)) : undefined;
+    this.part = { folder, side, name, events: 0, packets: 0, bytes: partBytes };
+  }
+
+  /** To a file in the part's side folder, which appears together with its first one. */
+  #appendBeside(part: Part, file: string, bytes: Uint8Array): void {
+    if (part.side !== undefined) appendFile(part.side, basename(file), bytes);
+    else part.side = placeFolder(part.folder, SIDE_FOLDER, [[basename(file), bytes]]);
   }
 
   #metadata(): string {

@@ -2,11 +2,19 @@ import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
-import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
+import {
+  type BootFolder,
+  DEVICE_FILE,
+  type DeviceCapture,
+  listCaptures,
+  STREAM_FILE,
+  TOKENS_FILE,
+} from "../capture/folder.ts";
 import { NotRegular, openRegular } from "../capture/regular-file.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
 import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
+import { learnFromMetadata } from "./names.ts";
 import { PacketScanner } from "./packet-scanner.ts";
 import { CHUNK_BYTES, Session } from "./session.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
@@ -95,16 +103,20 @@ async function* readTrace(
 ): AsyncGenerator<DecodeItem, void, undefined> {
   const boots = chains.flat();
   const files = new Map<BootFolder, number>();
+  const { sums } = session;
   // Of a capture that goes on, no more than there is now: what comes later may use tokens that are not read.
   const sizes = new Map(boots.map((boot) => [boot, sizeOf(join(boot.path, STREAM_FILE))]));
   for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
     const repeatsTokens = boots.length > 1;
     const found: TraceFile[][] = [];
+    const damagedBefore = sums.damaged;
+    const without: BootFolder[] = [];
     for (const chain of chains) {
       const ofChain: TraceFile[] = [];
       for (const boot of chain) {
         const file = join(boot.path, name);
         const isThere = await canBeRead(file, root);
+        if (name === TOKENS_FILE && (isThere !== true || sizeOf(file) === 0)) without.push(boot);
         if (isThere === false) continue;
         files.set(boot, (files.get(boot) ?? 0) + 1);
         const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
@@ -123,6 +135,13 @@ async function* readTrace(
           () => openRegular(file.file, root),
           file.endBytes,
         );
+    if (name !== TOKENS_FILE) continue;
+    for (const boot of sums.damaged > damagedBefore ? boots : without) {
+      const problem = learnFromMetadata(session, boot, root);
+      if (problem === undefined) continue;
+      files.set(boot, (files.get(boot) ?? 0) + 1);
+      yield { kind: "problem", problem };
+    }
   }
   const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
   for (const boot of boots)
@@ -197,7 +216,7 @@ function statOf(path: string): Stats {
 
 /** Whether a folder is what a capture leaves that got no packets. */
 function isWithoutPackets(path: string): boolean {
-  return readdirSync(path).every((name) => name.startsWith(".") || name.startsWith("log"));
+  return readdirSync(path).every((name) => name.startsWith(".") || name.startsWith("log") || name === DEVICE_FILE);
 }
 
 function capturesOf(path: string): readonly DeviceCapture[] {

@@ -137,12 +137,12 @@ export class AnchorChoice {
   }
 }
 
-/** A line of `.anchors`. */
+/** A line of `anchors.jsonl`. */
 export function formatAnchor({ deviceMs, unixMs }: Anchor): string {
   return `${JSON.stringify({ deviceMs, unixMs })}\n`;
 }
 
-/** The anchors of `.anchors`; a line that is none, as one that was cut, is passed over. */
+/** The anchors of `anchors.jsonl`; a line that is none, as one that was cut, is passed over. */
 export function parseAnchors(text: string): Anchor[] {
   return text.split("\n").flatMap((line) => {
     try {

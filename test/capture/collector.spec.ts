@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { Collector, type CollectorOptions } from "../../host/capture/collector.ts";
-import { deviceFolderName, listBoots, listCaptures } from "../../host/capture/folder.ts";
+import { ANCHORS_FILE, deviceFolderName, listBoots, listCaptures, TOKENS_FILE } from "../../host/capture/folder.ts";
 import { decodePath } from "../../host/decode/decode.ts";
 import type { DecodeItem, DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
@@ -68,7 +68,7 @@ describe("collecting packets of devices", () => {
     assert.deepEqual(readdirSync(dir).sort(), ["%2E.%2Fx", "a", "b%20c"]);
     assert.deepEqual(readdirSync(root), ["capture"]);
     for (const name of readdirSync(dir)) {
-      assert.deepEqual(readdirSync(join(dir, name)).sort(), [".device", "boot-0001-00000000001234", "log.txt"]);
+      assert.deepEqual(readdirSync(join(dir, name)).sort(), ["boot-0001-00000000001234", "device.txt", "log.txt"]);
       assert.equal(readFileSync(join(dir, name, "log.txt"), "utf8"), "2026-01-02T03:04:05.001Z I (1) hello\n");
       assert.deepEqual(
         (await decoded(join(dir, name))).events,
@@ -269,7 +269,7 @@ describe("collecting packets of devices", () => {
       for (const { path } of listBoots(join(dir, "a"))) {
         const part = await decoded(path);
         assert.deepEqual([part.problems.filter((code) => code !== "W_LATE"), part.summary.unnamedTokens], [[], 0]);
-        const tokens = existsSync(join(path, ".tokens")) ? readFileSync(join(path, ".tokens")) : Buffer.alloc(0);
+        const tokens = existsSync(join(path, TOKENS_FILE)) ? readFileSync(join(path, TOKENS_FILE)) : Buffer.alloc(0);
         for (let at = 0; at < tokens.length; at += tokens.readUInt32LE(at + 44) / 8) {
           const number = Number(tokens.readBigUInt64LE(at + 56));
           const bytes = tokens.toString("hex", at, at + tokens.readUInt32LE(at + 44) / 8);
@@ -304,7 +304,7 @@ describe("collecting packets of devices", () => {
     for (let token = 2; token < 100; token++) all.write(source.tokens([...same, [token, "b"]]).bytes);
     // 98 packets of 25 KB: each alone tells a name, none is let go for another.
     assert.ok(all.names < 99 + (99 * 4 * 105 + 16384) / 128, String(all.names));
-    const part = join(dir, listBoots(dir).at(-1)!.path.split("/").at(-1)!, ".tokens");
+    const part = join(dir, listBoots(dir).at(-1)!.path.split("/").at(-1)!, TOKENS_FILE);
     assert.ok(readFileSync(part).length < 99 * 4 * 105 + 16384 + 26_000);
     all.close();
   });
@@ -476,7 +476,7 @@ describe("collecting packets of devices", () => {
     const packets = plain(600);
     for (const [index, { bytes }] of packets.entries()) all.packet("a", bytes, T0 + index * 1000 + (index % 10));
     all.close();
-    const file = join(dir, "a", "boot-0001-00000000000007", ".anchors");
+    const file = join(dir, "a", "boot-0001-00000000000007", ANCHORS_FILE);
     assert.ok(existsSync(file));
     const anchors = parseAnchors(readFileSync(file, "utf8"));
     assert.deepEqual(anchors[0], { deviceMs: 0, unixMs: T0 });
@@ -494,7 +494,7 @@ describe("collecting packets of devices", () => {
       all.packet("a", packets[4]!, T0 + byMs + 200);
       all.close();
       assert.deepEqual([(await decoded()).events.length, all.counters().missingPackets, codes()], [4, 0, []]);
-      const anchors = parseAnchors(readFileSync(join(dir, "a", "boot-0001-00000000000007", ".anchors"), "utf8"));
+      const anchors = parseAnchors(readFileSync(join(dir, "a", "boot-0001-00000000000007", ANCHORS_FILE), "utf8"));
       assert.deepEqual(anchors[0], { deviceMs: 0, unixMs: T0 + byMs });
       assert.ok(anchors.every(({ unixMs }) => Math.abs(unixMs - T0 - byMs) <= 200));
       dir += "-2";

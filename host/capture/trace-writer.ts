@@ -60,8 +60,10 @@ export class TraceWriter {
   part: Part | undefined;
   readonly #capture: OwnFolder;
   readonly #registry: RegistryModel;
-  readonly #bootId: number;
-  readonly #reader: number;
+  readonly bootId: number;
+  /** Boots with this id before it. */
+  readonly boot: number;
+  readonly reader: number;
   /** Undefined if the trace is not rotated. */
   readonly #told: ToldTokens | undefined;
   #hasStream = false;
@@ -70,11 +72,17 @@ export class TraceWriter {
   #anchors = new AnchorChoice();
 
   /** `isRotated`: endPart() will be called. */
-  constructor(capture: OwnFolder, registry: RegistryModel, bootId: number, reader: number, isRotated: boolean) {
+  constructor(
+    capture: OwnFolder,
+    registry: RegistryModel,
+    { bootId, boot, reader }: { readonly bootId: number; readonly boot: number; readonly reader: number },
+    isRotated: boolean,
+  ) {
     this.#capture = capture;
     this.#registry = registry;
-    this.#bootId = bootId;
-    this.#reader = reader;
+    this.bootId = bootId;
+    this.boot = boot;
+    this.reader = reader;
     this.#told = isRotated ? new ToldTokens() : undefined;
   }
 
@@ -188,7 +196,7 @@ export class TraceWriter {
   }
 
   #metadata(): string {
-    return ctfMetadata(this.#registry, { bootId: this.#bootId, reader: this.#reader, tokens: this.tokens });
+    return ctfMetadata(this.#registry, { bootId: this.bootId, reader: this.reader, tokens: this.tokens });
   }
 
   /** Where a part begins: nothing, and what was lost up to there. */
@@ -204,8 +212,8 @@ export class TraceWriter {
     packet.writeUInt32LE(packet.length * 8, AT_PACKET_SIZE);
     packet.writeBigUInt64LE(BigInt(eventsDiscarded), AT_EVENTS_DISCARDED);
     packet.writeBigUInt64LE(BigInt(packetNumber), AT_PACKET_SEQ_NUM);
-    packet.writeBigUInt64LE(BigInt(this.#bootId), AT_BOOT_ID);
-    packet.writeUInt32LE(this.#reader, AT_READER);
+    packet.writeBigUInt64LE(BigInt(this.bootId), AT_BOOT_ID);
+    packet.writeUInt32LE(this.reader, AT_READER);
     packet.writeUInt32LE(WIRE_FORMAT, AT_WIRE_FORMAT);
     return packet;
   }

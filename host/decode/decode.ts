@@ -13,9 +13,10 @@ import {
 import { NotRegular, openRegular } from "../capture/regular-file.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
-import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
+import { canBeRead, isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
 import { learnFromMetadata } from "./names.ts";
 import { PacketScanner } from "./packet-scanner.ts";
+import { bootsOf, furtherBoot } from "./same-boot.ts";
 import { CHUNK_BYTES, Session } from "./session.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
@@ -48,15 +49,18 @@ export async function* decodePath(path: string, options: DecodeOptions): AsyncGe
   if (!statOf(path).isDirectory()) {
     yield* readFile(new PacketScanner(session, { file: path }), path, buffer, async () => ({ file: await open(path) }));
   } else {
-    let device: string | undefined;
     const captures = capturesOf(path);
     for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
     for (const trace of tracesOf(captures)) {
-      if (trace.device !== device) session.forget();
-      device = trace.device;
-      yield* readTrace(session, trace, path, buffer);
+      if (trace.device !== session.device) session.forget(trace.device);
+      for (const boot of await bootsOf(session, trace, path)) {
+        if (boot.bootsBefore > 0) yield { kind: "problem", problem: furtherBoot(boot) };
+        yield* readTrace(session, boot, path, buffer);
+        for (const problem of session.takeUnnamed()) yield { kind: "problem", problem };
+      }
     }
   }
+  for (const problem of session.takeUnnamed()) yield { kind: "problem", problem };
   yield { kind: "summary", summary: session.summary() };
 }
 
@@ -81,7 +85,10 @@ export class StreamDecoder {
 
   /** Says that no more bytes come. Returns what is left, the summary last. */
   end(): DecodeItem[] {
-    return [...this.#scanner.end(), { kind: "summary", summary: this.#session.summary() }];
+    const items = this.#scanner.end();
+    for (const problem of this.#session.takeUnnamed()) items.push({ kind: "problem", problem });
+    items.push({ kind: "summary", summary: this.#session.summary() });
+    return items;
   }
 
   /** Says that something is wrong that the packets themselves do not tell: a frame. Counted as a damage. */
@@ -97,7 +104,7 @@ export class StreamDecoder {
 
 async function* readTrace(
   session: Session,
-  { chains }: Trace,
+  { chains, bootsBefore }: Trace,
   root: string,
   buffer: Buffer,
 ): AsyncGenerator<DecodeItem, void, undefined> {
@@ -120,7 +127,7 @@ async function* readTrace(
         if (isThere === false) continue;
         files.set(boot, (files.get(boot) ?? 0) + 1);
         const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
-        if (isThere === true) ofChain.push({ file, boot, streamId, repeatsTokens, root, endBytes });
+        if (isThere === true) ofChain.push({ file, boot, streamId, repeatsTokens, bootsBefore, root, endBytes });
         else yield session.damage({ code: "E_READ", message: `${isThere.message}; packets are expected in it`, file });
       }
       if (ofChain.length > 0) found.push(ofChain);
@@ -137,29 +144,15 @@ async function* readTrace(
         );
     if (name !== TOKENS_FILE) continue;
     for (const boot of sums.damaged > damagedBefore ? boots : without) {
-      const problem = learnFromMetadata(session, boot, root);
-      if (problem === undefined) continue;
-      files.set(boot, (files.get(boot) ?? 0) + 1);
-      yield { kind: "problem", problem };
+      const { names, problem } = learnFromMetadata(session, boot, bootsBefore, root);
+      if (names > 0) files.set(boot, (files.get(boot) ?? 0) + 1);
+      if (problem !== undefined) yield { kind: "problem", problem };
     }
   }
   const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
   for (const boot of boots)
     if (!files.has(boot) && existsSync(boot.path))
       yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
-}
-
-/** Whether there is a file, or why it is not opened. Throws TelemetryError E_READ. */
-async function canBeRead(path: string, root: string): Promise<boolean | NotRegular> {
-  try {
-    const opened = await openRegular(path, root);
-    await opened?.file.close();
-    return opened !== undefined;
-  } catch (error) {
-    if (error instanceof NotRegular) return error;
-    if (isGivenUp(path)) return false;
-    throw ioError(path, error);
-  }
 }
 
 /** Decodes a file, if there is one, up to `endBytes` and to where it ended when it was opened. It is read by way of `buffer`. */

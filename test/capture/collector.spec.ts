@@ -346,7 +346,10 @@ describe("collecting packets of devices", () => {
     const { events, problems: told, summary } = await decoded(base);
     const own = plain(1)[1]!.events.map((event) => ({ ...event, msgType: "" }));
     assert.deepEqual(events, [...packets.flatMap((packet) => packet.events), ...own, ...own, ...own]);
-    assert.deepEqual([told, summary.lostInTransit, summary.missingPackets, summary.boots], [[], 0, 0, 5]);
+    assert.deepEqual(
+      [told, summary.lostInTransit, summary.missingPackets, summary.boots],
+      [["W_UNNAMED", "W_UNNAMED", "W_UNNAMED"], 0, 0, 5],
+    );
   });
 
   it("finds nothing wrong with a folder of which another one has every packet", async () => {

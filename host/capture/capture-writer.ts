@@ -181,9 +181,12 @@ export class CaptureWriter {
     for (const trace of this.#traces.values()) trace.writeNames();
   }
 
-  /** This computer's clock was set forward by so much, or back: the anchors of open trace folders are put right. Throws TelemetryError E_WRITE. */
-  shiftAnchors(byMs: number): void {
-    for (const trace of this.#traces.values()) trace.shiftAnchors(byMs);
+  /**
+   * This computer's clock was set forward by so much, or back: the anchors of a boot that goes on are put right with its next packet. Not `isSure`: it may
+   * have slept instead; the anchors then say that they may be off by as much.
+   */
+  shiftAnchors(byMs: number, isSure = true): void {
+    for (const trace of this.#traces.values()) trace.shiftAnchors(byMs, isSure);
   }
 
   /** Forgets what is held of all boots. Their next packets go into folders of their own. */

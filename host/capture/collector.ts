@@ -161,14 +161,14 @@ export class Collector {
   }
 
   /**
-   * Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day of boots that are written to are
-   * put right, and nothing that waits is let go for it.
+   * Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day of boots that go on are put right with their next
+   * packet, those of boots that have ended stay, and nothing that waits is let go for it. Not `isSure`: the computer may have slept instead.
    */
-  clockSet(byMs: number): void {
+  clockSet(byMs: number, isSure = true): void {
     this.#mustBeOpen();
     for (const { order, writer } of this.#devices.values()) {
       order.shift(byMs);
-      writer.shiftAnchors(byMs);
+      writer.shiftAnchors(byMs, isSure);
     }
   }
 

@@ -20,7 +20,7 @@ import {
 } from "../../src/ring/packet-layout.ts";
 import { type PacketHeader, type TokenEntry, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
-import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "../receive/wall-clock.ts";
+import { type Anchor, AnchorChoice, ClockSets, formatAnchor, parseAnchors } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
 import { appendFile, OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
@@ -70,6 +70,7 @@ export class TraceWriter {
   /** Names that are not in the metadata. */
   #unwritten = 0;
   #anchors = new AnchorChoice();
+  #sets = new ClockSets();
 
   /** `isRotated`: endPart() will be called. */
   constructor(
@@ -142,18 +143,30 @@ export class TraceWriter {
 
   /** Stores when device time was at the latest, if that says more than what is stored. Throws TelemetryError E_WRITE. */
   anchor(deviceMs: number, unixMs: number): void {
-    if (this.part === undefined || !this.#anchors.take({ deviceMs, unixMs })) return;
+    if (this.part === undefined) return;
+    this.#shiftAnchors({ deviceMs, unixMs });
+    if (!this.#anchors.take({ deviceMs, unixMs })) return;
     this.#appendBeside(this.part, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
   }
 
-  /** This computer's clock was set: the part's anchors are put right. Throws TelemetryError E_WRITE. */
-  shiftAnchors(byMs: number): void {
-    this.#anchors.shift(byMs);
+  /** This computer's clock was set: the part's anchors are put right with its next packet. Without one, the boot may have ended. */
+  shiftAnchors(byMs: number, isSure: boolean): void {
+    this.#sets.add(byMs, isSure);
+  }
+
+  #shiftAnchors(anchor: Anchor): void {
     const side = this.part?.side;
-    const text = side && readFile(side, basename(ANCHORS_FILE), MOST_ANCHORS_BYTES);
-    if (text === undefined) return;
-    const anchors = parseAnchors(text.toString()).map((anchor) => formatAnchor(shifted(anchor, byMs)));
-    replaceFile(side!, basename(ANCHORS_FILE), anchors.join(""));
+    if (!this.#sets.isPending || side === undefined) return;
+    const text = readFile(side, basename(ANCHORS_FILE), MOST_ANCHORS_BYTES);
+    const before = parseAnchors(text?.toString() ?? "");
+    const leastDifference = before.reduce(
+      (least, { deviceMs, unixMs }) => Math.min(least, unixMs - deviceMs),
+      Number.POSITIVE_INFINITY,
+    );
+    const move = this.#sets.take(anchor, leastDifference);
+    if (move === undefined || before.length === 0) return;
+    this.#anchors.shift(move(before[0]!).unixMs - before[0]!.unixMs);
+    replaceFile(side, basename(ANCHORS_FILE), before.map((anchor) => formatAnchor(move(anchor))).join(""));
   }
 
   /** The next packet begins a new part. */
@@ -162,6 +175,7 @@ export class TraceWriter {
     this.part = undefined;
     this.#hasStream = false;
     this.#anchors = new AnchorChoice();
+    this.#sets = new ClockSets();
   }
 
   #append(name: string, file: string, bytes: Uint8Array): void {

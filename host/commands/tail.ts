@@ -110,7 +110,7 @@ async function runTail(options: Options, context: Context): Promise<void> {
         screen.open(description);
         screen.status(decoder.totals(), 0);
       },
-      clockSet: (byMs) => decoder.clockSet(byMs),
+      clockSet: (byMs, isSure) => decoder.clockSet(byMs, isSure),
       tick: (wallMs) => {
         decoder.tick(wallMs);
         const totals = decoder.totals();

@@ -116,10 +116,10 @@ export class LiveDecoder {
   }
 
   /** Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day are by the new one from now on. */
-  clockSet(byMs: number): void {
+  clockSet(byMs: number, isSure = true): void {
     for (const { order, clocks } of this.#devices.values()) {
       order.shift(byMs);
-      for (const clock of clocks.values()) clock.shift(byMs);
+      for (const clock of clocks.values()) clock.shift(byMs, isSure);
     }
   }
 

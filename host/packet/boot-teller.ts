@@ -33,14 +33,19 @@ const MOST_HELD_BYTES = 256 << 10;
 const MOST_GAP = 64;
 const MUCH_NEARER = 8;
 
-/** By reader, and within it by stream. */
-type Streams = Map<number, Map<number, SeenPackets>>;
+interface Boot {
+  /** By reader, and within it by stream. */
+  readonly streams: Map<number, Map<number, SeenPackets>>;
+  /** Of the latest packet. */
+  lastMs: number;
+  packets: number;
+}
 
 interface Id {
   /** Boots before those in `boots`. */
   forgotten: number;
   /** The newest last. */
-  readonly boots: Streams[];
+  readonly boots: Boot[];
   held: HeldPacket[];
   heldBytes: number;
 }
@@ -71,9 +76,9 @@ export class BootTeller {
     if (header.contentBytes === PACKET_HEADER_BYTES) return id.forgotten + Math.max(0, id.boots.length - 1);
     const index = chosen(id, header, digest, packet !== undefined);
     if (index < id.boots.length) {
-      const seen = streamOf(id.boots[index]!, header);
-      const isNew = header.packetNumber > seen.last;
-      seen.add(header, digest);
+      const boot = id.boots[index]!;
+      const isNew = header.packetNumber > lastOf(boot, header);
+      add(boot, header, digest);
       if (isNew && header.streamId === STREAM_DATA) {
         if (id.held.length > 0) drop(id);
       } else if (isNew && packet !== undefined) {
@@ -83,21 +88,19 @@ export class BootTeller {
       }
       return id.forgotten + index;
     }
+    const before = id.boots.at(-1);
     const boot = id.forgotten + id.boots.length;
-    const streams: Streams = new Map();
-    id.boots.push(streams);
+    const further: Boot = { streams: new Map(), lastMs: 0, packets: 0 };
+    id.boots.push(further);
     if (id.boots.length > MOST_BOOTS) {
       id.boots.shift();
       id.forgotten++;
     }
-    if (boot === 0) {
-      streamOf(streams, header).add(header, digest);
-      return 0;
-    }
-    const first = firstOnes(id.held, header, id.boots.at(-2)!);
+    const first = before === undefined ? [] : firstOnes(id.held, header, before);
     drop(id);
-    for (const held of first) streamOf(streams, held.header).add(held.header, crc32(held.packet));
-    streamOf(streams, header).add(header, digest);
+    for (const held of first) add(further, held.header, crc32(held.packet));
+    add(further, header, digest);
+    if (before === undefined) return boot;
     return { boot, warning: warningOf(header, boot, first.length), first };
   }
 
@@ -122,7 +125,7 @@ export class BootTeller {
 function chosen({ boots }: Id, header: PacketHeader, digest: number, mayBegin: boolean): number {
   const newest = boots.length - 1;
   if (newest < 0) return 0;
-  const places = boots.map((streams) => placeIn(streams, header, digest));
+  const places = boots.map((boot) => placeIn(boot, header, digest));
   // What was seen, and what fits exactly, decides, whichever boot it is of.
   const same = places.lastIndexOf("same");
   if (same >= 0) return same;
@@ -137,35 +140,42 @@ function chosen({ boots }: Id, header: PacketHeader, digest: number, mayBegin: b
 }
 
 /**
- * Index of an older boot, if its numbers are by so much nearer to the packet's than the newest one's that the packet was overtaken by the newest one's first.
+ * Index of an older boot, if its numbers, or its time, are by so much nearer to the packet's than the newest one's that the packet was overtaken by the newest one's first.
  * In doubt it is the newest one's: a boot too many loses nothing.
  */
-function ofOlder(boots: readonly Streams[], header: PacketHeader, places: readonly Place[]): number | undefined {
-  const { packetNumber } = header;
-  const gap = packetNumber - lastOf(boots.at(-1)!, header);
+function ofOlder(boots: readonly Boot[], header: PacketHeader, places: readonly Place[]): number | undefined {
+  const { packetNumber, streamId, timestampBegin } = header;
+  const newest = boots.at(-1)!;
+  if (newest.packets > MOST_GAP) return undefined;
+  const gap = packetNumber - lastOf(newest, header);
   for (let index = boots.length - 2; index >= 0; index--) {
     const place = places[index];
     const last = lastOf(boots[index]!, header);
     if (place === "wrong" || place === "other" || Math.abs(packetNumber - last) > MOST_GAP) continue;
     const before = place === "late" ? lowerOf(boots[index]!, header) : last;
-    if (MUCH_NEARER * (packetNumber - before) < gap) return index;
+    const isNearInTime =
+      MUCH_NEARER * Math.abs(timestampBegin - boots[index]!.lastMs) < Math.abs(timestampBegin - newest.lastMs);
+    // Token packets are few: their numbers say little.
+    if (MUCH_NEARER * (packetNumber - before) < gap || (streamId === STREAM_TOKENS && isNearInTime)) return index;
   }
   return undefined;
 }
 
-function placeIn(streams: Streams, header: PacketHeader, digest: number): Place {
+function placeIn({ streams }: Boot, header: PacketHeader, digest: number): Place {
   return streams.get(header.reader)?.get(header.streamId)?.placeOf(header, digest) ?? "later";
 }
 
-function lowerOf(streams: Streams, { reader, streamId, packetNumber }: PacketHeader): number {
+function lowerOf({ streams }: Boot, { reader, streamId, packetNumber }: PacketHeader): number {
   return streams.get(reader)?.get(streamId)?.before(packetNumber) ?? Number.NEGATIVE_INFINITY;
 }
 
-function lastOf(streams: Streams, { reader, streamId }: PacketHeader): number {
+function lastOf({ streams }: Boot, { reader, streamId }: PacketHeader): number {
   return streams.get(reader)?.get(streamId)?.last ?? Number.NEGATIVE_INFINITY;
 }
 
-function streamOf(streams: Streams, { reader, streamId }: PacketHeader): SeenPackets {
+function add(boot: Boot, header: PacketHeader, digest: number): void {
+  const { streams } = boot;
+  const { reader, streamId, timestampEnd } = header;
   let ofReader = streams.get(reader);
   if (ofReader === undefined) {
     ofReader = new Map();
@@ -177,7 +187,9 @@ function streamOf(streams: Streams, { reader, streamId }: PacketHeader): SeenPac
     seen = new SeenPackets();
     ofReader.set(streamId, seen);
   }
-  return seen;
+  seen.add(header, digest);
+  boot.packets++;
+  boot.lastMs = Math.max(boot.lastMs, timestampEnd);
 }
 
 function hold(id: Id, held: HeldPacket): void {
@@ -195,7 +207,7 @@ function drop(id: Id): void {
  * Of the packets held, the last ones, as far as they can begin the boot of this one: in its stream the numbers right before its own, in the other
  * one the numbers from 1. Data packets up to the last of the boot before are a repetition of it.
  */
-function firstOnes(held: readonly HeldPacket[], header: PacketHeader, before: Streams): HeldPacket[] {
+function firstOnes(held: readonly HeldPacket[], header: PacketHeader, before: Boot): HeldPacket[] {
   const { reader, streamId, packetNumber } = header;
   const otherId = streamId === STREAM_DATA ? STREAM_TOKENS : STREAM_DATA;
   const first: HeldPacket[] = [];

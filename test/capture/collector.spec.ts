@@ -504,6 +504,30 @@ describe("collecting packets of devices", () => {
     }
   });
 
+  it("moves no anchor of a boot that has ended, nor for sleep, which the next packet of a boot shows", () => {
+    const HOURS_8 = 28_800_000;
+    const anchorsOf = (boot: string) =>
+      parseAnchors(readFileSync(join(dir, "a", `boot-${boot}`, ANCHORS_FILE), "utf8")).map(({ unixMs }) => unixMs - T0);
+    const all = collector({ reorderPackets: 0 });
+    const ended = plain(2);
+    for (const { bytes } of ended) all.packet("a", bytes, T0);
+    const going = new PacketSource({ bootId: 8 });
+    const send = (time: number, wallMs: number) =>
+      all.packet("a", going.data([{ event: "msg.send", time }]).bytes, T0 + wallMs);
+    send(0, 0);
+    const before = anchorsOf("0001-00000000000007");
+    all.clockSet(HOURS_8);
+    all.tick(T0 + HOURS_8);
+    // The clock was not set: as much time has passed for the device.
+    send(HOURS_8, HOURS_8 + 3);
+    assert.deepEqual(anchorsOf("0002-00000000000008"), [0, HOURS_8 + 3]);
+    all.clockSet(60_000);
+    send(HOURS_8 + 1000, HOURS_8 + 61_003);
+    assert.deepEqual(anchorsOf("0002-00000000000008").slice(0, 2), [60_000, HOURS_8 + 60_003]);
+    assert.deepEqual(anchorsOf("0001-00000000000007"), before);
+    all.close();
+  });
+
   it("goes on where somebody has deleted its oldest parts", async () => {
     const all = collector({ rotateBytes: 1000, keepParts: 2 });
     const packets = plain(40);

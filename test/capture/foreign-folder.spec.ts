@@ -197,7 +197,7 @@ describe("a capture folder that others can write to", () => {
     const writes: [file: string, write: () => void][] = [
       [join(boot, "stream"), () => all.packet("a", packets[2]!.bytes, T0 + 1)],
       [join(device, "log.txt"), text],
-      [join(boot, ANCHORS_FILE), () => all.clockSet(5000)],
+      [join(boot, ANCHORS_FILE), () => all.packet("a", packets[2]!.bytes, T0 + 120_000)],
     ];
     return { all, device, boot, writes };
   }
@@ -225,8 +225,8 @@ describe("a capture folder that others can write to", () => {
     symlinkSync(join(root, "secret"), join(boot, ".metadata"));
     symlinkSync(join(root, "secret"), join(boot, "xs-telemetry", ".anchors.jsonl"));
     const source = new PacketSource({ bootId: 0x1234, packetNumber: 50 });
-    all.packet("a", source.tokens([[9, "new"]]).bytes, T0 + 1);
     all.clockSet(5000);
+    all.packet("a", source.tokens([[9, "new"]], 9000).bytes, T0 + 5001);
     all.close();
     assert.equal(readFileSync(join(root, "secret"), "utf8"), "secret");
     assert.deepEqual(readdirSync(boot).sort(), ["metadata", "stream", "xs-telemetry"]);

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { bootIdDigits } from "../packet/packet.ts";
 import type { Problem } from "../text/errors.ts";
-import { bootIdDigits } from "./ctf-metadata.ts";
 import { NotRegular, readSmall } from "./regular-file.ts";
 
 /** Files of a trace folder. */

@@ -3,9 +3,8 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { PACKET_HEADER_BYTES, STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
-import { bootIdDigits } from "../capture/ctf-metadata.ts";
 import { type BootFolder, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
-import type { PacketHeader } from "../packet/packet.ts";
+import { bootIdDigits, type PacketHeader } from "../packet/packet.ts";
 import type { Problem } from "../text/errors.ts";
 import { canBeRead, PacketSource, type Trace, type TraceFile } from "./merge.ts";
 import type { Session } from "./session.ts";

@@ -1,8 +1,7 @@
 /** What decoding remembers from one packet to the next. */
 import { MAX_PACKET_BYTES } from "../../src/ring/packet-layout.ts";
-import { bootIdDigits } from "../capture/ctf-metadata.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
-import { uuidBytes } from "../packet/packet.ts";
+import { bootIdDigits, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
@@ -135,7 +134,7 @@ export class Session {
   #unnamedProblem(state: ReaderState): Problem {
     const { bootId, boot, reader, unnamed: count } = state;
     state.unnamed = 0;
-    const whose = `boot ${bootIdDigits(bootId)}${boot === 0 ? "" : `, the ${boot + 1}th with this id`}, reader ${reader}`;
+    const whose = `boot ${bootIdDigits(bootId)}${boot === 0 ? "" : ` (number ${boot + 1} with this id)`}, reader ${reader}`;
     const uses = count === 1 ? "a message type is" : `${count} message types are`;
     const message = `${uses} without a name, as it did not arrive: "" stands for it; ${whose}`;
     const { device } = this;

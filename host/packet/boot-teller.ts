@@ -1,7 +1,7 @@
 /** Boots that have one id: a device's chance begins alike at each start, or its firmware gives a constant. */
 import { crc32 } from "node:zlib";
 import { PACKET_HEADER_BYTES, STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
-import type { Damage, PacketHeader } from "./packet.ts";
+import { bootIdDigits, type Damage, type PacketHeader } from "./packet.ts";
 import { NO_DIGEST, type Place, SeenPackets } from "./seen-packets.ts";
 
 /** A packet that the next one may show to be of a further boot. */
@@ -224,7 +224,7 @@ function firstOnes(held: readonly HeldPacket[], header: PacketHeader, before: Bo
 }
 
 function warningOf({ bootId, packetNumber, streamId }: PacketHeader, boot: number, first: number): Damage {
-  const packet = `${streamId === STREAM_DATA ? "data" : "token"} packet ${packetNumber} of boot ${bootId}`;
+  const packet = `${streamId === STREAM_DATA ? "data" : "token"} packet ${packetNumber} of boot ${bootIdDigits(bootId)}`;
   const passed = first === 0 ? "" : `; ${first} packets before it are its first ones`;
   const message =
     `${packet} is of another boot than came before: under its number, or at its place, there were other bytes, counts or times; ` +

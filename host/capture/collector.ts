@@ -77,7 +77,7 @@ interface Device {
  * be read at any moment, also after the process was killed. `packet`, `text`, `tick` and `close` throw TelemetryError
  * E_WRITE, exit code 2, if something cannot be written; what was written before is whole.
  *
- * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; a few KB a device.
+ * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; some 10 KB a device.
  */
 export class Collector {
   readonly #folder: OwnFolder;

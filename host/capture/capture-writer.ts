@@ -1,4 +1,5 @@
 import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
+import { BootTeller } from "../packet/boot-teller.ts";
 import { type Damage, type PacketHeader, parsePacketHeader, readTokens, uuidsOf } from "../packet/packet.ts";
 import type { Verdict } from "../packet/reader-history.ts";
 import { RecordDecoder } from "../packet/records.ts";
@@ -63,10 +64,27 @@ export function captureCounters(): CaptureCounters {
   };
 }
 
-/** Boots and readers of one capture. */
+/** Boots and readers of which one capture has folders. */
 const MOST_BOOTS = 9999;
 /** So many token names are held; the boots used least lately are forgotten, and what comes of them later has a further folder. */
 const MOST_NAMES = 1 << 17;
+
+interface Arrived {
+  readonly packet: Uint8Array;
+  readonly header: PacketHeader;
+  readonly wallMs: number | undefined;
+  readonly boot: number | undefined;
+}
+
+interface KeptPart {
+  readonly part: Part;
+  readonly key: string;
+  readonly bootKey: string;
+}
+
+function traceKey(...parts: number[]): string {
+  return parts.join("/");
+}
 
 /** What the writers of many devices have in common. */
 export interface SharedByWriters {
@@ -89,14 +107,16 @@ export class CaptureWriter {
   readonly #mostTraces: number;
   /** By boot and reader, least lately used first. */
   readonly #traces = new Map<string, TraceWriter>();
-  /** All boots and readers there were. */
-  readonly #seen = new Set<string>();
-  /** Order of arrival of each boot. */
-  readonly #orders = new Map<number, number>();
+  /** The trace folders that each boot and reader has. */
+  readonly #folders = new Map<string, number>();
+  /** Order of arrival of each boot that has one, and how many it has. */
+  readonly #boots = new Map<string, { readonly order: number; readonly folders: number }>();
+  /** Undefined where somebody else tells whose a packet is. */
+  #teller: BootTeller | undefined;
   /** Of the last trace folder made. */
   #lastOrder = 0;
   /** The trace folders, oldest first, if old ones are to be deleted. */
-  readonly #parts: Part[] = [];
+  readonly #parts: KeptPart[] = [];
   #closed = false;
 
   /**
@@ -120,11 +140,12 @@ export class CaptureWriter {
   }
 
   /**
-   * Takes one packet, which arrived at `wallMs`: then its time of day is stored. Returns whether it is in the capture now; a packet
+   * Takes one packet, which arrived at `wallMs`: then its time of day is stored. `boot`: how many boots with its id came before, if somebody has
+   * told that already. Returns whether it is in the capture now; a packet
    * that is not was reported: damaged, of another registry, repeated, or a token packet that came again. Throws TelemetryError
    * E_WRITE if it cannot be written: the files end with the packet before, and it may be given again.
    */
-  write(packet: Uint8Array, wallMs?: number): boolean {
+  write(packet: Uint8Array, wallMs?: number, boot?: number): boolean {
     if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
     const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
     if (packet.length < PACKET_HEADER_BYTES)
@@ -143,7 +164,8 @@ export class CaptureWriter {
         header.packetNumber,
       );
     const isData = header.streamId === STREAM_DATA;
-    const trace = isData ? this.#data(packet, view, header) : this.#tokens(packet, header);
+    const arrived = { packet, header, wallMs, boot };
+    const trace = isData ? this.#data(arrived, view) : this.#tokens(arrived);
     if (trace === undefined) return false;
     this.counters.bytes += packet.length;
     if (wallMs !== undefined) trace.anchor(header.timestampEnd, wallMs);
@@ -159,9 +181,12 @@ export class CaptureWriter {
     for (const trace of this.#traces.values()) trace.writeNames();
   }
 
-  /** This computer's clock was set forward by so much, or back: the anchors of open trace folders are put right. Throws TelemetryError E_WRITE. */
-  shiftAnchors(byMs: number): void {
-    for (const trace of this.#traces.values()) trace.shiftAnchors(byMs);
+  /**
+   * This computer's clock was set forward by so much, or back: the anchors of a boot that goes on are put right with its next packet. Not `isSure`: it may
+   * have slept instead; the anchors then say that they may be off by as much.
+   */
+  shiftAnchors(byMs: number, isSure = true): void {
+    for (const trace of this.#traces.values()) trace.shiftAnchors(byMs, isSure);
   }
 
   /** Forgets what is held of all boots. Their next packets go into folders of their own. */
@@ -177,7 +202,8 @@ export class CaptureWriter {
     this.writeNames();
   }
 
-  #data(packet: Uint8Array, view: DataView, header: PacketHeader): TraceWriter | undefined {
+  #data(arrived: Arrived, view: DataView): TraceWriter | undefined {
+    const { packet, header } = arrived;
     const { packetNumber } = header;
     if (header.contentBytes === PACKET_HEADER_BYTES) {
       this.#refuse({ code: "E_HEADER", message: "a packet without a record, which only a capture has" }, packetNumber);
@@ -188,7 +214,7 @@ export class CaptureWriter {
       this.#refuse(checked.damage, packetNumber);
       return undefined;
     }
-    const trace = this.#trace(header);
+    const trace = this.#trace(arrived);
     if (!trace) return undefined;
     const undo = trace.history.mark();
     const verdict = trace.history.data(header, checked);
@@ -199,6 +225,7 @@ export class CaptureWriter {
       last && (header.timestampBegin < last.timestampEnd || header.eventsDiscarded < last.eventsDiscarded);
     if (!accepted || goesBack) {
       this.#refuse(problem ?? { code: "E_COUNTS", message: "time or losses go back" }, packetNumber, trace);
+      if (problem?.code === "W_REPEATED") this.#passedOver(arrived);
       return undefined;
     }
     if (problem) this.#report(problem, packetNumber, trace);
@@ -206,21 +233,22 @@ export class CaptureWriter {
     const used = new Set<number>();
     this.#records.collectTokens({ bytes: packet, view, at: 0, header, checked }, used);
     for (const token of used) trace.learn(token, "");
-    this.#writeTo(trace, header, undo, (name) => trace.data(name, packet, header, checked.events));
+    this.#writeTo(trace, undo, (name) => trace.data(name, packet, header, checked.events));
     this.counters.packets++;
     this.counters.events += checked.events;
     this.#count(verdict);
     return trace;
   }
 
-  #tokens(packet: Uint8Array, header: PacketHeader): TraceWriter | undefined {
+  #tokens(arrived: Arrived): TraceWriter | undefined {
+    const { packet, header } = arrived;
     const { packetNumber } = header;
     const { entries, damage } = readTokens(packet, 0, packet.length, header);
     if (damage) {
       this.#refuse(damage, packetNumber);
       return undefined;
     }
-    const trace = this.#trace(header);
+    const trace = this.#trace(arrived);
     if (!trace) return undefined;
     const wrong = entries.find(({ token, name }) => (trace.tokens.get(token) || name) !== name);
     if (wrong) {
@@ -230,11 +258,14 @@ export class CaptureWriter {
     }
     const undo = trace.history.mark();
     const verdict = trace.history.tokens(packetNumber);
-    if (!verdict.accepted) this.#refuse(verdict.problem!, packetNumber, trace);
+    if (!verdict.accepted) {
+      this.#refuse(verdict.problem!, packetNumber, trace);
+      this.#passedOver(arrived);
+    }
     let isNew = false;
     for (const { token, name } of entries) if (trace.learn(token, name)) isNew = true;
     if (!verdict.accepted && !isNew) return undefined;
-    this.#writeTo(trace, header, undo, (name) => trace.tokenPacket(name, packet, header, entries));
+    this.#writeTo(trace, undo, (name) => trace.tokenPacket(name, packet, header, entries));
     this.counters.tokenPackets++;
     this.#count(verdict);
     return trace;
@@ -249,12 +280,7 @@ export class CaptureWriter {
   }
 
   /** Writes to the trace's folder, which is a new one for the first packet of a part. Calls `undo` if it cannot: the packet may come again. */
-  #writeTo(
-    trace: TraceWriter,
-    { bootId, reader }: PacketHeader,
-    undo: () => void,
-    writeAt: (name: string) => void,
-  ): void {
+  #writeTo(trace: TraceWriter, undo: () => void, writeAt: (name: string) => void): void {
     const write = (name: string): void => {
       try {
         writeAt(name);
@@ -267,33 +293,46 @@ export class CaptureWriter {
       write(trace.part.name);
       return;
     }
-    const key = `${bootId}/${reader}`;
+    const { bootId, boot, reader } = trace;
+    const key = traceKey(bootId, boot, reader);
+    const bootKey = traceKey(bootId, boot);
+    const known = this.#boots.get(bootKey);
     // The readers of a boot have one number, but for what comes after a rotation.
-    const order = this.#seen.has(key) ? undefined : this.#orders.get(bootId);
+    const order = this.#folders.has(key) ? undefined : known?.order;
     write(traceFolderName(order ?? this.#lastOrder + 1, bootId, reader));
     if (order === undefined) this.#lastOrder++;
-    if (!this.#orders.has(bootId)) this.#orders.set(bootId, this.#lastOrder);
-    this.#seen.add(key);
+    this.#boots.set(bootKey, { order: known?.order ?? this.#lastOrder, folders: (known?.folders ?? 0) + 1 });
+    this.#folders.set(key, (this.#folders.get(key) ?? 0) + 1);
     if (this.#options.keepParts === undefined) return;
-    this.#parts.push(trace.part!);
+    this.#parts.push({ part: trace.part!, key, bootKey });
     while (this.#parts.length > Math.max(1, this.#options.keepParts)) this.#giveUp(this.#parts.shift()!);
   }
 
-  #giveUp(part: Part): void {
-    for (const [key, trace] of this.#traces) if (trace.part === part) this.#traces.delete(key);
+  /** Deletes a trace folder, and forgets what is held because of it. */
+  #giveUp({ part, key, bootKey }: KeptPart): void {
+    const trace = this.#traces.get(key);
+    if (trace?.part === part) this.#traces.delete(key);
     removeFolder(this.#folder, part.name);
+    const folders = this.#folders.get(key)! - 1;
+    if (folders > 0) this.#folders.set(key, folders);
+    else this.#folders.delete(key);
+    const boot = this.#boots.get(bootKey)!;
+    if (boot.folders > 1) this.#boots.set(bootKey, { ...boot, folders: boot.folders - 1 });
+    else this.#boots.delete(bootKey);
     this.counters.givenUp += part.events;
     const message = `${part.events} events in ${part.packets} packets given up: no more than ${this.#options.keepParts} folders are kept`;
     this.#options.onProblem?.({ code: "W_GIVEN_UP", message, file: part.folder.path });
   }
 
   /** The trace that a packet belongs to, new if it is the first; undefined, and reported, if there are too many. */
-  #trace({ bootId, reader, packetNumber }: PacketHeader): TraceWriter | undefined {
-    const key = `${bootId}/${reader}`;
+  #trace(arrived: Arrived): TraceWriter | undefined {
+    const { bootId, reader, packetNumber } = arrived.header;
+    const boot = this.#bootOf(arrived);
+    const key = traceKey(bootId, boot, reader);
     const known = this.#traces.get(key);
     if (known) return known;
-    if (this.#seen.size >= MOST_BOOTS && !this.#seen.has(key)) {
-      const message = `a new boot or reader, but the capture already has ${this.#seen.size}: begin a new one`;
+    if (this.#folders.size >= MOST_BOOTS && !this.#folders.has(key)) {
+      const message = `a new boot or reader, but the capture holds ${this.#folders.size}: begin a new one, or bound what is kept (--keep)`;
       this.#refuse({ code: "E_TOO_MANY_BOOTS", message }, packetNumber);
       return undefined;
     }
@@ -303,9 +342,25 @@ export class CaptureWriter {
       this.#traces.delete(oldest);
     }
     const { registry, rotateBytes } = this.#options;
-    const trace = new TraceWriter(this.#folder, registry, bootId, reader, rotateBytes !== undefined);
+    const trace = new TraceWriter(this.#folder, registry, { bootId, boot, reader }, rotateBytes !== undefined);
     this.#traces.set(key, trace);
     return trace;
+  }
+
+  /** How many boots with its id came before the packet's. Where a further one begins, what is its before this packet is written first. */
+  #bootOf({ packet, header, wallMs, boot }: Arrived): number {
+    if (boot !== undefined) return boot;
+    this.#teller ??= new BootTeller();
+    const told = this.#teller.of(header, packet);
+    if (typeof told === "number") return told;
+    this.#report(told.warning, header.packetNumber, undefined);
+    for (const { wasTaken } of told.first) this.counters[wasTaken ? "tokenPackets" : "repeated"]--;
+    for (const first of told.first) this.write(first.packet, wallMs, told.boot);
+    return told.boot;
+  }
+
+  #passedOver({ packet, header, boot }: Arrived): void {
+    if (boot === undefined) this.#teller?.passedOver(header, Uint8Array.from(packet));
   }
 
   #refuse(damage: Damage, packet?: number, trace?: TraceWriter): false {

@@ -1,5 +1,6 @@
 /** Packets and log text of any number of devices, from any link, into capture folders. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
+import { BootTeller } from "../packet/boot-teller.ts";
 import { parsePacketHeader, uuidsOf } from "../packet/packet.ts";
 import { RecordDecoder } from "../packet/records.ts";
 import { type ArrivedPacket, DEFAULT_REORDER_MS, PacketOrder } from "../receive/packet-order.ts";
@@ -47,6 +48,8 @@ const MOST_WAITING_BYTES = 64 << 20;
 const MOST_NAMES = 1 << 20;
 /** Boots and readers of a device that are written to at the same time. */
 const MOST_TRACES_OF_DEVICE = 16;
+/** Ids of a device's boots of which is held which packets there were. */
+const MOST_BOOTS_OF_DEVICE = 8;
 /** As much log text of a device is written at once; less at the next tick. */
 const TEXT_AT_ONCE_CHARS = 1 << 16;
 /** How often token names that are not in the metadata yet are brought there. */
@@ -56,6 +59,9 @@ interface Device {
   readonly folder: OwnFolder;
   readonly writer: CaptureWriter;
   readonly order: PacketOrder;
+  readonly teller: BootTeller;
+  /** Tells a problem, and whose it is. */
+  readonly problem: (problem: Problem) => void;
   /** Names that its writer held when they were counted last. */
   names: number;
   /** Lines that are not in log.txt yet, and how many. */
@@ -71,7 +77,7 @@ interface Device {
  * be read at any moment, also after the process was killed. `packet`, `text`, `tick` and `close` throw TelemetryError
  * E_WRITE, exit code 2, if something cannot be written; what was written before is whole.
  *
- * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; a few KB a device.
+ * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; some 10 KB a device.
  */
 export class Collector {
   readonly #folder: OwnFolder;
@@ -127,7 +133,7 @@ export class Collector {
     }
     const state = this.#device(device);
     if (state === undefined) return;
-    this.#ordered(state, () => state.order.push({ packet, header: outcome.header, wallMs }));
+    this.#place(state, { packet, header: outcome.header, wallMs });
     if (this.#waitingBytes > MOST_WAITING_BYTES) this.#ordered(state, () => state.order.flush());
   }
 
@@ -155,14 +161,14 @@ export class Collector {
   }
 
   /**
-   * Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day of boots that are written to are
-   * put right, and nothing that waits is let go for it.
+   * Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day of boots that go on are put right with their next
+   * packet, those of boots that have ended stay, and nothing that waits is let go for it. Not `isSure`: the computer may have slept instead.
    */
-  clockSet(byMs: number): void {
+  clockSet(byMs: number, isSure = true): void {
     this.#mustBeOpen();
     for (const { order, writer } of this.#devices.values()) {
       order.shift(byMs);
-      writer.shiftAnchors(byMs);
+      writer.shiftAnchors(byMs, isSure);
     }
   }
 
@@ -195,6 +201,27 @@ export class Collector {
     if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
   }
 
+  /** Says if a further boot begins with the packet, and puts it in order. */
+  #place(state: Device, arrived: ArrivedPacket): void {
+    const { teller, order } = state;
+    const { header, packet, wallMs } = arrived;
+    const told = teller.of(header, packet);
+    const boot = typeof told === "number" ? told : told.boot;
+    if (typeof told !== "number") {
+      state.problem({ ...told.warning, packet: header.packetNumber, bootId: header.bootId });
+      for (const { wasTaken } of told.first) {
+        if (wasTaken) this.#shared.counters.tokenPackets--;
+        else this.#sums.repeated--;
+      }
+      for (const first of told.first)
+        this.#ordered(state, () => order.push({ packet: first.packet, header: first.header, wallMs, boot }));
+    }
+    const passedOver = () => this.#shared.counters.repeated + order.counters.repeated + order.counters.late;
+    const before = passedOver();
+    this.#ordered(state, () => order.push({ packet, header, wallMs, boot }));
+    if (passedOver() > before) teller.passedOver(header, packet);
+  }
+
   /** Runs what moves packets of a device's order, and keeps account of it. */
   #ordered(state: Device, move: () => void): void {
     const { order } = state;
@@ -213,9 +240,9 @@ export class Collector {
     }
   }
 
-  #write(state: Device, { packet, wallMs }: ArrivedPacket): void {
+  #write(state: Device, { packet, wallMs, boot }: ArrivedPacket): void {
     const { writer } = state;
-    writer.write(packet, wallMs);
+    writer.write(packet, wallMs, boot);
     this.#changed.add(state);
     const { names } = writer;
     this.#names += names - state.names;
@@ -262,7 +289,19 @@ export class Collector {
       ...(reorderPackets !== undefined && { reorderPackets }),
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
-    const state: Device = { folder, writer, order, names: 0, text: "", textLines: 0, logBytes: 0, logs: 0 };
+    const teller = new BootTeller(MOST_BOOTS_OF_DEVICE);
+    const state: Device = {
+      folder,
+      writer,
+      order,
+      teller,
+      problem: onProblem,
+      names: 0,
+      text: "",
+      textLines: 0,
+      logBytes: 0,
+      logs: 0,
+    };
     this.#devices.set(device, state);
     return state;
   }

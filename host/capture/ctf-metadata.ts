@@ -1,4 +1,5 @@
 import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
+import { bootIdDigits } from "../packet/packet.ts";
 import type { Field, RecordType, RegistryModel } from "../registry/model.ts";
 
 /** What a boot adds to the metadata; without it the text says only what the registry says. */
@@ -109,11 +110,6 @@ export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = 
   for (const { id, name, field } of INTERNAL_RECORDS)
     out.push("", ...eventClass(id, name, { align: 32, declarations: [`u64 _${field};`] }));
   return `${out.join("\n")}\n`;
-}
-
-/** A boot id as folder names and metadata show it: 14 hex digits. */
-export function bootIdDigits(bootId: number): string {
-  return bootId.toString(16).padStart(14, "0");
 }
 
 /**

@@ -106,7 +106,10 @@ function writeWhole(path: string, content: string | Uint8Array): void {
   }
 }
 
-/** Renames a new folder into place with these files in it, so that nobody ever sees it without them. Throws TelemetryError E_WRITE. */
+/**
+ * Renames a new folder into place with these files in it, so that nobody ever sees it without them: `name`, or `folder/name`.
+ * Throws TelemetryError E_WRITE.
+ */
 export function placeFolder(
   parent: OwnFolder,
   name: string,
@@ -120,7 +123,14 @@ export function placeFolder(
       try {
         inNewFolder(temporary, (inside) => {
           // Readers of CTF look into hidden folders, too: half a metadata file there, of a process that was killed, would stop them.
-          for (const [file, content] of files) writeWhole(join(inside, file), content);
+          for (const [file, content] of files) {
+            const beside = dirname(file);
+            if (beside === ".") writeWhole(join(inside, file), content);
+            else {
+              if (!fs.existsSync(join(inside, beside))) fs.mkdirSync(join(inside, beside));
+              inNewFolder(join(inside, beside), (folder) => writeWhole(join(folder, basename(file)), content));
+            }
+          }
         });
         fs.renameSync(temporary, path);
       } catch (error) {

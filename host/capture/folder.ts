@@ -2,17 +2,22 @@
 import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { bootIdDigits } from "../packet/packet.ts";
 import type { Problem } from "../text/errors.ts";
-import { bootIdDigits } from "./ctf-metadata.ts";
 import { NotRegular, readSmall } from "./regular-file.ts";
 
 /** Files of a trace folder. */
 export const METADATA_FILE = "metadata";
 export const STREAM_FILE = "stream";
-export const TOKENS_FILE = ".tokens";
-export const ANCHORS_FILE = ".anchors";
+/**
+ * What CTF has no place for stands in a folder of its own, which readers of CTF pass over, as they do LTTng's `index`. No name begins with a dot: who copies or
+ * packs folders often leaves those out.
+ */
+export const SIDE_FOLDER = "xs-telemetry";
+export const TOKENS_FILE = `${SIDE_FOLDER}/tokens`;
+export const ANCHORS_FILE = `${SIDE_FOLDER}/anchors.jsonl`;
 /** Files of a device's folder: its id as it came, and its log text. */
-export const DEVICE_FILE = ".device";
+export const DEVICE_FILE = "device.txt";
 export const LOG_FILE = "log.txt";
 
 /** One trace folder of a capture. */
@@ -109,7 +114,8 @@ function bootFolder(path: string): BootFolder {
 }
 
 /** Names that a folder cannot have on some system, or that mean something in a capture. */
-const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^(?:metadata|stream|log\.txt|boot-.*)$/i;
+const RESERVED =
+  /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^(?:metadata|stream|xs-telemetry|device\.txt|log\.txt|boot-.*)$/i;
 
 /**
  * The name of a device's folder, whatever the id is: `A-Z a-z 0-9 . _ -` as they are, other bytes as %XX, and a dot at either

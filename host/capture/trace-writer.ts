@@ -1,4 +1,5 @@
 /** What a capture holds of one boot and reader: one trace folder, or several where it is rotated. */
+import { basename, join } from "node:path";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -19,16 +20,18 @@ import {
 } from "../../src/ring/packet-layout.ts";
 import { type PacketHeader, type TokenEntry, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
-import { AnchorChoice, formatAnchor, parseAnchors, shifted } from "../receive/wall-clock.ts";
+import { type Anchor, AnchorChoice, ClockSets, formatAnchor, parseAnchors } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
-import { appendFile, type OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
-import { ANCHORS_FILE, METADATA_FILE, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
+import { appendFile, OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
+import { ANCHORS_FILE, METADATA_FILE, SIDE_FOLDER, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
 import { ToldTokens } from "./told-tokens.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
   readonly folder: OwnFolder;
+  /** What stands in it for which CTF has no place; undefined before the first such file. */
+  side: OwnFolder | undefined;
   /** Of its folder, in the capture's. */
   readonly name: string;
   /** Events in it, and its data packets. */
@@ -57,21 +60,30 @@ export class TraceWriter {
   part: Part | undefined;
   readonly #capture: OwnFolder;
   readonly #registry: RegistryModel;
-  readonly #bootId: number;
-  readonly #reader: number;
+  readonly bootId: number;
+  /** Boots with this id before it. */
+  readonly boot: number;
+  readonly reader: number;
   /** Undefined if the trace is not rotated. */
   readonly #told: ToldTokens | undefined;
   #hasStream = false;
   /** Names that are not in the metadata. */
   #unwritten = 0;
   #anchors = new AnchorChoice();
+  #sets = new ClockSets();
 
   /** `isRotated`: endPart() will be called. */
-  constructor(capture: OwnFolder, registry: RegistryModel, bootId: number, reader: number, isRotated: boolean) {
+  constructor(
+    capture: OwnFolder,
+    registry: RegistryModel,
+    { bootId, boot, reader }: { readonly bootId: number; readonly boot: number; readonly reader: number },
+    isRotated: boolean,
+  ) {
     this.#capture = capture;
     this.#registry = registry;
-    this.#bootId = bootId;
-    this.#reader = reader;
+    this.bootId = bootId;
+    this.boot = boot;
+    this.reader = reader;
     this.#told = isRotated ? new ToldTokens() : undefined;
   }
 
@@ -131,17 +143,30 @@ export class TraceWriter {
 
   /** Stores when device time was at the latest, if that says more than what is stored. Throws TelemetryError E_WRITE. */
   anchor(deviceMs: number, unixMs: number): void {
-    if (this.part === undefined || !this.#anchors.take({ deviceMs, unixMs })) return;
-    appendFile(this.part.folder, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
+    if (this.part === undefined) return;
+    this.#shiftAnchors({ deviceMs, unixMs });
+    if (!this.#anchors.take({ deviceMs, unixMs })) return;
+    this.#appendBeside(this.part, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
   }
 
-  /** This computer's clock was set: the part's anchors are put right. Throws TelemetryError E_WRITE. */
-  shiftAnchors(byMs: number): void {
-    this.#anchors.shift(byMs);
-    const text = this.part && readFile(this.part.folder, ANCHORS_FILE, MOST_ANCHORS_BYTES);
-    if (text === undefined) return;
-    const anchors = parseAnchors(text.toString());
-    replaceFile(this.part!.folder, ANCHORS_FILE, anchors.map((anchor) => formatAnchor(shifted(anchor, byMs))).join(""));
+  /** This computer's clock was set: the part's anchors are put right with its next packet. Without one, the boot may have ended. */
+  shiftAnchors(byMs: number, isSure: boolean): void {
+    this.#sets.add(byMs, isSure);
+  }
+
+  #shiftAnchors(anchor: Anchor): void {
+    const side = this.part?.side;
+    if (!this.#sets.isPending || side === undefined) return;
+    const text = readFile(side, basename(ANCHORS_FILE), MOST_ANCHORS_BYTES);
+    const before = parseAnchors(text?.toString() ?? "");
+    const leastDifference = before.reduce(
+      (least, { deviceMs, unixMs }) => Math.min(least, unixMs - deviceMs),
+      Number.POSITIVE_INFINITY,
+    );
+    const move = this.#sets.take(anchor, leastDifference);
+    if (move === undefined || before.length === 0) return;
+    this.#anchors.shift(move(before[0]!).unixMs - before[0]!.unixMs);
+    replaceFile(side, basename(ANCHORS_FILE), before.map((anchor) => formatAnchor(move(anchor))).join(""));
   }
 
   /** The next packet begins a new part. */
@@ -150,11 +175,13 @@ export class TraceWriter {
     this.part = undefined;
     this.#hasStream = false;
     this.#anchors = new AnchorChoice();
+    this.#sets = new ClockSets();
   }
 
   #append(name: string, file: string, bytes: Uint8Array): void {
     if (this.part !== undefined) {
-      appendFile(this.part.folder, file, bytes);
+      if (file === TOKENS_FILE) this.#appendBeside(this.part, file, bytes);
+      else appendFile(this.part.folder, file, bytes);
       this.part.bytes += bytes.length;
       return;
     }
@@ -171,11 +198,19 @@ export class TraceWriter {
     const folder = placeFolder(this.#capture, name, files);
     this.#unwritten = 0;
     const partBytes = files.reduce((sum, [, content]) => sum + content.length, 0);
-    this.part = { folder, name, events: 0, packets: 0, bytes: partBytes };
+    const hasTokens = files.some(([name]) => name === TOKENS_FILE);
+    const side = hasTokens ? new OwnFolder(join(folder.path, SIDE_FOLDER)) : undefined;
+    this.part = { folder, side, name, events: 0, packets: 0, bytes: partBytes };
+  }
+
+  /** To a file in the part's side folder, which appears together with its first one. */
+  #appendBeside(part: Part, file: string, bytes: Uint8Array): void {
+    if (part.side !== undefined) appendFile(part.side, basename(file), bytes);
+    else part.side = placeFolder(part.folder, SIDE_FOLDER, [[basename(file), bytes]]);
   }
 
   #metadata(): string {
-    return ctfMetadata(this.#registry, { bootId: this.#bootId, reader: this.#reader, tokens: this.tokens });
+    return ctfMetadata(this.#registry, { bootId: this.bootId, reader: this.reader, tokens: this.tokens });
   }
 
   /** Where a part begins: nothing, and what was lost up to there. */
@@ -191,8 +226,8 @@ export class TraceWriter {
     packet.writeUInt32LE(packet.length * 8, AT_PACKET_SIZE);
     packet.writeBigUInt64LE(BigInt(eventsDiscarded), AT_EVENTS_DISCARDED);
     packet.writeBigUInt64LE(BigInt(packetNumber), AT_PACKET_SEQ_NUM);
-    packet.writeBigUInt64LE(BigInt(this.#bootId), AT_BOOT_ID);
-    packet.writeUInt32LE(this.#reader, AT_READER);
+    packet.writeBigUInt64LE(BigInt(this.bootId), AT_BOOT_ID);
+    packet.writeUInt32LE(this.reader, AT_READER);
     packet.writeUInt32LE(WIRE_FORMAT, AT_WIRE_FORMAT);
     return packet;
   }

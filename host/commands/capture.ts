@@ -101,7 +101,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
         collector();
         context.say(`capturing: ${opened}, into ${folder}`);
       },
-      clockSet: (byMs) => made?.clockSet(byMs),
+      clockSet: (byMs, isSure) => made?.clockSet(byMs, isSure),
       tick: (wallMs) => {
         collector().tick(wallMs);
         status.show(`${progress(collector().counters())} · ${description}`);

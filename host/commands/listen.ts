@@ -10,8 +10,8 @@ export interface ListenOptions {
   readonly durationS: number | undefined;
   /** Called once the link stands. What it throws ends the link. */
   readonly opened: (description: string) => void;
-  /** Called when this computer's clock was set, forward by so much or back, before the events that follow. What it throws ends the link. */
-  readonly clockSet: (byMs: number) => void;
+  /** Called when this computer's clock was set, forward by so much or back, before the events that follow; not `isSure`: it may have slept. What it throws ends the link. */
+  readonly clockSet: (byMs: number, isSure: boolean) => void;
   /** Called ten times a second. What it throws ends the link. */
   readonly tick: (wallMs: number) => void;
 }
@@ -27,7 +27,11 @@ export async function listen({ source, events, durationS, opened, clockSet, tick
   const watch = new ClockWatch();
   const watchClock = (): void => {
     const byMs = watch.stepMs(Date.now(), performance.now());
-    if (byMs !== 0) clockSet(byMs);
+    if (watch.sleptMs > 0)
+      events.say(
+        `this computer slept for ${Math.round(watch.sleptMs / 1000)} s: what devices sent meanwhile may be lost`,
+      );
+    if (byMs !== 0) clockSet(byMs, watch.isSure);
   };
   watchClock();
   const link = await source.open({

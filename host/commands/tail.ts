@@ -110,7 +110,7 @@ async function runTail(options: Options, context: Context): Promise<void> {
         screen.open(description);
         screen.status(decoder.totals(), 0);
       },
-      clockSet: (byMs) => decoder.clockSet(byMs),
+      clockSet: (byMs, isSure) => decoder.clockSet(byMs, isSure),
       tick: (wallMs) => {
         decoder.tick(wallMs);
         const totals = decoder.totals();
@@ -303,10 +303,12 @@ function wallText({ unixMs, uncertaintyMs }: WallTime): string {
   return `${time} ±${uncertaintyMs < 1000 ? `${uncertaintyMs}ms` : `${Math.ceil(uncertaintyMs / 1000)}s`}`;
 }
 
-function summary({ events, packets, devices, lostOnDevice, lostInTransit, repeated }: LiveTotals): string {
+function summary(totals: LiveTotals): string {
+  const { events, packets, devices, lostOnDevice, lostInTransit, repeated, unnamedTokens } = totals;
   const lines = [`${counted(events, "event")}, ${counted(packets, "packet")}, ${counted(devices, "device")}`];
   if (lostOnDevice > 0) lines.push(`${counted(lostOnDevice, "event")} lost on the device: overwritten or refused`);
   if (lostInTransit > 0) lines.push(`${counted(lostInTransit, "event")} lost on the way, or in damaged packets`);
+  if (unnamedTokens > 0) lines.push(`${counted(unnamedTokens, "message type")} without a name: "" stands for it`);
   if (repeated > 0) lines.push(`${counted(repeated, "packet")} passed over: came again, or too late`);
   return lines.join("\n  ");
 }

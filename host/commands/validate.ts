@@ -141,13 +141,13 @@ async function* decodedLines(
   let boot = "";
   for await (const item of decodePath(capture, { registry, output: "lines" })) {
     if (item.kind === "lines") {
-      const bootOfItem = `${item.bootId} ${item.reader}`;
+      const bootOfItem = `${item.bootId} ${item.bootNumber} ${item.reader}`;
       if (bootOfItem !== boot) validator.beginBoot();
       boot = bootOfItem;
       yield item.lines;
       progress.update(() => counted(validator.eventCount, "event"));
     } else if (item.kind === "problem") {
-      if (item.problem.code.startsWith("E_")) {
+      if (item.problem.code.startsWith("E_") || item.problem.code === "W_UNNAMED") {
         const { file = capture, message } = item.problem;
         const place = [file, placeOf(item.problem)].filter((part) => part !== "").join(", ");
         validator.addProblem({ ...item.problem, message: `${place}: ${message}` });

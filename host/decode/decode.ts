@@ -2,12 +2,21 @@ import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
-import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
+import {
+  type BootFolder,
+  DEVICE_FILE,
+  type DeviceCapture,
+  listCaptures,
+  STREAM_FILE,
+  TOKENS_FILE,
+} from "../capture/folder.ts";
 import { NotRegular, openRegular } from "../capture/regular-file.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
-import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
+import { canBeRead, isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
+import { learnFromMetadata } from "./names.ts";
 import { PacketScanner } from "./packet-scanner.ts";
+import { bootsOf, furtherBoot } from "./same-boot.ts";
 import { CHUNK_BYTES, Session } from "./session.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
@@ -40,15 +49,18 @@ export async function* decodePath(path: string, options: DecodeOptions): AsyncGe
   if (!statOf(path).isDirectory()) {
     yield* readFile(new PacketScanner(session, { file: path }), path, buffer, async () => ({ file: await open(path) }));
   } else {
-    let device: string | undefined;
     const captures = capturesOf(path);
     for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
     for (const trace of tracesOf(captures)) {
-      if (trace.device !== device) session.forget();
-      device = trace.device;
-      yield* readTrace(session, trace, path, buffer);
+      if (trace.device !== session.device) session.forget(trace.device);
+      for (const boot of await bootsOf(session, trace, path)) {
+        if (boot.bootsBefore > 0) yield { kind: "problem", problem: furtherBoot(boot) };
+        yield* readTrace(session, boot, path, buffer);
+        for (const problem of session.takeUnnamed()) yield { kind: "problem", problem };
+      }
     }
   }
+  for (const problem of session.takeUnnamed()) yield { kind: "problem", problem };
   yield { kind: "summary", summary: session.summary() };
 }
 
@@ -73,7 +85,10 @@ export class StreamDecoder {
 
   /** Says that no more bytes come. Returns what is left, the summary last. */
   end(): DecodeItem[] {
-    return [...this.#scanner.end(), { kind: "summary", summary: this.#session.summary() }];
+    const items = this.#scanner.end();
+    for (const problem of this.#session.takeUnnamed()) items.push({ kind: "problem", problem });
+    items.push({ kind: "summary", summary: this.#session.summary() });
+    return items;
   }
 
   /** Says that something is wrong that the packets themselves do not tell: a frame. Counted as a damage. */
@@ -89,26 +104,30 @@ export class StreamDecoder {
 
 async function* readTrace(
   session: Session,
-  { chains }: Trace,
+  { chains, bootsBefore }: Trace,
   root: string,
   buffer: Buffer,
 ): AsyncGenerator<DecodeItem, void, undefined> {
   const boots = chains.flat();
   const files = new Map<BootFolder, number>();
+  const { sums } = session;
   // Of a capture that goes on, no more than there is now: what comes later may use tokens that are not read.
   const sizes = new Map(boots.map((boot) => [boot, sizeOf(join(boot.path, STREAM_FILE))]));
   for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
     const repeatsTokens = boots.length > 1;
     const found: TraceFile[][] = [];
+    const damagedBefore = sums.damaged;
+    const without: BootFolder[] = [];
     for (const chain of chains) {
       const ofChain: TraceFile[] = [];
       for (const boot of chain) {
         const file = join(boot.path, name);
         const isThere = await canBeRead(file, root);
+        if (name === TOKENS_FILE && (isThere !== true || sizeOf(file) === 0)) without.push(boot);
         if (isThere === false) continue;
         files.set(boot, (files.get(boot) ?? 0) + 1);
         const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
-        if (isThere === true) ofChain.push({ file, boot, streamId, repeatsTokens, root, endBytes });
+        if (isThere === true) ofChain.push({ file, boot, streamId, repeatsTokens, bootsBefore, root, endBytes });
         else yield session.damage({ code: "E_READ", message: `${isThere.message}; packets are expected in it`, file });
       }
       if (ofChain.length > 0) found.push(ofChain);
@@ -123,24 +142,17 @@ async function* readTrace(
           () => openRegular(file.file, root),
           file.endBytes,
         );
+    if (name !== TOKENS_FILE) continue;
+    for (const boot of sums.damaged > damagedBefore ? boots : without) {
+      const { names, problem } = learnFromMetadata(session, boot, bootsBefore, root);
+      if (names > 0) files.set(boot, (files.get(boot) ?? 0) + 1);
+      if (problem !== undefined) yield { kind: "problem", problem };
+    }
   }
   const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
   for (const boot of boots)
     if (!files.has(boot) && existsSync(boot.path))
       yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
-}
-
-/** Whether there is a file, or why it is not opened. Throws TelemetryError E_READ. */
-async function canBeRead(path: string, root: string): Promise<boolean | NotRegular> {
-  try {
-    const opened = await openRegular(path, root);
-    await opened?.file.close();
-    return opened !== undefined;
-  } catch (error) {
-    if (error instanceof NotRegular) return error;
-    if (isGivenUp(path)) return false;
-    throw ioError(path, error);
-  }
 }
 
 /** Decodes a file, if there is one, up to `endBytes` and to where it ended when it was opened. It is read by way of `buffer`. */
@@ -197,7 +209,7 @@ function statOf(path: string): Stats {
 
 /** Whether a folder is what a capture leaves that got no packets. */
 function isWithoutPackets(path: string): boolean {
-  return readdirSync(path).every((name) => name.startsWith(".") || name.startsWith("log"));
+  return readdirSync(path).every((name) => name.startsWith(".") || name.startsWith("log") || name === DEVICE_FILE);
 }
 
 function capturesOf(path: string): readonly DeviceCapture[] {

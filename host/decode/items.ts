@@ -18,8 +18,12 @@ export class DecodeItems {
     this.#form = form;
   }
 
-  /** Adds the events of a packet that has some. Nothing of it is kept by reference. */
-  packet(packet: CheckedPacket, names: TokenNames, tally: RecordTally): void {
+  /** Adds the events of a packet that has some. `boot`: how many with its id came before. Nothing of it is kept by reference. */
+  packet(
+    packet: CheckedPacket,
+    { names, boot }: { readonly names: TokenNames; readonly boot: number },
+    tally: RecordTally,
+  ): void {
     const lines = this.#lines;
     const count = packet.checked.events;
     if (this.#form !== "batches") lines.clear();
@@ -29,7 +33,7 @@ export class DecodeItems {
       return;
     }
     const { bootId, reader, packetNumber } = packet.header;
-    const place = { bootId, reader, packet: packetNumber };
+    const place = { bootId, reader, packet: packetNumber, ...(boot > 0 && { bootNumber: boot + 1 }) };
     if (this.#form === "lines") {
       this.#items.push({ kind: "lines", ...place, lines: new Uint8Array(lines.written()), count });
     } else {

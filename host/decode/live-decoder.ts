@@ -1,5 +1,6 @@
 /** Packets of several devices as events, at once. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
+import { BootTeller } from "../packet/boot-teller.ts";
 import { type PacketHeader, parsePacketHeader, uuidsOf } from "../packet/packet.ts";
 import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../receive/packet-order.ts";
 import { WallClock, type WallTime } from "../receive/wall-clock.ts";
@@ -42,14 +43,17 @@ export interface LiveTotals {
   readonly repeated: number;
   /** How full the ring was behind the last data packet, 0 to 1; undefined before the first. */
   readonly ringFill: number | undefined;
+  /** Uses of a token whose name is not known: "" in the event. */
+  readonly unnamedTokens: number;
 }
 
 interface Device {
   readonly id: string | undefined;
   readonly session: Session;
   readonly order: PacketOrder;
+  readonly teller: BootTeller;
   /** By boot, the oldest first. */
-  readonly clocks: Map<number, WallClock>;
+  readonly clocks: Map<string, WallClock>;
   /** By boot and reader, the oldest first: names of tokens up to this one were waited for in vain. */
   readonly unnamed: Map<string, number>;
 }
@@ -77,7 +81,7 @@ export class LiveDecoder {
   readonly #devices = new Map<string | undefined, Device>();
   /** Of bytes that are no packet, from whoever is no device. */
   readonly #strangers: Session;
-  readonly #totals = { packets: 0, events: 0, lostOnDevice: 0, lostInTransit: 0, repeated: 0 };
+  readonly #totals = { packets: 0, events: 0, lostOnDevice: 0, lostInTransit: 0, repeated: 0, unnamedTokens: 0 };
   #ringFill: number | undefined;
   #waitingBytes = 0;
   #heldNames = 0;
@@ -100,7 +104,7 @@ export class LiveDecoder {
     }
     const state = this.#device(device);
     if (state === undefined) return;
-    this.#ordered(state, () => state.order.push({ packet, header, wallMs }));
+    this.#place(state, { packet, header, wallMs });
     if (this.#waitingBytes <= MOST_WAITING_BYTES) return;
     const most = this.#deviceWithMost(({ order }) => order.waitingBytes);
     this.#ordered(most, () => most.order.flush());
@@ -112,10 +116,10 @@ export class LiveDecoder {
   }
 
   /** Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day are by the new one from now on. */
-  clockSet(byMs: number): void {
+  clockSet(byMs: number, isSure = true): void {
     for (const { order, clocks } of this.#devices.values()) {
       order.shift(byMs);
-      for (const clock of clocks.values()) clock.shift(byMs);
+      for (const clock of clocks.values()) clock.shift(byMs, isSure);
     }
   }
 
@@ -139,6 +143,7 @@ export class LiveDecoder {
       return undefined;
     }
     const session = new Session({ registry, output: "lines" });
+    session.device = device;
     const order = new PacketOrder(
       (arrived) => {
         this.#noteUnnamed(state, arrived);
@@ -146,9 +151,30 @@ export class LiveDecoder {
       },
       { ...this.#options, isReady: (arrived) => this.#isNamed(state, arrived) },
     );
-    const state: Device = { id: device, session, order, clocks: new Map(), unnamed: new Map() };
+    const teller = new BootTeller();
+    const state: Device = { id: device, session, order, teller, clocks: new Map(), unnamed: new Map() };
     this.#devices.set(device, state);
     return state;
+  }
+
+  /** Says if a further boot begins with the packet, and puts it in order. */
+  #place(state: Device, arrived: ArrivedPacket): void {
+    const { teller, order, session } = state;
+    const { header, packet, wallMs } = arrived;
+    const told = teller.of(header, packet);
+    const boot = typeof told === "number" ? told : told.boot;
+    if (typeof told !== "number") {
+      const { id: device } = state;
+      const problems = [{ ...told.warning, packet: header.packetNumber, bootId: header.bootId, device }];
+      this.#options.onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
+      for (const { wasTaken } of told.first) this.#totals[wasTaken ? "packets" : "repeated"]--;
+      for (const first of told.first)
+        this.#ordered(state, () => order.push({ packet: first.packet, header: first.header, wallMs, boot }));
+    }
+    const passedOver = () => session.sums.repeated + order.counters.repeated + order.counters.late;
+    const before = passedOver();
+    this.#ordered(state, () => order.push({ packet, header, wallMs, boot }));
+    if (passedOver() > before) teller.passedOver(header, packet);
   }
 
   /** Undefined for bytes that are no whole packet of ours: they have no place in any order. */
@@ -160,32 +186,34 @@ export class LiveDecoder {
   }
 
   /** Whether all tokens have names that a data packet uses, but for those waited for in vain before. Costs once what its records cost. */
-  #isNamed({ session, unnamed }: Device, { packet, header }: ArrivedPacket): boolean {
+  #isNamed({ session, unnamed }: Device, arrived: ArrivedPacket): boolean {
+    const { packet, header, boot = 0 } = arrived;
     let missing = this.#missing.get(packet);
     if (missing === undefined) {
       const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
       const checked = session.records.check(packet, view, 0, packet.length, header);
       const used = new Set<number>();
       session.records.collectTokens({ bytes: packet, view, at: 0, header, checked }, used);
-      const inVain = unnamed.get(readerKey(header)) ?? 0;
+      const inVain = unnamed.get(readerKey(arrived)) ?? 0;
       missing = [...used].filter((token) => token > inVain);
       this.#missing.set(packet, missing);
     }
     if (missing.length === 0) return true;
     const { held } = session;
-    const { names } = session.reader(header.bootId, header.reader);
+    const { names } = session.reader(header.bootId, boot, header.reader);
     this.#heldNames += session.held - held;
     while (missing.length > 0 && names.get(missing.at(-1)!) !== undefined) missing.pop();
     return missing.length === 0;
   }
 
   /** A packet goes: names that it lacks are not waited for again, as they may have been told before anybody listened. */
-  #noteUnnamed({ unnamed }: Device, { packet, header }: ArrivedPacket): void {
+  #noteUnnamed({ unnamed }: Device, arrived: ArrivedPacket): void {
+    const { packet } = arrived;
     const missing = this.#missing.get(packet);
     if (missing === undefined) return;
     this.#missing.delete(packet);
     if (missing.length === 0) return;
-    const key = readerKey(header);
+    const key = readerKey(arrived);
     const inVain = missing.reduce((most, token) => Math.max(most, token), unnamed.get(key) ?? 0);
     unnamed.delete(key);
     unnamed.set(key, inVain);
@@ -224,15 +252,17 @@ export class LiveDecoder {
   /** `arrived`: undefined for what is no whole packet. */
   #decode(device: string | undefined, session: Session, packet: Uint8Array, arrived?: ArrivedPacket): void {
     const { lostOnDevice, lostInTransit, repeated, packets, tokenPackets } = session.sums;
+    const { unnamedTokens } = session.tally;
     const { held } = session;
     // One for each packet: what is damaged in one is sought in no other.
-    const scanner = new PacketScanner(session, { isWhole: true });
+    const scanner = new PacketScanner(session, { isWhole: true, bootsBefore: arrived?.boot ?? 0 });
     const lines: string[] = [];
     const problems: Problem[] = [];
     for (const item of [...scanner.push(packet), ...scanner.end()]) {
       if (item.kind === "lines") lines.push(...Buffer.from(item.lines).toString().trimEnd().split("\n"));
       else if (item.kind === "problem") problems.push(withoutOffset(item.problem));
     }
+    problems.push(...session.takeUnnamed());
     const { sums } = session;
     const totals = this.#totals;
     const lost = sums.lostOnDevice - lostOnDevice;
@@ -241,10 +271,11 @@ export class LiveDecoder {
     totals.lostOnDevice += lost;
     totals.lostInTransit += sums.lostInTransit - lostInTransit;
     totals.repeated += sums.repeated - repeated;
+    totals.unnamedTokens += session.tally.unnamedTokens - unnamedTokens;
     const header = arrived?.header;
     const state = this.#devices.get(device);
     if (state !== undefined) this.#heldNames += session.held - held;
-    const clock = header && state && clockOf(state, header.bootId);
+    const clock = arrived && state && clockOf(state, arrived);
     // Of a packet that was passed over or refused, nothing is believed.
     if (header !== undefined && sums.packets > packets) {
       clock?.add({ deviceMs: header.timestampEnd, unixMs: arrived!.wallMs });
@@ -257,15 +288,16 @@ export class LiveDecoder {
   }
 }
 
-function readerKey({ bootId, reader }: PacketHeader): string {
-  return `${bootId}/${reader}`;
+function readerKey({ header: { bootId, reader }, boot = 0 }: ArrivedPacket): string {
+  return `${bootId}/${boot}/${reader}`;
 }
 
-function clockOf({ clocks }: Device, bootId: number): WallClock {
-  let clock = clocks.get(bootId);
+function clockOf({ clocks }: Device, { header: { bootId }, boot = 0 }: ArrivedPacket): WallClock {
+  const key = `${bootId}/${boot}`;
+  let clock = clocks.get(key);
   if (clock === undefined) {
     clock = new WallClock();
-    clocks.set(bootId, clock);
+    clocks.set(key, clock);
     if (clocks.size > MOST_CLOCKS) clocks.delete(clocks.keys().next().value!);
   }
   return clock;

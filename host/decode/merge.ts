@@ -4,8 +4,8 @@ import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
-import { openRegular } from "../capture/regular-file.ts";
-import { parsePacketHeader } from "../packet/packet.ts";
+import { NotRegular, openRegular } from "../capture/regular-file.ts";
+import { type PacketHeader, parsePacketHeader } from "../packet/packet.ts";
 import { ioError } from "../text/io-error.ts";
 import { MAGIC, ownBytes } from "./own-bytes.ts";
 import { PacketScanner } from "./packet-scanner.ts";
@@ -17,6 +17,8 @@ export interface Trace {
   readonly device: string | undefined;
   /** Its folders: of each capture, in order, those that follow each other. */
   readonly chains: readonly (readonly BootFolder[])[];
+  /** Boots of the device with this id before it. */
+  readonly bootsBefore: number;
 }
 
 /** A file of packets of one boot, reader and stream. */
@@ -25,6 +27,7 @@ export interface TraceFile {
   readonly boot: BootFolder;
   readonly streamId: number;
   readonly repeatsTokens: boolean;
+  readonly bootsBefore: number;
   /** The folder that it must be in. */
   readonly root: string;
   /** Bytes from here on are not read. */
@@ -36,7 +39,20 @@ export function isGivenUp(file: string): boolean {
   return !existsSync(dirname(file));
 }
 
-/** The boots and readers of the captures, in order of arrival; those of a device one after the other. */
+/** Whether there is a file, or why it is not opened. Throws TelemetryError E_READ. */
+export async function canBeRead(path: string, root: string): Promise<boolean | NotRegular> {
+  try {
+    const opened = await openRegular(path, root);
+    await opened?.file.close();
+    return opened !== undefined;
+  } catch (error) {
+    if (error instanceof NotRegular) return error;
+    if (isGivenUp(path)) return false;
+    throw ioError(path, error);
+  }
+}
+
+/** The boots and readers of the captures, by their ids, in order of arrival; those of a device one after the other. */
 export function tracesOf(captures: readonly DeviceCapture[]): Trace[] {
   const traces = new Map<string, { device: string | undefined; chains: Map<string, BootFolder[]> }>();
   for (const { path, device, boots } of captures) {
@@ -52,7 +68,7 @@ export function tracesOf(captures: readonly DeviceCapture[]): Trace[] {
   }
   const order = (device: string | undefined) => (device === undefined ? "" : `.${device}`);
   return [...traces.values()]
-    .map(({ device, chains }) => ({ device, chains: [...chains.values()] }))
+    .map(({ device, chains }) => ({ device, chains: [...chains.values()], bootsBefore: 0 }))
     .sort((a, b) => (order(a.device) < order(b.device) ? -1 : order(a.device) > order(b.device) ? 1 : 0));
 }
 
@@ -90,18 +106,19 @@ export async function* mergeFiles(
 }
 
 /** A chain of files, packet by packet. */
-class PacketSource {
+export class PacketSource {
   /** Of the packet that is next; of bytes that are no packet, the one before them. */
   number = 0;
   isDone = false;
   /** The packet that is next, or bytes that are none; good until advance(). */
   packet: Buffer = Buffer.alloc(0);
-  isWhole = false;
+  /** Of a packet that is whole. */
+  header: PacketHeader | undefined;
   readonly #session: Session;
   readonly #files: TraceFile[];
   readonly #buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
   readonly #view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.length);
-  readonly #scannerBuffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
+  readonly #scannerBuffer: Buffer<ArrayBuffer> | undefined;
   #file: FileHandle | undefined;
   #path = "";
   #isAtEnd = false;
@@ -113,9 +130,15 @@ class PacketSource {
   /** All bytes that the scanner was given were whole packets: it waits for none. */
   #isClean = true;
 
-  constructor(session: Session, files: readonly TraceFile[]) {
+  /** `decodes`: take() will be called. */
+  constructor(session: Session, files: readonly TraceFile[], decodes = true) {
     this.#session = session;
     this.#files = [...files].reverse();
+    this.#scannerBuffer = decodes ? Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES) : undefined;
+  }
+
+  get isWhole(): boolean {
+    return this.header !== undefined;
   }
 
   /** Goes on to the next packet. Returns what the end of a file brings. */
@@ -123,14 +146,13 @@ class PacketSource {
     const items: DecodeItem[] = [];
     this.#start += this.packet.length;
     for (;;) {
-      if (this.#scanner === undefined && !(await this.#open())) break;
+      if (this.#file === undefined && !(await this.#open())) break;
       await this.#fill();
       if (this.#start < this.#end) {
         this.#find();
         return items;
       }
-      items.push(...this.#scanner!.end());
-      this.#scanner = undefined;
+      items.push(...(this.#scanner?.end() ?? []));
       await this.close();
     }
     this.isDone = true;
@@ -169,7 +191,7 @@ class PacketSource {
       if (isGivenUp(next.file)) return this.#open();
       throw ioError(next.file, error);
     }
-    this.#scanner = new PacketScanner(this.#session, next, this.#scannerBuffer);
+    if (this.#scannerBuffer) this.#scanner = new PacketScanner(this.#session, next, this.#scannerBuffer);
     this.#isAtEnd = false;
     this.#isClean = true;
     this.#start = 0;
@@ -214,13 +236,13 @@ class PacketSource {
       ) {
         this.number = outcome.header.packetNumber;
         this.packet = this.#buffer.subarray(this.#start, this.#start + outcome.header.packetBytes);
-        this.isWhole = true;
+        this.header = outcome.header;
         return;
       }
     }
     const next = this.#buffer.subarray(this.#start + 1, this.#end).indexOf(MAGIC);
     this.packet = this.#buffer.subarray(this.#start, next < 0 ? this.#end : this.#start + 1 + next);
-    this.isWhole = false;
+    this.header = undefined;
   }
 
   #isUncut(packetBytes: number): boolean {

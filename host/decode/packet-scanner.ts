@@ -5,7 +5,7 @@ import type { Problem } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
 import { HEAD_BYTES, noPacket } from "./no-packet.ts";
 import { MAGIC, ownBytes } from "./own-bytes.ts";
-import { CHUNK_BYTES, type Session } from "./session.ts";
+import { CHUNK_BYTES, type ReaderState, type Session } from "./session.ts";
 import type { DecodeItem } from "./types.ts";
 
 /** Where a packet stream comes from, and what must be in it. */
@@ -17,6 +17,8 @@ interface Origin {
   readonly repeatsTokens?: boolean;
   /** What is pushed is one packet, whose length a frame or a datagram has told: it is not cut, nor waited for what follows it. */
   readonly isWhole?: boolean;
+  /** Somebody has told how many boots came before that have the id of the packet's. Else it is told here; or by the folder: 0. */
+  readonly bootsBefore?: number;
 }
 
 /**
@@ -52,6 +54,11 @@ export class PacketScanner {
   }
 
   push(chunk: Uint8Array): DecodeItem[] {
+    this.#feed(chunk);
+    return this.#session.items.take();
+  }
+
+  #feed(chunk: Uint8Array): void {
     if (this.#head.length < HEAD_BYTES)
       this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD_BYTES - this.#head.length)]);
     for (let from = 0; from < chunk.length; ) {
@@ -67,7 +74,6 @@ export class PacketScanner {
       from += count;
       this.#scan(false);
     }
-    return this.#session.items.take();
   }
 
   /** Bytes that wait for what follows them. */
@@ -210,17 +216,17 @@ export class PacketScanner {
 
   #data(header: PacketHeader, available: number): Damage | undefined {
     const { records, tally, sums, items } = this.#session;
-    const { packetNumber: packet } = header;
     const at = this.#start;
+    const unnamedBefore = tally.unnamedTokens;
     const cut = this.#cut(header, available);
     if (header.contentBytes === PACKET_HEADER_BYTES) return cut; // the empty packet of a capture folder
     const checked = records.check(this.#buffer, this.#view, at, available, header);
     const damage = cut && (checked.damage?.code ?? "E_LENGTH") === "E_LENGTH" ? cut : checked.damage;
     if (checked.endByte === PACKET_HEADER_BYTES) return damage;
 
-    const state = this.#session.reader(header.bootId, header.reader);
+    const state = this.#stateOf(header, damage === undefined);
     const verdict = state.history.data(header, checked);
-    if (verdict.problem) this.#judge(verdict.problem, packet);
+    if (verdict.problem) this.#judge(verdict.problem, header, damage === undefined);
     if (verdict.accepted) {
       sums.packets++;
       sums.lostOnDevice += verdict.lostOnDevice;
@@ -230,7 +236,8 @@ export class PacketScanner {
       if (checked.jumpMs > 0) sums.timeJumps++;
       // A packet may hold only losses, or a jump of time.
       if (checked.events > 0)
-        items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state.names, tally);
+        items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state, tally);
+      this.#session.countUnnamed(state, tally.unnamedTokens - unnamedBefore);
     }
     return damage;
   }
@@ -240,12 +247,12 @@ export class PacketScanner {
     const { entries, damage } = readTokens(this.#buffer, this.#start, available, header);
     const cut = this.#cut(header, available);
     if (entries.length === 0 && (damage || cut)) return cut ?? damage;
-    const state = this.#session.reader(header.bootId, header.reader);
+    const state = this.#stateOf(header, damage === undefined && cut === undefined);
     const verdict = state.history.tokens(header.packetNumber);
     const isExpected =
       this.#origin.repeatsTokens && entries.every(({ token, name }) => state.names.get(token)?.name === name);
     if (!verdict.problem) sums.tokenPackets++;
-    else if (!isExpected) this.#judge(verdict.problem, header.packetNumber);
+    else if (!isExpected) this.#judge(verdict.problem, header, damage === undefined && cut === undefined);
     sums.missingPackets += verdict.missingPackets;
     for (const { token, name } of entries) {
       if (this.#session.learn(state, token, name)) continue;
@@ -262,9 +269,33 @@ export class PacketScanner {
     return { code: "E_CUT", message: `${what} ${available} bytes into a packet of ${packetBytes}` };
   }
 
-  #judge(problem: Damage, packet: number): void {
+  /** What was read of the packet's boot and reader. Where a further boot begins, what is its before this packet is decoded first. */
+  #stateOf(header: PacketHeader, isIntact: boolean): ReaderState {
+    const { teller } = this.#session;
+    const { boot: folder, bootsBefore = folder && 0 } = this.#origin;
+    const told = bootsBefore ?? teller.of(header, isIntact ? this.#bytesOf(header) : undefined);
+    if (typeof told === "number") return this.#session.reader(header.bootId, told, header.reader);
+    this.#report(told.warning, this.#base + this.#start, header.packetNumber);
+    for (const { wasTaken } of told.first) this.#session.sums[wasTaken ? "tokenPackets" : "repeated"]--;
+    const origin = { ...this.#origin, isWhole: true, bootsBefore: told.boot };
+    for (const { packet } of told.first)
+      new PacketScanner(this.#session, origin, Buffer.alloc(packet.length + CHUNK_BYTES)).#feed(packet);
+    return this.#session.reader(header.bootId, told.boot, header.reader);
+  }
+
+  #bytesOf({ packetBytes }: PacketHeader): Buffer {
+    return this.#buffer.subarray(this.#start, this.#start + packetBytes);
+  }
+
+  #judge(problem: Damage, header: PacketHeader, isIntact: boolean): void {
+    const { boot, bootsBefore } = this.#origin;
+    const { packetNumber: packet } = header;
     const offset = this.#base + this.#start;
-    if (problem.code === "W_REPEATED") this.#session.sums.repeated++;
+    if (problem.code === "W_REPEATED") {
+      this.#session.sums.repeated++;
+      if (isIntact && boot === undefined && bootsBefore === undefined)
+        this.#session.teller.passedOver(header, Buffer.from(this.#bytesOf(header)));
+    }
     if (problem.code.startsWith("E_")) this.#damaged(problem, offset, packet);
     else this.#report(problem, offset, packet);
   }

@@ -1,6 +1,7 @@
 /** What decoding remembers from one packet to the next. */
 import { MAX_PACKET_BYTES } from "../../src/ring/packet-layout.ts";
-import { uuidsOf } from "../packet/packet.ts";
+import { BootTeller } from "../packet/boot-teller.ts";
+import { bootIdDigits, uuidsOf } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
@@ -12,6 +13,8 @@ import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 export const CHUNK_BYTES = 64 * 1024;
 /** State is kept for so many boots, readers of a boot, and token names; beyond that, what was used least lately is forgotten. */
 const MOST_BOOTS = 4096;
+/** Ids of boots of which is held which packets there were: that takes more. */
+const MOST_TOLD_BOOTS = 1024;
 const MOST_READERS = 16;
 const MOST_NAMES = 1 << 17;
 /** A reader takes about as much memory as so many token names. */
@@ -19,9 +22,18 @@ const READER_NAMES = 2;
 
 /** What has been read of one boot and reader. */
 export interface ReaderState {
+  readonly bootId: number;
+  /** Boots with this id before it. */
+  readonly boot: number;
+  readonly reader: number;
   readonly history: ReaderHistory;
   names: TokenNames;
+  /** Uses of tokens without a name that have not been told. */
+  unnamed: number;
 }
+
+/** Of one id, all readers of the first boot that has it; of further ones, under a key of their own. */
+type BootKey = number | string;
 
 /** All that outlives a packet and a file: what was seen of each reader, and the sums. */
 export class Session {
@@ -47,10 +59,16 @@ export class Session {
   /** For its scanners, which work one after the other: there may be thousands of files. */
   readonly buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
   /** Least lately used first. */
-  readonly #boots = new Map<number, Map<number, ReaderState>>();
-  #newestBoot = -1;
+  readonly #boots = new Map<BootKey, Map<number, ReaderState>>();
+  #newestBoot: BootKey = -1;
+  readonly #unnamed = new Set<ReaderState>();
   #names = 0;
   #readers = 0;
+
+  /** The device that packets are of, if somebody has said it. */
+  device: string | undefined;
+  /** Of a stream of packets; where folders or somebody else says whose a packet is, it is not asked. */
+  teller = new BootTeller(MOST_TOLD_BOOTS);
 
   constructor({ registry, output }: DecodeOptions) {
     this.uuids = uuidsOf(registry);
@@ -65,21 +83,24 @@ export class Session {
     return this.#names + READER_NAMES * this.#readers;
   }
 
-  reader(bootId: number, reader: number): ReaderState {
-    let readers = this.#boots.get(bootId);
+  /** `boot`: how many boots with this id came before. */
+  reader(bootId: number, boot: number, reader: number): ReaderState {
+    const key = boot === 0 ? bootId : `${bootId}/${boot}`;
+    let readers = this.#boots.get(key);
     if (readers === undefined) {
       readers = new Map();
       this.sums.boots++;
     }
     // Not for every packet: what it costs a Map to move an entry adds up to memory.
-    if (bootId !== this.#newestBoot) {
-      this.#boots.delete(bootId);
-      this.#boots.set(bootId, readers);
-      this.#newestBoot = bootId;
+    if (key !== this.#newestBoot) {
+      this.#boots.delete(key);
+      this.#boots.set(key, readers);
+      this.#newestBoot = key;
     }
     let state = readers.get(reader);
     if (state === undefined) {
-      state = { history: new ReaderHistory(), names: new TokenNames() };
+      const history = new ReaderHistory();
+      state = { bootId, boot, reader, history, names: new TokenNames(), unnamed: 0 };
       readers.set(reader, state);
       this.#readers++;
       if (readers.size > MOST_READERS) this.#forgetReader(readers);
@@ -96,6 +117,30 @@ export class Session {
     return agrees;
   }
 
+  /** Counts uses of tokens without a name. */
+  countUnnamed(state: ReaderState, uses: number): void {
+    if (uses === 0) return;
+    state.unnamed += uses;
+    this.#unnamed.add(state);
+  }
+
+  /** What is to be told of tokens without a name, of each boot and reader, since the call before. */
+  takeUnnamed(): Problem[] {
+    const problems = Array.from(this.#unnamed, (state) => this.#unnamedProblem(state));
+    this.#unnamed.clear();
+    return problems;
+  }
+
+  #unnamedProblem(state: ReaderState): Problem {
+    const { bootId, boot, reader, unnamed: count } = state;
+    state.unnamed = 0;
+    const whose = `boot ${bootIdDigits(bootId)}${boot === 0 ? "" : ` (number ${boot + 1} with this id)`}, reader ${reader}`;
+    const uses = count === 1 ? "a message type is" : `${count} message types are`;
+    const message = `${uses} without a name, as it did not arrive: "" stands for it; ${whose}`;
+    const { device } = this;
+    return { code: "W_UNNAMED", message, count, bootId, reader, ...(device !== undefined && { device }) };
+  }
+
   /** Counts a damage and says it. */
   damage(problem: Problem): DecodeItem {
     this.sums.damaged++;
@@ -107,8 +152,10 @@ export class Session {
     return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
   }
 
-  /** What follows is of another device: its boots are others, whatever their ids. */
-  forget(): void {
+  /** What follows is of another device, or another boot with an id that was there: whatever the ids are, these boots are over. */
+  forget(device?: string): void {
+    this.device = device;
+    this.teller = new BootTeller(MOST_TOLD_BOOTS);
     this.#boots.clear();
     this.#newestBoot = -1;
     this.#names = 0;
@@ -118,14 +165,14 @@ export class Session {
   /** Forgets token names, and all boots but the one used last: of that the counts go on, so its losses stay exact. Returns how many. */
   shrink(): { names: number; boots: number } {
     const forgotten = { names: this.#names, boots: 0 };
-    for (const [bootId, readers] of this.#boots) {
+    for (const [key, readers] of this.#boots) {
       for (const state of readers.values()) {
         // Emptied, too: the record decoder keeps those that it has used last.
         state.names.forget();
         state.names = new TokenNames();
       }
-      if (bootId === this.#newestBoot) continue;
-      this.#boots.delete(bootId);
+      if (key === this.#newestBoot) continue;
+      this.#boots.delete(key);
       this.#readers -= readers.size;
       forgotten.boots++;
     }
@@ -137,9 +184,15 @@ export class Session {
   #forgetReader(readers: Map<number, ReaderState>): void {
     if (readers.size < 2) return;
     const [oldest] = readers.keys();
+    this.#leave(readers.get(oldest!)!);
     this.#names -= readers.get(oldest!)!.names.size;
     this.#readers--;
     readers.delete(oldest!);
+  }
+
+  /** Tells what is still to be told of it. */
+  #leave(state: ReaderState): void {
+    if (this.#unnamed.delete(state)) this.items.problem(this.#unnamedProblem(state));
   }
 
   #forgetOldest(): void {
@@ -148,7 +201,10 @@ export class Session {
       this.#forgetReader(readers);
       return;
     }
-    for (const { names } of readers.values()) this.#names -= names.size;
+    for (const state of readers.values()) {
+      this.#leave(state);
+      this.#names -= state.names.size;
+    }
     this.#readers -= readers.size;
     this.#boots.delete(oldest);
   }

@@ -22,6 +22,8 @@ export interface PacketPlace {
   readonly bootId: number;
   readonly reader: number;
   readonly packet: number;
+  /** 2 for the second boot with this id, and so on; absent for the first, as ids are meant to be unique. */
+  readonly bootNumber?: number;
 }
 
 /**

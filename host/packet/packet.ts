@@ -76,6 +76,11 @@ export function uuidBytes(fingerprint: string): Uint8Array {
   return Uint8Array.from(Buffer.from(fingerprint, "hex"));
 }
 
+/** A boot id as folder names, metadata and messages show it: 14 hex digits. */
+export function bootIdDigits(bootId: number): string {
+  return bootId.toString(16).padStart(14, "0");
+}
+
 /** Unsigned 64-bit value; exact up to 2^53 - 1, above that only known to be greater. */
 export function readU64(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * TWO_TO_32 + view.getUint32(at, true);

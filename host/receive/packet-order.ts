@@ -22,6 +22,8 @@ export interface ArrivedPacket {
   readonly packet: Uint8Array;
   readonly header: PacketHeader;
   readonly wallMs: number;
+  /** How many boots came before that have the id of its boot, as a BootTeller tells. Default 0. */
+  readonly boot?: number;
 }
 
 export interface PacketOrderCounters {
@@ -98,7 +100,7 @@ export class PacketOrder {
       return;
     }
     const { packetNumber: number } = arrived.header;
-    const sequence = this.#sequenceOf(arrived.header);
+    const sequence = this.#sequenceOf(arrived);
     if (number < sequence.next) {
       this.#tooLate(sequence, number);
       return;
@@ -142,8 +144,8 @@ export class PacketOrder {
     for (const sequence of this.#sequences.values()) this.#empty(sequence);
   }
 
-  #sequenceOf({ bootId, reader, streamId }: PacketHeader): Sequence {
-    const key = keyOf(bootId, reader, streamId);
+  #sequenceOf(arrived: ArrivedPacket): Sequence {
+    const key = keyOf(arrived, arrived.header.streamId);
     let sequence = this.#sequences.get(key);
     if (sequence === undefined) {
       sequence = { isHeld: false, next: 0, waiting: new Map(), gaps: [] };
@@ -180,9 +182,8 @@ export class PacketOrder {
     sequence.next++;
     this.#take(sequence, arrived);
     this.#release(arrived);
-    const { bootId, reader, streamId } = arrived.header;
-    if (streamId !== STREAM_TOKENS) return;
-    const data = this.#sequences.get(keyOf(bootId, reader, STREAM_DATA));
+    if (arrived.header.streamId !== STREAM_TOKENS) return;
+    const data = this.#sequences.get(keyOf(arrived, STREAM_DATA));
     if (data?.isHeld !== true) return;
     data.isHeld = false;
     this.#advance(data);
@@ -197,10 +198,10 @@ export class PacketOrder {
       sequence.next = start;
       sequence.isHeld = false;
     }
-    const { bootId, reader } = sequence.waiting.get(start)!.header;
+    const first = sequence.waiting.get(start)!;
     this.#advance(sequence);
     // Token packets that wait for others may be all that it needs.
-    const tokens = sequence.isHeld && this.#sequences.get(keyOf(bootId, reader, STREAM_TOKENS));
+    const tokens = sequence.isHeld && this.#sequences.get(keyOf(first, STREAM_TOKENS));
     if (tokens) this.#empty(tokens);
     const held = sequence.waiting.get(start);
     if (held === undefined) return;
@@ -239,8 +240,8 @@ export class PacketOrder {
   }
 }
 
-function keyOf(bootId: number, reader: number, streamId: number): string {
-  return `${bootId}/${reader}/${streamId}`;
+function keyOf({ header: { bootId, reader }, boot = 0 }: ArrivedPacket, streamId: number): string {
+  return `${bootId}/${boot}/${reader}/${streamId}`;
 }
 
 /** The lowest number that waits and is near what went before, or near another one that waits; undefined if none is. */

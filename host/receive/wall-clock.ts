@@ -1,4 +1,5 @@
 /** Time of day from device time. */
+import { uptime } from "node:os";
 
 /** That a packet whose last record is of deviceMs was here at unixMs: what the record tells of was no later. */
 export interface Anchor {
@@ -6,6 +7,8 @@ export interface Anchor {
   readonly deviceMs: number;
   /** Milliseconds since 1970, by this computer's clock. */
   readonly unixMs: number;
+  /** It may be off by so much more, as nobody knows whether the clock was set behind it, or the computer slept. Default 0. */
+  readonly uncertaintyMs?: number;
 }
 
 export interface WallTime {
@@ -31,8 +34,11 @@ const NEIGHBOURS = 9;
 export class WallClock {
   /** By time of arrival. */
   #anchors: Anchor[] = [];
+  #sets = new ClockSets();
 
   add(anchor: Anchor): void {
+    const move = this.#sets.take(anchor, Math.min(...this.#anchors.map(differenceOf)));
+    if (move !== undefined) this.#anchors = this.#anchors.map(move);
     this.#anchors.push(anchor);
     if (this.#anchors.length > MOST_ANCHORS) this.#thin();
   }
@@ -43,6 +49,7 @@ export class WallClock {
     if (anchors.length === 0) return undefined;
     let least = Number.POSITIVE_INFINITY;
     let driftMs = 0;
+    let doubtMs = 0;
     let before = 0;
     for (const anchor of anchors) {
       if (anchor.deviceMs < deviceMs) before++;
@@ -50,6 +57,7 @@ export class WallClock {
       if (differenceOf(anchor) + loosening >= least) continue;
       least = differenceOf(anchor) + loosening;
       driftMs = loosening;
+      doubtMs = anchor.uncertaintyMs ?? 0;
     }
     const from = Math.max(0, Math.min(before - (NEIGHBOURS >> 1), anchors.length - NEIGHBOURS));
     const delays = anchors
@@ -57,12 +65,15 @@ export class WallClock {
       .map(differenceOf)
       .sort((a, b) => a - b);
     const spreadMs = delays[delays.length >> 1]! - delays[0]!;
-    return { unixMs: Math.round(deviceMs + least), uncertaintyMs: Math.max(1, Math.ceil(driftMs + spreadMs)) };
+    return {
+      unixMs: Math.round(deviceMs + least),
+      uncertaintyMs: Math.max(1, Math.ceil(driftMs + spreadMs + doubtMs)),
+    };
   }
 
-  /** This computer's clock was set forward by so much, or back: what it said before is put right. */
-  shift(byMs: number): void {
-    this.#anchors = this.#anchors.map((anchor) => shifted(anchor, byMs));
+  /** This computer's clock was set forward by so much, or back: what it said before is put right with the next anchor, which shows that the boot goes on. */
+  shift(byMs: number, isSure = true): void {
+    this.#sets.add(byMs, isSure);
   }
 
   /** The best one of each stretch of equal length: what is old stays as well known as what is new. */
@@ -85,24 +96,87 @@ function differenceOf({ deviceMs, unixMs }: Anchor): number {
   return unixMs - deviceMs;
 }
 
-export function shifted({ deviceMs, unixMs }: Anchor, byMs: number): Anchor {
-  return { deviceMs, unixMs: unixMs + byMs };
+/**
+ * What this computer's clock was set by since the last anchor of a boot. The next anchor decides: without one the boot may have ended, and its anchors stay. The
+ * device's own clock goes on, so an anchor that comes too early for a clock that was set forward shows that it was not: the computer, or
+ * whatever it runs on, slept.
+ */
+export class ClockSets {
+  #byMs = 0;
+  #isSure = true;
+
+  get isPending(): boolean {
+    return this.#byMs !== 0;
+  }
+
+  add(byMs: number, isSure: boolean): void {
+    this.#byMs += byMs;
+    this.#isSure &&= isSure;
+  }
+
+  /** How the anchors before this one are put right; undefined if they are right. `leastDifference`: of them, time of day less device time. Asked once. */
+  take(anchor: Anchor, leastDifference: number): ((before: Anchor) => Anchor) | undefined {
+    const byMs = this.#byMs;
+    const isSure = this.#isSure;
+    this.#byMs = 0;
+    this.#isSure = true;
+    const toleranceMs = LEAST_STEP_MS + DRIFT * anchor.deviceMs;
+    if (byMs === 0 || differenceOf(anchor) < leastDifference + byMs - toleranceMs) return undefined;
+    return ({ deviceMs, unixMs, uncertaintyMs = 0 }) => {
+      const doubtMs = uncertaintyMs + (isSure ? 0 : Math.abs(byMs));
+      return { deviceMs, unixMs: unixMs + byMs, ...(doubtMs > 0 && { uncertaintyMs: doubtMs }) };
+    };
+  }
 }
 
-/** Less is not told from what the two clocks are read apart. */
+/** Less is not told from what the clocks are read apart. */
 const LEAST_STEP_MS = 500;
+/** Some systems count their uptime in seconds. */
+const UPTIME_STEP_MS = 1500;
 
-/** Tells that this computer's clock was set, by a clock that never is. A computer that slept looks as if it had been set forward. */
+/** Milliseconds since this computer was started, those that it slept among them; undefined where nobody says. */
+function systemUptimeMs(): number | undefined {
+  try {
+    return uptime() * 1000;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Tells that this computer's clock was set, by a clock that never is. That one stands still on some systems while the computer sleeps, which
+ * then looks as if the clock had been set forward; the system's uptime does not.
+ */
 export class ClockWatch {
+  /** Milliseconds that the computer slept before the call of stepMs() before, as far as they are known. */
+  sleptMs = 0;
+  /** Whether sleep could be told from a clock that was set. */
+  isSure = true;
+  readonly #uptimeMs: () => number | undefined;
   #offsetMs: number | undefined;
+  #sleepMs: number | undefined;
+
+  /** `uptimeMs`: as a clock that counts sleep has it. */
+  constructor(uptimeMs: () => number | undefined = systemUptimeMs) {
+    this.#uptimeMs = uptimeMs;
+  }
 
   /** Milliseconds by which the time of day was set since the call before; 0 if it was not. `steadyMs`: of performance.now(). */
   stepMs(unixMs: number, steadyMs: number): number {
+    this.sleptMs = 0;
     const offsetMs = unixMs - steadyMs;
-    const stepMs = Math.round(offsetMs - (this.#offsetMs ?? offsetMs));
-    if (this.#offsetMs !== undefined && Math.abs(stepMs) < LEAST_STEP_MS) return 0;
+    const movedMs = Math.round(offsetMs - (this.#offsetMs ?? offsetMs));
+    if (this.#offsetMs !== undefined && Math.abs(movedMs) < LEAST_STEP_MS) return 0;
+    const uptimeMs = this.#uptimeMs();
+    const sleepMs = uptimeMs === undefined ? undefined : uptimeMs - steadyMs;
+    const sleptMs = Math.round((sleepMs ?? 0) - (this.#sleepMs ?? sleepMs ?? 0));
+    this.isSure = sleepMs !== undefined && (this.#offsetMs === undefined || this.#sleepMs !== undefined);
     this.#offsetMs = offsetMs;
-    return stepMs;
+    this.#sleepMs = sleepMs;
+    if (sleptMs < UPTIME_STEP_MS) return movedMs;
+    this.sleptMs = sleptMs;
+    const setMs = movedMs - sleptMs;
+    return Math.abs(setMs) < UPTIME_STEP_MS ? 0 : setMs;
   }
 }
 
@@ -138,25 +212,26 @@ export class AnchorChoice {
     return true;
   }
 
-  /** As WallClock.shift. */
+  /** Anchors before were put right by so much. */
   shift(byMs: number): void {
     if (this.#firstMs !== undefined) this.#firstMs += byMs;
     this.#lastMs += byMs;
-    if (this.#best !== undefined) this.#best = shifted(this.#best, byMs);
+    if (this.#best !== undefined) this.#best = { ...this.#best, unixMs: this.#best.unixMs + byMs };
   }
 }
 
-/** A line of `.anchors`. */
-export function formatAnchor({ deviceMs, unixMs }: Anchor): string {
-  return `${JSON.stringify({ deviceMs, unixMs })}\n`;
+/** A line of `anchors.jsonl`. */
+export function formatAnchor({ deviceMs, unixMs, uncertaintyMs }: Anchor): string {
+  return `${JSON.stringify({ deviceMs, unixMs, uncertaintyMs })}\n`;
 }
 
-/** The anchors of `.anchors`; a line that is none, as one that was cut, is passed over. */
+/** The anchors of `anchors.jsonl`; a line that is none, as one that was cut, is passed over. */
 export function parseAnchors(text: string): Anchor[] {
   return text.split("\n").flatMap((line) => {
     try {
-      const { deviceMs, unixMs } = JSON.parse(line);
-      return Number.isFinite(deviceMs) && Number.isFinite(unixMs) ? [{ deviceMs, unixMs }] : [];
+      const { deviceMs, unixMs, uncertaintyMs } = JSON.parse(line);
+      if (!Number.isFinite(deviceMs) || !Number.isFinite(unixMs)) return [];
+      return [uncertaintyMs > 0 ? { deviceMs, unixMs, uncertaintyMs: Number(uncertaintyMs) } : { deviceMs, unixMs }];
     } catch {
       return [];
     }

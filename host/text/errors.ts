@@ -25,4 +25,10 @@ export interface Problem {
   readonly offsetBytes?: number;
   readonly packet?: number;
   readonly attribute?: string;
+  /** Whose, if the place does not say it: the device's id, the boot's, the reader's number. */
+  readonly device?: string | undefined;
+  readonly bootId?: number;
+  readonly reader?: number;
+  /** How many times, if it is said once for all. */
+  readonly count?: number;
 }

@@ -73,9 +73,12 @@ describe("writing a capture folder", () => {
     assert.ok(write(packets).every(Boolean));
     assert.deepEqual(problems, []);
     assert.deepEqual(readdirSync(join(dir, "capture")), [BOOT]);
-    assert.deepEqual(readdirSync(join(dir, "capture", BOOT)).sort(), [".tokens", "metadata", "stream"]);
+    assert.deepEqual(readdirSync(join(dir, "capture", BOOT)).sort(), ["metadata", "stream", "xs-telemetry"]);
     assert.deepEqual(Uint8Array.from(at(BOOT, "stream")), joined(packets.filter(({ kind }) => kind === "data")));
-    assert.deepEqual(Uint8Array.from(at(BOOT, ".tokens")), joined(packets.filter(({ kind }) => kind === "tokens")));
+    assert.deepEqual(
+      Uint8Array.from(at(BOOT, "xs-telemetry/tokens")),
+      joined(packets.filter(({ kind }) => kind === "tokens")),
+    );
     const tokens = new Map([
       [1, "getStatus"],
       [2, 'we"ird\n'],
@@ -137,7 +140,7 @@ describe("writing a capture folder", () => {
     capture.write(source.tokens([[300, "three hundred"]]).bytes);
     assert.match(metadata(), /"" = 0,\n {2}"three hundred" = 300\n/);
     assert.deepEqual(problems, []);
-    assert.deepEqual(readdirSync(join(dir, "capture", BOOT)).sort(), [".tokens", "metadata", "stream"]);
+    assert.deepEqual(readdirSync(join(dir, "capture", BOOT)).sort(), ["metadata", "stream", "xs-telemetry"]);
   });
 
   it("refuses damaged packets, reports each, and goes on", () => {

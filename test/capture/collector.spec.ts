@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { Collector, type CollectorOptions } from "../../host/capture/collector.ts";
-import { deviceFolderName, listBoots, listCaptures } from "../../host/capture/folder.ts";
+import { ANCHORS_FILE, deviceFolderName, listBoots, listCaptures, TOKENS_FILE } from "../../host/capture/folder.ts";
 import { decodePath } from "../../host/decode/decode.ts";
 import type { DecodeItem, DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
@@ -68,7 +68,7 @@ describe("collecting packets of devices", () => {
     assert.deepEqual(readdirSync(dir).sort(), ["%2E.%2Fx", "a", "b%20c"]);
     assert.deepEqual(readdirSync(root), ["capture"]);
     for (const name of readdirSync(dir)) {
-      assert.deepEqual(readdirSync(join(dir, name)).sort(), [".device", "boot-0001-00000000001234", "log.txt"]);
+      assert.deepEqual(readdirSync(join(dir, name)).sort(), ["boot-0001-00000000001234", "device.txt", "log.txt"]);
       assert.equal(readFileSync(join(dir, name, "log.txt"), "utf8"), "2026-01-02T03:04:05.001Z I (1) hello\n");
       assert.deepEqual(
         (await decoded(join(dir, name))).events,
@@ -269,7 +269,7 @@ describe("collecting packets of devices", () => {
       for (const { path } of listBoots(join(dir, "a"))) {
         const part = await decoded(path);
         assert.deepEqual([part.problems.filter((code) => code !== "W_LATE"), part.summary.unnamedTokens], [[], 0]);
-        const tokens = existsSync(join(path, ".tokens")) ? readFileSync(join(path, ".tokens")) : Buffer.alloc(0);
+        const tokens = existsSync(join(path, TOKENS_FILE)) ? readFileSync(join(path, TOKENS_FILE)) : Buffer.alloc(0);
         for (let at = 0; at < tokens.length; at += tokens.readUInt32LE(at + 44) / 8) {
           const number = Number(tokens.readBigUInt64LE(at + 56));
           const bytes = tokens.toString("hex", at, at + tokens.readUInt32LE(at + 44) / 8);
@@ -304,7 +304,7 @@ describe("collecting packets of devices", () => {
     for (let token = 2; token < 100; token++) all.write(source.tokens([...same, [token, "b"]]).bytes);
     // 98 packets of 25 KB: each alone tells a name, none is let go for another.
     assert.ok(all.names < 99 + (99 * 4 * 105 + 16384) / 128, String(all.names));
-    const part = join(dir, listBoots(dir).at(-1)!.path.split("/").at(-1)!, ".tokens");
+    const part = join(dir, listBoots(dir).at(-1)!.path.split("/").at(-1)!, TOKENS_FILE);
     assert.ok(readFileSync(part).length < 99 * 4 * 105 + 16384 + 26_000);
     all.close();
   });
@@ -346,7 +346,10 @@ describe("collecting packets of devices", () => {
     const { events, problems: told, summary } = await decoded(base);
     const own = plain(1)[1]!.events.map((event) => ({ ...event, msgType: "" }));
     assert.deepEqual(events, [...packets.flatMap((packet) => packet.events), ...own, ...own, ...own]);
-    assert.deepEqual([told, summary.lostInTransit, summary.missingPackets, summary.boots], [[], 0, 0, 5]);
+    assert.deepEqual(
+      [told, summary.lostInTransit, summary.missingPackets, summary.boots],
+      [["W_UNNAMED", "W_UNNAMED", "W_UNNAMED"], 0, 0, 5],
+    );
   });
 
   it("finds nothing wrong with a folder of which another one has every packet", async () => {
@@ -476,7 +479,7 @@ describe("collecting packets of devices", () => {
     const packets = plain(600);
     for (const [index, { bytes }] of packets.entries()) all.packet("a", bytes, T0 + index * 1000 + (index % 10));
     all.close();
-    const file = join(dir, "a", "boot-0001-00000000000007", ".anchors");
+    const file = join(dir, "a", "boot-0001-00000000000007", ANCHORS_FILE);
     assert.ok(existsSync(file));
     const anchors = parseAnchors(readFileSync(file, "utf8"));
     assert.deepEqual(anchors[0], { deviceMs: 0, unixMs: T0 });
@@ -487,18 +490,43 @@ describe("collecting packets of devices", () => {
     for (const byMs of [3_600_000, -3_600_000]) {
       const all = collector();
       const packets = plain(4).map(({ bytes }) => bytes);
-      for (const index of [0, 1, 3]) all.packet("a", packets[index]!, T0);
+      for (const index of [0, 1]) all.packet("a", packets[index]!, T0);
+      all.packet("a", packets[3]!, T0 + 2000);
       all.clockSet(byMs);
-      all.tick(T0 + byMs + 100);
-      all.packet("a", packets[2]!, T0 + byMs + 150);
-      all.packet("a", packets[4]!, T0 + byMs + 200);
+      all.tick(T0 + byMs + 2100);
+      all.packet("a", packets[2]!, T0 + byMs + 2150);
+      all.packet("a", packets[4]!, T0 + byMs + 3000);
       all.close();
       assert.deepEqual([(await decoded()).events.length, all.counters().missingPackets, codes()], [4, 0, []]);
-      const anchors = parseAnchors(readFileSync(join(dir, "a", "boot-0001-00000000000007", ".anchors"), "utf8"));
+      const anchors = parseAnchors(readFileSync(join(dir, "a", "boot-0001-00000000000007", ANCHORS_FILE), "utf8"));
       assert.deepEqual(anchors[0], { deviceMs: 0, unixMs: T0 + byMs });
-      assert.ok(anchors.every(({ unixMs }) => Math.abs(unixMs - T0 - byMs) <= 200));
+      assert.ok(anchors.every(({ deviceMs, unixMs }) => Math.abs(unixMs - deviceMs - T0 - byMs) <= 1150));
       dir += "-2";
     }
+  });
+
+  it("moves no anchor of a boot that has ended, nor for sleep, which the next packet of a boot shows", () => {
+    const HOURS_8 = 28_800_000;
+    const anchorsOf = (boot: string) =>
+      parseAnchors(readFileSync(join(dir, "a", `boot-${boot}`, ANCHORS_FILE), "utf8")).map(({ unixMs }) => unixMs - T0);
+    const all = collector({ reorderPackets: 0 });
+    const ended = plain(2);
+    for (const { bytes } of ended) all.packet("a", bytes, T0);
+    const going = new PacketSource({ bootId: 8 });
+    const send = (time: number, wallMs: number) =>
+      all.packet("a", going.data([{ event: "msg.send", time }]).bytes, T0 + wallMs);
+    send(0, 0);
+    const before = anchorsOf("0001-00000000000007");
+    all.clockSet(HOURS_8);
+    all.tick(T0 + HOURS_8);
+    // The clock was not set: as much time has passed for the device.
+    send(HOURS_8, HOURS_8 + 3);
+    assert.deepEqual(anchorsOf("0002-00000000000008"), [0, HOURS_8 + 3]);
+    all.clockSet(60_000);
+    send(HOURS_8 + 1000, HOURS_8 + 61_003);
+    assert.deepEqual(anchorsOf("0002-00000000000008").slice(0, 2), [60_000, HOURS_8 + 60_003]);
+    assert.deepEqual(anchorsOf("0001-00000000000007"), before);
+    all.close();
   });
 
   it("goes on where somebody has deleted its oldest parts", async () => {

@@ -15,7 +15,7 @@ import fs, {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
-import { listBoots } from "../../host/capture/folder.ts";
+import { ANCHORS_FILE, listBoots, TOKENS_FILE } from "../../host/capture/folder.ts";
 import { NotRegular, openRegular, readSmall } from "../../host/capture/regular-file.ts";
 import { decodePath } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
@@ -91,13 +91,18 @@ describe("a capture folder of somebody else's", () => {
     it(`is decoded, and says that a file of it is ${name}`, async () => {
       capture();
       const boot = listBoots(join(dir, "a"))[0]!.path;
-      for (const file of [join(dir, "a", ".device"), join(boot, ".tokens"), join(boot, "stream")]) {
+      for (const file of [join(dir, "a", "device.txt"), join(boot, TOKENS_FILE), join(boot, "stream")]) {
         const content = readFileSync(file);
         rmSync(file);
         plant(file);
         const { events, problems } = await decoded();
-        const [problem] = problems;
-        assert.deepEqual([problems.length, problem!.code, problem!.file], [1, "E_READ", file]);
+        const [problem, ...others] = problems;
+        assert.deepEqual([problem!.code, problem!.file], ["E_READ", file]);
+        // The names stand in the metadata, too.
+        assert.deepEqual(
+          others.map(({ code }) => code),
+          file.endsWith("tokens") ? ["W_NO_TOKENS"] : [],
+        );
         assert.match(problem!.message, said);
         assert.equal(events, file.endsWith("stream") ? 0 : eventCount);
         rmSync(file, { recursive: true });
@@ -128,7 +133,7 @@ describe("a capture folder of somebody else's", () => {
 
   it("has no device id of a terabyte", async () => {
     capture();
-    truncateSync(join(dir, "a", ".device"), 2 ** 40);
+    truncateSync(join(dir, "a", "device.txt"), 2 ** 40);
     const { events, problems } = await decoded();
     assert.equal(events, eventCount);
     assert.match(problems[0]!.message, /^more than 65535 bytes, which are not read/);
@@ -192,7 +197,7 @@ describe("a capture folder that others can write to", () => {
     const writes: [file: string, write: () => void][] = [
       [join(boot, "stream"), () => all.packet("a", packets[2]!.bytes, T0 + 1)],
       [join(device, "log.txt"), text],
-      [join(boot, ".anchors"), () => all.clockSet(5000)],
+      [join(boot, ANCHORS_FILE), () => all.packet("a", packets[2]!.bytes, T0 + 120_000)],
     ];
     return { all, device, boot, writes };
   }
@@ -218,13 +223,13 @@ describe("a capture folder that others can write to", () => {
   it("has its files replaced, not what a link under a temporary name leads to", () => {
     const { all, boot } = open();
     symlinkSync(join(root, "secret"), join(boot, ".metadata"));
-    symlinkSync(join(root, "secret"), join(boot, "..anchors"));
+    symlinkSync(join(root, "secret"), join(boot, "xs-telemetry", ".anchors.jsonl"));
     const source = new PacketSource({ bootId: 0x1234, packetNumber: 50 });
-    all.packet("a", source.tokens([[9, "new"]]).bytes, T0 + 1);
     all.clockSet(5000);
+    all.packet("a", source.tokens([[9, "new"]], 9000).bytes, T0 + 5001);
     all.close();
     assert.equal(readFileSync(join(root, "secret"), "utf8"), "secret");
-    assert.deepEqual(readdirSync(boot).sort(), [".anchors", ".tokens", "metadata", "stream"]);
+    assert.deepEqual(readdirSync(boot).sort(), ["metadata", "stream", "xs-telemetry"]);
   });
 
   it("is not written where another folder stands in its place, or did while a file was opened", () => {

@@ -3,9 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
-import { bootIdDigits, ctfMetadata, tsdlString } from "../../host/capture/ctf-metadata.ts";
+import { ctfMetadata, tsdlString } from "../../host/capture/ctf-metadata.ts";
 import { decodePath } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { bootIdDigits } from "../../host/packet/packet.ts";
 import type { DecodedEvent } from "../../host/packet/records.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { type BabeltraceEvent, babeltrace } from "../support/babeltrace.ts";

@@ -342,12 +342,12 @@ describe("the command line", () => {
       const writer = new CaptureWriter(device, { registry });
       for (const packet of packets()) writer.write(packet);
       writer.close();
-      symlinkSync("/dev/zero", join(device, ".device"));
+      symlinkSync("/dev/zero", join(device, "device.txt"));
       const { status, stdout } = await run(["validate", "foreign"]);
       assert.equal(status, 1);
       assert.match(
         stdout,
-        /line 1: foreign.a\\u001b\[31m\\u202e..device: a link that leads out of the capture, .*id is expected/,
+        /line 1: foreign.a\\u001b\[31m\\u202e.device.txt: a link that leads out of the capture, .*id is expected/,
       );
       assert.ok(!stdout.includes("\x1b"));
     });

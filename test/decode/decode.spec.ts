@@ -258,7 +258,8 @@ describe("decoding files", () => {
     const path = join(dir, name);
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, "stream"), joined(packets.filter(({ kind }) => kind === "data")));
-    writeFileSync(join(path, ".tokens"), joined(packets.filter(({ kind }) => kind === "tokens")));
+    mkdirSync(join(path, "xs-telemetry"), { recursive: true });
+    writeFileSync(join(path, "xs-telemetry", "tokens"), joined(packets.filter(({ kind }) => kind === "tokens")));
     return path;
   }
   const read = (path: string, options: Partial<DecodeOptions> = {}) =>
@@ -357,7 +358,7 @@ describe("decoding files", () => {
     await fails(join(dir, "none"), "E_NOT_FOUND", /no such file/);
     await fails(dir, "E_NO_CAPTURE", /has no packets in it: nothing was captured/);
     mkdirSync(join(dir, "other"));
-    await fails(dir, "E_NO_CAPTURE", /has neither boot-… folders nor a file stream or \.tokens/);
+    await fails(dir, "E_NO_CAPTURE", /has neither boot-… folders nor a file stream or xs-telemetry\/tokens/);
     await fails(join(dir, "a".repeat(300)), "E_READ", /cannot be read: ENAMETOOLONG/);
   });
 

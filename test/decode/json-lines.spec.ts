@@ -48,7 +48,8 @@ function transcript(bytes: Uint8Array, options: Partial<DecodeOptions>, pieceByt
 function assertLines(bytes: Uint8Array, expected: readonly object[], pieceBytes: number, options = {}): void {
   for (const output of FORMS) {
     const text = transcript(bytes, { ...options, output }, pieceBytes);
-    assert.equal(text.slice(0, text.lastIndexOf("\n", text.length - 2) + 1), linesOf(expected), output);
+    const lines = text.split(/(?<=\n)/).filter((line) => !line.includes('"W_UNNAMED"'));
+    assert.equal(lines.slice(0, -1).join(""), linesOf(expected), output);
   }
 }
 

@@ -162,7 +162,8 @@ describe("decoding live", () => {
     const { lostOnDevice, lostInTransit } = decoder.totals();
     assert.deepEqual([lost, lostOnDevice, lostInTransit], [100, 100, 0]);
     const codes = seen.flatMap(({ problems }) => problems.map(({ code }) => code));
-    assert.deepEqual([...new Set(codes)], ["W_FORGOTTEN"]);
+    assert.deepEqual([...new Set(codes)], ["W_FORGOTTEN", "W_UNNAMED"]);
+    assert.equal(decoder.totals().unnamedTokens, 1);
   });
 
   it("holds a bounded number of boots under a flood of them", () => {

@@ -181,7 +181,11 @@ describe("naming tokens", () => {
   };
 
   it('gives "" for a token without a name, and counts it until it has one', () => {
-    assert.deepEqual(types(sent(0), sent(5, 2), named([[5, "five"]]), sent(5, 3)), [["", "", "five"], [], 1]);
+    assert.deepEqual(types(sent(0), sent(5, 2), named([[5, "five"]]), sent(5, 3)), [
+      ["", "", "five"],
+      ["W_UNNAMED"],
+      1,
+    ]);
   });
 
   it("takes names of 64 bytes, of any characters, and the same name twice", () => {
@@ -226,7 +230,7 @@ describe("naming tokens", () => {
   it("keeps names of one boot and reader from another", () => {
     assert.deepEqual(types(named([[1, "a"]], 1, { bootId: 2 }), named([[1, "b"]], 1, { reader: 1 }), sent(1)), [
       [""],
-      [],
+      ["W_UNNAMED"],
       1,
     ]);
   });

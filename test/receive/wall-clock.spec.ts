@@ -88,7 +88,8 @@ describe("time of day from anchors", () => {
   });
 
   it("tells a clock that was set, once, from one that runs", () => {
-    const watch = new ClockWatch();
+    let uptimeMs = 50_000;
+    const watch = new ClockWatch(() => uptimeMs);
     const seen = [
       [BOOT, 1000],
       [BOOT + 5000, 6003],
@@ -96,8 +97,81 @@ describe("time of day from anchors", () => {
       [BOOT + 3_605_100, 6103],
       [BOOT + 5200, 6203],
       [BOOT + 5300, 6303],
-    ].map(([unixMs, steadyMs]) => watch.stepMs(unixMs!, steadyMs!));
+    ].map(([unixMs, steadyMs]) => {
+      uptimeMs = 49_000 + steadyMs!;
+      return watch.stepMs(unixMs!, steadyMs!);
+    });
     assert.deepEqual(seen, [0, 0, 3_599_997, 0, -3_600_000, 0]);
+  });
+
+  it("tells sleep from a clock that was set, also where both happened, where uptime is counted in seconds, or goes on in a steady clock, too", () => {
+    const HOURS_8 = 8 * 3_600_000;
+    for (const step of [10, 1000])
+      for (const setMs of [0, 7_200_000, -7_200_000]) {
+        const floor = (ms: number) => Math.floor(ms / step) * step;
+        let slept = 0;
+        let steady = 0;
+        const watch = new ClockWatch(() => floor(77_777 + steady + slept));
+        const at = (elapsed: number, set: number) => {
+          steady = elapsed;
+          return watch.stepMs(BOOT + elapsed + slept + set, elapsed);
+        };
+        assert.equal(at(1000, 0), 0);
+        slept = HOURS_8;
+        const told = at(2000, setMs);
+        assert.ok(
+          Math.abs(told - setMs) <= step && Math.abs(watch.sleptMs - HOURS_8) <= step,
+          `${told} ${watch.sleptMs}`,
+        );
+        assert.ok(watch.isSure);
+        assert.equal(at(3000, setMs), 0);
+        assert.equal(watch.sleptMs, 0);
+      }
+    // As on systems whose steady clock goes on while they sleep.
+    let elapsed = 1000;
+    const watch = new ClockWatch(() => 5 + elapsed);
+    const steps = [1000, HOURS_8, HOURS_8 + 1000].map((ms) => {
+      elapsed = ms;
+      return watch.stepMs(BOOT + ms, ms);
+    });
+    assert.deepEqual(steps, [0, 0, 0]);
+  });
+
+  it("says when nobody counts sleep, and reads this system's uptime otherwise", () => {
+    const watch = new ClockWatch(() => undefined);
+    assert.deepEqual([watch.stepMs(BOOT, 1), watch.stepMs(BOOT + 9000, 2), watch.isSure], [0, 8999, false]);
+    const real = new ClockWatch();
+    assert.deepEqual([real.stepMs(BOOT, 1), real.stepMs(BOOT + 9000, 2), real.isSure], [0, 8999, true]);
+  });
+
+  it("stays as it is where the boot has ended, and where the device's clock shows that the computer slept", () => {
+    for (const byMs of [3_600_000, 28_800_000]) {
+      const clock = new WallClock();
+      clock.add({ deviceMs: 1000, unixMs: BOOT + 1000 });
+      clock.shift(byMs);
+      assert.deepEqual(clock.at(1000), { unixMs: BOOT + 1000, uncertaintyMs: 1 }, "no packet came since");
+      // So much later for the device, too.
+      clock.add({ deviceMs: 2000 + byMs, unixMs: BOOT + 2003 + byMs });
+      assert.deepEqual(clock.at(1000)!.unixMs, BOOT + 1000);
+      clock.add({ deviceMs: 3000 + byMs, unixMs: BOOT + 3003 + byMs });
+      assert.deepEqual(clock.at(1000)!.unixMs, BOOT + 1000, "asked once");
+    }
+  });
+
+  it("says that it may be off by as much where nobody knows whether the clock was set, until packets show it", () => {
+    const clock = new WallClock();
+    clock.add({ deviceMs: 1000, unixMs: BOOT + 1000 });
+    clock.shift(28_800_000, false);
+    // A packet that had waited for so long, or a clock that was set.
+    clock.add({ deviceMs: 2000, unixMs: BOOT + 28_802_003 });
+    const doubtful = clock.at(1000)!;
+    assert.ok(doubtful.uncertaintyMs >= 28_800_000, String(doubtful.uncertaintyMs));
+    // It had waited: the device's clock went on all the time.
+    clock.add({ deviceMs: 28_803_000, unixMs: BOOT + 28_803_010 });
+    assert.ok(Math.abs(clock.at(28_803_000)!.unixMs - BOOT - 28_803_010) < 2);
+    assert.ok(Math.abs(clock.at(1000)!.unixMs - BOOT - 1000) <= clock.at(1000)!.uncertaintyMs);
+    const stored = { deviceMs: 1, unixMs: 2, uncertaintyMs: 3 };
+    assert.deepEqual(parseAnchors(formatAnchor(stored)), [stored]);
   });
 
   it("passes over a line of a file that is none", () => {

@@ -5,6 +5,7 @@ import { RecordDecoder } from "../packet/records.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
+import { EarlierParts } from "./earlier-parts.ts";
 import { makeCaptureFolder, type OwnFolder, removeFolder } from "./files.ts";
 import { traceFolderName } from "./folder.ts";
 import { type Part, TraceWriter } from "./trace-writer.ts";
@@ -18,6 +19,8 @@ export interface CaptureWriterOptions {
   readonly rotateBytes?: number;
   /** So many trace folders are kept, the newest; what was in older ones is given up, and told. Default: all. */
   readonly keepParts?: number;
+  /** The folder may hold a capture already, which goes on: its boots too, with the packets that are not in it. */
+  readonly append?: boolean;
 }
 
 /** What came of the packets written so far. */
@@ -97,11 +100,13 @@ export class CaptureWriter {
   #lastOrder = 0;
   /** The trace folders, oldest first, if old ones are to be deleted. */
   readonly #parts: Part[] = [];
+  /** What stood in the folder. */
+  readonly #earlier: EarlierParts | undefined;
   #closed = false;
 
   /**
-   * Makes the folder. One that has something in it is refused, so that no capture is mixed with another or overwritten; but
-   * one that the caller has made is taken as it is. What is `shared` is shared with other writers. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+   * Makes the folder. One that has something in it is refused, so that no capture is mixed with another or overwritten, unless it is to
+   * go on; but one that the caller has made is taken as it is. What is `shared` is shared with other writers. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
    */
   constructor(dir: string | OwnFolder, options: CaptureWriterOptions, shared?: SharedByWriters) {
     this.#options = options;
@@ -109,7 +114,15 @@ export class CaptureWriter {
     this.#records = shared?.records ?? new RecordDecoder(options.registry);
     this.counters = shared?.counters ?? captureCounters();
     this.#mostTraces = shared?.mostTraces ?? MOST_BOOTS;
-    this.#folder = typeof dir === "string" ? makeCaptureFolder(dir) : dir;
+    this.#folder = typeof dir === "string" ? makeCaptureFolder(dir, options.append) : dir;
+    if (options.append !== true) return;
+    this.#earlier = new EarlierParts(this.#folder, this.#uuid, this.#records, options.onProblem);
+    this.#lastOrder = this.#earlier.lastOrder;
+    for (const { key, bootId, order } of this.#earlier.boots) {
+      this.#seen.add(key);
+      if (!this.#orders.has(bootId)) this.#orders.set(bootId, order);
+    }
+    if (options.keepParts !== undefined) this.#parts.push(...this.#earlier.parts());
   }
 
   /** Token names that are held, and what is held besides as so many names. */
@@ -281,6 +294,7 @@ export class CaptureWriter {
 
   #giveUp(part: Part): void {
     for (const [key, trace] of this.#traces) if (trace.part === part) this.#traces.delete(key);
+    this.#earlier?.count(part);
     removeFolder(this.#folder, part.name);
     this.counters.givenUp += part.events;
     const message = `${part.events} events in ${part.packets} packets given up: no more than ${this.#options.keepParts} folders are kept`;
@@ -304,6 +318,7 @@ export class CaptureWriter {
     }
     const { registry, rotateBytes } = this.#options;
     const trace = new TraceWriter(this.#folder, registry, bootId, reader, rotateBytes !== undefined);
+    this.#earlier?.resume(key, trace);
     this.#traces.set(key, trace);
     return trace;
   }

@@ -14,6 +14,8 @@ export const ANCHORS_FILE = ".anchors";
 /** Files of a device's folder: its id as it came, and its log text. */
 export const DEVICE_FILE = ".device";
 export const LOG_FILE = "log.txt";
+/** Of the folder that a process captures into: who it is. */
+export const LOCK_FILE = ".capturing";
 
 /** One trace folder of a capture. */
 export interface BootFolder {
@@ -38,13 +40,25 @@ const FOLDER_NAME = /^boot-(\d{4,9})-([0-9a-f]{14})(?:-r([1-9]\d{0,9}))?$/;
 const MOST_LEVELS = 2;
 const MOST_NAME_CHARS = 100;
 /** An id that is longer than an MQTT topic is none. */
-const MOST_DEVICE_BYTES = 65_535;
+export const MOST_DEVICE_BYTES = 65_535;
 const HASH_CHARS = 24;
 
 /** Name of a trace folder: `order` is 1 for the first of the capture. */
 export function traceFolderName(order: number, bootId: number, reader: number): string {
   const number = String(order).padStart(4, "0");
   return `boot-${number}-${bootIdDigits(bootId)}${reader === 0 ? "" : `-r${reader}`}`;
+}
+
+/** Order of arrival, boot id and reader that a trace folder's name says; undefined if it is none. */
+export function readTraceFolderName(name: string): { order: number; bootId: number; reader: number } | undefined {
+  const [, order, digits, reader = "0"] = FOLDER_NAME.exec(name) ?? [];
+  if (digits === undefined) return undefined;
+  return { order: Number(order), bootId: Number.parseInt(digits, 16), reader: Number(reader) };
+}
+
+/** Name of a file of log text that is full, from 1. */
+export function logName(number: number): string {
+  return `log-${String(number).padStart(4, "0")}.txt`;
 }
 
 /**
@@ -98,14 +112,12 @@ function isFile(path: string): boolean {
 }
 
 function orderOf({ path }: BootFolder): number {
-  return Number(FOLDER_NAME.exec(basename(path))![1]);
+  return readTraceFolderName(basename(path))!.order;
 }
 
 function bootFolder(path: string): BootFolder {
-  const [, , digits, reader] = FOLDER_NAME.exec(basename(path)) ?? [];
-  return digits === undefined
-    ? { path, bootId: undefined, reader: undefined }
-    : { path, bootId: Number.parseInt(digits, 16), reader: Number(reader ?? 0) };
+  const { bootId, reader } = readTraceFolderName(basename(path)) ?? {};
+  return { path, bootId, reader };
 }
 
 /** Names that a folder cannot have on some system, or that mean something in a capture. */

@@ -25,6 +25,7 @@ import { ctfMetadata } from "./ctf-metadata.ts";
 import { appendFile, type OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
 import { ANCHORS_FILE, METADATA_FILE, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
 import { ToldTokens } from "./told-tokens.ts";
+import { endLastLine } from "./written-packets.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
@@ -107,6 +108,21 @@ export class TraceWriter {
     // Not before: the part that this packet begins must not tell it twice.
     this.#told?.add(packet, packetNumber, entries);
     this.#writeManyNames();
+  }
+
+  /** A token packet that an earlier process has written; its names are learned. */
+  relearn(packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
+    for (const { token, name } of entries) this.learn(token, name);
+    this.#told?.add(packet, packetNumber, entries);
+  }
+
+  /** Goes on in a trace folder that an earlier process has made. `hasStream`: there are packets in its stream. Throws TelemetryError E_WRITE. */
+  goOn(part: Part, hasStream: boolean): void {
+    this.part = part;
+    this.#hasStream = hasStream;
+    endLastLine(part.folder, ANCHORS_FILE);
+    const anchors = readFile(part.folder, ANCHORS_FILE, MOST_ANCHORS_BYTES);
+    for (const anchor of parseAnchors(anchors?.toString() ?? "")) this.#anchors.take(anchor);
   }
 
   /** Says that token `token` is used, or is called so; whether that is new. */

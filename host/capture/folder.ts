@@ -125,12 +125,12 @@ const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^(?:metadata|stream|l
 
 /**
  * The name of a device's folder, whatever the id is: `A-Z a-z 0-9 . _ -` as they are, other bytes as %XX, and a dot at either
- * end, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and told apart by a hash.
+ * end, a - at the beginning, which would look like an option, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and told apart by a hash.
  */
 export function deviceFolderName(device: string): string {
   let name = device.replace(/[^A-Za-z0-9._-]/gu, hex);
   if (RESERVED.test(name)) name = hex(name[0]!) + name.slice(1);
-  name = name.replace(/^\.|\.$/g, hex);
+  name = name.replace(/^[.-]|\.$/g, hex);
   if (name.length > MOST_NAME_CHARS) return hashedFolderName(device, name);
   return name === "" ? "%" : name;
 }

@@ -138,10 +138,10 @@ async function runCapture(options: Options, context: Context): Promise<void> {
       source,
       events,
       durationS: options.duration,
-      opened: (opened) => {
+      opened: (opened, said) => {
         description = opened;
         collector();
-        context.say(`capturing: ${opened}, into ${folder}`);
+        context.say(`capturing: ${said}, into ${folder}`);
       },
       clockSet: (byMs) => made?.clockSet(byMs),
       tick: (wallMs) => {

@@ -8,8 +8,8 @@ export interface ListenOptions {
   readonly events: LinkEvents;
   /** Undefined: until the source ends, or the user does. */
   readonly durationS: number | undefined;
-  /** Called once the link stands. What it throws ends the link. */
-  readonly opened: (description: string) => void;
+  /** Called once the link stands. `said`: the description, with a hint. What it throws ends the link. */
+  readonly opened: (description: string, said: string) => void;
   /** Called when this computer's clock was set, forward by so much or back, before the events that follow. What it throws ends the link. */
   readonly clockSet: (byMs: number) => void;
   /** Called ten times a second. What it throws ends the link. */
@@ -48,7 +48,8 @@ export async function listen({ source, events, durationS, opened, clockSet, tick
   for (const signal of SIGNALS) process.on(signal, stop);
   const timers: NodeJS.Timeout[] = [];
   try {
-    opened(link.description);
+    const { description, hint } = link;
+    opened(description, hint === undefined ? description : `${description} (${hint})`);
     if (durationS !== undefined) timers.push(setTimeout(stop, durationS * 1000));
     timers.push(
       setInterval(() => {

@@ -11,6 +11,7 @@ export interface SourceOptions {
   readonly stdin?: true;
   readonly baud?: number;
   readonly host?: string;
+  readonly byPort?: true;
   readonly topic?: string;
   readonly group?: string;
   readonly clientId?: string;
@@ -30,6 +31,7 @@ type SourceName = (typeof SOURCES)[number];
 const OPTIONS_OF: Readonly<Record<string, readonly [keyof SourceOptions, SourceName]>> = {
   "--baud": ["baud", "serial"],
   "--host": ["host", "udp"],
+  "--by-port": ["byPort", "udp"],
   "--topic": ["topic", "mqtt"],
   "--group": ["group", "mqtt"],
   "--client-id": ["clientId", "mqtt"],
@@ -47,12 +49,16 @@ export interface Source {
 export function addSourceOptions(command: Command): Command {
   return command
     .option("--serial <path>", "a serial port, such as /dev/ttyUSB0 or COM3")
-    .option("--udp <port>", "a UDP port to listen on; each sender is a device", integerFrom(0, 65_535))
-    .option("--mqtt <url>", "a broker, such as mqtts://broker.example; the topic's last level is the device")
+    .option("--udp <port>", "a UDP port to listen on; each address is a device", integerFrom(0, 65_535))
+    .option("--mqtt <url>", "a broker, such as mqtts://broker.example")
     .option("--stdin", "standard input, such as a serial port's log")
     .option("--baud <rate>", `--serial: bits a second (default: ${DEFAULT_BAUD})`, integerFrom(50, 20_000_000))
     .option("--host <address>", "--udp: the address to listen on (default: 127.0.0.1; all: 0.0.0.0 or ::)")
-    .option("--topic <filter>", "--mqtt: the topics to subscribe to (default: xs-telemetry/+)")
+    .option("--by-port", "--udp: each port of an address is a device of its own")
+    .option(
+      "--topic <filter>",
+      "--mqtt: the topics to subscribe to; the device is what + stands for (default: xs-telemetry/+)",
+    )
     .option("--group <name>", "--mqtt: divide the packets among all processes that give this name")
     .option("--client-id <id>", "--mqtt: a lasting session: the broker keeps packets while nobody listens")
     .option("--ca <file>", "--mqtt: certificate (PEM) of the authority that has signed the broker's")
@@ -104,9 +110,9 @@ const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEve
     const { openSerialLink } = await import("../receive/links/serial.ts");
     return openSerialLink({ path: serial!, baud }, events);
   },
-  async udp({ udp, host }, events) {
+  async udp({ udp, host, byPort }, events) {
     const { openUdpLink } = await import("../receive/links/udp.ts");
-    return openUdpLink({ port: udp!, ...(host !== undefined && { host }) }, events);
+    return openUdpLink({ port: udp!, ...(host !== undefined && { host }), ...(byPort && { byPort }) }, events);
   },
   async mqtt({ mqtt, topic, group, clientId, ca }, events) {
     const { openMqttLink } = await import("../receive/links/mqtt.ts");

@@ -106,8 +106,8 @@ async function runTail(options: Options, context: Context): Promise<void> {
       source,
       events,
       durationS: options.duration,
-      opened: (description) => {
-        screen.open(description);
+      opened: (description, said) => {
+        screen.open(description, said);
         screen.status(decoder.totals(), 0);
       },
       clockSet: (byMs) => decoder.clockSet(byMs),
@@ -198,9 +198,9 @@ class Screen {
     this.#status = new StatusLine(process.stdout, this.#isTerminal && process.env.TERM !== "dumb");
   }
 
-  open(description: string): void {
+  open(description: string, said: string): void {
     this.#description = description;
-    this.say(`listening: ${description}`);
+    this.say(`listening: ${said}`);
     if (!this.#isTerminal || this.#options.format === "json") return;
     const device = this.#hasOneDevice ? "" : "device  ";
     this.#write(this.#colors.dim(`${"time of day".padEnd(TIME_CHARS)}  ${device}${this.#text.heading}`));

@@ -165,6 +165,31 @@ describe("capture", () => {
     for (const { socket } of sockets) socket.close();
   });
 
+  it("names devices of IPv4 by their address on all of IPv6, too: decode * and validate * take their folders", async () => {
+    const port = await freePort();
+    const running = capture("--udp", String(port), "--host", "::", "-o", "mapped");
+    await running.said(/^capturing: UDP port \d+ of ::, into mapped\n/);
+    const socket = createSocket("udp4");
+    for (const packet of traffic(3)) await new Promise((sent) => socket.send(packet, port, "127.0.0.1", sent));
+    const six = createSocket("udp6");
+    for (const packet of traffic(4)) await new Promise((sent) => six.send(packet, port, "::1", sent));
+    await running.until("both", () => existsSync(join(folder, "mapped")) && named("mapped").length === 2);
+    await pause(200);
+    assert.equal((await running.end()).status, 0);
+    const names = named("mapped").sort();
+    assert.deepEqual(names, [`0--1_${six.address().port}`, `127.0.0.1_${socket.address().port}`]);
+    const valid = await run(["validate", ...names], "", { cwd: join(folder, "mapped") });
+    assert.equal(valid.status, 0, valid.stderr);
+    socket.close();
+    six.close();
+  });
+
+  it("says of a listener on loopback that it is for this machine only", async () => {
+    const running = capture("--udp", "0", "-o", "loopback");
+    await running.said(/^capturing: UDP port \d+ of 127.0.0.1 \(this machine only; --host 0.0.0.0 for others\), into/);
+    await running.end();
+  });
+
   it("names each device that sends damage, and counts all of it", async () => {
     const port = await freePort();
     const running = capture("--udp", String(port), "-o", "damaged");

@@ -19,6 +19,8 @@ export interface LinkEvents {
 export interface Link {
   /** What and where, for people; no password in it. */
   readonly description: string;
+  /** What to know about it, said once. */
+  readonly hint?: string;
   /** Resolves when the source has ended, or close() was called. Rejects with what broke the link for good. */
   readonly ended: Promise<void>;
   /** Ends the link: no event follows. Never rejects; closing twice does nothing. */

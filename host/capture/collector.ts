@@ -38,7 +38,7 @@ export interface CollectorOptions {
 
 /** Every packet given to the collector is counted once in what follows `devices`, or waits. */
 export interface CollectorCounters extends CaptureCounters {
-  /** Devices that have a folder. */
+  /** Devices of which packets came: one that sent only text is none. */
   readonly devices: number;
   /** Packets that came after they had been given up, and packets whose number is far from all others. */
   readonly late: number;
@@ -67,6 +67,7 @@ interface Device {
   readonly folder: OwnFolder;
   readonly writer: CaptureWriter;
   readonly order: PacketOrder;
+  hasPackets: boolean;
   /** Names that its writer held when they were counted last. */
   names: number;
   /** Lines that are not in log.txt yet, and how many. */
@@ -109,6 +110,7 @@ export class Collector {
     lines: 0,
     unwrittenLines: 0,
   };
+  #devicesWithPackets = 0;
   #waitingPackets = 0;
   #waitingBytes = 0;
   #names = 0;
@@ -141,6 +143,8 @@ export class Collector {
     }
     const state = this.#device(device);
     if (state === undefined) return;
+    if (!state.hasPackets) this.#devicesWithPackets++;
+    state.hasPackets = true;
     this.#ordered(state, () => state.order.push({ packet, header: outcome.header, wallMs }));
     if (this.#waitingBytes > MOST_WAITING_BYTES) this.#ordered(state, () => state.order.flush());
   }
@@ -190,7 +194,7 @@ export class Collector {
       repeated: counters.repeated + repeated,
       damaged: counters.damaged + damaged,
       refused: counters.refused + refused,
-      devices: this.#devices.size,
+      devices: this.#devicesWithPackets,
       waiting: this.#waitingPackets,
     };
   }
@@ -278,7 +282,7 @@ export class Collector {
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
     const log = append ? earlierLog(folder) : { logBytes: 0, logs: 0 };
-    const state: Device = { folder, writer, order, names: 0, text: "", textLines: 0, ...log };
+    const state: Device = { folder, writer, order, hasPackets: false, names: 0, text: "", textLines: 0, ...log };
     this.#devices.set(device, state);
     return state;
   }

@@ -134,7 +134,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
       await ownerDecided(options.output, (line) => context.say(line));
       collector();
     }
-    await listen({
+    const nothing = await listen({
       source,
       events,
       durationS: options.duration,
@@ -151,6 +151,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
       },
     });
     made?.close();
+    if (nothing !== undefined) problems.add(nothing, undefined, Date.now());
   } catch (error) {
     try {
       made?.close();

@@ -1,7 +1,8 @@
 /** What capture and tail listen to: one of four sources, and the options that each has. */
+import { spawnSync } from "node:child_process";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Link, LinkEvents } from "../receive/links/link.ts";
-import { TelemetryError } from "../text/errors.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
 import { standardInput } from "./io.ts";
 
 export interface SourceOptions {
@@ -121,9 +122,25 @@ const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEve
   },
   async stdin(_, events) {
     const { openStreamLink } = await import("../receive/links/stream.ts");
-    return openStreamLink(standardInput(), events);
+    const link = await openStreamLink(standardInput(), events);
+    if (isCookedTerminal()) events.problem(COOKED);
+    return link;
   },
 };
+
+const COOKED: Problem = {
+  code: "W_COOKED_TERMINAL",
+  message:
+    "it is a terminal in cooked mode, which changes bytes of frames and swallows others: " +
+    "stty -F /dev/ttyUSB0 raw -echo 115200 first, or read the port with --serial",
+};
+
+/** Whether standard input is a terminal that takes lines. False where nobody can say. */
+function isCookedTerminal(): boolean {
+  if (!process.stdin.isTTY) return false;
+  const { stdout } = spawnSync("stty", ["-a"], { stdio: [0, "pipe", "ignore"], encoding: "utf8" });
+  return / icanon\b/.test(stdout ?? "");
+}
 
 export function usage(message: string): TelemetryError {
   return new TelemetryError("E_USAGE", message, 2);

@@ -102,7 +102,7 @@ async function runTail(options: Options, context: Context): Promise<void> {
     say: (line) => screen.say(line),
   };
   try {
-    await listen({
+    const nothing = await listen({
       source,
       events,
       durationS: options.duration,
@@ -118,6 +118,9 @@ async function runTail(options: Options, context: Context): Promise<void> {
       },
     });
     decoder.end();
+    // Who ends it by hand has seen what there is.
+    const isBounded = options.stdin === true || options.duration !== undefined;
+    if (isBounded && nothing !== undefined) problems.add(nothing, undefined, Date.now());
   } finally {
     screen.close();
     if (problems.hasErrors) context.worsen(1);

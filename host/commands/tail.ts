@@ -7,7 +7,7 @@ import type { LinkEvents } from "../receive/links/link.ts";
 import type { WallTime } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
-import { quotedList, visible, visibleLines } from "../text/lines.ts";
+import { oneLineEach, quotedList, visible, visibleLines } from "../text/lines.ts";
 import { ProblemLog } from "../text/problem-log.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
@@ -210,7 +210,7 @@ class Screen {
   }
 
   event(line: string, event: DecodedEvent, device: string | undefined, timeOf: LiveEvents["timeOf"]): void {
-    if (this.#options.format === "json") this.#write(this.#isTerminal ? visibleLines(line) : line);
+    if (this.#options.format === "json") this.#write(this.#isTerminal ? visibleLines(line) : oneLineEach(line));
     else this.#write(`${this.#place(timeOf(this.#text.timeOf(event)), device)}${this.#text.line(event)}`);
   }
 

@@ -41,6 +41,9 @@ describe("input of another kind", () => {
       const piped = await run(["extract", "-"], bytes);
       assert.deepEqual([piped.status, lines(piped.stdout)], [0, EVENTS], piped.stderr);
     }
+    const trace = Buffer.from(`\ufeff${EVENTS.join("\r\n")}\r\n`, "utf16le");
+    const migrated = await run(["migrate", "--to", "2.0.0", write(gzipSync(trace))]);
+    assert.deepEqual([migrated.status, lines(migrated.stdout).length], [0, 400], migrated.stderr);
     const frames = await run(["extract", "--frames", write(gzipSync(FRAMES))]);
     assert.equal(frames.status, (await run(["extract", "--frames", write(FRAMES)])).status);
     assert.ok(lines(frames.stdout).length > 10, frames.stderr);

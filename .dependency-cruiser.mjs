@@ -3,6 +3,7 @@
  * and names both files of a breach. What is on the device knows nothing of what is on a computer.
  */
 const LEVELS = [
+  ["host/start.ts"],
   ["host/cli.ts"],
   ["host/index.ts", "host/commands"],
   ["host/decode", "host/generate"],

@@ -27,7 +27,12 @@ for (const [name, file] of Object.entries(byFile))
   writeFileSync(`dist/moddable/${name}.js`, `export * from "xs-telemetry/dist/moddable/${file}";\n`);
 
 await build({
-  entryPoints: ["host/index.ts", "host/io/index.ts", "host/cli.ts", "host/adapters/ws.ts"],
+  entryPoints: {
+    index: "host/index.ts",
+    "io/index": "host/io/index.ts",
+    cli: "host/start.ts",
+    "adapters/ws": "host/adapters/ws.ts",
+  },
   outdir: "dist/host",
   outbase: "host",
   ...NODE,

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line: `xs-telemetry <command>`. Exit code 0 good, 1 the data is bad, 2 usage or I/O. */
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
@@ -35,8 +34,9 @@ Examples:
 function createProgram(context: Context): Command {
   const program = new Command("xs-telemetry")
     .description("Telemetry of Moddable XS devices: capture, decode, extract from logs, validate, migrate.")
-    .version(packageJson.version)
+    .version(packageJson.version, "-v, --version")
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "xs-telemetry: E_USAGE: ")) })
     .showHelpAfterError("(--help shows the options, with examples)")
     // It says what was given, which may be names of files that somebody else has made: `decode *`.
     .configureOutput({ outputError: (text, write) => write(visibleLines(text)) })

@@ -11,6 +11,7 @@ import {
   type Traffic,
   unpatchAll,
 } from "../../src/adapters/adapter.ts";
+import { plainAddress } from "../text/address.ts";
 import { Given, interpose, layers } from "./interpose.ts";
 import { rememberTypes } from "./remembered-types.ts";
 
@@ -112,7 +113,8 @@ export function instrument(
     if (!adapter.isAttached || shaken.has(socket)) return undefined; // a second time, the server throws
     const known = shaking.get(socket); // the server threw the first time
     if (known) return known;
-    const traffic = adapter.connect(request, request.socket.remoteAddress);
+    const { remoteAddress } = request.socket;
+    const traffic = adapter.connect(request, remoteAddress && plainAddress(remoteAddress));
     // While its application made up its mind, the client has gone, and nobody will be told any more.
     if (socket.closed) {
       traffic.end();

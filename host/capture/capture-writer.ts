@@ -6,9 +6,10 @@ import { RecordDecoder } from "../packet/records.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
+import { EarlierParts } from "./earlier-parts.ts";
 import { makeCaptureFolder, type OwnFolder, removeFolder } from "./files.ts";
 import { traceFolderName } from "./folder.ts";
-import { type Part, TraceWriter } from "./trace-writer.ts";
+import { type Part, TraceWriter, traceKey } from "./trace-writer.ts";
 
 export interface CaptureWriterOptions {
   /** Packets of another one are refused. */
@@ -19,6 +20,8 @@ export interface CaptureWriterOptions {
   readonly rotateBytes?: number;
   /** So many trace folders are kept, the newest; what was in older ones is given up, and told. Default: all. */
   readonly keepParts?: number;
+  /** The folder may hold a capture already, which goes on: its boots too, with the packets that are not in it. */
+  readonly append?: boolean;
 }
 
 /** What came of the packets written so far. */
@@ -78,12 +81,9 @@ interface Arrived {
 
 interface KeptPart {
   readonly part: Part;
-  readonly key: string;
-  readonly bootKey: string;
-}
-
-function traceKey(...parts: number[]): string {
-  return parts.join("/");
+  readonly bootId: number;
+  readonly boot: number;
+  readonly reader: number;
 }
 
 /** What the writers of many devices have in common. */
@@ -116,12 +116,14 @@ export class CaptureWriter {
   /** Of the last trace folder made. */
   #lastOrder = 0;
   /** The trace folders, oldest first, if old ones are to be deleted. */
-  readonly #parts: KeptPart[] = [];
+  #parts: KeptPart[] = [];
+  /** What stood in the folder. */
+  readonly #earlier: EarlierParts | undefined;
   #closed = false;
 
   /**
-   * Makes the folder. One that has something in it is refused, so that no capture is mixed with another or overwritten; but
-   * one that the caller has made is taken as it is. What is `shared` is shared with other writers. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+   * Makes the folder. One that has something in it is refused, so that no capture is mixed with another or overwritten, unless it is to
+   * go on; but one that the caller has made is taken as it is. What is `shared` is shared with other writers. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
    */
   constructor(dir: string | OwnFolder, options: CaptureWriterOptions, shared?: SharedByWriters) {
     this.#options = options;
@@ -129,7 +131,15 @@ export class CaptureWriter {
     this.#records = shared?.records ?? new RecordDecoder(options.registry);
     this.counters = shared?.counters ?? captureCounters();
     this.#mostTraces = shared?.mostTraces ?? MOST_BOOTS;
-    this.#folder = typeof dir === "string" ? makeCaptureFolder(dir) : dir;
+    this.#folder = typeof dir === "string" ? makeCaptureFolder(dir, options.append) : dir;
+    if (options.append !== true) return;
+    this.#earlier = new EarlierParts(this.#folder, this.#uuids, this.#records, options.onProblem);
+    const { folders } = this.#earlier;
+    for (const { bootId, reader, order } of folders) this.#addFolder({ bootId, boot: 0, reader }, order);
+    this.#lastOrder = Math.max(0, ...folders.map(({ order }) => order));
+    if (options.keepParts === undefined) return;
+    const parts = this.#earlier.parts();
+    this.#parts = parts.map((part, index) => ({ part, boot: 0, ...folders[index]! }));
   }
 
   /** Token names that are held, and what is held besides as so many names. */
@@ -187,6 +197,19 @@ export class CaptureWriter {
    */
   shiftAnchors(byMs: number, isSure = true): void {
     for (const trace of this.#traces.values()) trace.shiftAnchors(byMs, isSure);
+  }
+
+  /**
+   * Teaches a teller what stood in the folder of boots with this id, if it goes on. Whoever says of which boot a packet is calls it before it asks the teller.
+   * Throws TelemetryError E_WRITE.
+   */
+  recall(bootId: number, teller: BootTeller): void {
+    for (const { boot, reader, order, name } of this.#earlier?.tellApart(bootId, teller) ?? []) {
+      if (boot === 0) continue;
+      this.#dropFolder({ bootId, boot: 0, reader });
+      this.#addFolder({ bootId, boot, reader }, order);
+      this.#parts = this.#parts.map((kept) => (kept.part.name === name ? { ...kept, boot } : kept));
+    }
   }
 
   /** Forgets what is held of all boots. Their next packets go into folders of their own. */
@@ -294,34 +317,46 @@ export class CaptureWriter {
       return;
     }
     const { bootId, boot, reader } = trace;
-    const key = traceKey(bootId, boot, reader);
-    const bootKey = traceKey(bootId, boot);
-    const known = this.#boots.get(bootKey);
     // The readers of a boot have one number, but for what comes after a rotation.
-    const order = this.#folders.has(key) ? undefined : known?.order;
+    const isFirst = !this.#folders.has(traceKey(bootId, boot, reader));
+    const order = isFirst ? this.#boots.get(traceKey(bootId, boot))?.order : undefined;
     write(traceFolderName(order ?? this.#lastOrder + 1, bootId, reader));
     if (order === undefined) this.#lastOrder++;
-    this.#boots.set(bootKey, { order: known?.order ?? this.#lastOrder, folders: (known?.folders ?? 0) + 1 });
-    this.#folders.set(key, (this.#folders.get(key) ?? 0) + 1);
+    this.#addFolder(trace, this.#lastOrder);
     if (this.#options.keepParts === undefined) return;
-    this.#parts.push({ part: trace.part!, key, bootKey });
+    this.#parts.push({ part: trace.part!, bootId, boot, reader });
     while (this.#parts.length > Math.max(1, this.#options.keepParts)) this.#giveUp(this.#parts.shift()!);
   }
 
   /** Deletes a trace folder, and forgets what is held because of it. */
-  #giveUp({ part, key, bootKey }: KeptPart): void {
-    const trace = this.#traces.get(key);
-    if (trace?.part === part) this.#traces.delete(key);
+  #giveUp({ part, bootId, boot, reader }: KeptPart): void {
+    for (const [key, trace] of this.#traces) if (trace.part === part) this.#traces.delete(key);
+    this.#earlier?.count(part);
     removeFolder(this.#folder, part.name);
-    const folders = this.#folders.get(key)! - 1;
-    if (folders > 0) this.#folders.set(key, folders);
-    else this.#folders.delete(key);
-    const boot = this.#boots.get(bootKey)!;
-    if (boot.folders > 1) this.#boots.set(bootKey, { ...boot, folders: boot.folders - 1 });
-    else this.#boots.delete(bootKey);
+    this.#dropFolder({ bootId, boot, reader });
     this.counters.givenUp += part.events;
     const message = `${part.events} events in ${part.packets} packets given up: no more than ${this.#options.keepParts} folders are kept`;
     this.#options.onProblem?.({ code: "W_GIVEN_UP", message, file: part.folder.path });
+  }
+
+  /** Keeps account of a trace folder; `order` is its boot's, if that has none yet. */
+  #addFolder({ bootId, boot, reader }: Omit<KeptPart, "part">, order: number): void {
+    const key = traceKey(bootId, boot, reader);
+    this.#folders.set(key, (this.#folders.get(key) ?? 0) + 1);
+    const bootKey = traceKey(bootId, boot);
+    const known = this.#boots.get(bootKey);
+    this.#boots.set(bootKey, { order: known?.order ?? order, folders: (known?.folders ?? 0) + 1 });
+  }
+
+  #dropFolder({ bootId, boot, reader }: Omit<KeptPart, "part">): void {
+    const key = traceKey(bootId, boot, reader);
+    const folders = this.#folders.get(key)! - 1;
+    if (folders > 0) this.#folders.set(key, folders);
+    else this.#folders.delete(key);
+    const bootKey = traceKey(bootId, boot);
+    const known = this.#boots.get(bootKey)!;
+    if (known.folders > 1) this.#boots.set(bootKey, { ...known, folders: known.folders - 1 });
+    else this.#boots.delete(bootKey);
   }
 
   /** The trace that a packet belongs to, new if it is the first; undefined, and reported, if there are too many. */
@@ -343,6 +378,7 @@ export class CaptureWriter {
     }
     const { registry, rotateBytes } = this.#options;
     const trace = new TraceWriter(this.#folder, registry, { bootId, boot, reader }, rotateBytes !== undefined);
+    this.#earlier?.resume(key, trace);
     this.#traces.set(key, trace);
     return trace;
   }
@@ -351,6 +387,7 @@ export class CaptureWriter {
   #bootOf({ packet, header, wallMs, boot }: Arrived): number {
     if (boot !== undefined) return boot;
     this.#teller ??= new BootTeller();
+    this.recall(header.bootId, this.#teller);
     const told = this.#teller.of(header, packet);
     if (typeof told === "number") return told;
     this.#report(told.warning, header.packetNumber, undefined);

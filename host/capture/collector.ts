@@ -8,8 +8,18 @@ import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
 import { type CaptureCounters, CaptureWriter, captureCounters, type SharedByWriters } from "./capture-writer.ts";
-import { appendFile, makeCaptureFolder, type OwnFolder, placeFolder, removeFile, renameFile } from "./files.ts";
-import { DEVICE_FILE, deviceFolderName, hashedFolderName, LOG_FILE } from "./folder.ts";
+import { earlierLog, foldersIn } from "./earlier-parts.ts";
+import {
+  appendFile,
+  makeCaptureFolder,
+  type OwnFolder,
+  ownFolder,
+  placeFolder,
+  readFile,
+  removeFile,
+  renameFile,
+} from "./files.ts";
+import { DEVICE_FILE, deviceFolderName, hashedFolderName, LOG_FILE, logName, MOST_DEVICE_BYTES } from "./folder.ts";
 
 export interface CollectorOptions {
   /** Packets of another one are refused. */
@@ -21,6 +31,7 @@ export interface CollectorOptions {
   /** As CaptureWriterOptions has them; they bound the log text as well. */
   readonly rotateBytes?: number;
   readonly keepParts?: number;
+  readonly append?: boolean;
   /** As PacketOrderOptions has them, for each device. 0 packets: what comes over a link that keeps the order. */
   readonly reorderPackets?: number;
   readonly reorderMs?: number;
@@ -28,7 +39,7 @@ export interface CollectorOptions {
 
 /** Every packet given to the collector is counted once in what follows `devices`, or waits. */
 export interface CollectorCounters extends CaptureCounters {
-  /** Devices that have a folder. */
+  /** Devices of which packets came: one that sent only text is none. */
   readonly devices: number;
   /** Packets that came after they had been given up, and packets whose number is far from all others. */
   readonly late: number;
@@ -62,6 +73,7 @@ interface Device {
   readonly teller: BootTeller;
   /** Tells a problem, and whose it is. */
   readonly problem: (problem: Problem) => void;
+  hasPackets: boolean;
   /** Names that its writer held when they were counted last. */
   names: number;
   /** Lines that are not in log.txt yet, and how many. */
@@ -87,6 +99,8 @@ export class Collector {
   readonly #devices = new Map<string | undefined, Device>();
   /** Folder names in lower case: some file systems do not tell them apart. */
   readonly #folders = new Set<string>();
+  /** Folders that were there, by their names in lower case. */
+  readonly #earlier: ReadonlyMap<string, string>;
   /** Devices whose packets wait. */
   readonly #waiting = new Set<Device>();
   readonly #changed = new Set<Device>();
@@ -102,6 +116,7 @@ export class Collector {
     lines: 0,
     unwrittenLines: 0,
   };
+  #devicesWithPackets = 0;
   #waitingPackets = 0;
   #waitingBytes = 0;
   #names = 0;
@@ -109,13 +124,14 @@ export class Collector {
   #toldTooMany = false;
   #closed = false;
 
-  /** Makes the folder `dir`. Throws TelemetryError E_NOT_EMPTY, if there is something in it, or E_WRITE. */
-  constructor(dir: string, options: CollectorOptions) {
+  /** Makes the folder `dir`, or takes one that the caller has made. Throws TelemetryError E_NOT_EMPTY, if there is something in it that is not to go on, or E_WRITE. */
+  constructor(dir: string | OwnFolder, options: CollectorOptions) {
     this.#options = options;
     this.#uuids = uuidsOf(options.registry);
     const records = new RecordDecoder(options.registry);
     this.#shared = { counters: captureCounters(), records, mostTraces: MOST_TRACES_OF_DEVICE };
-    this.#folder = makeCaptureFolder(dir);
+    this.#folder = typeof dir === "string" ? makeCaptureFolder(dir, options.append) : dir;
+    this.#earlier = options.append ? foldersIn(this.#folder) : new Map();
   }
 
   /**
@@ -133,6 +149,8 @@ export class Collector {
     }
     const state = this.#device(device);
     if (state === undefined) return;
+    if (!state.hasPackets) this.#devicesWithPackets++;
+    state.hasPackets = true;
     this.#place(state, { packet, header: outcome.header, wallMs });
     if (this.#waitingBytes > MOST_WAITING_BYTES) this.#ordered(state, () => state.order.flush());
   }
@@ -182,7 +200,7 @@ export class Collector {
       repeated: counters.repeated + repeated,
       damaged: counters.damaged + damaged,
       refused: counters.refused + refused,
-      devices: this.#devices.size,
+      devices: this.#devicesWithPackets,
       waiting: this.#waitingPackets,
     };
   }
@@ -205,6 +223,7 @@ export class Collector {
   #place(state: Device, arrived: ArrivedPacket): void {
     const { teller, order } = state;
     const { header, packet, wallMs } = arrived;
+    state.writer.recall(header.bootId, teller);
     const told = teller.of(header, packet);
     const boot = typeof told === "number" ? told : told.boot;
     if (typeof told !== "number") {
@@ -273,7 +292,7 @@ export class Collector {
       return undefined;
     }
     const folder = this.#folderOf(device);
-    const { registry, rotateBytes, keepParts, reorderPackets, reorderMs } = this.#options;
+    const { registry, rotateBytes, keepParts, append, reorderPackets, reorderMs } = this.#options;
     const onProblem = (problem: Problem) => this.#options.onProblem?.({ file: folder.path, ...problem }, device);
     const writer = new CaptureWriter(
       folder,
@@ -282,6 +301,7 @@ export class Collector {
         onProblem,
         ...(rotateBytes !== undefined && { rotateBytes }),
         ...(keepParts !== undefined && { keepParts }),
+        ...(append !== undefined && { append }),
       },
       this.#shared,
     );
@@ -289,28 +309,37 @@ export class Collector {
       ...(reorderPackets !== undefined && { reorderPackets }),
       reorderMs: reorderMs ?? DEFAULT_REORDER_MS,
     });
-    const teller = new BootTeller(MOST_BOOTS_OF_DEVICE);
+    const log = append ? earlierLog(folder) : { logBytes: 0, logs: 0 };
     const state: Device = {
       folder,
       writer,
       order,
-      teller,
+      teller: new BootTeller(MOST_BOOTS_OF_DEVICE),
       problem: onProblem,
+      hasPackets: false,
       names: 0,
       text: "",
       textLines: 0,
-      logBytes: 0,
-      logs: 0,
+      ...log,
     };
     this.#devices.set(device, state);
     return state;
   }
 
-  /** Makes the device's folder, with its id in it. */
+  /** The device's folder: the one that it had, or a new one with its id in it. */
   #folderOf(device: string | undefined): OwnFolder {
     if (device === undefined) return this.#folder;
-    let name = deviceFolderName(device);
-    if (this.#folders.has(name.toLowerCase())) name = hashedFolderName(device);
+    const named = deviceFolderName(device);
+    const hashed = hashedFolderName(device);
+    const taken = (name: string) => this.#folders.has(name.toLowerCase());
+    for (const name of [named, hashed]) {
+      const there = this.#earlier.get(name.toLowerCase());
+      const folder = there === undefined || taken(name) ? undefined : ownFolder(this.#folder, there);
+      if (folder === undefined || readFile(folder, DEVICE_FILE, MOST_DEVICE_BYTES)?.toString() !== device) continue;
+      this.#folders.add(name.toLowerCase());
+      return folder;
+    }
+    const name = taken(named) || this.#earlier.has(named.toLowerCase()) ? hashed : named;
     const folder = placeFolder(this.#folder, name, [[DEVICE_FILE, device]]);
     this.#folders.add(name.toLowerCase());
     return folder;
@@ -334,11 +363,10 @@ export class Collector {
   }
 
   #rotateLog(state: Device): void {
-    const file = (number: number) => `log-${String(number).padStart(4, "0")}.txt`;
-    renameFile(state.folder, LOG_FILE, file(++state.logs));
+    renameFile(state.folder, LOG_FILE, logName(++state.logs));
     const { keepParts } = this.#options;
     if (keepParts !== undefined && state.logs >= keepParts)
-      removeFile(state.folder, file(state.logs - Math.max(1, keepParts) + 1));
+      removeFile(state.folder, logName(state.logs - Math.max(1, keepParts) + 1));
     state.logBytes = 0;
   }
 

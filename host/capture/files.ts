@@ -2,6 +2,8 @@
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { TelemetryError } from "../text/errors.ts";
+import { quote } from "../text/lines.ts";
+import { DEVICE_FILE, LOCK_FILE } from "./folder.ts";
 import { readSmall } from "./regular-file.ts";
 
 /** Links are not followed, and what is no file is not waited for: somebody else may have put it there. Absent on Windows. */
@@ -16,12 +18,11 @@ export class OwnFolder {
   readonly #dev: bigint;
   readonly #ino: bigint;
 
-  /** Throws what the file system throws. */
-  constructor(path: string) {
+  /** `stat`: of the folder, if it was looked at. Throws what the file system throws. */
+  constructor(path: string, stat: Pick<fs.BigIntStats, "dev" | "ino"> = fs.statSync(path, { bigint: true })) {
     this.path = path;
-    const { dev, ino } = fs.statSync(path, { bigint: true });
-    this.#dev = dev;
-    this.#ino = ino;
+    this.#dev = stat.dev;
+    this.#ino = stat.ino;
   }
 
   /**
@@ -55,6 +56,26 @@ function inFolder<T>(path: string, flags: number, work: (path: string) => T, che
 
 /** In a folder that was made a moment ago: what a link that stands there by now leads to is another's. */
 const inNewFolder = <T>(path: string, work: (path: string) => T): T => inFolder(path, O_NOFOLLOW, work, () => {});
+
+/** A folder within one's own that is there already; a link is none. Throws TelemetryError E_WRITE. */
+export function ownFolder(parent: OwnFolder, name: string): OwnFolder {
+  const path = join(parent.path, name);
+  return attempt(path, () =>
+    parent.within((within) => {
+      const stat = fs.lstatSync(join(within, name), { bigint: true });
+      if (!stat.isDirectory()) throw new Error("what stands there is no folder");
+      return new OwnFolder(path, stat);
+    }),
+  );
+}
+
+/** As ownFolder(); undefined if nothing stands there. */
+export function ownFolderIfThere(parent: OwnFolder, name: string): OwnFolder | undefined {
+  const isThere = attempt(join(parent.path, name), () =>
+    parent.within((within) => fs.lstatSync(join(within, name), { throwIfNoEntry: false }) !== undefined),
+  );
+  return isThere ? ownFolder(parent, name) : undefined;
+}
 
 /** Appends all bytes in one piece or, if that fails, none, and makes no file for it, as far as the file system lets it. Throws TelemetryError E_WRITE. */
 export function appendFile(folder: OwnFolder, name: string, bytes: Uint8Array): void {
@@ -116,10 +137,12 @@ export function placeFolder(
   files: readonly (readonly [name: string, content: string | Uint8Array])[],
 ): OwnFolder {
   return attempt(join(parent.path, name), () => {
-    parent.within((within) => {
+    const stat = parent.within((within) => {
       const path = join(within, name);
       const temporary = hidden(path);
+      removeIfThere(temporary); // of a process that was killed
       fs.mkdirSync(temporary);
+      const stat = fs.lstatSync(temporary, { bigint: true });
       try {
         inNewFolder(temporary, (inside) => {
           // Readers of CTF look into hidden folders, too: half a metadata file there, of a process that was killed, would stop them.
@@ -133,12 +156,13 @@ export function placeFolder(
           }
         });
         fs.renameSync(temporary, path);
+        return stat;
       } catch (error) {
         quietly(() => removeWithin(temporary));
         throw error;
       }
     });
-    return new OwnFolder(join(parent.path, name));
+    return new OwnFolder(join(parent.path, name), stat);
   });
 }
 
@@ -148,9 +172,16 @@ export function removeFolder(parent: OwnFolder, name: string): void {
     parent.within((within) => {
       const path = join(within, name);
       if (fs.existsSync(path)) fs.renameSync(path, hidden(path));
-      if (fs.existsSync(hidden(path))) removeWithin(hidden(path));
+      removeIfThere(hidden(path));
     }),
   );
+}
+
+/** Removes what stands there: a folder with what is in it, a link itself. */
+export function removeIfThere(path: string): void {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory()) removeWithin(path);
+  else if (stat !== undefined) fs.rmSync(path);
 }
 
 /** Removes a folder and what is in it, and nothing that a link in its place leads to. */
@@ -161,54 +192,32 @@ function removeWithin(path: string): void {
   fs.rmdirSync(path);
 }
 
+/** What a file system makes by itself in a new disk's folder. */
+const NOTHING: readonly string[] = ["lost+found"];
+
 /**
  * Makes a folder for a capture. One that has something in it is refused, so that no capture is mixed with another or
- * overwritten. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+ * overwritten; a lock in it is not looked at. `goesOn`: it may be a capture already. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
  */
-export function makeCaptureFolder(path: string): OwnFolder {
+export function makeCaptureFolder(path: string, goesOn = false): OwnFolder {
   const [folder, entries] = attempt(path, () => {
     makeFolder(path);
     return [new OwnFolder(path), fs.readdirSync(path)] as const;
   });
-  if (entries.includes(CLAIM_FILE)) throw claimed(path);
-  if (entries.length > 0) {
-    const message = `${path} is not empty, it holds ${entries[0]}: name a new folder for the capture`;
-    throw new TelemetryError("E_NOT_EMPTY", message, 2);
-  }
-  return folder;
+  // What goes on may have been killed while it made a folder: those names begin with a dot.
+  const isNothing = (entry: string) =>
+    NOTHING.includes(entry) || entry.startsWith(LOCK_FILE) || (goesOn && entry.startsWith("."));
+  const others = entries.filter((entry) => !isNothing(entry));
+  if (others.length === 0 || (goesOn && others.some((entry) => isOfCapture(path, entry)))) return folder;
+  const wayOut = goesOn
+    ? "and nothing that a capture has: name a new folder, or that of a capture"
+    : "name a new folder for the capture, or add --append if it is to go on in this one";
+  throw new TelemetryError("E_NOT_EMPTY", `${path} is not empty, it holds ${quote(others[0]!)}: ${wayOut}`, 2);
 }
 
-/** In the folder of a capture that goes on. It is empty until something arrives: without this, others would take it for theirs. */
-const CLAIM_FILE = ".capturing";
-
-/** Claims a folder that makeCaptureFolder() has made, for one process alone. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2). */
-export function claimFolder(path: string): void {
-  const isClaimed = attempt(path, () => {
-    try {
-      fs.closeSync(fs.openSync(join(path, CLAIM_FILE), "wx"));
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      return false;
-    }
-  });
-  if (!isClaimed) throw claimed(path);
-}
-
-/** Gives back what claimFolder() has claimed. Never throws: a capture is whole with the file or without. */
-export function releaseFolder(path: string): void {
-  try {
-    fs.rmSync(join(path, CLAIM_FILE), { force: true });
-  } catch {
-    // Readers pass over it.
-  }
-}
-
-function claimed(path: string): TelemetryError {
-  const message =
-    `${path} is not empty, it holds ${CLAIM_FILE}: another capture writes into it, or was killed; ` +
-    "name a new folder for the capture";
-  return new TelemetryError("E_NOT_EMPTY", message, 2);
+/** A trace folder, a device's folder or log text. */
+function isOfCapture(path: string, entry: string): boolean {
+  return /^boot-\d|^log(-\d+)?\.txt$/.test(entry) || fs.existsSync(join(path, entry, DEVICE_FILE));
 }
 
 /**
@@ -263,10 +272,12 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   EMFILE: "too many files are open; raise the limit (ulimit -n)",
 };
 
-function attempt<T>(path: string, work: () => T): T {
+/** Does something with a file. What the file system throws becomes a TelemetryError E_WRITE (exit code 2), with a way out. */
+export function attempt<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    if (error instanceof TelemetryError) throw error;
     const { code = "", message } = error as NodeJS.ErrnoException;
     throw new TelemetryError(
       "E_WRITE",

@@ -19,6 +19,8 @@ export const ANCHORS_FILE = `${SIDE_FOLDER}/anchors.jsonl`;
 /** Files of a device's folder: its id as it came, and its log text. */
 export const DEVICE_FILE = "device.txt";
 export const LOG_FILE = "log.txt";
+/** Of the folder that a process captures into: who it is. */
+export const LOCK_FILE = ".capturing";
 
 /** One trace folder of a capture. */
 export interface BootFolder {
@@ -43,13 +45,25 @@ const FOLDER_NAME = /^boot-(\d{4,9})-([0-9a-f]{14})(?:-r([1-9]\d{0,9}))?$/;
 const MOST_LEVELS = 2;
 const MOST_NAME_CHARS = 100;
 /** An id that is longer than an MQTT topic is none. */
-const MOST_DEVICE_BYTES = 65_535;
+export const MOST_DEVICE_BYTES = 65_535;
 const HASH_CHARS = 24;
 
 /** Name of a trace folder: `order` is 1 for the first of the capture. */
 export function traceFolderName(order: number, bootId: number, reader: number): string {
   const number = String(order).padStart(4, "0");
   return `boot-${number}-${bootIdDigits(bootId)}${reader === 0 ? "" : `-r${reader}`}`;
+}
+
+/** Order of arrival, boot id and reader that a trace folder's name says; undefined if it is none. */
+export function readTraceFolderName(name: string): { order: number; bootId: number; reader: number } | undefined {
+  const [, order, digits, reader = "0"] = FOLDER_NAME.exec(name) ?? [];
+  if (digits === undefined) return undefined;
+  return { order: Number(order), bootId: Number.parseInt(digits, 16), reader: Number(reader) };
+}
+
+/** Name of a file of log text that is full, from 1. */
+export function logName(number: number): string {
+  return `log-${String(number).padStart(4, "0")}.txt`;
 }
 
 /**
@@ -103,14 +117,12 @@ function isFile(path: string): boolean {
 }
 
 function orderOf({ path }: BootFolder): number {
-  return Number(FOLDER_NAME.exec(basename(path))![1]);
+  return readTraceFolderName(basename(path))!.order;
 }
 
 function bootFolder(path: string): BootFolder {
-  const [, , digits, reader] = FOLDER_NAME.exec(basename(path)) ?? [];
-  return digits === undefined
-    ? { path, bootId: undefined, reader: undefined }
-    : { path, bootId: Number.parseInt(digits, 16), reader: Number(reader ?? 0) };
+  const { bootId, reader } = readTraceFolderName(basename(path)) ?? {};
+  return { path, bootId, reader };
 }
 
 /** Names that a folder cannot have on some system, or that mean something in a capture. */
@@ -119,12 +131,12 @@ const RESERVED =
 
 /**
  * The name of a device's folder, whatever the id is: `A-Z a-z 0-9 . _ -` as they are, other bytes as %XX, and a dot at either
- * end, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and told apart by a hash.
+ * end, a - at the beginning, which would look like an option, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and told apart by a hash.
  */
 export function deviceFolderName(device: string): string {
   let name = device.replace(/[^A-Za-z0-9._-]/gu, hex);
   if (RESERVED.test(name)) name = hex(name[0]!) + name.slice(1);
-  name = name.replace(/^\.|\.$/g, hex);
+  name = name.replace(/^[.-]|\.$/g, hex);
   if (name.length > MOST_NAME_CHARS) return hashedFolderName(device, name);
   return name === "" ? "%" : name;
 }

@@ -7,8 +7,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { sep } from "node:path";
 
 /** A FIFO is not waited for, a link that was put there in between is not followed. Absent on Windows. */
-const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+const { O_RDONLY, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+const CHANGE = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
 
 /** Why a file is not opened. */
 export class NotRegular extends Error {}
@@ -41,14 +42,9 @@ export async function openRegular(
 
 /** The content of a small file, opened as above; undefined if there is none. Throws NotRegular also if it is over `mostBytes`. */
 export function readSmall(path: string, root: string, mostBytes: number): Buffer | undefined {
-  const real = regularPath(path, root);
-  if (real === undefined) return undefined;
-  const file = fs.openSync(real, READ);
-  try {
-    const stat = fs.fstatSync(file, { bigint: true });
-    mustBe(stat.isFile() && isStillThere(stat, path, root));
+  return withRegular(path, root, READ, (file, sizeBytes) => {
     // One more, however large it says that it is: it may grow.
-    const bytes = Buffer.alloc(Math.min(Number(stat.size), mostBytes) + 1);
+    const bytes = Buffer.alloc(Math.min(sizeBytes, mostBytes) + 1);
     let length = 0;
     while (length < bytes.length) {
       const count = fs.readSync(file, bytes, length, bytes.length - length, null);
@@ -57,6 +53,31 @@ export function readSmall(path: string, root: string, mostBytes: number): Buffer
     }
     if (length > mostBytes) throw new NotRegular(`more than ${mostBytes} bytes, which are not read`);
     return bytes.subarray(0, length);
+  });
+}
+
+/** Does something with a file opened as above, for reading and writing; undefined if there is none. */
+export function changeRegular<T>(
+  path: string,
+  root: string,
+  work: (file: number, sizeBytes: number) => T,
+): T | undefined {
+  return withRegular(path, root, CHANGE, work);
+}
+
+function withRegular<T>(
+  path: string,
+  root: string,
+  flags: number,
+  work: (file: number, sizeBytes: number) => T,
+): T | undefined {
+  const real = regularPath(path, root);
+  if (real === undefined) return undefined;
+  const file = fs.openSync(real, flags);
+  try {
+    const stat = fs.fstatSync(file, { bigint: true });
+    mustBe(stat.isFile() && isStillThere(stat, path, root));
+    return work(file, Number(stat.size));
   } finally {
     fs.closeSync(file);
   }

@@ -1,5 +1,5 @@
 /** What a capture holds of one boot and reader: one trace folder, or several where it is rotated. */
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import {
   AT_BOOT_ID,
   AT_CONTENT_SIZE,
@@ -23,9 +23,10 @@ import { ReaderHistory } from "../packet/reader-history.ts";
 import { type Anchor, AnchorChoice, ClockSets, formatAnchor, parseAnchors } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
-import { appendFile, OwnFolder, placeFolder, readFile, replaceFile } from "./files.ts";
+import { appendFile, type OwnFolder, ownFolder, placeFolder, readFile, replaceFile } from "./files.ts";
 import { ANCHORS_FILE, METADATA_FILE, SIDE_FOLDER, STREAM_FILE, TOKENS_FILE } from "./folder.ts";
 import { ToldTokens } from "./told-tokens.ts";
+import { endLastLine } from "./written-packets.ts";
 
 /** A trace folder as it was written so far. */
 export interface Part {
@@ -39,6 +40,11 @@ export interface Part {
   packets: number;
   /** Of its stream and token packets. */
   bytes: number;
+}
+
+/** Tells boots and readers of a capture apart: numbers of a boot's id, of boots with it before this one, and of the reader. */
+export function traceKey(...parts: number[]): string {
+  return parts.join("/");
 }
 
 /** Names may be written late by so much, an eighth of those there are: writing them all for each new one would take for ever. */
@@ -121,6 +127,22 @@ export class TraceWriter {
     this.#writeManyNames();
   }
 
+  /** A token packet that an earlier process has written; its names are learned. */
+  relearn(packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
+    for (const { token, name } of entries) this.learn(token, name);
+    this.#told?.add(packet, packetNumber, entries);
+  }
+
+  /** Goes on in a trace folder that an earlier process has made. `hasStream`: there are packets in its stream. Throws TelemetryError E_WRITE. */
+  goOn(part: Part, hasStream: boolean): void {
+    this.part = part;
+    this.#hasStream = hasStream;
+    if (part.side === undefined) return;
+    endLastLine(part.side, basename(ANCHORS_FILE));
+    const anchors = readFile(part.side, basename(ANCHORS_FILE), MOST_ANCHORS_BYTES);
+    for (const anchor of parseAnchors(anchors?.toString() ?? "")) this.#anchors.take(anchor);
+  }
+
   /** Says that token `token` is used, or is called so; whether that is new. */
   learn(token: number, name: string): boolean {
     const known = this.tokens.get(token);
@@ -199,7 +221,7 @@ export class TraceWriter {
     this.#unwritten = 0;
     const partBytes = files.reduce((sum, [, content]) => sum + content.length, 0);
     const hasTokens = files.some(([name]) => name === TOKENS_FILE);
-    const side = hasTokens ? new OwnFolder(join(folder.path, SIDE_FOLDER)) : undefined;
+    const side = hasTokens ? ownFolder(folder, SIDE_FOLDER) : undefined;
     this.part = { folder, side, name, events: 0, packets: 0, bytes: partBytes };
   }
 

@@ -1,7 +1,12 @@
+import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { Collector, type CollectorCounters } from "../capture/collector.ts";
-import { claimFolder, releaseFolder } from "../capture/files.ts";
+import { mustSuit, recover } from "../capture/earlier-parts.ts";
+import { makeCaptureFolder } from "../capture/files.ts";
+import { FolderLock, ownerDecided } from "../capture/lock.ts";
+import { uuidsOf } from "../packet/packet.ts";
 import type { LinkEvents } from "../receive/links/link.ts";
+import type { Problem } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
 import { ProblemLog } from "../text/problem-log.ts";
 import { counted } from "../validate/report.ts";
@@ -14,7 +19,8 @@ import { StatusLine } from "./status-line.ts";
 
 const HELP = `${SOURCE_HELP}
 From a serial line or standard input the folder is one capture; from UDP or a broker it holds a capture for each device. What is
-written can be read at any moment, also after the process was killed; SIGINT and SIGTERM end it with everything written.
+written can be read at any moment, also after the process was killed; SIGINT and SIGTERM end it with everything written. A service
+has --append, and goes on in its folder however the process before it ended: what came already is not written again.
 Exit code 0: nothing was damaged, whatever was lost. 1: packets were damaged or refused; the good ones are captured. 2: the source
 was refused, or the folder could not be written.
 
@@ -22,11 +28,14 @@ Examples:
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
   $ xs-telemetry capture --udp 9419 --host 0.0.0.0 -o captures/ --rotate 64M --keep 20
   $ xs-telemetry capture --mqtt mqtts://broker.example --group captures --client-id capture-1 -o captures-1/
+  $ xs-telemetry capture --serial /dev/ttyUSB0 -o /var/lib/xs-telemetry --append
+  $ xs-telemetry capture --serial /dev/ttyUSB0 -o captures/%Y-%m-%dT%H%M%S
   $ cat serial.log | xs-telemetry capture --stdin -o capture/
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/ --duration 60 && xs-telemetry decode capture/`;
 
 interface Options extends SourceOptions, RegistryOption {
   readonly output: string;
+  readonly append?: true;
   readonly rotate?: number;
   readonly keep?: number;
   readonly maxDevices?: number;
@@ -37,13 +46,33 @@ export function addCapture(program: Command, context: Context): void {
     .command("capture")
     .summary("packets of devices into a capture folder")
     .description("Writes the packets of devices into a capture folder as they come, and log text beside them.")
-    .requiredOption("-o, --output <folder>", "a new or empty folder; made once the source is open");
+    .requiredOption(
+      "-o, --output <folder>",
+      "a new or empty folder, made once the source is open; %Y %m %d %H %M %S are today's date and time, UTC",
+      (text) => dated(text, new Date()),
+    );
   addRegistryOption(addSourceOptions(command))
+    .option("--append", "go on in a folder that holds a capture")
     .option("--rotate <size>", "begin a further part of a boot after so many bytes, such as 64M", size)
     .option("--keep <parts>", "keep so many parts of a device, the newest (default: all)", integerFrom(1, 9999))
     .option("--max-devices <count>", "refuse further devices (default: 10000)", integerFrom(1, 1_000_000))
     .addHelpText("after", HELP)
     .action((options: Options) => runCapture(options, context));
+}
+
+/** The name of a folder with the parts of a date in it. Throws InvalidArgumentError. */
+export function dated(text: string, date: Date): string {
+  const [, Y, m, d, H, M, S] = /^([+-]?\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/.exec(date.toISOString())!;
+  const parts: Readonly<Record<string, string | undefined>> = { Y, m, d, H, M, S, "%": "%" };
+  if (text === "") throw new InvalidArgumentError('It is "": name a folder.');
+  return text.replace(/%(.?)/gsu, (found, letter) => {
+    const part = parts[letter];
+    if (part === undefined)
+      throw new InvalidArgumentError(
+        `${found} is not known: %Y %m %d %H %M %S are parts of the date, %% is a percent sign.`,
+      );
+    return part;
+  });
 }
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
@@ -68,21 +97,29 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   );
 
   let made: Collector | undefined;
+  let lock: FolderLock | undefined;
   // Not before the link stands, or brings something: a source that is refused leaves no folder.
   const collector = (): Collector => {
     if (made !== undefined) return made;
-    const { rotate, keep, maxDevices } = options;
-    const collector = new Collector(options.output, {
+    const { append = false, rotate, keep, maxDevices } = options;
+    const own = makeCaptureFolder(options.output, append);
+    if (append) mustSuit(own.path, source.hasOneDevice);
+    lock = new FolderLock(own.path);
+    const add = (problem: Problem, device?: string) => problems.add(problem, device, Date.now());
+    if (lock.takenOver !== undefined) {
+      add({ code: "W_TAKEN_OVER", message: lock.takenOver.message, file: own.path });
+      if (append) recover(own, uuidsOf(registry), lock.takenOver.atMs, add);
+    }
+    made = new Collector(own, {
       registry,
-      onProblem: (problem, device) => problems.add(problem, device, Date.now()),
+      onProblem: add,
+      append,
       ...(rotate !== undefined && { rotateBytes: rotate }),
       ...(keep !== undefined && { keepParts: keep }),
       ...(maxDevices !== undefined && { mostDevices: maxDevices }),
       // A packet is written when it is taken: only then is the broker told.
       ...(!source.mayReorder && { reorderPackets: 0 }),
     });
-    claimFolder(options.output);
-    made = collector;
     return made;
   };
   const events: LinkEvents = {
@@ -92,22 +129,29 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     say: (line) => status.above(() => context.say(line)),
   };
   try {
-    await listen({
+    if (existsSync(options.output)) {
+      // Before the source is open: what comes meanwhile is not lost with it.
+      await ownerDecided(options.output, (line) => context.say(line));
+      collector();
+    }
+    const nothing = await listen({
       source,
       events,
       durationS: options.duration,
-      opened: (opened) => {
+      opened: (opened, said) => {
         description = opened;
         collector();
-        context.say(`capturing: ${opened}, into ${folder}`);
+        context.say(`capturing: ${said}, into ${folder}`);
       },
       clockSet: (byMs, isSure) => made?.clockSet(byMs, isSure),
       tick: (wallMs) => {
+        lock?.beat();
         collector().tick(wallMs);
         status.show(`${progress(collector().counters())} · ${description}`);
       },
     });
     made?.close();
+    if (nothing !== undefined) problems.add(nothing, undefined, Date.now());
   } catch (error) {
     try {
       made?.close();
@@ -118,8 +162,8 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   } finally {
     status.end();
     if (problems.hasErrors) context.worsen(1);
+    lock?.release();
     if (made !== undefined) {
-      releaseFolder(options.output);
       saySummary(made.counters(), problems.counts(), folder, context);
     }
   }

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { registries } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
-import { nameOf } from "../text/io-error.ts";
+import { nameOf, tooManyFiles } from "../text/io-error.ts";
 import { visibleLines } from "../text/lines.ts";
 import { formatProblem, Output, Progress } from "./io.ts";
 
@@ -45,7 +45,8 @@ export class Context {
   }
 
   /** What ends a command, or its work on one file. */
-  fail(error: unknown): void {
+  fail(failure: unknown): void {
+    const error = tooManyFiles(failure) ?? failure;
     if (error instanceof TelemetryError) {
       this.say(`xs-telemetry: ${error.code}: ${visibleLines(error.message)}`);
       this.worsen(error.exitCode);

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { extractFrames } from "../decode/extract-frames.ts";
+import { InputSample } from "../receive/nothing-found.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { extract } from "../text/extract.ts";
+import { plainBytes } from "../text/input-kind.ts";
 import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
@@ -11,7 +13,8 @@ import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf }
 
 const HELP = `
 A line is telemetry when its text from the first "{", colours and carriage returns removed, has a key "event".
-Valid ones are printed, broken ones are named on stderr with line, byte and what is wrong, and then the exit code is 1.
+Valid ones are printed, broken ones are named on stderr with line, byte and what is wrong, and then the exit code is 1; it is
+also 1 if there is none. gzip is unpacked, UTF-16 with a byte order mark is read; of Docker's and journald's JSON it is the inner line.
 
 With --frames: the packets in the log's frames, or in a flash image, are decoded; bad frames are named on stderr, and
 then the exit code is 1.
@@ -19,7 +22,8 @@ then the exit code is 1.
 Examples:
   $ xs-telemetry extract serial.log > trace.jsonl
   $ xs-telemetry extract --frames serial.log > trace.jsonl
-  $ cat /dev/ttyUSB0 | xs-telemetry extract -
+  $ xs-telemetry extract serial.log.gz
+  $ kubectl logs bridge | xs-telemetry extract -
   $ xs-telemetry extract serial.log | xs-telemetry validate -`;
 
 interface Options extends RegistryOption {
@@ -43,16 +47,24 @@ export function addExtract(program: Command, context: Context): void {
 async function runFrames(log: string, options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
   const input = await openInput(log);
-  await printItems(extractFrames(input.bytes, { registry, output: "batches" }), "extract", log, context);
+  await printItems(extractFrames(plainBytes(input.bytes), { registry, output: "batches" }), "extract", log, context);
 }
 
 async function runExtract(log: string, context: Context): Promise<void> {
   const progress = context.progress("extract", log, true);
   const input = await openInput(log, (now) => progress.update(() => bytesDone(now)));
   const counts = { event: 0, broken: 0, skipped: 0 };
+  const sample = new InputSample();
+  async function* watched(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of bytes) {
+      sample.add(chunk);
+      yield chunk;
+    }
+  }
   try {
-    for await (const found of extract(input.bytes)) {
+    for await (const found of extract(watched(plainBytes(input.bytes)))) {
       counts[found.kind] += 1;
+      if (found.kind !== "skipped") sample.found();
       if (found.kind === "event") {
         context.output.writeLines(`${found.text}\n`);
         if (context.output.isFull) await context.output.flush();
@@ -71,6 +83,11 @@ async function runExtract(log: string, context: Context): Promise<void> {
       `${nameOf(log)} is empty (0 bytes), expected a serial log; check what wrote it`,
       1,
     );
+  }
+  const nothing = sample.nothingFound("lines");
+  if (nothing !== undefined) {
+    context.worsen(1);
+    context.sayProblem(nothing.problem, log);
   }
   const skipped = counts.skipped > 0 ? `, ${counted(counts.skipped, "line")} too long to read` : "";
   context.say(`${nameOf(log)}: ${counted(counts.event, "telemetry line")}, ${counts.broken} broken${skipped}`);

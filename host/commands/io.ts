@@ -6,7 +6,7 @@ import type { Writable } from "node:stream";
 import type { WriteStream } from "node:tty";
 import type { Problem } from "../text/errors.ts";
 import { ioError, nameOf } from "../text/io-error.ts";
-import { visible, visibleLines } from "../text/lines.ts";
+import { oneLineEach, visible, visibleLines } from "../text/lines.ts";
 
 /** Read at once. Bounds the issues that lines can bring before somebody takes them: a line of 3 bytes may have two. */
 const CHUNK_BYTES = 64 * 1024;
@@ -140,12 +140,13 @@ export class Output {
   }
 
   /**
-   * write() for whole lines with texts of others in them, such as JSON, which may hold DEL, C1 and direction characters as they are: a
-   * terminal gets them escaped, so that it obeys nothing of them. JSON stays equal.
+   * write() for lines of JSON, which may hold DEL, C1 and direction characters as they are: a terminal gets them escaped, so that it obeys
+   * nothing of them. What other languages end lines at is always escaped. JSON stays equal.
    */
   writeLines(data: string | Uint8Array): void {
     const isTerminal = (this.#stream as Partial<WriteStream>).isTTY === true;
-    this.write(isTerminal ? visibleLines(typeof data === "string" ? data : Buffer.from(data).toString()) : data);
+    if (isTerminal) this.write(visibleLines(typeof data === "string" ? data : Buffer.from(data).toString()));
+    else this.write(oneLineEach(data));
   }
 
   /** Resolves when the stream has taken everything. Rejects with the stream's error. */

@@ -1,6 +1,7 @@
 /** What capture and tail do as long as they listen: signals, time, what falls due. */
 import type { LinkEvents } from "../receive/links/link.ts";
 import { ClockWatch } from "../receive/wall-clock.ts";
+import type { Problem } from "../text/errors.ts";
 import type { Source } from "./source.ts";
 
 export interface ListenOptions {
@@ -8,8 +9,8 @@ export interface ListenOptions {
   readonly events: LinkEvents;
   /** Undefined: until the source ends, or the user does. */
   readonly durationS: number | undefined;
-  /** Called once the link stands. What it throws ends the link. */
-  readonly opened: (description: string) => void;
+  /** Called once the link stands. `said`: the description, with a hint. What it throws ends the link. */
+  readonly opened: (description: string, said: string) => void;
   /** Called when this computer's clock was set, forward by so much or back, before the events that follow; not `isSure`: it may have slept. What it throws ends the link. */
   readonly clockSet: (byMs: number, isSure: boolean) => void;
   /** Called ten times a second. What it throws ends the link. */
@@ -17,13 +18,22 @@ export interface ListenOptions {
 }
 
 const TICK_MS = 100;
+/** After so long without a packet, it is said what the cause may be. */
+const QUIET_MS = 10_000;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Opens the source and listens until it ends, the time is over, or SIGINT, SIGTERM or SIGHUP comes; a second signal ends the
- * process at once. Throws what opening throws, or what has broken the link; the link is closed then.
+ * process at once. Returns why no packet came, if bytes came without. Throws what opening throws, or what has broken the link; the link is closed then.
  */
-export async function listen({ source, events, durationS, opened, clockSet, tick }: ListenOptions): Promise<void> {
+export async function listen({
+  source,
+  events,
+  durationS,
+  opened,
+  clockSet,
+  tick,
+}: ListenOptions): Promise<Problem | undefined> {
   const watch = new ClockWatch();
   const watchClock = (): void => {
     const byMs = watch.stepMs(Date.now(), performance.now());
@@ -51,9 +61,16 @@ export async function listen({ source, events, durationS, opened, clockSet, tick
   };
   for (const signal of SIGNALS) process.on(signal, stop);
   const timers: NodeJS.Timeout[] = [];
+  const sayIfNothing = (): void => {
+    const { cause, problem } = link.nothingFound?.() ?? {};
+    // Log text alone is nothing strange, as long as more may come.
+    if (problem !== undefined && cause !== "text") events.problem({ ...problem, code: "W_NO_PACKETS" });
+  };
   try {
-    opened(link.description);
+    const { description, hint } = link;
+    opened(description, hint === undefined ? description : `${description} (${hint})`);
     if (durationS !== undefined) timers.push(setTimeout(stop, durationS * 1000));
+    timers.push(setTimeout(sayIfNothing, QUIET_MS));
     timers.push(
       setInterval(() => {
         try {
@@ -65,6 +82,8 @@ export async function listen({ source, events, durationS, opened, clockSet, tick
       }, TICK_MS),
     );
     await Promise.race([link.ended, failed]);
+    await link.close();
+    return link.nothingFound?.()?.problem;
   } finally {
     for (const timer of timers) clearTimeout(timer);
     for (const signal of SIGNALS) process.off(signal, stop);

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { migrate } from "../migrate/migrate.ts";
 import { TelemetryError } from "../text/errors.ts";
+import { plainBytes } from "../text/input-kind.ts";
 import { nameOf } from "../text/io-error.ts";
 import { visible } from "../text/lines.ts";
 import { counted } from "../validate/report.ts";
@@ -48,7 +49,7 @@ async function runMigrate(file: string, options: Options, context: Context): Pro
   let migrated = 0;
   let left = 0;
   try {
-    for await (const item of migrate(input.bytes, { to, registries })) {
+    for await (const item of migrate(plainBytes(input.bytes), { to, registries })) {
       if (item.kind === "lines") {
         migrated += item.count;
         context.output.writeLines(item.lines);

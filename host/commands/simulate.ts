@@ -27,6 +27,7 @@ interface Options {
   readonly qos: 0 | 1;
   readonly ca?: string;
   readonly stdout?: true;
+  readonly force?: true;
   readonly devices: number;
   readonly name: string;
   readonly seed?: number;
@@ -60,6 +61,7 @@ export function addSimulate(program: Command, context: Context): void {
     .option("--udp <host:port>", "a port where capture --udp listens; each device has a socket of its own", hostPort)
     .option("--mqtt <url>", "a broker, mqtt:// or mqtts://, with user:password@ if need be")
     .option("--stdout", "standard output, frames as on a serial line; one device")
+    .option("--force", "--stdout: also to a terminal")
     .optionsGroup("Of the link:")
     .option("--baud <n>", "bits a second of --serial", integerFrom(300, 20_000_000), 115_200)
     .option("--topic <name>", 'of --mqtt: what stands before "/<device>" (default: xs-telemetry)')
@@ -101,6 +103,11 @@ async function runSimulate(options: Options, context: Context): Promise<void> {
     throw usage(`--devices is ${options.devices}, but a serial line has one device: use --udp or --mqtt`);
   if (options.stdout && options.format === "json")
     throw usage("--format json writes to standard output, where --stdout sends packets: use another link");
+
+  if (options.stdout && process.stdout.isTTY && !options.force)
+    throw usage(
+      "--stdout would send frames, which are no text, to this terminal: pipe them into capture --stdin, or add --force",
+    );
 
   const { simulate } = await import("../simulate/simulate.ts");
   const { seed = Math.floor(Math.random() * 2 ** 32), devices, events, duration } = options;

@@ -1,7 +1,8 @@
 /** What capture and tail listen to: one of four sources, and the options that each has. */
+import { spawnSync } from "node:child_process";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Link, LinkEvents } from "../receive/links/link.ts";
-import { TelemetryError } from "../text/errors.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
 import { standardInput } from "./io.ts";
 
 export interface SourceOptions {
@@ -11,6 +12,7 @@ export interface SourceOptions {
   readonly stdin?: true;
   readonly baud?: number;
   readonly host?: string;
+  readonly byPort?: true;
   readonly topic?: string;
   readonly group?: string;
   readonly clientId?: string;
@@ -30,6 +32,7 @@ type SourceName = (typeof SOURCES)[number];
 const OPTIONS_OF: Readonly<Record<string, readonly [keyof SourceOptions, SourceName]>> = {
   "--baud": ["baud", "serial"],
   "--host": ["host", "udp"],
+  "--by-port": ["byPort", "udp"],
   "--topic": ["topic", "mqtt"],
   "--group": ["group", "mqtt"],
   "--client-id": ["clientId", "mqtt"],
@@ -47,12 +50,16 @@ export interface Source {
 export function addSourceOptions(command: Command): Command {
   return command
     .option("--serial <path>", "a serial port, such as /dev/ttyUSB0 or COM3")
-    .option("--udp <port>", "a UDP port to listen on; each sender is a device", integerFrom(0, 65_535))
-    .option("--mqtt <url>", "a broker, such as mqtts://broker.example; the topic's last level is the device")
+    .option("--udp <port>", "a UDP port to listen on; each address is a device", integerFrom(0, 65_535))
+    .option("--mqtt <url>", "a broker, such as mqtts://broker.example")
     .option("--stdin", "standard input, such as a serial port's log")
     .option("--baud <rate>", `--serial: bits a second (default: ${DEFAULT_BAUD})`, integerFrom(50, 20_000_000))
     .option("--host <address>", "--udp: the address to listen on (default: 127.0.0.1; all: 0.0.0.0 or ::)")
-    .option("--topic <filter>", "--mqtt: the topics to subscribe to (default: xs-telemetry/+)")
+    .option("--by-port", "--udp: each port of an address is a device of its own")
+    .option(
+      "--topic <filter>",
+      "--mqtt: the topics to subscribe to; the device is what + stands for (default: xs-telemetry/+)",
+    )
     .option("--group <name>", "--mqtt: divide the packets among all processes that give this name")
     .option("--client-id <id>", "--mqtt: a lasting session: the broker keeps packets while nobody listens")
     .option("--ca <file>", "--mqtt: certificate (PEM) of the authority that has signed the broker's")
@@ -104,9 +111,9 @@ const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEve
     const { openSerialLink } = await import("../receive/links/serial.ts");
     return openSerialLink({ path: serial!, baud }, events);
   },
-  async udp({ udp, host }, events) {
+  async udp({ udp, host, byPort }, events) {
     const { openUdpLink } = await import("../receive/links/udp.ts");
-    return openUdpLink({ port: udp!, ...(host !== undefined && { host }) }, events);
+    return openUdpLink({ port: udp!, ...(host !== undefined && { host }), ...(byPort && { byPort }) }, events);
   },
   async mqtt({ mqtt, topic, group, clientId, ca }, events) {
     const { openMqttLink } = await import("../receive/links/mqtt.ts");
@@ -115,9 +122,25 @@ const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEve
   },
   async stdin(_, events) {
     const { openStreamLink } = await import("../receive/links/stream.ts");
-    return openStreamLink(standardInput(), events);
+    const link = await openStreamLink(standardInput(), events);
+    if (isCookedTerminal()) events.problem(COOKED);
+    return link;
   },
 };
+
+const COOKED: Problem = {
+  code: "W_COOKED_TERMINAL",
+  message:
+    "it is a terminal in cooked mode, which changes bytes of frames and swallows others: " +
+    "stty -F /dev/ttyUSB0 raw -echo 115200 first, or read the port with --serial",
+};
+
+/** Whether standard input is a terminal that takes lines. False where nobody can say. */
+function isCookedTerminal(): boolean {
+  if (!process.stdin.isTTY) return false;
+  const { stdout } = spawnSync("stty", ["-a"], { stdio: [0, "pipe", "ignore"], encoding: "utf8" });
+  return / icanon\b/.test(stdout ?? "");
+}
 
 export function usage(message: string): TelemetryError {
   return new TelemetryError("E_USAGE", message, 2);

@@ -7,7 +7,7 @@ import type { LinkEvents } from "../receive/links/link.ts";
 import type { WallTime } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
-import { quotedList, visible, visibleLines } from "../text/lines.ts";
+import { oneLineEach, quotedList, visible, visibleLines } from "../text/lines.ts";
 import { ProblemLog } from "../text/problem-log.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
@@ -102,12 +102,12 @@ async function runTail(options: Options, context: Context): Promise<void> {
     say: (line) => screen.say(line),
   };
   try {
-    await listen({
+    const nothing = await listen({
       source,
       events,
       durationS: options.duration,
-      opened: (description) => {
-        screen.open(description);
+      opened: (description, said) => {
+        screen.open(description, said);
         screen.status(decoder.totals(), 0);
       },
       clockSet: (byMs, isSure) => decoder.clockSet(byMs, isSure),
@@ -118,6 +118,9 @@ async function runTail(options: Options, context: Context): Promise<void> {
       },
     });
     decoder.end();
+    // Who ends it by hand has seen what there is.
+    const isBounded = options.stdin === true || options.duration !== undefined;
+    if (isBounded && nothing !== undefined) problems.add(nothing, undefined, Date.now());
   } finally {
     screen.close();
     if (problems.hasErrors) context.worsen(1);
@@ -198,16 +201,16 @@ class Screen {
     this.#status = new StatusLine(process.stdout, this.#isTerminal && process.env.TERM !== "dumb");
   }
 
-  open(description: string): void {
+  open(description: string, said: string): void {
     this.#description = description;
-    this.say(`listening: ${description}`);
+    this.say(`listening: ${said}`);
     if (!this.#isTerminal || this.#options.format === "json") return;
     const device = this.#hasOneDevice ? "" : "device  ";
     this.#write(this.#colors.dim(`${"time of day".padEnd(TIME_CHARS)}  ${device}${this.#text.heading}`));
   }
 
   event(line: string, event: DecodedEvent, device: string | undefined, timeOf: LiveEvents["timeOf"]): void {
-    if (this.#options.format === "json") this.#write(this.#isTerminal ? visibleLines(line) : line);
+    if (this.#options.format === "json") this.#write(this.#isTerminal ? visibleLines(line) : oneLineEach(line));
     else this.#write(`${this.#place(timeOf(this.#text.timeOf(event)), device)}${this.#text.line(event)}`);
   }
 

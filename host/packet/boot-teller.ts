@@ -109,6 +109,18 @@ export class BootTeller {
     hold(this.#id(header.bootId), { header, packet, wasTaken: false });
   }
 
+  /** Takes a packet of which it is known how many boots of its id came before its own, as of() has told. */
+  learn(header: PacketHeader, packet: Uint8Array, boot: number): void {
+    const id = this.#id(header.bootId);
+    const known = id.boots[boot - id.forgotten];
+    if (known !== undefined && header.contentBytes !== PACKET_HEADER_BYTES) add(known, header, crc32(packet));
+  }
+
+  /** The next packet tells nothing of those before it: they stay where they are. */
+  settle(bootId: number): void {
+    drop(this.#id(bootId));
+  }
+
   #id(bootId: number): Id {
     let id = this.#ids.get(bootId);
     if (id !== undefined && bootId === this.#newest) return id;

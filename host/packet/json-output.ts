@@ -1,3 +1,5 @@
+import { oneLineEach } from "../text/lines.ts";
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
@@ -26,6 +28,11 @@ export function pieceOf(text: string | Uint8Array): Piece {
   const view = new DataView(padded.buffer);
   const words = Float64Array.from({ length: padded.length / 8 }, (_, word) => view.getFloat64(word * 8, true));
   return { words, bytes: utf8.length };
+}
+
+/** A value as JSON, in which nothing ends a line for other languages either. */
+export function jsonOf(value: unknown): string {
+  return oneLineEach(JSON.stringify(value));
 }
 
 /** Growing bytes of JSON. Nothing but reserve() checks for room: the caller reserves what a line may take. */
@@ -97,7 +104,7 @@ export class JsonOutput {
     for (let index = 0; index < text.length; index++) this.#view.setUint8(this.#end++, text.charCodeAt(index));
   }
 
-  /** Text up to its first zero byte as a JSON string, escaped as JSON.stringify does. `source` is a view of valid UTF-8. */
+  /** Text up to its first zero byte as a JSON string, escaped as jsonOf() does. `source` is a view of valid UTF-8. */
   text(source: DataView, from: number, stop: number): void {
     const view = this.#view;
     let at = from;
@@ -116,6 +123,15 @@ export class JsonOutput {
       }
       const byte = source.getUint8(at++);
       if (byte === 0) break;
+      if ((byte === 0xe2 || byte === 0xc2) && at < stop) {
+        const ending = lineEndAt(source, at - 1, stop);
+        if (ending !== undefined) {
+          view.setFloat64(end, ending.words[0]!, true);
+          end += ending.bytes;
+          at += byte === 0xe2 ? 2 : 1;
+          continue;
+        }
+      }
       view.setFloat64(end, JSON_OF_BYTE[byte]!, true);
       end += JSON_BYTES[byte]!;
     }
@@ -128,15 +144,34 @@ function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Not 0 if one of four bytes is a control character, a quote or a backslash; its lowest bit is then in the first such byte. */
+/** Not 0 if one of four bytes is a control character, a quote, a backslash, or may begin a line's end; its lowest bit is then in the first such byte. */
 function specialBytes(word: number): number {
   const quote = word ^ (QUOTE * 0x01010101);
   const backslash = word ^ (BACKSLASH * 0x01010101);
+  // Without bit 5, 0xe2 is 0xc2.
+  const lineEnd = (word & 0xdfdfdfdf) ^ 0xc2c2c2c2;
   // Byte by byte, a subtraction borrows from the highest bit if the byte is less; only the bits above a true one may be false.
   const below =
-    ((word - 0x20202020) & ~word) | ((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash);
+    ((word - 0x20202020) & ~word) |
+    ((quote - 0x01010101) & ~quote) |
+    ((backslash - 0x01010101) & ~backslash) |
+    ((lineEnd - 0x01010101) & ~lineEnd);
   return below & 0x80808080;
 }
+
+/** What stands for the character at a byte that may begin one at which other languages end lines; undefined if it is another one. */
+function lineEndAt(source: DataView, at: number, stop: number): Piece | undefined {
+  if (source.getUint8(at) === 0xc2) return source.getUint8(at + 1) === 0x85 ? ESCAPED_85 : undefined;
+  if (at + 2 >= stop || source.getUint8(at + 1) !== 0x80) return undefined;
+  const last = source.getUint8(at + 2);
+  return last === 0xa8 ? ESCAPED_2028 : last === 0xa9 ? ESCAPED_2029 : undefined;
+}
+
+const [ESCAPED_85, ESCAPED_2028, ESCAPED_2029] = ["\\u0085", "\\u2028", "\\u2029"].map(pieceOf) as [
+  Piece,
+  Piece,
+  Piece,
+];
 
 /** By number, its last four digits as four bytes. */
 const FOUR_DIGITS = Int32Array.from({ length: 10_000 }, (_, value) => {

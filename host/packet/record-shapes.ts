@@ -1,6 +1,6 @@
 import { FIRST_FIELD_BIT, MAX_TOKEN_BYTES, SLOT_BYTES } from "../../src/ring/packet-layout.ts";
 import type { EnumMember, Field, FieldType, RecordType, RegistryModel } from "../registry/model.ts";
-import { MOST_ESCAPE_BYTES, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
+import { jsonOf, MOST_ESCAPE_BYTES, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
 
 /** One attribute of a record type: where its value stands, and what precedes it in a JSON line. */
 export interface Step {
@@ -111,10 +111,10 @@ export function prepare(type: RecordType, model: RegistryModel): Shape {
     const { from, sameAs, value, absentWhenEmpty = false } = attributes.get(key)!;
     const field = type.fields.find((candidate) => candidate.key === (sameAs ?? key));
     if (from === undefined && field === undefined) continue; // optional, and not in this record type
-    const name = `${JSON.stringify(key)}:`;
+    const name = `${jsonOf(key)}:`;
     if (from === "event_name" || from === "schema_version" || from === "schema_url") {
       const constant = from === "event_name" ? type.event : (value ?? model.schemaVersion);
-      pending += `${separator}${name}${JSON.stringify(constant)}`;
+      pending += `${separator}${name}${jsonOf(constant)}`;
       separator = ",";
       continue;
     }
@@ -158,7 +158,7 @@ function stepOf(key: string, place: "time" | "sequence" | Field, members: readon
   const field = typeof place === "string" ? undefined : place;
   const { offsetBits = 0, widthBits = 0, maxBytes = 0, type } = field ?? {};
   const jsonValues: (Piece | undefined)[] = type === "bool" ? [pieceOf("false"), pieceOf("true")] : [];
-  for (const { code, value } of members) jsonValues[code] = pieceOf(JSON.stringify(value));
+  for (const { code, value } of members) jsonValues[code] = pieceOf(jsonOf(value));
   return {
     key,
     kind: type === undefined ? (place as "time" | "sequence") : type === "bool" ? "enum" : type,

@@ -8,7 +8,7 @@ import {
 } from "../../src/ring/packet-layout.ts";
 import type { TelemetryEvent } from "../generated/events.ts";
 import type { RegistryModel } from "../registry/model.ts";
-import { type JsonOutput, type Piece, pieceOf } from "./json-output.ts";
+import { type JsonOutput, jsonOf, type Piece, pieceOf } from "./json-output.ts";
 import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
 import { internalFault, recordFault, sequenceFault, timeFault, tooShort } from "./record-faults.ts";
 import { codeOf, type End, type Omissible, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
@@ -56,7 +56,7 @@ export class TokenNames {
   /** Takes a name; false if the token already has another one, which it keeps. */
   learn(token: number, name: string): boolean {
     const known = this.#names.get(token);
-    if (known === undefined) this.#names.set(token, { name, json: pieceOf(JSON.stringify(name)) });
+    if (known === undefined) this.#names.set(token, { name, json: pieceOf(jsonOf(name)) });
     return known === undefined || known.name === name;
   }
 

@@ -33,7 +33,8 @@ const FULL_GROUP_CODE = 0xff;
 /**
  * Takes bytes apart. Zeros separate; what follows one is a frame if it goes on like a packet's beginning, else text. A packet
  * comes out with its last byte, a line of text with its end. Text within a frame is taken out of it if one run of text makes the
- * frame whole; packets that a console sink printed come out of its lines. After a bad frame, bytes up to the next zero are text only if they look like it. Zeros and runs of 0xFF
+ * frame whole; packets that a console sink printed come out of its lines. After a bad frame, bytes up to the next zero are text only if they look like it; so are the first ones of all, which may be
+ * the rest of a frame. Zeros and runs of 0xFF
  * (erased flash, a line without a signal) are nothing. The same bytes give the same items, in whatever chunks they come.
  *
  * Never throws. Holds one frame and one line of text, and what trying to mend a frame takes: at most 4 MB. Costs the same for each
@@ -87,7 +88,7 @@ export class Deframer {
   /** Says that no more bytes come. Returns what is left. */
   end(): Deframed[] {
     if (this.#state === "frame") this.#endFrame(true);
-    else this.#zero();
+    else this.#zero(true);
     this.#lines.flush();
     this.#addConsole(this.#console.end());
     this.#state = "head";
@@ -130,22 +131,24 @@ export class Deframer {
   }
 
   /** The end of a segment, and the beginning of the next. */
-  #zero(): void {
+  #zero(isEnd = false): void {
     // One of many zeros in a row.
-    if (this.#state === "head" && this.#bodyBytes === 0 && !this.#lines.isSuspect) return;
+    if (this.#state === "head" && this.#bodyBytes === 0 && !this.#lines.isSuspect && !this.#lines.isStart) return;
     if (this.#state === "frame") {
       this.#endFrame(false);
     } else if (this.#state === "head") {
       const [code, second] = this.#body;
       const bytes = this.#bodyBytes;
       const begun = bytes > 1 ? second === MAGIC[0] : bytes === 1 && !isLineSpace(code!);
-      // Behind a bad frame it is a rest of that.
-      if (begun && !this.#lines.isSuspect) this.#damage(`it ends after ${bytes} bytes`);
+      // Behind a bad frame, or where the stream begins within one, it is a rest of that.
+      const isRest = this.#lines.isSuspect || (this.#lines.isStart && bytes === 1);
+      if (begun && !isRest) this.#damage(`it ends after ${bytes} bytes`);
       else this.#headAsText();
     }
     if (this.#state === "text") {
       this.#noMagic();
-      this.#lines.believe("text");
+      if (isEnd) this.#lines.flush();
+      else this.#lines.believe("text");
     }
     this.#startHead();
   }
@@ -193,7 +196,8 @@ export class Deframer {
     this.#state = "text";
     const offset = this.#offset;
     let index = 0;
-    if (bytes.length > 0 && !isLineSpace(bytes[0]!)) {
+    // At the stream's start no zero stood before it.
+    if (bytes.length > 0 && !isLineSpace(bytes[0]!) && !this.#lines.isStart) {
       this.#pendingCode = bytes[0]!;
       index = 1;
     }
@@ -321,6 +325,8 @@ export class Deframer {
     const body = this.#body.subarray(0, this.#bodyBytes);
     const found = this.#recovery.recover(body, this.#otherCode, this.#offset);
     if (found === undefined) {
+      // The stream begins within its frame: no more of it is told than if it had begun later.
+      if (this.#bodyOffset < 0) return true;
       this.#damage(wrong);
       this.#textOf(body, 0, "frame");
       this.#lines.believe("text");

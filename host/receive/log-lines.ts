@@ -10,8 +10,13 @@ const LEAST_TEXT_BYTES = 8;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** How far bytes are believed to be text: as they come; after a damage, unless they look otherwise; in a bad frame, where they look so. */
-export type Belief = "text" | "suspect" | "frame";
+/**
+ * How far bytes are believed to be text: as they come; after a damage, unless they look otherwise; in a bad frame, where they look so.
+ * At the start of a stream they may be the rest of a frame, with texts in it, until a line or a frame has ended.
+ */
+export type Belief = "start" | "text" | "suspect" | "frame";
+/** After bytes at the start that are no text, so many that are: no frame has as many in a row. */
+const START_TEXT_BYTES = 256;
 
 /** Whether a byte occurs in log text: colours (ESC), tabs and all of UTF-8 do, other control characters do not. */
 export function isTextByte(byte: number): boolean {
@@ -26,11 +31,15 @@ export class LogLines {
   /** 0 <= #length < MAX_LOG_LINE_BYTES between calls */
   #length = 0;
   #offset = 0;
-  #belief: Belief = "text";
+  #belief: Belief = "start";
   /** Bytes of the line from here on are believed as #belief says. */
   #doubtFrom = 0;
   /** A line has been kept since believe(). */
   #kept = false;
+  /** "start": bytes came that are no text; and lines since the last of them. */
+  #isNoisy = false;
+  #held: { readonly text: string; readonly offset: number }[] = [];
+  #heldBytes = 0;
 
   /** `emit` gets each line without its end, and the offset of its first byte; what is not UTF-8 is U+FFFD. */
   constructor(emit: (text: string, offsetBytes: number) => void) {
@@ -46,9 +55,19 @@ export class LogLines {
     return this.#belief === "suspect";
   }
 
+  /** Nothing has come yet of which it is clear what it is. */
+  get isStart(): boolean {
+    return this.#belief === "start";
+  }
+
   /** Says what the bytes from here on are. What the bytes since the last call turned out not to be text is dropped. */
   believe(belief: Belief): void {
-    if (this.#belief !== "text") {
+    if (this.#belief === "start") {
+      const part = this.#line.subarray(0, this.#length);
+      if (part.every(isTextByte)) this.#letGo();
+      if (part.length < LEAST_TEXT_BYTES || !isClean(part)) this.#length = 0;
+      this.#held = [];
+    } else if (this.#belief !== "text") {
       const part = this.#line.subarray(this.#doubtFrom, this.#length);
       const isLong = part.length >= LEAST_TEXT_BYTES;
       const good = isLong && isClean(part) && (this.#belief === "suspect" || (this.#kept && this.#doubtFrom === 0));
@@ -78,6 +97,11 @@ export class LogLines {
 
   /** No more bytes come: a line that has begun is one. */
   flush(): void {
+    const isText = this.isStart && !this.#isNoisy && this.#line.subarray(0, this.#length).every(isTextByte);
+    if (isText) {
+      this.#letGo();
+      this.#belief = "text";
+    }
     this.believe("text");
     if (this.#length > 0) this.#end(this.#offset, false);
   }
@@ -96,7 +120,30 @@ export class LogLines {
     this.#offset += cut;
   }
 
+  /** A line at the start of the stream, or a piece of it, has ended. */
+  #endAtStart(offset: number, complete: boolean): void {
+    const part = this.#line.subarray(0, this.#length);
+    const isText = part.every(isTextByte); // of whatever encoding
+    if (isText) this.#held.push({ text: lineText(part, complete), offset });
+    else this.#held = [];
+    this.#heldBytes = isText ? this.#heldBytes + part.length : 0;
+    if (!isText) this.#isNoisy = true;
+    this.#length = 0;
+    if (this.#heldBytes < (this.#isNoisy ? START_TEXT_BYTES : LEAST_TEXT_BYTES)) return;
+    this.#letGo();
+    this.#belief = "text";
+  }
+
+  #letGo(): void {
+    for (const { text, offset } of this.#held) this.#emit(text, offset);
+    this.#held = [];
+  }
+
   #end(offset: number, complete: boolean): void {
+    if (this.#belief === "start") {
+      this.#endAtStart(offset, complete);
+      return;
+    }
     let from = this.#doubtFrom;
     let good = true;
     if (this.#belief !== "text") {
@@ -108,14 +155,18 @@ export class LogLines {
     if (good) {
       const before = this.#belief === "text" ? 0 : this.#doubtFrom;
       this.#line.copyWithin(before, from, this.#length);
-      let end = before + this.#length - from;
-      if (complete && end > 0 && this.#line[end - 1] === CARRIAGE_RETURN) end--;
-      this.#emit(this.#line.toString("utf8", 0, end), before > 0 ? offset : offset + from);
+      const end = before + this.#length - from;
+      this.#emit(lineText(this.#line.subarray(0, end), complete), before > 0 ? offset : offset + from);
       this.#kept = true;
       this.#length = 0;
     } else this.#length = this.#doubtFrom; // what came before the damage waits for its line's end
     this.#doubtFrom = this.#length;
   }
+}
+
+function lineText(bytes: Buffer, complete: boolean): string {
+  const end = complete && bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
+  return bytes.toString("utf8", 0, end);
 }
 
 function isClean(bytes: Buffer): boolean {

@@ -2,11 +2,14 @@
  * Telemetry out of a raw serial log. A log line is telemetry when its text from the first `{`, colours and carriage
  * returns removed, has a key `event`, registered or not: judging events is validate's work.
  *
+ * Of a log whose lines wrap others in JSON, as Docker's and journald's do, it is the inner line that counts.
+ *
  * Only the first `{` counts. A later one may open a payload, and a payload comes from the network: a line that is cut
  * after it would pass for an event that never happened.
  */
 import type { Problem } from "./errors.ts";
 import { type FaultyLine, LineSplitter, MAX_LINE_BYTES, visible } from "./lines.ts";
+import { WrappedLines } from "./wrapped-line.ts";
 
 export type Extracted =
   /** A telemetry line that is a JSON object; `text` as in the log, colours and carriage returns removed. */
@@ -34,8 +37,9 @@ export async function* extract(log: AsyncIterable<Uint8Array>): AsyncGenerator<E
   const add = (extracted: Extracted | undefined) => {
     if (extracted !== undefined) found.push(extracted);
   };
+  const wrapped = new WrappedLines();
   const splitter = new LineSplitter({
-    line: (text, number, offsetBytes) => add(extractLine(text, number, offsetBytes)),
+    line: (text, number, offsetBytes) => add(extractLine(text, number, offsetBytes, wrapped)),
     fault: (line) => add(extractFaultyLine(line)),
   });
   for await (const chunk of log) {
@@ -48,16 +52,26 @@ export async function* extract(log: AsyncIterable<Uint8Array>): AsyncGenerator<E
   yield* found;
 }
 
-function extractLine(logged: string, line: number, offsetBytes: number): Extracted | undefined {
+/** What a line of a log is; undefined if it is no telemetry. `wrapped`: of the log that it is a line of, if that may wrap lines. */
+export function extractLine(
+  logged: string,
+  line: number,
+  offsetBytes: number,
+  wrapped?: WrappedLines,
+): Extracted | undefined {
   const start = logged.indexOf("{");
   if (start < 0) return undefined;
   const text = logged.slice(start).replace(COLOURS_AND_RETURNS, "");
-  if (!mayHaveEventKey(text)) return undefined;
+  // A piece of an inner line, or its bytes as numbers, need not have it.
+  const mayWrap = wrapped !== undefined && (text.startsWith('{"log":') || text.includes('"MESSAGE":['));
+  if (!mayHaveEventKey(text) && !mayWrap) return undefined;
   const at = () => offsetBytes + Buffer.byteLength(logged.slice(0, start));
   try {
     const value: unknown = JSON.parse(text);
     // Text that begins with a brace is an object when it is JSON.
-    return Object.hasOwn(value as object, "event") ? { kind: "event", text, line, offsetBytes: at() } : undefined;
+    if (Object.hasOwn(value as object, "event")) return { kind: "event", text, line, offsetBytes: at() };
+    const inner = wrapped?.next(value as object);
+    return inner ? extractLine(inner, line, offsetBytes) : undefined;
   } catch (error) {
     if (!EVENT_KEY.test(text)) return undefined;
     const said = (error as Error).message;

@@ -14,9 +14,24 @@ const WAYS_OUT: Record<string, readonly [code: string, message: string]> = {
   EISDIR: ["E_IS_DIRECTORY", "is a directory; name a file in it"],
 };
 
+/** That this process, or this machine, may open no more files; undefined if an error is another one. */
+export function tooManyFiles(error: unknown): TelemetryError | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "EMFILE" && code !== "ENFILE") return undefined;
+  const limit = code === "EMFILE" ? "this process may open no more files" : "this machine may open no more files";
+  return new TelemetryError(
+    "E_FILES",
+    `${limit}: raise the limit (ulimit -n 1024; in a service LimitNOFILE=, of a container --ulimit nofile=), or end what holds so many`,
+    2,
+  );
+}
+
 /** A failure of the system as a TelemetryError with the path and a way out. */
 export function ioError(path: string, error: unknown, readBytes = 0): TelemetryError {
   if (error instanceof TelemetryError) return error;
+  const refusal = tooManyFiles(error);
+  if (refusal !== undefined) return refusal;
+  if (path === "") return new TelemetryError("E_NOT_FOUND", 'the path is "": name a file, or - for standard input', 2);
   const { code = "", message } = error as NodeJS.ErrnoException;
   const [stable, said] = WAYS_OUT[code] ?? ["E_READ", `cannot be read: ${visible(message)}`];
   const place = readBytes > 0 ? `, after ${readBytes} bytes` : "";

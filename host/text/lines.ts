@@ -250,6 +250,17 @@ export function visibleLines(text: string): string {
     .replace(UNPRINTABLE, (character) => (/[\n\t]/.test(character) ? character : visible(character)));
 }
 
+/** U+0085, U+2028 and U+2029, which JSON may hold as they are and where Python's splitlines() and others end a line. */
+const LINE_ENDS = /[\x85\u2028\u2029]/g;
+const LINE_END_BYTES = ["\x85", "\u2028", "\u2029"].map((character) => Buffer.from(character));
+
+/** Lines of JSON, as text or UTF-8, with characters escaped at which others than JSON end lines: JSON stays equal. Copies only where there are any. */
+export function oneLineEach<T extends string | Uint8Array>(data: T): T | string {
+  if (typeof data === "string") return data.replace(LINE_ENDS, visible);
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return LINE_END_BYTES.some((end) => bytes.includes(end)) ? bytes.toString().replace(LINE_ENDS, visible) : data;
+}
+
 /** Text in quotes for a message: escaped, and cut after maxChars with its length said. Never throws. */
 export function quote(text: string, maxChars = 80): string {
   if (text.length <= maxChars) return visible(JSON.stringify(text));

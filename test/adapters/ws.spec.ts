@@ -325,6 +325,24 @@ describe("the adapter for ws", () => {
     ]);
   });
 
+  it("records an address of IPv4 as such, also where the server listens on all of IPv6", async () => {
+    const server = new WebSocketServer({ port: 0, host: "::" });
+    await once(server, "listening");
+    const { telemetry, events } = adapterTelemetry();
+    instrument(server, telemetry);
+    let shown: string | undefined;
+    server.on("connection", (_, { socket }) => {
+      shown = socket.remoteAddress;
+    });
+    const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    webSocket.close();
+    await closed(webSocket);
+    server.close();
+    await once(server, "close");
+    assert.equal(shown, "::ffff:127.0.0.1");
+    assert.equal(events()[0], "1 ws.connect 127.0.0.1");
+  });
+
   it("is silent when it fails, and counts", async () => {
     const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
     await once(server, "listening");

@@ -121,11 +121,12 @@ describe("collecting packets of devices", () => {
       "x".repeat(300),
       `${"x".repeat(300)}y`,
     );
+    ids.push("-rf", "--help", "-", "-".repeat(300));
     ids.push(`${"/".repeat(300)}`, "A4:CF:12:34:56:78", "192.168.0.4_5000");
     const names = ids.map(deviceFolderName);
     assert.equal(new Set(names).size, ids.length, names.join(" "));
     for (const name of names) {
-      assert.match(name, /^[A-Za-z0-9_%-][A-Za-z0-9._%-]*$/);
+      assert.match(name, /^[A-Za-z0-9_%][A-Za-z0-9._%-]*$/);
       assert.ok(name.length <= 110 && !name.endsWith("."));
       assert.doesNotMatch(name, /^(con|prn|aux|nul|stream|metadata|boot-)/i);
     }

@@ -87,8 +87,8 @@ describe("capture", () => {
   });
 
   it("counts lines of log text that it wrote, not those that it could not", async () => {
-    // No file may have a byte: as on a full disk, but for the code.
-    const full = ["sh", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "sh"];
+    // No file may be over 512 bytes: as on a full disk, but for the code.
+    const full = ["sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "sh"];
     const run = new Run(["capture", "--stdin", "-o", "full"], { cwd: folder }, full);
     await run.said(/capturing/);
     run.child.stdin!.end("I (1) boot: hello\n".repeat(625));
@@ -163,6 +163,31 @@ describe("capture", () => {
     assert.equal(readdirSync(join(folder, "udp")).length, 3);
     for (const name of names.slice(0, 3)) assert.deepEqual(await decoded(join("udp", name)), upTo(100), name);
     for (const { socket } of sockets) socket.close();
+  });
+
+  it("names devices of IPv4 by their address on all of IPv6, too: decode * and validate * take their folders", async () => {
+    const port = await freePort();
+    const running = capture("--udp", String(port), "--host", "::", "-o", "mapped");
+    await running.said(/^capturing: UDP port \d+ of ::, into mapped\n/);
+    const socket = createSocket("udp4");
+    for (const packet of traffic(3)) await new Promise((sent) => socket.send(packet, port, "127.0.0.1", sent));
+    const six = createSocket("udp6");
+    for (const packet of traffic(4)) await new Promise((sent) => six.send(packet, port, "::1", sent));
+    await running.until("both", () => existsSync(join(folder, "mapped")) && named("mapped").length === 2);
+    await pause(200);
+    assert.equal((await running.end()).status, 0);
+    const names = named("mapped").sort();
+    assert.deepEqual(names, [`0--1_${six.address().port}`, `127.0.0.1_${socket.address().port}`]);
+    const valid = await run(["validate", ...names], "", { cwd: join(folder, "mapped") });
+    assert.equal(valid.status, 0, valid.stderr);
+    socket.close();
+    six.close();
+  });
+
+  it("says of a listener on loopback that it is for this machine only", async () => {
+    const running = capture("--udp", "0", "-o", "loopback");
+    await running.said(/^capturing: UDP port \d+ of 127.0.0.1 \(this machine only; --host 0.0.0.0 for others\), into/);
+    await running.end();
   });
 
   it("names each device that sends damage, and counts all of it", async () => {
@@ -377,16 +402,55 @@ describe("capture", () => {
     assert.equal(second.status, 2);
     assert.match(
       second.stderr,
-      /^xs-telemetry: E_NOT_EMPTY: same is not empty, it holds \.capturing: .*name a new folder/,
+      /^xs-telemetry: E_IN_USE: same is captured into by process \d+ on "[^"]+": end that one, or name another folder/,
     );
     assert.equal((await first.end()).status, 0);
     const third = await run(["capture", "--stdin", "-o", "same"], framed(traffic(31)), { cwd: folder });
     assert.deepEqual([third.status, await decoded("same")], [0, upTo(100)], third.stderr);
     assert.ok(!existsSync(join(folder, "same", ".capturing")));
+  });
+
+  it("goes on after it was killed: at once if nothing had arrived, and else with --append, in the same folder", async () => {
     const killed = capture("--stdin", "-o", "killed");
     await killed.said(/capturing/);
     await killed.end("SIGKILL");
-    assert.equal((await run(["capture", "--stdin", "-o", "killed"], "", { cwd: folder })).status, 2);
+    const packets = traffic(31);
+    const again = capture("--stdin", "-o", "killed");
+    again.child.stdin!.write(framed(packets.slice(0, 3)));
+    await again.until("packets", () => named("killed").length > 0);
+    await pause(100);
+    await again.end("SIGKILL");
+    assert.match(again.stderr, /^killed: W_TAKEN_OVER: it was captured into by process \d+ on .*, which is gone\n/);
+    const refused = await run(["capture", "--stdin", "-o", "killed"], framed(packets), { cwd: folder });
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /E_NOT_EMPTY: killed is not empty, .*add --append if it is to go on in this one/);
+    for (const codes of [/W_TAKEN_OVER: 1 time/, /W_REPEATED: \d+ times/]) {
+      const args = ["capture", "--stdin", "-o", "killed", "--append"];
+      const { status, stderr } = await run(args, framed(packets), { cwd: folder });
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, codes);
+      assert.deepEqual([named("killed").length, await decoded("killed")], [1, upTo(100)]);
+    }
+    const other = await run(["capture", "--udp", "0", "-o", "killed", "--append"], "", { cwd: folder });
+    assert.equal(other.status, 2);
+    assert.match(other.stderr, /E_OTHER_CAPTURE: killed holds "boot-0001-\w+": it is the capture of one device/);
+  });
+
+  it("takes the date into a folder's name, as UTC", async () => {
+    const before = new Date();
+    const args = ["capture", "--stdin", "-o", "dated/%Y-%m-%dT%H%M%S-100%%"];
+    const { status, stderr } = await run(args, framed(traffic(1)), {
+      cwd: folder,
+      env: { ...process.env, TZ: "Asia/Tokyo" },
+    });
+    assert.equal(status, 0, stderr);
+    const [name] = named("dated");
+    const [, date, hour, minute, second] = /^(\d{4}-\d\d-\d\d)T(\d\d)(\d\d)(\d\d)-100%$/.exec(name!)!;
+    const time = Date.parse(`${date}T${hour}:${minute}:${second}Z`);
+    assert.ok(time >= before.getTime() - 1000 && time <= Date.now(), name);
+    const unknown = await run(["capture", "--stdin", "-o", "x-%s"], "", { cwd: folder });
+    assert.equal(unknown.status, 2);
+    assert.match(unknown.stderr, /%s is not known: %Y %m %d %H %M %S are parts of the date, %% is a percent sign/);
   });
 
   it("begins further parts by size, and keeps the newest", async () => {

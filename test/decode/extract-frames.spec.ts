@@ -62,8 +62,8 @@ describe("extract --frames", () => {
     assert.equal(bad.status, 1);
     assert.match(bad.stderr, /^standard input: E_FRAME at byte \d+: a bad frame: CRC/);
     for (const [input, said] of [
-      [text("I (1) only text\n"), /E_NO_FRAMES: no frame in 16 bytes/],
-      [new Uint8Array(0), /E_NO_FRAMES: no frame in 0 bytes/],
+      [text("I (1) only text\n"), /E_NO_FRAMES: no packet in 16 bytes: it is log text alone/],
+      [new Uint8Array(0), /E_NO_FRAMES: no packet in 0 bytes/],
       [joined(PACKETS), /E_NO_FRAMES at byte 0: .* decode -/],
     ] as const) {
       const none = command(["--frames", "-"], input);

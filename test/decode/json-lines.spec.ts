@@ -26,7 +26,10 @@ import { runs } from "../support/properties.ts";
 type Form = NonNullable<DecodeOptions["output"]>;
 const FORMS: readonly Form[] = ["events", "lines", "batches"];
 
-const linesOf = (events: readonly object[]) => events.map((event) => `${JSON.stringify(event)}\n`).join("");
+/** Where Python's splitlines() ends a line, and JSON does not. */
+const escaped = (json: string) =>
+  json.replace(/[\x85\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const linesOf = (events: readonly object[]) => events.map((event) => `${escaped(JSON.stringify(event))}\n`).join("");
 
 /** All that decoding brings, in order, as text. Batches are read when they come, as their bytes do not last. */
 function transcript(bytes: Uint8Array, options: Partial<DecodeOptions>, pieceBytes: number): string {
@@ -76,7 +79,12 @@ const HOSTILE = [
   "\u007f",
   "\u0080",
   "é",
+  "\u0085",
+  "\u2027",
   "\u2028",
+  "\u2029",
+  "â",
+  "\u1029",
   "\ufffd",
   "😀",
 ];
@@ -186,7 +194,7 @@ describe("JSON lines", () => {
           .slice(1)
           .map((line) => /,"payloadSummary":(.*),"schemaVersion"/s.exec(line)![1]);
         const expected = payloads.map((given) =>
-          JSON.stringify(fitting(Buffer.from(given).toString().replaceAll("\0", "\ufffd"), 100)),
+          escaped(JSON.stringify(fitting(Buffer.from(given).toString().replaceAll("\0", "\ufffd"), 100))),
         );
         assert.deepEqual(summaries, expected);
       }),

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
+import { isTextByte } from "../../host/receive/log-lines.ts";
 import { maxFrameBytes, writeFrame } from "../../src/drain/frame.ts";
 import { campaign, seedFor } from "../support/campaign.ts";
 import { damageIn, deframe, frame, packetsIn, textIn } from "../support/frames.ts";
-import { mixedPackets, packet, randomIntegers, randomPackets, tokenEntries } from "../support/packets.ts";
+import { mixedPackets, PacketSource, packet, randomIntegers, randomPackets, tokenEntries } from "../support/packets.ts";
 
 const PACKETS = mixedPackets().map(({ bytes }) => bytes);
 const text = (value: string) => Buffer.from(value);
@@ -218,7 +219,8 @@ describe("frames and log text on one line", () => {
   });
 
   it("shows text as it is, bytes that are no UTF-8 as U+FFFD, and a line that is too long in pieces", () => {
-    assert.deepEqual(textIn(deframe(Buffer.from([0x61, 0xe2, 0x98, 0x0a, 0xfe, 0x62, 0x0a]))), ["a\ufffd", "\ufffdb"]);
+    const bytes = Buffer.from([0x61, 0xe2, 0x98, 0x0a, 0xfe, 0x62, 0x0a]);
+    assert.deepEqual(textIn(deframe(Buffer.concat([text("I (1) boot\n"), bytes]))).slice(1), ["a\ufffd", "\ufffdb"]);
     const long = "☃".repeat(5000);
     const pieces = textIn(deframe(text(`${long}\nnext\nlast`)));
     assert.ok(pieces.length === 6 && pieces.every((piece) => Buffer.byteLength(piece) <= 4096));
@@ -228,8 +230,10 @@ describe("frames and log text on one line", () => {
 
   it("puts a line together that frames stand within", () => {
     const [a, b] = PACKETS.map((bytes) => frame(bytes));
-    const items = deframe(Buffer.concat([text("I (1"), a!, text(") he"), a!, b!, text("llo\r"), b!, text("\nnext\n")]));
-    assert.deepEqual(textIn(items), ["I (1) hello", "next"]);
+    const items = deframe(
+      Buffer.concat([text("I (0) boot\nI (1"), a!, text(") he"), a!, b!, text("llo\r"), b!, text("\nnext\n")]),
+    );
+    assert.deepEqual(textIn(items), ["I (0) boot", "I (1) hello", "next"]);
     assert.equal(packetsIn(items).length, 4);
   });
 
@@ -278,6 +282,7 @@ describe("frames and log text on one line", () => {
         parts.push(text(value));
       };
       const line = () => `${LINES[random(LINES.length)]}${random(2) ? "\r" : ""}\n`;
+      say("I (0) boot\n");
       for (const bytes of packets) {
         const log = Array.from({ length: random(4) }, line).join("");
         const cut = random(log.length + 1);
@@ -298,6 +303,47 @@ describe("frames and log text on one line", () => {
       sameBytes(packetsIn(items), packets);
       assert.deepEqual(textIn(items), written.split(/\r?\n/).slice(0, -1), `seed ${seed}, round ${round}`);
     }
+  });
+
+  it("takes nothing of a frame that it begins within for text, wherever that is", () => {
+    const lines = "secret\nsecret of nine\nsecret";
+    const payloads = ['{"type":"setPassword","value":"secret"}', lines, "\nsecret 9\n", "secret".repeat(16)];
+    const source = new PacketSource({ bootId: 10 }); // a line feed
+    const records = Array.from({ length: 40 }, (_, index) => {
+      const payloadSummary = payloads[index % payloads.length]!;
+      return { event: "msg.recv", time: 0x0a0a0a0a + 10 * index, clientId: 10, token: 10, payloadSummary } as const;
+    });
+    const first = frame(source.data(records).bytes);
+    const next = source.data(records).bytes;
+    const logs = ["I (1) a", "I (2) b"];
+    let withinLines = 0;
+    // Where only the first zero is missing, it is whole.
+    for (let from = 2; from < first.length; from++) {
+      const rest = first.subarray(from);
+      const wire = Buffer.concat([rest, text(`${logs[0]}\n`), frame(next), text(`${logs[1]}\n`)]);
+      const items = deframe(wire, 1 + (from % 600));
+      // A payload's second line, and nothing before it, could be the log's.
+      const begins = rest.subarray(
+        0,
+        rest.findIndex((byte) => !isTextByte(byte)),
+      );
+      if (begins.lastIndexOf(0x0a) >= 8) withinLines++;
+      else assert.deepEqual(textIn(items), logs, `from ${from} of ${first.length}`);
+      assert.deepEqual([from, packetsIn(items).length, damageIn(items)], [from, 1, []]);
+    }
+    assert.ok(first.length > 5000 && withinLines < 300, `${withinLines} of ${first.length}`);
+  });
+
+  it("shows a line as soon as it has ended where the stream begins with it; behind garbage, when it is clear that it is text", () => {
+    const deframer = new Deframer();
+    assert.deepEqual(textIn(deframer.push(text("I (1) boot\n"))), ["I (1) boot"]);
+    const lines = Array.from({ length: 20 }, (_, index) => `I (${index}) cpu_start: line`);
+    for (const tail of ["", "more"]) {
+      const wire = Buffer.concat([Uint8Array.of(0x8e, 2, 0x41, 0x1f, 10), text(`${lines.join("\n")}\n${tail}`)]);
+      for (const chunk of [1, 1000]) assert.deepEqual(textIn(deframe(wire, chunk)), tail ? [...lines, tail] : lines);
+    }
+    // A log of another encoding is no garbage.
+    assert.deepEqual(textIn(deframe(Buffer.from("Gerät\nnächste\n", "latin1"))), ["Ger\ufffdt", "n\ufffdchste"]);
   });
 
   it("keeps a name in a token packet that looks like log text in the packet", () => {

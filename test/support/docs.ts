@@ -155,13 +155,18 @@ export class Workspace {
     this.#run(process.execPath, [CLI, "validate", "--checks", "schema", ...registry, "event.jsonl"]);
   }
 
-  /** A part of a released registry or of the one to begin with; or steps of a workflow with the actions that there are. */
+  /** A part of a released registry or of the one to begin with; steps of a workflow with the actions that there are; or a cluster's object that runs a command. */
   checkYaml(text: string): void {
     const document = parseDocument(text);
     ok(document.errors.length + document.warnings.length === 0, String(document.errors[0] ?? document.warnings[0]));
     const value = document.toJS();
     if (Array.isArray(value) && value.some((step) => "uses" in step)) {
       checkSteps(value);
+      return;
+    }
+    if (value?.apiVersion !== undefined) {
+      for (const { command } of value.spec.template.spec.containers)
+        this.#checkUsage(command.slice(command.indexOf("xs-telemetry") + 1));
       return;
     }
     if (value?.file_format !== undefined) {

@@ -1,18 +1,23 @@
 import type { Deframed, Deframer } from "../deframer.ts";
+import type { InputSample } from "../nothing-found.ts";
 import type { LinkEvents } from "./link.ts";
 
 /** Bytes of a line that frames and log text share, handed on as what they are. */
 export class Framed {
   readonly #deframer: Deframer;
   readonly #events: LinkEvents;
+  readonly #sample: InputSample;
 
-  constructor(deframer: Deframer, events: LinkEvents) {
+  /** `sample`: of all that the link brings. */
+  constructor(deframer: Deframer, events: LinkEvents, sample: InputSample) {
     this.#deframer = deframer;
     this.#events = events;
+    this.#sample = sample;
   }
 
   /** Takes bytes: 64 KB, as much as a port gives at once, in 0.2 s at worst. Throws what the events throw. */
   push(chunk: Uint8Array): void {
+    this.#sample.add(chunk);
     this.#pass(this.#deframer.push(chunk));
   }
 
@@ -24,9 +29,14 @@ export class Framed {
   #pass(found: readonly Deframed[]): void {
     const wallMs = Date.now();
     for (const item of found) {
-      if (item.kind === "packet") this.#events.packet(undefined, item.packet, wallMs);
-      else if (item.kind === "text") this.#events.text(undefined, item.text, wallMs);
-      else this.#events.problem(item.problem);
+      if (item.kind === "packet") {
+        this.#sample.found();
+        this.#events.packet(undefined, item.packet, wallMs);
+      } else if (item.kind === "text") this.#events.text(undefined, item.text, wallMs);
+      else {
+        if (item.problem.code === "E_NO_FRAMES") this.#sample.found();
+        this.#events.problem(item.problem);
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 /** What packets arrive by: a serial line, a socket, a broker, a stream. */
 import { type Problem, TelemetryError } from "../../text/errors.ts";
+import type { NothingFound } from "../nothing-found.ts";
 
 /** What a link tells whoever has opened it. What packet() or text() throw ends the link: `ended` rejects with it. */
 export interface LinkEvents {
@@ -19,6 +20,10 @@ export interface LinkEvents {
 export interface Link {
   /** What and where, for people; no password in it. */
   readonly description: string;
+  /** What to know about it, said once. */
+  readonly hint?: string;
+  /** Why no packet is among the bytes that have come; undefined if there is one, or nothing came. Absent: whatever comes is told. */
+  nothingFound?(): NothingFound | undefined;
   /** Resolves when the source has ended, or close() was called. Rejects with what broke the link for good. */
   readonly ended: Promise<void>;
   /** Ends the link: no event follows. Never rejects; closing twice does nothing. */

@@ -1,4 +1,4 @@
-/** Packets as messages of an MQTT broker, one in each; the device is the topic's last level. */
+/** Packets as messages of an MQTT broker, one in each; the device is what the filter's wildcards stand for. */
 import { readFileSync } from "node:fs";
 import type { MqttClient } from "mqtt";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
@@ -7,6 +7,7 @@ import { ioError, nameOf } from "../../text/io-error.ts";
 import { quote } from "../../text/lines.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
 import { brokerError, isRefusedForGood, noAnswer, noGreeting, refusedSubscription } from "./mqtt-errors.ts";
+import { checkLength, type TopicFilter, topicFilter } from "./mqtt-topic.ts";
 
 export interface MqttLinkOptions {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password if need be. */
@@ -29,8 +30,6 @@ const PROTOCOLS = ["mqtt", "mqtts", "ws", "wss"] as const;
 const RECONNECT_MS = 1000;
 const GREETING_MS = 10_000;
 const GOODBYE_MS = 2000;
-/** The length of a text has 16 bits in MQTT. */
-const MOST_TEXT_BYTES = 65_535;
 
 export interface Broker {
   readonly protocol: (typeof PROTOCOLS)[number];
@@ -87,6 +86,7 @@ class MqttLink implements Link {
   readonly #client: MqttClient;
   readonly #broker: string;
   readonly #filter: string;
+  readonly #deviceOf: TopicFilter["deviceOf"];
   readonly #clientId: string | undefined;
   readonly #events: LinkEvents;
   readonly #errorOf: (error: Error) => TelemetryError;
@@ -97,7 +97,7 @@ class MqttLink implements Link {
   constructor(
     client: MqttClient,
     broker: string,
-    filter: string,
+    { filter, deviceOf }: TopicFilter,
     clientId: string | undefined,
     events: LinkEvents,
     errorOf: (error: Error) => TelemetryError,
@@ -105,6 +105,7 @@ class MqttLink implements Link {
     this.#client = client;
     this.#broker = broker;
     this.#filter = filter;
+    this.#deviceOf = deviceOf;
     this.#clientId = clientId;
     this.#events = events;
     this.#errorOf = errorOf;
@@ -179,7 +180,7 @@ class MqttLink implements Link {
   }
 
   #message(topic: string, payload: string | Buffer): void {
-    const device = topic.slice(topic.lastIndexOf("/") + 1);
+    const device = this.#deviceOf(topic);
     const { length } = payload;
     if (typeof payload !== "string" && length >= PACKET_HEADER_BYTES && length <= MAX_PACKET_BYTES)
       this.#events.packet(device, new Uint8Array(payload), Date.now());
@@ -207,13 +208,6 @@ class MqttLink implements Link {
   #hangUp(): void {
     this.#client.end(true);
   }
-}
-
-/** Throws TelemetryError if the text is longer than MQTT can say: mqtt.js would throw where nobody catches it. */
-function checkLength(code: string, what: string, text = ""): void {
-  const bytes = Buffer.byteLength(text);
-  if (bytes > MOST_TEXT_BYTES)
-    throw linkError(code, `${what} has ${bytes} bytes, MQTT takes ${MOST_TEXT_BYTES} at most: give a shorter one`);
 }
 
 /** The broker that a URL names. Throws TelemetryError E_URL. */
@@ -257,24 +251,6 @@ export function readBroker({
     ...(secret && { password: secret }),
     shown: `${protocol}://${hostname}${port === "" ? "" : `:${port}`}`,
   };
-}
-
-function topicFilter({ topic = "xs-telemetry/+", group }: MqttLinkOptions): string {
-  const levels = topic.split("/");
-  const isGood = (level: string, index: number) =>
-    level === "+" || (level === "#" && index === levels.length - 1) || !/[+#\0]/.test(level);
-  if (topic === "" || !levels.every(isGood))
-    throw linkError(
-      "E_TOPIC",
-      `--topic is ${quote(topic)}: + stands for a whole level, # for all that follow, at the end only`,
-    );
-  checkLength("E_TOPIC", "--topic", topic);
-  if (group === undefined) return topic;
-  if (group === "" || /[/+#\0]/.test(group))
-    throw linkError("E_TOPIC", `--group is ${quote(group)}, expected a name without / + #`);
-  const shared = `$share/${group}/${topic}`;
-  checkLength("E_TOPIC", "--topic with --group", shared);
-  return shared;
 }
 
 /** Certificates of a PEM file. Throws TelemetryError. */

@@ -2,6 +2,7 @@
 import type { SerialPort as Port } from "serialport";
 import { nameOf } from "../../text/io-error.ts";
 import { Deframer } from "../deframer.ts";
+import { InputSample, type NothingFound } from "../nothing-found.ts";
 import { Framed } from "./framed.ts";
 import { Ending, type Link, type LinkEvents } from "./link.ts";
 import { openSerialPort } from "./serial-port.ts";
@@ -33,6 +34,7 @@ class SerialLink implements Link {
   readonly #path: string;
   readonly #events: LinkEvents;
   readonly #ending = new Ending();
+  readonly #sample = new InputSample();
   #port: Port | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -48,6 +50,10 @@ class SerialLink implements Link {
     return this.#ending.promise;
   }
 
+  nothingFound(): NothingFound | undefined {
+    return this.#sample.nothingFound("packets");
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     const port = this.#port;
@@ -59,7 +65,7 @@ class SerialLink implements Link {
 
   #listen(port: Port): void {
     this.#port = port;
-    const framed = new Framed(new Deframer(), this.#events);
+    const framed = new Framed(new Deframer(), this.#events, this.#sample);
     const attempt = (work: () => void) => {
       if (!this.#ending.attempt(work)) void this.close();
     };

@@ -1,26 +1,29 @@
-/** Frames and log text from a stream of bytes, such as standard input: `cat /dev/ttyUSB0 | xs-telemetry capture --stdin`. */
+/** Frames and log text from a stream of bytes, such as standard input: `xs-telemetry capture --stdin < serial.log`. */
 import { setImmediate } from "node:timers/promises";
+import { plainBytes } from "../../text/input-kind.ts";
 import { ioError } from "../../text/io-error.ts";
 import { Deframer } from "../deframer.ts";
+import { InputSample } from "../nothing-found.ts";
 import { Framed } from "./framed.ts";
 import { Ending, type Link, type LinkEvents } from "./link.ts";
 
 /** Taken at a stretch; then signals and timers have their turn. At worst, a line or a bad frame for every few bytes, some 50 ms. */
 export const SLICE_BYTES = 16 * 1024;
 
-/** Reads the stream until it ends or the link is closed. Never rejects: a stream that fails rejects `ended`. */
+/** Reads the stream, unpacked if it is gzip or UTF-16, until it ends or the link is closed. Never rejects: a stream that fails rejects `ended`. */
 export async function openStreamLink(
   stream: AsyncIterable<Uint8Array> & { destroy?(): void },
   events: LinkEvents,
 ): Promise<Link> {
   const ending = new Ending();
-  const framed = new Framed(new Deframer(), events);
+  const sample = new InputSample();
+  const framed = new Framed(new Deframer(), events, sample);
 
   async function read(): Promise<void> {
     let readBytes = 0;
     let failure: unknown;
     try {
-      for await (const chunk of stream) {
+      for await (const chunk of plainBytes(stream)) {
         readBytes += chunk.length;
         for (let at = 0; at < chunk.length; at += SLICE_BYTES) {
           const slice = chunk.subarray(at, at + SLICE_BYTES);
@@ -39,6 +42,7 @@ export async function openStreamLink(
 
   return {
     description: "standard input",
+    nothingFound: () => sample.nothingFound("packets"),
     ended: ending.promise,
     async close() {
       if (ending.isOver) return;

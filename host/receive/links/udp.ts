@@ -1,17 +1,20 @@
 /** Packets as datagrams, one in each. */
-import { createSocket, type RemoteInfo } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import { quote } from "../../text/lines.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
+import { UdpDevices } from "./udp-devices.ts";
 
 export interface UdpLinkOptions {
   /** 0 to 65,535; 0: any that is free. */
   readonly port: number;
   /** The address that is listened on, default 127.0.0.1: who may reach it may send anything. */
   readonly host?: string;
+  /** Each port of an address is a device: see UdpDevices. */
+  readonly byPort?: boolean;
   /** Datagrams wait in so much memory while their owner is busy; beyond it they are lost, and that is told. Default 64 MiB. */
   readonly mostWaitingBytes?: number;
 }
@@ -26,11 +29,11 @@ const DATAGRAM_BYTES = 256;
 const STRETCH_MS = 2;
 
 /**
- * Listens for datagrams. The device is the sender, `address_port`. Throws TelemetryError E_PORT_IN_USE, E_PERMISSION,
+ * Listens for datagrams. The device is the sender's address, or `address_port`: see UdpDevices. Throws TelemetryError E_PORT_IN_USE, E_PERMISSION,
  * E_ADDRESS or E_LINK, exit code 2.
  */
 export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): Promise<Link> {
-  const { port, host = "127.0.0.1", mostWaitingBytes = MOST_WAITING_BYTES } = options;
+  const { port, host = "127.0.0.1", byPort = false, mostWaitingBytes = MOST_WAITING_BYTES } = options;
   // The system takes it for all addresses, which nobody has said in so many words.
   if (host === "")
     throw linkError(
@@ -65,8 +68,11 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
   let waitingBytes = 0;
   let dropped = 0;
 
-  function handOn({ device, packet, wallMs }: Datagram): void {
+  const devices = new UdpDevices(byPort, (problem, device) => events.problem(problem, device));
+
+  function handOn({ from, packet, wallMs, atMs }: Datagram): void {
     const took = ending.attempt(() => {
+      const device = devices.nameOf(from, packet, atMs);
       if (packet.length >= PACKET_HEADER_BYTES) events.packet(device, packet, wallMs);
       else events.problem(shortDatagram(packet.length), device);
     });
@@ -94,7 +100,7 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
       return;
     }
     if (waiting.length === 0) setImmediate(handOnAll);
-    waiting.push({ device: deviceOf(from), packet, wallMs: Date.now() });
+    waiting.push({ from, packet, wallMs: Date.now(), atMs: performance.now() });
     waitingBytes += packet.length + DATAGRAM_BYTES;
   });
 
@@ -109,6 +115,7 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
   const { port: socketPort } = socket.address();
   return {
     description: `UDP port ${socketPort} of ${host}`,
+    ...(isLoopback(host) && { hint: "this machine only; --host 0.0.0.0 for others" }),
     ended: ending.promise,
     close() {
       closing ??= close();
@@ -118,9 +125,11 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
 }
 
 interface Datagram {
-  readonly device: string;
+  readonly from: { readonly address: string; readonly port: number };
   readonly packet: Uint8Array;
   readonly wallMs: number;
+  /** By a clock that is never set. */
+  readonly atMs: number;
 }
 
 function overrun(datagrams: number, mostWaitingBytes: number) {
@@ -135,9 +144,8 @@ function shortDatagram(bytes: number) {
   return { code: "E_DATAGRAM", message };
 }
 
-/** Colons of IPv6 are none in names of folders everywhere. */
-function deviceOf({ address, port }: RemoteInfo): string {
-  return `${address.replaceAll(":", "-")}_${port}`;
+function isLoopback(host: string): boolean {
+  return /^(?:127\.|::1$|localhost$)/.test(host);
 }
 
 function bindError(error: NodeJS.ErrnoException, port: number, host: string) {

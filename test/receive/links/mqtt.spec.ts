@@ -47,7 +47,7 @@ describe("the MQTT link", () => {
     });
     after(() => broker.close());
 
-    it("hands on a packet a message, with the topic's last level as the device", async () => {
+    it("hands on a packet a message, with what + stands for as the device", async () => {
       const events = new RecordedEvents();
       const link = await open({ url: broker.url }, events);
       assert.equal(link.description, `xs-telemetry/+ of ${broker.url}`);
@@ -74,9 +74,9 @@ describe("the MQTT link", () => {
           /of (\d+) bytes/.exec(problem.message)?.[1],
         ]),
         [
-          ["E_MESSAGE", "c", "0"],
-          ["E_MESSAGE", "c", "5"],
-          ["E_MESSAGE", "c", "65537"],
+          ["E_MESSAGE", "b/c", "0"],
+          ["E_MESSAGE", "b/c", "5"],
+          ["E_MESSAGE", "b/c", "65537"],
         ],
       );
       await link.close();
@@ -301,6 +301,11 @@ describe("the MQTT link", () => {
       );
     const url = "mqtt://127.0.0.1:1";
     for (const topic of ["", "a/#/b", "a+/b", "a\0"]) await refused(open({ url, topic }), "E_TOPIC", /^--topic is /);
+    await refused(
+      open({ url, topic: "site/pump-1/telemetry" }),
+      "E_TOPIC",
+      /no device follows: all would be one; write \+ where its name stands, as in "site\/\+\/telemetry"$/,
+    );
     for (const group of ["", "a/b", "a+"]) await refused(open({ url, group }), "E_TOPIC", /^--group is /);
   });
 
@@ -309,7 +314,7 @@ describe("the MQTT link", () => {
     const long = "é".repeat(32_768);
     const cases: [Omit<MqttLinkOptions, "url">, string, RegExp][] = [
       [{ topic: long }, "E_TOPIC", /^--topic has 65536 bytes, MQTT takes 65535 at most/],
-      [{ topic: long.slice(1), group: "g" }, "E_TOPIC", /^--topic with --group has 65543 bytes/],
+      [{ topic: `+/${long.slice(3)}`, group: "g" }, "E_TOPIC", /^--topic with --group has 65541 bytes/],
       [{ clientId: long }, "E_USAGE", /^--client-id has 65536 bytes/],
       [{ clientId: "" }, "E_USAGE", /^--client-id is "": .*leave it out/],
       [{ username: long }, "E_URL", /^the user name for --mqtt has 65536 bytes/],
@@ -320,6 +325,10 @@ describe("the MQTT link", () => {
       assert.doesNotMatch(await refused(open({ url, ...options }), code, message), /secret1/);
     await refused(open({ url: "mqtt://:secret1@127.0.0.1:1" }), "E_URL", /no user name/);
     // The longest that fits is tried.
-    await refused(open({ url, topic: long.slice(1), clientId: long.slice(1) }), "E_BROKER", /nothing listens there/);
+    await refused(
+      open({ url, topic: `+/${long.slice(3)}`, clientId: long.slice(1) }),
+      "E_BROKER",
+      /nothing listens there/,
+    );
   });
 });

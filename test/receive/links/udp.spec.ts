@@ -111,7 +111,7 @@ describe("the UDP link", () => {
     const link = await openUdpLink({ port: 0, host: "::1" }, events);
     const from = await send(portOf(link.description), [mixedPackets()[0].bytes], "::1");
     await until("the packet", () => events.packets.length === 1);
-    assert.equal(events.packets[0].device, `--1_${from}`);
+    assert.equal(events.packets[0].device, `0--1_${from}`);
     await link.close();
   });
 

@@ -1,0 +1,231 @@
+/** One process alone writes into a capture folder. It says in a file who it is, so that others can tell whether it is still there. */
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { TelemetryError } from "../text/errors.ts";
+import { quote } from "../text/lines.ts";
+import { attempt } from "./files.ts";
+import { LOCK_FILE } from "./folder.ts";
+import { readSmall } from "./regular-file.ts";
+
+const MOST_LOCK_BYTES = 4096;
+/** So often an owner touches its lock. */
+const BEAT_MS = 5000;
+/** An owner that cannot be looked up, on another machine or in another container, is gone if its lock was not touched for so long. */
+const GONE_MS = 60_000;
+/** Or if it does not touch it while one waits for so long. */
+const WATCH_MS = 20_000;
+const WATCH_EVERY_MS = 500;
+
+interface Owner {
+  readonly pid: number;
+  /** When the process began, in whatever words the system has for it: a later process may have the same pid. "" where none are known. */
+  readonly started: string;
+  readonly host: string;
+  /** This boot of the machine, and which of its containers pids are of. "" where it is not known. */
+  readonly boot: string;
+}
+
+interface Held {
+  readonly text: string;
+  /** Undefined if it does not say. */
+  readonly owner: Owner | undefined;
+  readonly touchedMs: number;
+}
+
+/** Whose place was taken. */
+export interface TakenOver {
+  readonly message: string;
+  /** When it was there last. */
+  readonly atMs: number;
+}
+
+/** The lock of a folder that this process holds. */
+export class FolderLock {
+  /** Undefined if nobody had it before. */
+  readonly takenOver: TakenOver | undefined;
+  readonly #file: string;
+  readonly #path: string;
+  readonly #text: string;
+  #beatMs = performance.now();
+
+  /**
+   * Takes the lock of a folder that is there. One whose owner is dead is taken over. Throws TelemetryError E_IN_USE if the owner lives,
+   * or may live (see ownerDecided), or E_WRITE; exit code 2.
+   */
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = join(path, LOCK_FILE);
+    this.#text = `${JSON.stringify(thisProcess())}\n`;
+    let takenOver: TakenOver | undefined;
+    while (!attempt(path, () => create(this.#file, this.#text))) {
+      const held = attempt(path, () => read(path));
+      if (held === undefined) continue;
+      if (!isDead(held)) throw inUse(path, held);
+      attempt(path, () => putAside(this.#file, held));
+      takenOver = { message: `it was captured into by ${said(held.owner)}, which is gone`, atMs: held.touchedMs };
+    }
+    this.takenOver = takenOver;
+  }
+
+  /** Shows that the owner is there. Call it often: it does something every five seconds. Throws TelemetryError E_IN_USE if the lock is another's by now, or E_WRITE. */
+  beat(): void {
+    const now = performance.now();
+    if (now - this.#beatMs < BEAT_MS) return;
+    this.#beatMs = now;
+    const held = attempt(this.#path, () => read(this.#path));
+    if (held?.text !== this.#text) throw inUse(this.#path, held);
+    attempt(this.#path, () => {
+      const time = new Date();
+      fs.utimesSync(this.#file, time, time);
+    });
+  }
+
+  /** Never throws: a capture is whole with the file or without. */
+  release(): void {
+    try {
+      if (read(this.#path)?.text === this.#text) fs.rmSync(this.#file, { force: true });
+    } catch {
+      // Readers pass over it.
+    }
+  }
+}
+
+/**
+ * Resolves when it is clear whether the folder's owner, if it has one, lives: at once, or after 20 s where it may be on another
+ * machine, or in another container. `say`: told that it is waited for.
+ */
+export async function ownerDecided(path: string, say: (line: string) => void, watchMs = WATCH_MS): Promise<void> {
+  let before: Held | undefined;
+  for (let watchedMs = 0; ; watchedMs += WATCH_EVERY_MS) {
+    const held = attempt(path, () => read(path));
+    if (held === undefined || lives(held.owner) !== undefined || isDead(held)) return;
+    if (before !== undefined && held.touchedMs !== before.touchedMs) return;
+    if (watchedMs >= watchMs) {
+      attempt(path, () => putAside(join(path, LOCK_FILE), held));
+      return;
+    }
+    if (before === undefined)
+      say(
+        `waiting ${watchMs / 1000} s at the most to see whether ${said(held.owner)}, which captures into ${path}, is still there`,
+      );
+    before = held;
+    await wait(WATCH_EVERY_MS);
+  }
+}
+
+function said(owner: Owner | undefined): string {
+  return owner === undefined ? "a process that did not say its name" : `process ${owner.pid} on ${quote(owner.host)}`;
+}
+
+function inUse(path: string, held: Held | undefined): TelemetryError {
+  const who = held === undefined ? "by another process" : `by ${said(held.owner)}`;
+  return new TelemetryError(
+    "E_IN_USE",
+    `${path} is captured into ${who}: end that one, or name another folder for this capture`,
+    2,
+  );
+}
+
+/** False if there is one. */
+function create(file: string, text: string): boolean {
+  try {
+    fs.closeSync(fs.openSync(file, "wx"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+  try {
+    fs.writeFileSync(file, text);
+  } catch (error) {
+    fs.rmSync(file, { force: true });
+    throw error;
+  }
+  return true;
+}
+
+function read(path: string): Held | undefined {
+  const file = join(path, LOCK_FILE);
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  const text = stat && readSmall(file, path, MOST_LOCK_BYTES)?.toString();
+  return text === undefined ? undefined : { text, owner: ownerOf(text), touchedMs: stat!.mtimeMs };
+}
+
+function ownerOf(text: string): Owner | undefined {
+  try {
+    const { pid, started, host, boot } = JSON.parse(text);
+    const isOwner = Number.isSafeInteger(pid) && pid > 0 && [started, host, boot].every((it) => typeof it === "string");
+    return isOwner ? { pid, started, host, boot } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes this lock, and no other: that of a process which was quicker is put back. */
+function putAside(file: string, held: Held): void {
+  const aside = `${file}-${process.pid}`;
+  try {
+    fs.renameSync(file, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  if (fs.readFileSync(aside, "utf8") !== held.text) fs.linkSync(aside, file);
+  fs.rmSync(aside);
+}
+
+function isDead({ owner, touchedMs }: Held): boolean {
+  const isAlive = lives(owner);
+  return isAlive === undefined ? Date.now() - touchedMs > GONE_MS : !isAlive;
+}
+
+/** Undefined if it cannot be looked up here. */
+function lives(owner: Owner | undefined): boolean | undefined {
+  const here = thisProcess();
+  if (owner === undefined || owner.host !== here.host || owner.boot !== here.boot) return undefined;
+  return startOf(owner.pid) === owner.started;
+}
+
+let own: Owner | undefined;
+
+function thisProcess(): Owner {
+  own ??= { pid: process.pid, started: startOf(process.pid) ?? "", host: hostname(), boot: machineBoot() };
+  return own;
+}
+
+function machineBoot(): string {
+  try {
+    const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot} ${fs.readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return "";
+  }
+}
+
+/** When a process began; undefined if there is none. */
+function startOf(pid: number): string | undefined {
+  if (process.platform === "linux") {
+    try {
+      // The 22nd field; the second one, in brackets, may hold anything.
+      return fs
+        .readFileSync(`/proc/${pid}/stat`, "latin1")
+        .replace(/^.*\) /s, "")
+        .split(" ")[19];
+    } catch {
+      return undefined;
+    }
+  }
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
+  }
+  if (process.platform === "win32") return "";
+  try {
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim();
+  } catch {
+    return "";
+  }
+}

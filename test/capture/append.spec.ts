@@ -22,7 +22,7 @@ import { registry } from "../../host/generated/registry.ts";
 import { uuidBytes } from "../../host/packet/packet.ts";
 import type { Problem, TelemetryError } from "../../host/text/errors.ts";
 import { babeltrace } from "../support/babeltrace.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { type Decoded, eventsOf, gathered } from "../support/decoded.ts";
 import { type BuiltPacket, mixedPackets, OTHER_FINGERPRINT, PacketSource, randomIntegers } from "../support/packets.ts";
 
@@ -54,11 +54,11 @@ const boots = (path = dir) =>
     .sort();
 
 /** A boot's packets: a name, then an event each. */
-function traffic(count: number, bootId = 7): BuiltPacket[] {
+function traffic(count: number, bootId = 7, fromMs = 0): BuiltPacket[] {
   const source = new PacketSource({ bootId });
-  const packets = [source.tokens([[1, "getStatus"]])];
+  const packets = [source.tokens([[1, "getStatus"]], fromMs)];
   for (let index = 0; index < count; index++)
-    packets.push(source.data([{ event: "msg.send", time: index * 10, clientId: index, token: 1 }]));
+    packets.push(source.data([{ event: "msg.send", time: fromMs + index * 10, clientId: index, token: 1 }]));
   return packets;
 }
 
@@ -92,8 +92,9 @@ describe("a capture that goes on", () => {
     assert.deepEqual(babeltrace(dir).complaints, []);
   });
 
-  it("decodes each packet once, however often a process is killed, whatever comes again, over devices and boots", async () => {
-    for (let round = 0; round < rounds(200, 4); round++) {
+  it("decodes each packet once, however often a process is killed, whatever comes again, over devices and boots", async function () {
+    this.timeout(0);
+    for (const round of campaign("captures that go on, over devices and boots", 200, 4)) {
       const seed = seedFor(round);
       const random = randomIntegers(seed);
       rmSync(dir, { recursive: true, force: true });
@@ -120,6 +121,41 @@ describe("a capture that goes on", () => {
         events.every(({ msgType }) => msgType === "getStatus"),
         `seed ${seed}`,
       );
+    }
+  });
+
+  it("keeps boots of one id apart, however often a process is killed, whatever comes again", async function () {
+    this.timeout(0);
+    for (const round of campaign("captures that go on, of boots that have one id", 100, 4)) {
+      const seed = seedFor(round);
+      const random = randomIntegers(seed);
+      rmSync(dir, { recursive: true, force: true });
+      const ofBoots = [1, 3, 8].map((from) => traffic(2 + random(90), 7, from * 100 + random(100)));
+      const packets = ofBoots.flat();
+      const options = random(2) ? { rotateBytes: 400 + random(3000) } : {};
+      const killEvery = 3 + random(60);
+      let running = collector(options);
+      const told: string[] = [];
+      for (let next = 0; next < packets.length; ) {
+        running.packet("a", packets[next++]!.bytes, T0);
+        if (random(killEvery) > 0) continue;
+        if (random(4) === 0) running.close();
+        told.push(...codes());
+        running = collector(options);
+        next = Math.max(0, next - random(4));
+      }
+      running.close();
+      const { events, summary, codes: found } = await decoded();
+      const expected = ofBoots.map((boot) => eventsOf(boot).map(({ ts_mono_ms }) => Number(ts_mono_ms)));
+      const times = expected.flat().sort((a, b) => a - b);
+      assert.deepEqual(
+        events.map(({ ts_mono_ms }) => Number(ts_mono_ms)).sort((a, b) => a - b),
+        times,
+        `seed ${seed}`,
+      );
+      assert.deepEqual([summary.boots, summary.repeated, summary.lostInTransit], [3, 0, 0], `seed ${seed}`);
+      assert.deepEqual([...new Set(found)], ["W_BOOT_ID"], `seed ${seed}`);
+      assert.deepEqual([...new Set([...told, ...codes()])].sort().slice(0, 1), ["W_BOOT_ID"], `seed ${seed}`);
     }
   });
 

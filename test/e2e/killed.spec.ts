@@ -7,7 +7,7 @@ import { listCaptures } from "../../host/capture/folder.ts";
 import { decodePath } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { startBroker } from "../support/broker.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
 import { Run } from "../support/command.ts";
 import { type Decoded, gathered } from "../support/decoded.ts";
 import { frame } from "../support/frames.ts";
@@ -81,7 +81,7 @@ describe("a capture that is killed at any moment and started again", () => {
       }
     })();
     let run = first;
-    for (let kills = 0; kills < rounds(200, 5); kills++) {
+    for (const _kill of campaign("captures that go on, killed at random moments", 200, 5)) {
       await killed(run, random);
       run = new Run(args);
     }
@@ -109,7 +109,7 @@ describe("a capture that is killed at any moment and started again", () => {
     const out = join(folder, "capture");
     const args = ["capture", "--stdin", "-o", out, "--append"];
     let before = new Set<number>();
-    for (let kills = 0; kills <= rounds(100, 5); kills++) {
+    for (const _kill of campaign("captures that go on, killed at random moments", 100, 5)) {
       const run = new Run(args);
       for (const packet of device.recent.slice(random(20))) run.child.stdin!.write(frame(packet));
       let isOver = false;

@@ -7,7 +7,8 @@ import { NotRegular, openRegular } from "../capture/regular-file.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
 import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
-import { CHUNK_BYTES, PacketScanner, Session } from "./packet-scanner.ts";
+import { PacketScanner } from "./packet-scanner.ts";
+import { CHUNK_BYTES, Session } from "./session.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
 /** Read at once: much, since another thread reads and each read waits for it. */

@@ -5,7 +5,8 @@ import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../rec
 import { WallClock, type WallTime } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
-import { PacketScanner, Session } from "./packet-scanner.ts";
+import { PacketScanner } from "./packet-scanner.ts";
+import { Session } from "./session.ts";
 
 export interface LiveDecoderOptions extends Omit<PacketOrderOptions, "isReady"> {
   /** Packets of another one are refused. */

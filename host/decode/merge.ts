@@ -2,12 +2,14 @@
 import { existsSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
+import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import type { BootFolder, DeviceCapture } from "../capture/folder.ts";
 import { openRegular } from "../capture/regular-file.ts";
 import { parsePacketHeader } from "../packet/packet.ts";
 import { ioError } from "../text/io-error.ts";
-import { CHUNK_BYTES, ownBytes, PacketScanner, type Session } from "./packet-scanner.ts";
+import { MAGIC, ownBytes } from "./own-bytes.ts";
+import { PacketScanner } from "./packet-scanner.ts";
+import { CHUNK_BYTES, type Session } from "./session.ts";
 import type { DecodeItem } from "./types.ts";
 
 /** One boot and reader of a device. */
@@ -226,6 +228,3 @@ class PacketSource {
     return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, beginning, this.#isAtEnd) === packetBytes;
   }
 }
-
-const MAGIC = Buffer.alloc(4);
-MAGIC.writeInt32LE(PACKET_MAGIC);

@@ -1,0 +1,35 @@
+/** Where a packet ends, in bytes that may be cut. */
+import { PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
+
+export const MAGIC = Buffer.alloc(4);
+MAGIC.writeInt32LE(PACKET_MAGIC);
+
+/**
+ * How many bytes of the packet at `bytes[start]` are its own, of `packetBytes` that its header claims; `bytes[start, end)` are there,
+ * all that will be if `final`. Fewer than claimed if it was cut, and another packet begins within it. Undefined if what follows must
+ * be seen first: a magic and fingerprint may begin in its last bytes. Searches the packet once.
+ */
+export function ownBytes(
+  bytes: Buffer,
+  start: number,
+  packetBytes: number,
+  end: number,
+  beginning: Buffer,
+  final: boolean,
+): number | undefined {
+  const stop = Math.min(start + packetBytes, end);
+  const reach = stop + beginning.length - 1;
+  const found = bytes.subarray(start + 1, Math.min(reach, end)).indexOf(beginning);
+  if (found >= 0) {
+    if (end < start + packetBytes + MAGIC.length && !final) return undefined;
+    // Numbers of an own registry may hold anything; what another packet stands behind is as long as it says.
+    const isFollowed = bytes.subarray(start + packetBytes, end).indexOf(MAGIC) === 0;
+    return isFollowed ? packetBytes : 1 + found;
+  }
+  for (let at = Math.max(start + 1, end - beginning.length + 1); at < stop; at++) {
+    if (bytes.compare(beginning, 0, end - at, at, end) !== 0) continue;
+    if (!final) return undefined;
+    if (end - at >= MAGIC.length) return at - start;
+  }
+  return packetBytes;
+}

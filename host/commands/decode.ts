@@ -8,6 +8,7 @@ import { counted } from "../validate/report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
 import { openInput } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { addWithOption, type WithOption } from "./with.ts";
 
 const HELP = `
 The capture is a capture folder, one boot's folder in it, a folder of captures, or a file of packets as the device wrote them.
@@ -22,7 +23,7 @@ Examples:
   $ xs-telemetry decode --registry sensor.yaml capture/
   $ xs-telemetry decode capture/ | xs-telemetry validate -`;
 
-interface Options extends RegistryOption {
+interface Options extends RegistryOption, WithOption {
   readonly schemaVersion?: string;
 }
 
@@ -33,7 +34,7 @@ export function addDecode(program: Command, context: Context): void {
     .summary("a capture as JSON lines")
     .description("Prints the events of a capture as JSON lines, attributes in the registry's order.")
     .argument("<capture>", "a capture folder, or a file of packets; - is standard input");
-  addRegistryOption(command)
+  addWithOption(addRegistryOption(command))
     .option(
       "--schema-version <version>",
       `the schema version to write: ${known}, or the registry's own (default: ${emitted.schemaVersion}, or the newest of them)`,
@@ -44,7 +45,7 @@ export function addDecode(program: Command, context: Context): void {
 
 async function runDecode(capture: string, options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
-  await printItems(await itemsOf(capture, registry), "decode", capture, context);
+  await printItems(await itemsOf(capture, registry, options), "decode", capture, context);
 }
 
 /** Prints batches of lines, problems on standard error, and what they come to. */
@@ -77,10 +78,14 @@ export async function printItems(
   }
 }
 
-async function itemsOf(capture: string, registry: RegistryModel): Promise<AsyncIterable<DecodeItem>> {
-  if (capture !== "-") return decodePath(capture, { registry, output: "batches" });
+async function itemsOf(
+  capture: string,
+  registry: RegistryModel,
+  { with: choice = "auto" }: Options,
+): Promise<AsyncIterable<DecodeItem>> {
+  if (capture !== "-") return decodePath(capture, { registry, output: "batches", with: choice });
   const input = await openInput(capture);
-  return decode(input.bytes, { registry, output: "batches", file: "standard input" });
+  return decode(input.bytes, { registry, output: "batches", file: "standard input", with: choice });
 }
 
 function saySummary(summary: DecodeSummary, events: number, name: string, capture: string, context: Context): void {

@@ -69,9 +69,9 @@ async function runTail(options: Options, context: Context): Promise<void> {
     registry,
     ...(!source.mayReorder && { reorderPackets: 0 }),
     reorderMs: REORDER_MS,
-    onEvents({ device, lines, problems: found, lostOnDevice, timeOf }) {
+    onEvents({ device, lines, problems: found, gap, timeOf }) {
       for (const problem of found) problems.add(problem, device, Date.now());
-      if (lostOnDevice > 0) screen.lost(lostOnDevice, device);
+      if (gap !== undefined && gap.lostOnDevice > 0) screen.lost(gap.lostOnDevice, device);
       for (const line of lines) {
         const event: DecodedEvent = JSON.parse(line);
         if (isWanted(event)) screen.event(line, event, device, timeOf);

@@ -9,6 +9,7 @@ import { ioError } from "../text/io-error.ts";
 import { isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
 import { PacketScanner } from "./packet-scanner.ts";
 import { CHUNK_BYTES, Session } from "./session.ts";
+import { clocksOf } from "./trace-clocks.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
 /** Read at once: much, since another thread reads and each read waits for it. */
@@ -40,13 +41,13 @@ export async function* decodePath(path: string, options: DecodeOptions): AsyncGe
   if (!statOf(path).isDirectory()) {
     yield* readFile(new PacketScanner(session, { file: path }), path, buffer, async () => ({ file: await open(path) }));
   } else {
-    let device: string | undefined;
     const captures = capturesOf(path);
     for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
-    for (const trace of tracesOf(captures)) {
-      if (trace.device !== device) session.forget();
-      device = trace.device;
-      yield* readTrace(session, trace, path, buffer);
+    const devices = byDevice(tracesOf(captures));
+    const areMany = devices.length > 1 || (devices[0]?.length ?? 0) > 1;
+    for (const traces of devices) {
+      session.begin(traces[0]!.device, clocksOf(traces, path), areMany);
+      for (const trace of traces) yield* readTrace(session, trace, path, buffer);
     }
   }
   yield { kind: "summary", summary: session.summary() };
@@ -85,6 +86,17 @@ export class StreamDecoder {
   summary(): DecodeSummary {
     return this.#session.summary();
   }
+}
+
+/** Traces in their order, those of a device together. */
+function byDevice(traces: readonly Trace[]): Trace[][] {
+  const devices: Trace[][] = [];
+  for (const trace of traces) {
+    const last = devices.at(-1);
+    if (last !== undefined && last[0]!.device === trace.device) last.push(trace);
+    else devices.push([trace]);
+  }
+  return devices;
 }
 
 async function* readTrace(

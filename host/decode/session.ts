@@ -1,12 +1,14 @@
 /** What decoding remembers from one packet to the next. */
 import { MAX_PACKET_BYTES } from "../../src/ring/packet-layout.ts";
-import { uuidBytes } from "../packet/packet.ts";
+import type { BootPlace } from "../packet/line-context.ts";
+import { type PacketHeader, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
+import { type ClockOf, Contexts } from "./contexts.ts";
 import { DecodeItems } from "./items.ts";
 import { MAGIC } from "./own-bytes.ts";
-import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
+import type { DecodeItem, DecodeOptions, DecodeSummary, PacketReader, PacketSink } from "./types.ts";
 
 /** As much as is read, and looked at, at once. */
 export const CHUNK_BYTES = 64 * 1024;
@@ -18,7 +20,7 @@ const MOST_NAMES = 1 << 17;
 const READER_NAMES = 2;
 
 /** What has been read of one boot and reader. */
-export interface ReaderState {
+export interface ReaderState extends PacketReader {
   readonly history: ReaderHistory;
   names: TokenNames;
 }
@@ -41,7 +43,10 @@ export class Session {
     refused: 0,
     repeated: 0,
   };
-  readonly items: DecodeItems;
+  readonly items: PacketSink;
+  readonly contexts: Contexts;
+  /** Called for each data packet that is believed, before its events are taken. */
+  onAccepted: ((header: PacketHeader, place: BootPlace) => void) | undefined;
   /** What each packet of the registry begins with: magic and fingerprint. */
   readonly beginning: Buffer;
   /** For its scanners, which work one after the other: there may be thousands of files. */
@@ -52,12 +57,17 @@ export class Session {
   #names = 0;
   #readers = 0;
 
-  constructor({ registry, output }: DecodeOptions) {
+  constructor(options: DecodeOptions) {
+    const { registry, output = "events" } = options;
     this.uuid = uuidBytes(registry.fingerprint);
     this.beginning = Buffer.concat([MAGIC, this.uuid]);
     this.records = new RecordDecoder(registry);
     this.tally = this.records.tally();
-    this.items = new DecodeItems(this.records, output ?? "events");
+    this.contexts = new Contexts(options);
+    this.items =
+      typeof output === "function"
+        ? output(this.records, (place) => this.contexts.timeOf(place))
+        : new DecodeItems(this.records, this.contexts, output, options);
   }
 
   /** What is held of boots, readers and token names, as so many names. */
@@ -79,7 +89,9 @@ export class Session {
     }
     let state = readers.get(reader);
     if (state === undefined) {
-      state = { history: new ReaderHistory(), names: new TokenNames() };
+      const [known] = readers.values();
+      const place = known === undefined ? this.contexts.boot(bootId, reader) : { ...known.place, reader };
+      state = { place, history: new ReaderHistory(), names: new TokenNames() };
       readers.set(reader, state);
       this.#readers++;
       if (readers.size > MOST_READERS) this.#forgetReader(readers);
@@ -107,8 +119,9 @@ export class Session {
     return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
   }
 
-  /** What follows is of another device: its boots are others, whatever their ids. */
-  forget(): void {
+  /** What follows is of this device: its boots are others, whatever their ids. `areMany`: there are several boots in all. */
+  begin(device: string | undefined, clockOf?: ClockOf, areMany?: boolean): void {
+    this.contexts.begin(device, clockOf, areMany);
     this.#boots.clear();
     this.#newestBoot = -1;
     this.#names = 0;

@@ -196,7 +196,7 @@ class Episode {
       assert.ok(accounted >= this.#captured.length && accounted <= this.#captured.length + tokenPackets);
       if (counters.devices === 0) return;
       let events = 0;
-      for await (const item of decodePath(join(dir, "capture"), { registry })) {
+      for await (const item of decodePath(join(dir, "capture"), { registry, with: "none" })) {
         if (item.kind === "events" && item.bootId === GOOD_BOOT && item.packet < 2 ** 50) events += item.events.length;
         // Counts may be forged; then they are told.
         const isWrong =

@@ -5,6 +5,7 @@
 const LEVELS = [
   ["host/cli.ts"],
   ["host/index.ts", "host/commands"],
+  ["host/read"],
   ["host/decode", "host/generate"],
   ["host/capture", "host/simulate", "host/board"],
   ["host/receive"],

@@ -8,7 +8,7 @@ export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "
 export { Collector, type CollectorCounters, type CollectorOptions } from "./capture/collector.ts";
 export { type CtfMetadataOptions, ctfMetadata } from "./capture/ctf-metadata.ts";
 export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture/folder.ts";
-export { decode, decodePath, StreamDecoder } from "./decode/decode.ts";
+export { decode, StreamDecoder } from "./decode/decode.ts";
 export { extractFrames } from "./decode/extract-frames.ts";
 export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./decode/live-decoder.ts";
 export type { DecodeItem, DecodeOptions, DecodeSummary, PacketPlace } from "./decode/types.ts";
@@ -22,6 +22,7 @@ export { registries, registry } from "./generated/registry.ts";
 export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate/migrate.ts";
 export type { DecodedEvent } from "./packet/records.ts";
+export { decodePath, openRecording, type Recording, recordingOf } from "./read/recording.ts";
 export { type Deframed, Deframer } from "./receive/deframer.ts";
 export { type FlashImage, readFlashImage } from "./receive/flash-image.ts";
 export type { Link, LinkEvents } from "./receive/links/link.ts";

@@ -1,11 +1,10 @@
 import type { Command } from "commander";
-import { extractFrames } from "../decode/extract-frames.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { extract } from "../text/extract.ts";
 import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
-import { printItems } from "./decode.ts";
+import { decodedItems, printItems } from "./decode.ts";
 import { bytesDone, openInput } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
@@ -42,8 +41,7 @@ export function addExtract(program: Command, context: Context): void {
 
 async function runFrames(log: string, options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
-  const input = await openInput(log);
-  await printItems(extractFrames(input.bytes, { registry, output: "batches" }), "extract", log, context);
+  await printItems(await decodedItems(log, registry, {}), "extract", log, context);
 }
 
 async function runExtract(log: string, context: Context): Promise<void> {

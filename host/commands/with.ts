@@ -1,6 +1,6 @@
 /** --with: whose an event is and when it was, behind the registry's attributes. */
 import { type Command, InvalidArgumentError } from "commander";
-import { CONTEXT_PARTS, type ContextChoice } from "../packet/line-context.ts";
+import { CONTEXT_PARTS, type ContextChoice } from "../registry/context.ts";
 
 export interface WithOption {
   readonly with?: ContextChoice;

@@ -1,4 +1,5 @@
-import { type BootPlace, type ContextPart, contextParts, LineContext, type TimeOf } from "../packet/line-context.ts";
+import { type BootPlace, LineContext, type TimeOf } from "../packet/line-context.ts";
+import { type ContextPart, contextParts } from "../registry/context.ts";
 import type { DecodeOptions } from "./types.ts";
 
 /** What makes time of day of a boot's time, if anybody knows. */

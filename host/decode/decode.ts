@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import { type BootFolder, type DeviceCapture, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
@@ -30,25 +30,20 @@ export async function* decode(source: Source, options: DecodeOptions): AsyncGene
 }
 
 /**
- * Decodes a capture folder, one of its boot folders, a folder of captures, one for each device or for each process that
- * captured, or a file that is a packet stream. What one boot and reader of a device has in several folders is put together by
- * packet number. The tokens of a boot are read first.
- * Throws TelemetryError E_NOT_FOUND, E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
+ * Decodes a capture folder, one of its boot folders, or a folder of captures, one for each device or for each process that captured.
+ * What one boot and reader of a device has in several folders is put together by packet number. The tokens of a boot are read first.
+ * Throws TelemetryError E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
  */
-export async function* decodePath(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+export async function* decodeFolder(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
   const session = new Session(options);
   const buffer = Buffer.alloc(READ_BYTES);
-  if (!statOf(path).isDirectory()) {
-    yield* readFile(new PacketScanner(session, { file: path }), path, buffer, async () => ({ file: await open(path) }));
-  } else {
-    const captures = capturesOf(path);
-    for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
-    const devices = byDevice(tracesOf(captures));
-    const areMany = devices.length > 1 || (devices[0]?.length ?? 0) > 1;
-    for (const traces of devices) {
-      session.begin(traces[0]!.device, clocksOf(traces, path), areMany);
-      for (const trace of traces) yield* readTrace(session, trace, path, buffer);
-    }
+  const captures = capturesOf(path);
+  for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
+  const devices = byDevice(tracesOf(captures));
+  const areMany = devices.length > 1 || (devices[0]?.length ?? 0) > 1;
+  for (const traces of devices) {
+    session.begin(traces[0]!.device, clocksOf(traces, path), areMany);
+    for (const trace of traces) yield* readTrace(session, trace, path, buffer);
   }
   yield { kind: "summary", summary: session.summary() };
 }
@@ -196,14 +191,6 @@ function sizeOf(path: string): number {
     return statSync(path).size;
   } catch {
     return Number.POSITIVE_INFINITY;
-  }
-}
-
-function statOf(path: string): Stats {
-  try {
-    return statSync(path);
-  } catch (error) {
-    throw ioError(path, error);
   }
 }
 

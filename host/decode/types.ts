@@ -1,7 +1,8 @@
 // What decoding is given, and what it brings.
-import type { BootPlace, ContextChoice, TimeOf } from "../packet/line-context.ts";
+import type { BootPlace, TimeOf } from "../packet/line-context.ts";
 import type { PacketHeader } from "../packet/packet.ts";
 import type { CheckedPacket, DecodedEvent, RecordDecoder, RecordTally, TokenNames } from "../packet/records.ts";
+import type { ContextChoice } from "../registry/context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 

@@ -1,24 +1,6 @@
-/**
- * Whose an event is, and when it was, as attributes behind the registry's own; docs/format.md is normative. `device`, `boot`, `bootId`,
- * `reader`, `time`, `timeUncertaintyMs`: a line has those that are wanted and known.
- */
-import type { RegistryModel } from "../registry/model.ts";
-import { TelemetryError } from "../text/errors.ts";
+/** Whose an event is, and when it was, written behind the attributes of its line. */
+import type { ContextPart } from "../registry/context.ts";
 import { type JsonOutput, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
-
-/** What `with` may name. */
-export const CONTEXT_PARTS = ["device", "boot", "time"] as const;
-export type ContextPart = (typeof CONTEXT_PARTS)[number];
-/** "auto": all that is known, as soon as there is more than one boot. */
-export type ContextChoice = readonly ContextPart[] | "auto" | "none";
-
-/** The attributes that each part brings. */
-const KEYS: Readonly<Record<ContextPart, readonly string[]>> = {
-  device: ["device"],
-  boot: ["boot", "bootId", "reader"],
-  time: ["time", "timeUncertaintyMs"],
-};
-export const CONTEXT_KEYS: ReadonlySet<string> = new Set(Object.values(KEYS).flat());
 
 /** One boot of one device, as one of its readers has it. */
 export interface BootPlace {
@@ -32,23 +14,6 @@ export interface BootPlace {
 
 /** Milliseconds since 1970, and by how many they may be wrong. */
 export type TimeOf = (deviceMs: number) => { readonly unixMs: number; readonly uncertaintyMs: number } | undefined;
-
-/**
- * The parts that events of a registry can have: a registry of one's own may have an attribute of that name, which keeps it. Throws
- * TelemetryError E_USAGE (exit code 2) if a part that is named, not "auto", cannot be had.
- */
-export function contextParts(choice: ContextChoice, registry: RegistryModel): ReadonlySet<ContextPart> {
-  if (choice === "none") return new Set();
-  const taken = (part: ContextPart) => registry.attributes.find(({ key }) => KEYS[part].includes(key))?.key;
-  if (choice === "auto") return new Set(CONTEXT_PARTS.filter((part) => taken(part) === undefined));
-  for (const part of choice) {
-    const key = taken(part);
-    if (key === undefined) continue;
-    const message = `--with ${part}: the registry has an attribute ${key} of its own, which the lines keep; leave ${part} out`;
-    throw new TelemetryError("E_USAGE", message, 2);
-  }
-  return new Set(choice);
-}
 
 /** A boot's id as lines and folders have it: 14 hex digits. */
 export function bootIdText(bootId: number): string {

@@ -48,7 +48,8 @@ export async function* extract(log: AsyncIterable<Uint8Array>): AsyncGenerator<E
   yield* found;
 }
 
-function extractLine(logged: string, line: number, offsetBytes: number): Extracted | undefined {
+/** What a line of a log is; undefined if it is no telemetry. */
+export function extractLine(logged: string, line: number, offsetBytes: number): Extracted | undefined {
   const start = logged.indexOf("{");
   if (start < 0) return undefined;
   const text = logged.slice(start).replace(COLOURS_AND_RETURNS, "");

@@ -14,9 +14,10 @@ import { basename, join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { ctfMetadata } from "../../host/capture/ctf-metadata.ts";
 import { listBoots } from "../../host/capture/folder.ts";
-import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
+import { StreamDecoder } from "../../host/decode/decode.ts";
 import type { DecodeItem } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import { type Problem, TelemetryError } from "../../host/text/errors.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import {

@@ -3,9 +3,10 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
-import { decode, decodePath } from "../../host/decode/decode.ts";
+import { decode } from "../../host/decode/decode.ts";
 import type { DecodeOptions } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import { WallClock } from "../../host/receive/wall-clock.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { type BuiltPacket, joined, mixedPackets, PacketSource } from "../support/packets.ts";
@@ -107,7 +108,8 @@ describe("whose an event is, and when it was", () => {
   it("comes with the second boot of a stream, in which nobody knows beforehand", async () => {
     const stream = joined([...boot(1), ...boot(2), ...mixedPackets({ bootId: 1 }).slice(7)]);
     const events: Event[] = [];
-    for await (const item of decode(stream, { registry })) if (item.kind === "events") events.push(...item.events);
+    for await (const item of decode(stream, { registry }))
+      if (item.kind === "events") events.push(...(item.events as readonly Event[]));
     assert.deepEqual(
       events.map((event) => event.boot),
       [undefined, undefined, undefined, 2, 2, 2, 1],

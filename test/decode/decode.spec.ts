@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decode, decodePath, StreamDecoder } from "../../host/decode/decode.ts";
+import { decode, StreamDecoder } from "../../host/decode/decode.ts";
 import type { DecodeOptions } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
 import type { DecodedEvent } from "../../host/packet/records.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { TelemetryError } from "../../host/text/errors.ts";
 import { assertConforms, decoded, eventsOf, gathered, time0 } from "../support/decoded.ts";
@@ -369,7 +370,8 @@ describe("decoding files", () => {
     }
     const events: DecodedEvent[] = [];
     await assert.rejects(async () => {
-      for await (const item of decode(source(), { registry, with: "none" })) if (item.kind === "events") events.push(...item.events);
+      for await (const item of decode(source(), { registry, with: "none" }))
+        if (item.kind === "events") events.push(...item.events);
     }, /link down/);
     assert.deepEqual(events, eventsOf(packets));
   });

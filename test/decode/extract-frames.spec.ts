@@ -62,13 +62,14 @@ describe("extract --frames", () => {
     assert.equal(bad.status, 1);
     assert.match(bad.stderr, /^standard input: E_FRAME at byte \d+: a bad frame: CRC/);
     for (const [input, said] of [
-      [text("I (1) only text\n"), /E_NO_FRAMES: no frame in 16 bytes/],
-      [new Uint8Array(0), /E_NO_FRAMES: no frame in 0 bytes/],
-      [joined(PACKETS), /E_NO_FRAMES at byte 0: .* decode -/],
+      [text("I (1) only text\n"), /E_NO_PACKET at byte 0: no packet in 16 bytes, .* are for extract/],
+      [new Uint8Array(0), /E_EMPTY/],
     ] as const) {
       const none = command(["--frames", "-"], input);
       assert.deepEqual([none.status, none.stdout], [1, ""]);
       assert.match(none.stderr, said);
     }
+    const packets = command(["--frames", "-"], joined(PACKETS));
+    assert.deepEqual([packets.status, packets.stdout], [0, good.stdout], "packets are read as they are");
   });
 });

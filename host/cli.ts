@@ -9,7 +9,9 @@ import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addShow } from "./commands/show.ts";
 import { addSimulate } from "./commands/simulate.ts";
+import { addStats } from "./commands/stats.ts";
 import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./text/errors.ts";
@@ -38,6 +40,8 @@ function createProgram(context: Context): Command {
     .showHelpAfterError("(--help shows the options, with examples)")
     .addHelpText("after", HELP);
   addDecode(program, context);
+  addShow(program, context);
+  addStats(program, context);
   addExtract(program, context);
   addValidate(program, context);
   addMigrate(program, context);

@@ -163,6 +163,24 @@ export class RecordDecoder {
     }
   }
 
+  /** Calls `each` for the events of a checked packet, with the record's place in its bytes and its time, and counts them. */
+  visit(
+    { bytes, view, at, header, checked }: CheckedPacket,
+    tally: RecordTally,
+    each: (shape: Shape, position: number, ms: number) => void,
+  ): void {
+    const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);
+    for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
+      const id = bytes[position + 4]!;
+      const shape = this.#shapes[id];
+      if (shape !== undefined) {
+        each(shape, position, timeHigh + view.getUint32(position, true));
+        tally.byType[id]!++;
+      }
+      position += shape?.bytes ?? SLOT_BYTES;
+    }
+  }
+
   /** A tally of nothing. */
   tally(): RecordTally {
     return { byType: new Float64Array(FIRST_INTERNAL_RECORD_TYPE), unnamedTokens: 0 };

@@ -134,7 +134,7 @@ export class EventRows {
 const MOST_LONG_DEVICE_CHARS = 64;
 
 /** A name that is too long keeps its end: there it differs from others. */
-function shortDevice(name: string, columns: number): string {
+export function shortDevice(name: string, columns: number): string {
   if (widthOf(name) <= columns) return name;
   let shown = "";
   for (const character of [...name].reverse()) {

@@ -83,7 +83,9 @@ async function runShow(path: string, options: Options, context: Context): Promis
 class View {
   readonly #options: Options;
   readonly #context: Context;
-  readonly #rows: EventRows;
+  #rows: EventRows | undefined;
+  /** Said, or not wanted. */
+  #hasHeading = process.stdout.isTTY !== true;
   readonly #first: RegistryModel;
   readonly #filters = new Map<RegistryModel, (event: object) => boolean>();
   #place: ReadPlace | undefined;
@@ -98,14 +100,6 @@ class View {
     this.#options = options;
     this.#context = context;
     this.#first = registry;
-    const columns = process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
-    this.#rows = new EventRows({
-      colors: picocolors.createColors(context.hasColor),
-      columns,
-      hasDevices: true,
-      uncertainty: options.uncertainty ?? false,
-      delta: options.delta ?? false,
-    });
     this.#filters.set(registry, filterOf(options, registry));
   }
 
@@ -179,6 +173,18 @@ class View {
     return true;
   }
 
+  #rowsFor({ device }: ReadPlace): EventRows {
+    const { uncertainty = false, delta = false } = this.#options;
+    this.#rows ??= new EventRows({
+      colors: picocolors.createColors(this.#context.hasColor),
+      columns: process.stdout.isTTY ? process.stdout.columns || 80 : undefined,
+      hasDevices: device !== undefined,
+      uncertainty,
+      delta,
+    });
+    return this.#rows;
+  }
+
   /** Settles what stands before the event; the row is made when it is shown. */
   #rowOf({ place, event, registry, line, deviceMs, wall }: ReadEvent): () => string {
     if (this.#options.format === "json") return () => `${line}\n`;
@@ -193,10 +199,10 @@ class View {
     notes.push(...this.#gaps);
     this.#gaps = [];
     this.#place = place;
-    const isFirst = before === undefined;
     return () => {
-      const rows = this.#rows;
-      const heading = isFirst && process.stdout.isTTY ? [rows.heading(this.#first, wall !== undefined)] : [];
+      const rows = this.#rowsFor(place);
+      const heading = this.#hasHeading ? [] : [rows.heading(this.#first, wall !== undefined)];
+      this.#hasHeading = true;
       if (isOther) rows.restart();
       const own = rows.event(event, registry, place.device, deviceMs, wall);
       return `${[...heading, ...notes.map((note) => rows.note(note)), own].join("\n")}\n`;

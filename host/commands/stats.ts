@@ -74,7 +74,7 @@ export function statsText(statistics: Statistics, colors: Colors, columns = 100)
       numberText(row.events),
       lossText(row.lost),
     ]),
-    `${numberText(boots.length + statistics.boots_unlisted)}, of ${countedText(statistics.devices, "device")}`,
+    `${numberText(boots.length + statistics.unlistedBoots)}, of ${countedText(statistics.devices, "device")}`,
   );
   const { durationMs } = connections;
   if (connections.begun + connections.begunUnseen > 0)

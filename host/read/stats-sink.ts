@@ -1,5 +1,5 @@
 /** Packets into stats without JSON in between: several times as fast. */
-import { STREAM_DATA } from "../../src/ring/packet-layout.ts";
+import { PACKET_HEADER_BYTES, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import type { DecodeItem, Gap, PacketReader, PacketSink } from "../decode/types.ts";
 import { type BootPlace, bootIdText, type TimeOf } from "../packet/line-context.ts";
 import type { PacketHeader } from "../packet/packet.ts";
@@ -56,7 +56,10 @@ export class StatsSink implements PacketSink {
     sums.packets++;
     sums.bytes += header.packetBytes;
     if (header.ringCapacitySlots > 0) {
-      const fill = Math.min(1, (header.ringPendingSlots + (header.packetBytes >> 4)) / header.ringCapacitySlots);
+      const fill = Math.min(
+        1,
+        (header.ringPendingSlots + (header.contentBytes - PACKET_HEADER_BYTES) / SLOT_BYTES) / header.ringCapacitySlots,
+      );
       if (fill > sums.mostRingFill) sums.mostRingFill = fill;
     }
     if (names !== this.#names) {

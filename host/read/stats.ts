@@ -62,7 +62,8 @@ export interface Statistics {
   readonly devices: number;
   readonly boots: readonly BootRow[];
   /** Boots that are not in the list. */
-  readonly boots_unlisted: number;
+  readonly unlistedBoots: number;
+  readonly schemaVersions: readonly VersionRow[];
   readonly events: Readonly<Record<string, number>>;
   /** Events a second, over the time from each boot's first event to its last. */
   readonly perSecond: number;
@@ -84,6 +85,12 @@ export interface Statistics {
   readonly repeatedByReaders: number;
   /** Clients were so many that those with few events may have been left out. */
   readonly isRough: boolean;
+}
+
+export interface VersionRow {
+  readonly schemaVersion: string;
+  readonly fingerprint: string;
+  readonly events: number;
 }
 
 export interface ClientRow {
@@ -309,6 +316,11 @@ export class Stats {
     const events: Record<string, number> = {};
     for (const plans of this.#plans.values())
       for (const { name, count } of plans.values()) events[name] = (events[name] ?? 0) + count;
+    const schemaVersions = [...this.#plans].map(([{ schemaVersion, fingerprint }, plans]) => ({
+      schemaVersion,
+      fingerprint,
+      events: [...plans.values()].reduce((sum, { count }) => sum + count, 0),
+    }));
     const total = Object.values(events).reduce((sum, count) => sum + count, 0);
     const { durations, ...connections } = this.#connections;
     const client = ({ key, count }: { key: Client; count: number }): ClientRow => ({
@@ -322,7 +334,8 @@ export class Stats {
     return {
       devices: this.#devices.size,
       boots: this.#listed.map(bootRow),
-      boots_unlisted: this.#unlisted,
+      unlistedBoots: this.#unlisted,
+      schemaVersions,
       events,
       perSecond: this.#activeMs === 0 ? 0 : (total * 1000) / this.#activeMs,
       lost: this.#lost,

@@ -5,7 +5,7 @@ import { type ReadEvent, type ReadItem, type ReadPlace, readEvents } from "../re
 import { followFolder } from "../read/follow.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { nameOf } from "../text/io-error.ts";
-import type { Context } from "./context.ts";
+import { type Context, isFolder } from "./context.ts";
 import { EventRows } from "./event-rows.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "./filters.ts";
 import { deviceText, openCapture } from "./io.ts";
@@ -61,11 +61,10 @@ async function runShow(path: string, options: Options, context: Context): Promis
   const registries = await registriesOf(options);
   const registry = decodedRegistry(options, registries);
   const view = new View(options, options.registry === undefined ? emitted : registry, context);
-  const recording = await openCapture(path);
-  if (options.follow && recording.form !== "folder")
+  if (options.follow && !isFolder(path))
     throw usage("--follow goes on with a capture folder; a pipe is followed as it is: leave --follow out");
   const settings = { registry, registries };
-  const batches = options.follow ? followFolder(path, settings, view) : readEvents(recording, settings);
+  const batches = options.follow ? followFolder(path, settings, view) : readEvents(await openCapture(path), settings);
   for await (const items of batches) {
     for (const item of items) {
       if (item.kind === "problem") {

@@ -163,20 +163,21 @@ export class RecordDecoder {
     }
   }
 
-  /** Calls `each` for the events of a checked packet, with the record's place in its bytes and its time, and counts them. */
+  /** Calls `each` for the events of a checked packet, with the record's place in its bytes, its time and number, and counts them. */
   visit(
     { bytes, view, at, header, checked }: CheckedPacket,
     tally: RecordTally,
-    each: (shape: Shape, position: number, ms: number) => void,
+    each: (shape: Shape, position: number, ms: number, eventSeq: number) => void,
   ): void {
     const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);
+    let eventSeq = header.firstEventSeq;
     for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
       const id = bytes[position + 4]!;
       const shape = this.#shapes[id];
       if (shape !== undefined) {
-        each(shape, position, timeHigh + view.getUint32(position, true));
+        each(shape, position, timeHigh + view.getUint32(position, true), eventSeq++);
         tally.byType[id]!++;
-      }
+      } else if (id === RECORD_LOST) eventSeq += readU64(view, position + 8);
       position += shape?.bytes ?? SLOT_BYTES;
     }
   }

@@ -63,10 +63,18 @@ export async function recordingOf(source: Source, name: string): Promise<Recordi
     if (head.length > 0) yield head;
     if (!isWhole) yield* chunks;
   }
+  /** Whoever stops before the end, or before the beginning, leaves nothing open. */
+  async function* closing<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item, void, undefined> {
+    try {
+      yield* items;
+    } finally {
+      await chunks.return();
+    }
+  }
   return {
     form,
-    items: (options) => itemsOf(form, bytes(), { file: name, ...options }),
-    lines: () => unwrapped(bytes()),
+    items: (options) => closing(itemsOf(form, bytes(), { file: name, ...options })),
+    lines: () => closing(unwrapped(bytes())),
   };
 }
 

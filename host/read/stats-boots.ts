@@ -47,6 +47,8 @@ export interface BootStats {
   /** A reader that tells what another has told: not counted. */
   readonly isDouble: boolean;
   events: number;
+  /** The number of the event that comes next, if none is missing. */
+  nextSeq: number;
   firstMs: number;
   lastMs: number;
   firstWall: number | undefined;

@@ -34,7 +34,7 @@ export class StatsSink implements PacketSink {
   #types: (TypeStats | undefined)[] = [];
   #names: TokenNames | undefined;
   #problems: DecodeItem[] = [];
-  readonly #facts: Facts = { ms: 0, owner: undefined, number: 0, reason: "", bytes: 0 };
+  readonly #facts: Facts = { ms: 0, eventSeq: -1, owner: undefined, number: 0, reason: "", bytes: 0 };
 
   constructor(
     stats: Stats,
@@ -67,9 +67,10 @@ export class StatsSink implements PacketSink {
       this.#types = [];
     }
     const facts = this.#facts;
-    this.#records.visit(packet, tally, (shape, at, ms) => {
+    this.#records.visit(packet, tally, (shape, at, ms, eventSeq) => {
       const { plan, owner, number, type, reason, payload, values } = this.#planOf(shape);
       facts.ms = ms;
+      facts.eventSeq = eventSeq;
       facts.owner = owner === undefined ? undefined : numberIn(owner, bytes, view, at);
       facts.number = number === undefined ? 0 : numberIn(number, bytes, view, at);
       facts.reason = reason === undefined ? "" : wordIn(reason, bytes, at);

@@ -4,6 +4,7 @@
  */
 
 import type { Gap } from "../decode/types.ts";
+import { keyFrom } from "../migrate/steps.ts";
 import { timeText } from "../packet/line-context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { ReadEvent, ReadPlace } from "./events.ts";
@@ -111,6 +112,8 @@ export interface SecondRow {
 /** What an event says, as far as stats looks at it. */
 export interface Facts {
   ms: number;
+  /** -1 if it has none. */
+  eventSeq: number;
   owner: unknown;
   number: number;
   reason: string;
@@ -204,7 +207,7 @@ export class Stats {
   event(
     boot: BootStats,
     plan: EventPlan,
-    { ms, owner, number, reason, bytes }: Facts,
+    { ms, eventSeq, owner, number, reason, bytes }: Facts,
     type: TypeStats | undefined,
   ): boolean {
     if (boot.isDouble) {
@@ -213,6 +216,8 @@ export class Stats {
     }
     plan.count++;
     if (boot.events === 0) boot.firstMs = ms;
+    else if (eventSeq !== boot.nextSeq) boot.spans.gap();
+    boot.nextSeq = eventSeq + 1;
     boot.events++;
     if (ms > boot.lastMs) boot.lastMs = ms;
     const second = Math.floor(ms / 1000);
@@ -271,16 +276,18 @@ export class Stats {
   /** An event of a line. */
   line({ event, registry, place, deviceMs, wall }: ReadEvent): void {
     const boot = this.boot(place);
-    const plan = this.plansOf(registry).get(String(event.event ?? event[nameKey(registry)]));
+    const plan = this.plansOf(registry).get(String(event[keyFrom(registry, "event_name")]));
     if (plan === undefined || Number.isNaN(deviceMs)) return;
     const owner = plan.ownerKey === undefined ? undefined : event[plan.ownerKey];
+    const sequence = event[keyFrom(registry, "sequence")];
+    const eventSeq = typeof sequence === "number" ? sequence : -1;
     const number = plan.numberKey === undefined ? 0 : Number(event[plan.numberKey]);
     const reason = plan.reasonKey === undefined ? "" : String(event[plan.reasonKey] ?? "");
     const payload = plan.payloadKey === undefined ? undefined : event[plan.payloadKey];
     const bytes = typeof payload === "string" ? Buffer.byteLength(payload) : 0;
     const type =
       plan.way === undefined || plan.typeKey === undefined ? undefined : this.type(String(event[plan.typeKey]));
-    if (!this.event(boot, plan, { ms: deviceMs, owner, number, reason, bytes }, type)) return;
+    if (!this.event(boot, plan, { ms: deviceMs, eventSeq, owner, number, reason, bytes }, type)) return;
     if (wall !== undefined) {
       boot.firstWall ??= wall.unixMs;
       boot.lastWall = wall.unixMs;
@@ -295,7 +302,6 @@ export class Stats {
 
   gap(boot: BootStats, causes: Gap | undefined, missing: number): void {
     if (boot.isDouble) return;
-    boot.spans.gap();
     if (causes === undefined) {
       boot.missing += missing;
       this.#lost.missing += missing;
@@ -391,15 +397,12 @@ export class Stats {
   }
 }
 
-function nameKey({ attributes }: RegistryModel): string {
-  return attributes.find(({ from }) => from === "event_name")?.key ?? "";
-}
-
 function newBoot(place: ReadPlace, isDouble: boolean, sums: ConnectionSums): BootStats {
   return {
     place,
     isDouble,
     events: 0,
+    nextSeq: 0,
     firstMs: 0,
     lastMs: 0,
     firstWall: undefined,

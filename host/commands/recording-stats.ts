@@ -1,4 +1,4 @@
-import { type Summarized, summarize } from "../read/summarize.ts";
+import type { Summarized } from "../read/summarize.ts";
 import { nameOf } from "../text/io-error.ts";
 import type { Context } from "./context.ts";
 import { bytesDone, openCapture } from "./io.ts";
@@ -20,6 +20,8 @@ export async function openRecordingStats(
   options: StatsOptions,
   context: Context,
 ): Promise<RecordingStats> {
+  // Loaded when it is needed: it brings histograms.
+  const { summarize } = await import("../read/summarize.ts");
   const registries = await registriesOf(options);
   const registry = decodedRegistry(options, registries);
   const progress = context.progress(name, path, false);

@@ -5,7 +5,7 @@ import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { decodedItems, printItems } from "./decode.ts";
-import { bytesDone, openInput } from "./io.ts";
+import { bytesDone, openCapture } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
@@ -46,10 +46,19 @@ async function runFrames(log: string, options: Options, context: Context): Promi
 
 async function runExtract(log: string, context: Context): Promise<void> {
   const progress = context.progress("extract", log, true);
-  const input = await openInput(log, (now) => progress.update(() => bytesDone(now)));
+  let readBytes = 0;
+  const recording = await openCapture(log, (now) => {
+    readBytes = now.readBytes;
+    progress.update(() => bytesDone(now));
+  });
+  const holds = { folder: "is a capture", packets: "holds packets", flash: "is a flash image" };
+  if (recording.form in holds) {
+    const found = holds[recording.form as keyof typeof holds];
+    throw new TelemetryError("E_PACKETS", `${nameOf(log)} ${found}: read it with decode, stats or show`, 1);
+  }
   const counts = { event: 0, broken: 0, skipped: 0 };
   try {
-    for await (const found of extract(input.bytes)) {
+    for await (const found of extract(recording.lines())) {
       counts[found.kind] += 1;
       if (found.kind === "event") {
         context.output.writeLines(`${found.text}\n`);
@@ -63,12 +72,16 @@ async function runExtract(log: string, context: Context): Promise<void> {
   } finally {
     progress.clear();
   }
-  if (input.readBytes === 0) {
+  if (readBytes === 0) {
     throw new TelemetryError(
       "E_EMPTY",
       `${nameOf(log)} is empty (0 bytes), expected a serial log; check what wrote it`,
       1,
     );
+  }
+  if (recording.form === "frames" && counts.event + counts.broken === 0) {
+    const message = `${nameOf(log)} has packets in frames, and no telemetry line: read it with decode, or extract --frames`;
+    throw new TelemetryError("E_PACKETS", message, 1);
   }
   const skipped = counts.skipped > 0 ? `, ${counted(counts.skipped, "line")} too long to read` : "";
   context.say(`${nameOf(log)}: ${counted(counts.event, "telemetry line")}, ${counts.broken} broken${skipped}`);

@@ -64,7 +64,9 @@ async function runShow(path: string, options: Options, context: Context): Promis
   if (options.follow && !isFolder(path))
     throw usage("--follow goes on with a capture folder; a pipe is followed as it is: leave --follow out");
   const settings = { registry, registries };
-  const batches = options.follow ? followFolder(path, settings, view) : readEvents(await openCapture(path), settings);
+  const batches = options.follow
+    ? followFolder(path, settings, () => view.caughtUp())
+    : readEvents(await openCapture(path), settings);
   for await (const items of batches) {
     for (const item of items) {
       if (item.kind === "problem") {

@@ -26,7 +26,7 @@ const FILES = [
 export async function* followFolder(
   path: string,
   { registry }: ReadOptions,
-  { caughtUp }: { caughtUp(): void },
+  caughtUp: () => void,
 ): AsyncGenerator<ReadItem[], void, void> {
   const lines = new EventLines([registry], false);
   const sessions = new Map<string | undefined, Session>();

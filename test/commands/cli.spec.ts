@@ -512,14 +512,14 @@ describe("the command line", () => {
 
     it("shows progress on a terminal when the work takes long, and wipes it away", async () => {
       write("slow.jsonl", `${GOOD}\n`);
-      const slowInput = `(for i in 1 2 3 4; do cat slow.jsonl; sleep 0.5; done)`;
+      const slowInput = `(for i in 1 2 3 4 5 6 7 8; do cat slow.jsonl; sleep 0.5; done)`;
       const validate = '"$NODE" "$COMMAND" validate -';
       const { stdout } = await shell(`script -qec '${slowInput} | ${validate}' /dev/null`, {
         ...process.env,
         NO_COLOR: "1",
       });
       assert.ok(stdout.includes("\r\x1b[Kvalidate standard input: 0.0 MB"), JSON.stringify(stdout));
-      assert.ok(stdout.includes("\r\x1b[Kstandard input: 4 "), JSON.stringify(stdout));
+      assert.ok(stdout.includes("\r\x1b[Kstandard input: 8 "), JSON.stringify(stdout));
       assert.equal((await shell(`${slowInput} | ${validate}`)).stderr, "");
     });
 

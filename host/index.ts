@@ -42,12 +42,12 @@ export {
 } from "./receive/packet-order.ts";
 export { type Anchor, parseAnchors, WallClock, type WallTime } from "./receive/wall-clock.ts";
 export type { Change, ChangeKind } from "./registry/changes.ts";
+export { CONTEXT_PARTS, type ContextChoice, type ContextPart } from "./registry/context.ts";
 export { type Bump, diffRegistries, leastBump } from "./registry/diff.ts";
 export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
 export { readRegistryText } from "./registry/file.ts";
 export { loadRegistry, type RegistryRead, readRegistry } from "./registry/load.ts";
 export { formatMistake, MISTAKE_CODES, type Mistake, type MistakeCode, type Place } from "./registry/mistakes.ts";
-export { CONTEXT_PARTS, type ContextChoice, type ContextPart } from "./registry/context.ts";
 export type * from "./registry/model.ts";
 export type { BootCounters, LinkCounters } from "./simulate/device.ts";
 export {

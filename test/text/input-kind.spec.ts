@@ -32,7 +32,7 @@ describe("input kind", () => {
         fc.pre(inputKind(bytes, true) === "plain");
         assert.equal((await read(bytes, chunk)).text, Buffer.from(bytes).toString("latin1"));
       }),
-      { numRuns: runs(20_000, 300) },
+      runs(20_000, 300),
     );
     const chunks = plainBytes(
       (async function* () {

@@ -76,6 +76,7 @@ export class SequenceChecker {
   /** Of the event before, what it says of its boot. */
   readonly #lastValues: unknown[] = [];
   #hasForgotten = false;
+  #isTold = false;
   /** Of boots that are no longer followed. */
   readonly #losses: BootLosses[] = [];
 
@@ -111,7 +112,7 @@ export class SequenceChecker {
   check(object: Record<string, unknown>, event: EventTable, version: VersionTable): void {
     const time = asCount(object[version.timeKey]);
     const number = asCount(object[version.sequenceKey]);
-    this.#follow(object, version);
+    this.#follow(object, version, number);
     if (this.#stream.suspended !== undefined) this.#settle(this.#stream.suspended, number, time);
     const boot = this.#boot;
     let hasPlace = true;
@@ -131,7 +132,7 @@ export class SequenceChecker {
   }
 
   /** Goes on with the boot that the line says; what says nothing is one of its own. */
-  #follow(object: Record<string, unknown>, { placeKeys }: VersionTable): void {
+  #follow(object: Record<string, unknown>, { placeKeys }: VersionTable, number: number): void {
     const last = this.#lastValues;
     let isSame = true;
     for (let index = 0; index < placeKeys.length; index++)
@@ -154,6 +155,8 @@ export class SequenceChecker {
       const place = { device: text("device"), boot: count("boot"), bootId: text("bootId"), reader: count("reader") };
       stream = newStream(place, place.boot !== undefined, this.#log);
       if (this.#streams.size >= MOST_BOOTS) this.#forgetOldest();
+      // As a rule boots come one after the other, and one that is forgotten is over.
+      if (number > 0) this.#tellForgotten();
     } else this.#streams.delete(key);
     this.#streams.set(key, stream);
     this.#stream = stream;
@@ -164,8 +167,13 @@ export class SequenceChecker {
     const [key, { place, boot }] = this.#streams.entries().next().value!;
     this.#keepLosses(place, boot);
     this.#streams.delete(key);
-    if (this.#hasForgotten) return;
     this.#hasForgotten = true;
+  }
+
+  /** A boot that is new here does not begin with its first event: it may be one that was forgotten. Said once. */
+  #tellForgotten(): void {
+    if (!this.#hasForgotten || this.#isTold) return;
+    this.#isTold = true;
     const said = `more than ${MOST_BOOTS} boots by turns: those that went on least lately are not followed any longer`;
     this.#log.report("W_FORGOTTEN", null, said);
   }

@@ -3,13 +3,18 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addBench } from "./commands/bench.ts";
 import { addCapture } from "./commands/capture.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { Context } from "./commands/context.ts";
 import { addDecode } from "./commands/decode.ts";
 import { addExtract } from "./commands/extract.ts";
+import { arrangeHelp } from "./commands/help.ts";
+import { addInfo } from "./commands/info.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addRegistry } from "./commands/registry.ts";
 import { addSelftest } from "./commands/selftest.ts";
+import { addShow } from "./commands/show.ts";
 import { addSimulate } from "./commands/simulate.ts";
+import { addStats } from "./commands/stats.ts";
 import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./text/errors.ts";
@@ -19,38 +24,43 @@ const HELP = `
 Results go to standard output, everything else to standard error; - is standard input.
 Exit code 0: good. 1: the data is bad. 2: wrong use, or a file could not be read or written.
 
+More of a command: xs-telemetry help validate
+
 Examples:
-  $ xs-telemetry decode capture/ > trace.jsonl
-  $ xs-telemetry extract serial.log > trace.jsonl
-  $ xs-telemetry validate trace.jsonl
-  $ xs-telemetry migrate --to 2.0.0 trace.jsonl
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
-  $ xs-telemetry tail --udp 9419
-  $ xs-telemetry simulate --udp 127.0.0.1:9419 --devices 20
-  $ xs-telemetry registry check my.yaml
-  $ xs-telemetry bench --device /dev/ttyUSB0
-  $ xs-telemetry help validate`;
+  $ xs-telemetry show capture/
+  $ xs-telemetry decode capture/ | xs-telemetry validate -`;
 
 function createProgram(context: Context): Command {
   const program = new Command("xs-telemetry")
-    .description("Telemetry of Moddable XS devices: capture, decode, extract from logs, validate, migrate.")
+    .description("Telemetry of Moddable XS devices: record, read, check.")
     .version(packageJson.version, "-v, --version")
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "xs-telemetry: E_USAGE: ")) })
     .showHelpAfterError("(--help shows the options, with examples)")
     // It says what was given, which may be names of files that somebody else has made: `decode *`.
-    .configureOutput({ outputError: (text, write) => write(visibleLines(text)) })
+    .configureOutput({
+      outputError: (text, write) => write(visibleLines(text.replace(/^error: /, "xs-telemetry: E_USAGE: "))),
+    })
     .addHelpText("after", HELP);
-  addDecode(program, context);
-  addExtract(program, context);
-  addValidate(program, context);
-  addMigrate(program, context);
+  program.commandsGroup("Record:");
   addCapture(program, context);
   addTail(program, context);
   addSimulate(program, context);
-  addRegistry(program, context);
+  program.commandsGroup("Read:");
+  addInfo(program, context);
+  addShow(program, context);
+  addStats(program, context);
+  addDecode(program, context);
+  addExtract(program, context);
+  program.commandsGroup("Check:");
+  addValidate(program, context);
+  addMigrate(program, context);
   addBench(program, context);
   addSelftest(program, context);
+  program.commandsGroup("Registry and shell:");
+  addRegistry(program, context);
+  addCompletion(program, context);
+  arrangeHelp(program);
   return program;
 }
 

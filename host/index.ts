@@ -8,10 +8,10 @@ export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "
 export { Collector, type CollectorCounters, type CollectorOptions } from "./capture/collector.ts";
 export { type CtfMetadataOptions, ctfMetadata } from "./capture/ctf-metadata.ts";
 export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture/folder.ts";
-export { decode, decodePath, StreamDecoder } from "./decode/decode.ts";
+export { decode, StreamDecoder } from "./decode/decode.ts";
 export { extractFrames } from "./decode/extract-frames.ts";
 export { LiveDecoder, type LiveDecoderOptions, type LiveEvents, type LiveTotals } from "./decode/live-decoder.ts";
-export type { DecodeItem, DecodeOptions, DecodeSummary, PacketPlace } from "./decode/types.ts";
+export type { DecodeItem, DecodeOptions, DecodeSummary, Gap, PacketPlace, PacketSink } from "./decode/types.ts";
 export { type Origin, referenceDocument, schemaDocument } from "./generate/documents.ts";
 export { generatedFiles, type Wanted } from "./generate/own-registry.ts";
 export { eventTypesSource } from "./generate/typescript.ts";
@@ -21,7 +21,12 @@ export type * as v2 from "./generated/events-2.0.0.ts";
 export { registries, registry } from "./generated/registry.ts";
 export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate/migrate.ts";
+export type { BootPlace } from "./packet/line-context.ts";
 export type { DecodedEvent } from "./packet/records.ts";
+export { type ReadEvent, type ReadItem, type ReadOptions, type ReadPlace, readEvents } from "./read/events.ts";
+export type { Spread } from "./read/histogram.ts";
+export { decodePath, openRecording, type Recording, recordingOf } from "./read/recording.ts";
+export type { BootRow, Losses, Statistics, TypeRow } from "./read/stats.ts";
 export { type Deframed, Deframer } from "./receive/deframer.ts";
 export { type FlashImage, readFlashImage } from "./receive/flash-image.ts";
 export type { Link, LinkEvents } from "./receive/links/link.ts";
@@ -37,6 +42,7 @@ export {
 } from "./receive/packet-order.ts";
 export { type Anchor, parseAnchors, WallClock, type WallTime } from "./receive/wall-clock.ts";
 export type { Change, ChangeKind } from "./registry/changes.ts";
+export { CONTEXT_PARTS, type ContextChoice, type ContextPart } from "./registry/context.ts";
 export { type Bump, diffRegistries, leastBump } from "./registry/diff.ts";
 export { byVersion, checkEvolution, type ReadFile } from "./registry/evolution.ts";
 export { readRegistryText } from "./registry/file.ts";
@@ -72,8 +78,10 @@ export {
   type ReportOptions,
 } from "./validate/report.ts";
 export {
+  type BootLosses,
   CHECKS,
   type Check,
+  type EventPlace,
   ISSUE_CODES,
   type Issue,
   type IssueCode,

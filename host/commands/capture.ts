@@ -11,6 +11,7 @@ import { nameOf } from "../text/io-error.ts";
 import { ProblemLog } from "../text/problem-log.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
+import { quotedPath } from "./info.ts";
 import { deviceText } from "./io.ts";
 import { listen } from "./listen.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
@@ -165,6 +166,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     lock?.release();
     if (made !== undefined) {
       saySummary(made.counters(), problems.counts(), folder, context);
+      if (made.counters().events > 0) context.say(`  go on with: xs-telemetry info ${quotedPath(options.output)}`);
     }
   }
 }

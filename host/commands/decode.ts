@@ -1,17 +1,17 @@
 import type { Command } from "commander";
-import { decode, decodePath } from "../decode/decode.ts";
 import type { DecodeItem, DecodeSummary } from "../decode/types.ts";
 import { registry as emitted } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
-import { openInput } from "./io.ts";
+import { openCapture } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { addWithOption, type WithOption } from "./with.ts";
 
 const HELP = `
-The capture is a capture folder, one boot's folder in it, a folder of captures, or a file of packets as the device wrote them.
-Frames, as a serial line carries them, are for extract --frames.
+The recording is a capture folder, one boot's folder in it, a folder of captures, or a file: packets as the device wrote them, frames
+as a serial line carries them with log text between, a flash image; each of these gzipped, too. It is told by its bytes.
 Losses and damage are named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: packets are
 damaged, or there are none; the good ones are decoded. 2: the capture could not be read, or an option is wrong.
 
@@ -22,7 +22,7 @@ Examples:
   $ xs-telemetry decode --registry sensor.yaml capture/
   $ xs-telemetry decode capture/ | xs-telemetry validate -`;
 
-interface Options extends RegistryOption {
+interface Options extends RegistryOption, WithOption {
   readonly schemaVersion?: string;
 }
 
@@ -32,8 +32,8 @@ export function addDecode(program: Command, context: Context): void {
     .command("decode")
     .summary("a capture as JSON lines")
     .description("Prints the events of a capture as JSON lines, attributes in the registry's order.")
-    .argument("<capture>", "a capture folder, or a file of packets; - is standard input");
-  addRegistryOption(command)
+    .argument("<recording>", "a capture folder, or a file of packets or frames; - is standard input");
+  addWithOption(addRegistryOption(command))
     .option(
       "--schema-version <version>",
       `the schema version to write: ${known}, or the registry's own (default: ${emitted.schemaVersion}, or the newest of them)`,
@@ -44,7 +44,16 @@ export function addDecode(program: Command, context: Context): void {
 
 async function runDecode(capture: string, options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
-  await printItems(await itemsOf(capture, registry), "decode", capture, context);
+  await printItems(await decodedItems(capture, registry, options), "decode", capture, context);
+}
+
+/** The events of any recording as batches of lines. */
+export async function decodedItems(
+  capture: string,
+  registry: RegistryModel,
+  { with: choice = "auto" }: WithOption,
+): Promise<AsyncIterable<DecodeItem>> {
+  return (await openCapture(capture)).items({ registry, output: "batches", with: choice });
 }
 
 /** Prints batches of lines, problems on standard error, and what they come to. */
@@ -69,7 +78,7 @@ export async function printItems(
         context.sayProblem(item.problem, capture);
       } else if (item.kind === "summary") {
         progress.clear();
-        saySummary(item.summary, events, name, capture, context);
+        saySummary(item.summary, events, capture, context);
       }
     }
   } finally {
@@ -77,13 +86,7 @@ export async function printItems(
   }
 }
 
-async function itemsOf(capture: string, registry: RegistryModel): Promise<AsyncIterable<DecodeItem>> {
-  if (capture !== "-") return decodePath(capture, { registry, output: "batches" });
-  const input = await openInput(capture);
-  return decode(input.bytes, { registry, output: "batches", file: "standard input" });
-}
-
-function saySummary(summary: DecodeSummary, events: number, name: string, capture: string, context: Context): void {
+function saySummary(summary: DecodeSummary, events: number, capture: string, context: Context): void {
   const { packets, boots } = summary;
   context.say(
     `${nameOf(capture)}: ${counted(events, "event")}, ${counted(packets, "packet")}, ${counted(boots, "boot")}`,
@@ -100,6 +103,4 @@ function saySummary(summary: DecodeSummary, events: number, name: string, captur
     [summary.timeJumps, `${counted(summary.timeJumps, "time jump")} of 2^31 ms or more`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
-  if (name === "decode" && packets === 0 && summary.damaged > 0)
-    context.say("  no packet is whole; frames, as a serial line carries them, are for extract --frames");
 }

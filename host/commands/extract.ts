@@ -3,12 +3,11 @@ import { extractFrames } from "../decode/extract-frames.ts";
 import { InputSample } from "../receive/nothing-found.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { extract } from "../text/extract.ts";
-import { plainBytes } from "../text/input-kind.ts";
 import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { printItems } from "./decode.ts";
-import { bytesDone, openInput } from "./io.ts";
+import { bytesDone, openCapture } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
@@ -46,13 +45,26 @@ export function addExtract(program: Command, context: Context): void {
 
 async function runFrames(log: string, options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
-  const input = await openInput(log);
-  await printItems(extractFrames(plainBytes(input.bytes), { registry, output: "batches" }), "extract", log, context);
+  const recording = await openCapture(log);
+  const isDecoded = ["folder", "packets", "flash"].includes(recording.form);
+  const decoding = { registry, output: "batches" } as const;
+  const items = isDecoded ? recording.items(decoding) : extractFrames(recording.bytes(), decoding);
+  await printItems(items, "extract", log, context);
 }
 
 async function runExtract(log: string, context: Context): Promise<void> {
   const progress = context.progress("extract", log, true);
-  const input = await openInput(log, (now) => progress.update(() => bytesDone(now)));
+  let readBytes = 0;
+  const recording = await openCapture(log, (now) => {
+    readBytes = now.readBytes;
+    progress.update(() => bytesDone(now));
+  });
+  if (recording.form === "folder") {
+    const message = `${nameOf(log)}: is a directory; name a file in it; captures are for decode, stats and show`;
+    throw new TelemetryError("E_IS_DIRECTORY", message, 2);
+  }
+  if (recording.form === "flash")
+    throw new TelemetryError("E_PACKETS", `${nameOf(log)} is a flash image: read it with decode, stats or show`, 1);
   const counts = { event: 0, broken: 0, skipped: 0 };
   const sample = new InputSample();
   async function* watched(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
@@ -62,7 +74,7 @@ async function runExtract(log: string, context: Context): Promise<void> {
     }
   }
   try {
-    for await (const found of extract(watched(plainBytes(input.bytes)))) {
+    for await (const found of extract(watched(recording.bytes()))) {
       counts[found.kind] += 1;
       if (found.kind !== "skipped") sample.found();
       if (found.kind === "event") {
@@ -77,7 +89,7 @@ async function runExtract(log: string, context: Context): Promise<void> {
   } finally {
     progress.clear();
   }
-  if (input.readBytes === 0) {
+  if (readBytes === 0) {
     throw new TelemetryError(
       "E_EMPTY",
       `${nameOf(log)} is empty (0 bytes), expected a serial log; check what wrote it`,

@@ -1,10 +1,11 @@
 /** What the commands read from and write to: files or standard input, standard output with backpressure, messages. */
 import { once } from "node:events";
-import { fstatSync } from "node:fs";
+import { fstatSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import type { WriteStream } from "node:tty";
-import type { Problem } from "../text/errors.ts";
+import { openRecording, type Recording, recordingOf } from "../read/recording.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError, nameOf } from "../text/io-error.ts";
 import { oneLineEach, visible, visibleLines } from "../text/lines.ts";
 
@@ -58,6 +59,20 @@ export async function openInput(path: string, onRead?: (input: Input) => void): 
     }
   }
   return input;
+}
+
+/** Opens any recording, standard input for "-". `onRead` is called after each read. Throws as openRecording. */
+export async function openCapture(
+  path: string,
+  onRead?: (input: Pick<Input, "readBytes" | "sizeBytes">) => void,
+): Promise<Recording> {
+  if (path === "")
+    throw new TelemetryError("E_NOT_FOUND", 'the path is "": name a file or folder, or - for standard input', 2);
+  if (path !== "-") {
+    const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size;
+    return openRecording(path, (readBytes) => onRead?.({ readBytes, sizeBytes }));
+  }
+  return recordingOf((await openInput(path, onRead)).bytes, "standard input");
 }
 
 /** Standard input. Throws TelemetryError E_IS_DIRECTORY, exit code 2, if it is a folder, which Node takes for an empty file. */
@@ -197,7 +212,7 @@ export class Progress {
 }
 
 /** "12.3 MB of 40.0 MB, 30 %", for Progress. */
-export function bytesDone({ readBytes, sizeBytes }: Input): string {
+export function bytesDone({ readBytes, sizeBytes }: Pick<Input, "readBytes" | "sizeBytes">): string {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   if (!sizeBytes) return megabytes(readBytes);
   return `${megabytes(readBytes)} of ${megabytes(sizeBytes)}, ${Math.floor((100 * readBytes) / sizeBytes)} %`;

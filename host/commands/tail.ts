@@ -1,21 +1,25 @@
 import { type Command, Option } from "commander";
 import picocolors from "picocolors";
-import { EventText } from "../decode/event-text.ts";
 import { LiveDecoder, type LiveEvents, type LiveTotals } from "../decode/live-decoder.ts";
+import type { Gap } from "../decode/types.ts";
+import type { BootPlace } from "../packet/line-context.ts";
 import type { DecodedEvent } from "../packet/records.ts";
 import type { LinkEvents } from "../receive/links/link.ts";
-import type { WallTime } from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
-import { oneLineEach, quotedList, visible, visibleLines } from "../text/lines.ts";
+import { oneLineEach, visible, visibleLines } from "../text/lines.ts";
 import { ProblemLog } from "../text/problem-log.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
+import { EventRows } from "./event-rows.ts";
+import { addFilterOptions, type FilterOptions, filterOf } from "./filters.ts";
 import { deviceText, formatProblem } from "./io.ts";
 import { listen } from "./listen.ts";
+import { bootNote, gapNotes } from "./notes.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
-import { addSourceOptions, integerFrom, SOURCE_HELP, type SourceOptions, sourceOf, usage } from "./source.ts";
+import { addSourceOptions, SOURCE_HELP, type SourceOptions, sourceOf, usage } from "./source.ts";
 import { StatusLine } from "./status-line.ts";
+import { addWithOption, type WithOption } from "./with.ts";
 
 const HELP = `${SOURCE_HELP}
 Each event is a line: the time of day, as exactly as it is known; the device; the time since boot; what the event says. Log text
@@ -28,12 +32,9 @@ Examples:
   $ xs-telemetry tail --mqtt mqtts://broker.example --device kitchen --no-log
   $ xs-telemetry tail --serial /dev/ttyUSB0 --format json | head -100 | xs-telemetry validate -`;
 
-interface Options extends SourceOptions, RegistryOption {
-  readonly event?: readonly string[];
-  readonly client?: readonly number[];
-  readonly reason?: readonly string[];
-  readonly device?: readonly string[];
+interface Options extends SourceOptions, RegistryOption, FilterOptions, WithOption {
   readonly log: boolean;
+  readonly uncertainty?: boolean;
   readonly format: "text" | "json";
 }
 
@@ -42,19 +43,12 @@ export function addTail(program: Command, context: Context): void {
     .command("tail")
     .summary("events of devices, live")
     .description("Prints the events of devices as they come.");
-  addRegistryOption(addSourceOptions(command))
-    .option("--event <name>", "only events of this name; again for another", gathered(String))
-    .option("--client <id>", "only events of this client; again for another", gathered(integerFrom(0, 2 ** 32 - 1)))
-    .option("--reason <name>", "only events with this reason; again for another", gathered(String))
-    .option("--device <name>", "only this device; again for another", gathered(String))
+  addWithOption(addFilterOptions(addRegistryOption(addSourceOptions(command))))
     .option("--no-log", "no log text")
+    .option("--uncertainty", "say how far each time of day may be off, not only where it is more than a second")
     .addOption(new Option("--format <format>", "of the events").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action((options: Options) => runTail(options, context));
-}
-
-function gathered<T>(parse: (text: string) => T) {
-  return (text: string, before: readonly T[] = []) => [...before, parse(text)];
 }
 
 async function runTail(options: Options, context: Context): Promise<void> {
@@ -64,14 +58,17 @@ async function runTail(options: Options, context: Context): Promise<void> {
   const registry = decodedRegistry(options, await registriesOf(options));
   const isWanted = filterOf(options, registry);
   const screen = new Screen(options, source.hasOneDevice, registry, context);
+  const { format, with: choice = format === "json" ? "auto" : "none" } = options;
   const problems = new ProblemLog((problem, device) => screen.problem(problem, device));
   const decoder = new LiveDecoder({
     registry,
+    with: choice,
     ...(!source.mayReorder && { reorderPackets: 0 }),
     reorderMs: REORDER_MS,
-    onEvents({ device, lines, problems: found, lostOnDevice, timeOf }) {
+    onEvents({ device, place, lines, problems: found, gap, timeOf }) {
       for (const problem of found) problems.add(problem, device, Date.now());
-      if (lostOnDevice > 0) screen.lost(lostOnDevice, device);
+      if (place !== undefined) screen.place(place);
+      if (gap !== undefined) screen.lost(gap, device);
       for (const line of lines) {
         const event: DecodedEvent = JSON.parse(line);
         if (isWanted(event)) screen.event(line, event, device, timeOf);
@@ -129,66 +126,30 @@ async function runTail(options: Options, context: Context): Promise<void> {
   for (const [code, count] of problems.counts()) context.say(`  ${code}: ${counted(count, "time")}`);
 }
 
-/** Which events are shown. Throws TelemetryError E_USAGE if the registry has no such event, client or reason. */
-function filterOf(options: Options, registry: RegistryModel): (event: DecodedEvent) => boolean {
-  const tests: [key: string, wanted: readonly unknown[]][] = [];
-  const add = (flag: string, key: string | undefined, wanted: readonly unknown[], known?: readonly string[]) => {
-    if (key === undefined) throw usage(`${flag}: the registry has no attribute of that kind`);
-    const unknown = known && wanted.filter((value) => !known.includes(String(value)));
-    if (known && unknown!.length > 0)
-      throw usage(`${flag} ${quotedList(unknown!)} is not in the registry; it has ${quotedList(known)}`);
-    tests.push([key, wanted]);
-  };
-  const { attributes } = registry;
-  const standingFor = (key: string) =>
-    attributes.find((attribute) => attribute.key === key || attribute.sameAs === key);
-  const { event, client, reason } = options;
-  if (event)
-    add(
-      "--event",
-      attributes.find(({ from }) => from === "event_name")?.key,
-      event,
-      registry.events.map(({ name }) => name),
-    );
-  if (client) add("--client", standingFor("clientId")?.key, client);
-  if (reason) {
-    const attribute = standingFor("reason");
-    add(
-      "--reason",
-      attribute?.key,
-      reason,
-      attribute?.members.map(({ value }) => value).filter((value) => value !== ""),
-    );
-  }
-  return (decoded) => {
-    const values = decoded as unknown as Readonly<Record<string, unknown>>;
-    return tests.every(([key, wanted]) => wanted.includes(values[key]));
-  };
-}
-
 /** Colours, and the erase-line that tools write beside them: log text has them for a terminal of its own. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
 const COLOURS = /\x1b\[[0-9;:]*[mK]/g;
-const MOST_DEVICE_CHARS = 24;
-const LOG_INDENT = " ".repeat(2);
-const TIME_CHARS = "14:03:22.123 ±999ms".length;
 /** Who watches waits no longer for a datagram that others have overtaken. */
 const REORDER_MS = 300;
 
 /** Output that a slow reader may leave unread. */
 const MOST_WAITING_BYTES = 16 << 20;
 
+/** Devices whose boot is remembered. */
+const MOST_BOOTS = 16_384;
+
 /** The terminal, or the pipe. */
 class Screen {
   readonly #options: Options;
   readonly #hasOneDevice: boolean;
   readonly #context: Context;
-  readonly #colors: ReturnType<typeof picocolors.createColors>;
-  readonly #text: EventText;
+  readonly #rows: EventRows;
+  readonly #registry: RegistryModel;
   readonly #status: StatusLine;
   readonly #isTerminal = process.stdout.isTTY === true;
   #description = "";
-  #deviceChars = 0;
+  /** Of each device, the boot that goes on; the oldest first. */
+  readonly #boots = new Map<string | undefined, number>();
   /** Written together: a burst is one write. */
   #pending = "";
 
@@ -196,8 +157,14 @@ class Screen {
     this.#options = options;
     this.#hasOneDevice = hasOneDevice;
     this.#context = context;
-    this.#colors = picocolors.createColors(context.hasColor);
-    this.#text = new EventText(registry, this.#colors);
+    this.#registry = registry;
+    this.#rows = new EventRows({
+      colors: picocolors.createColors(context.hasColor),
+      columns: this.#isTerminal ? process.stdout.columns || 80 : undefined,
+      hasDevices: !hasOneDevice,
+      uncertainty: options.uncertainty ?? false,
+      delta: false,
+    });
     this.#status = new StatusLine(process.stdout, this.#isTerminal && process.env.TERM !== "dumb");
   }
 
@@ -205,25 +172,35 @@ class Screen {
     this.#description = description;
     this.say(`listening: ${said}`);
     if (!this.#isTerminal || this.#options.format === "json") return;
-    const device = this.#hasOneDevice ? "" : "device  ";
-    this.#write(this.#colors.dim(`${"time of day".padEnd(TIME_CHARS)}  ${device}${this.#text.heading}`));
+    this.#write(this.#rows.heading(this.#registry, true));
   }
 
   event(line: string, event: DecodedEvent, device: string | undefined, timeOf: LiveEvents["timeOf"]): void {
     if (this.#options.format === "json") this.#write(this.#isTerminal ? visibleLines(line) : oneLineEach(line));
-    else this.#write(`${this.#place(timeOf(this.#text.timeOf(event)), device)}${this.#text.line(event)}`);
+    else {
+      const deviceMs = this.#rows.textOf(this.#registry).timeOf(event);
+      this.#write(this.#rows.event({ ...event }, this.#registry, device, deviceMs, timeOf(deviceMs)));
+    }
   }
 
   text(line: string, device: string | undefined, wallMs: number): void {
     if (!this.#options.log || this.#options.format === "json") return;
     const shown = visible(line.replace(COLOURS, "")).trimEnd();
-    this.#write(`${this.#place({ unixMs: wallMs, uncertaintyMs: 0 }, device)}${LOG_INDENT}${this.#colors.dim(shown)}`);
+    this.#write(this.#rows.log(shown, device, { unixMs: wallMs, uncertaintyMs: 0 }));
   }
 
-  lost(events: number, device: string | undefined): void {
-    if (this.#options.format === "json") return;
-    const said = `${counted(events, "event")} lost on the device: overwritten or refused`;
-    this.#write(`${this.#place(undefined, device)}${LOG_INDENT}${this.#colors.yellow(said)}`);
+  /** Whose the next events are: a boot that is another one than before is told. */
+  place({ device, boot, bootId }: BootPlace): void {
+    const before = this.#boots.get(device);
+    if (before === bootId) return;
+    this.#boots.delete(device);
+    this.#boots.set(device, bootId);
+    if (this.#boots.size > MOST_BOOTS) this.#boots.delete(this.#boots.keys().next().value);
+    if (before !== undefined && this.#options.format === "text") this.#write(this.#rows.note(bootNote(device, boot)));
+  }
+
+  lost(gap: Gap, device: string | undefined): void {
+    if (this.#options.format === "text") for (const said of gapNotes(gap, device)) this.#write(this.#rows.note(said));
   }
 
   problem(problem: Problem, device: string | undefined): void {
@@ -252,14 +229,6 @@ class Screen {
   close(): void {
     this.#flush();
     this.#status.end();
-  }
-
-  #place(wall: WallTime | undefined, device: string | undefined): string {
-    const time = wall === undefined ? "".padEnd(TIME_CHARS) : wallText(wall).padEnd(TIME_CHARS);
-    if (device === undefined) return `${time}  `;
-    const shown = deviceText(device);
-    this.#deviceChars = Math.max(this.#deviceChars, Math.min(MOST_DEVICE_CHARS, shown.length));
-    return `${time}  ${this.#colors.cyan(shown.padEnd(this.#deviceChars))}  `;
   }
 
   #write(line: string): void {
@@ -294,16 +263,6 @@ class Rate {
     }
     return this.#perSecond;
   }
-}
-
-/** `14:03:22.123 ±4ms`, in the time zone of whoever looks; without the uncertainty if it is 0. */
-function wallText({ unixMs, uncertaintyMs }: WallTime): string {
-  const date = new Date(unixMs);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const ms = String(date.getMilliseconds()).padStart(3, "0");
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
-  if (uncertaintyMs === 0) return time;
-  return `${time} ±${uncertaintyMs < 1000 ? `${uncertaintyMs}ms` : `${Math.ceil(uncertaintyMs / 1000)}s`}`;
 }
 
 function summary(totals: LiveTotals): string {

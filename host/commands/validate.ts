@@ -1,11 +1,19 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { decodePath } from "../decode/decode.ts";
+import type { Gap, PacketPlace } from "../decode/types.ts";
+import type { Recording } from "../read/recording.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { counted, createReporter, REPORT_FORMATS, type Reporter, type ReportFormat } from "../validate/report.ts";
-import { CHECKS, type Check, type Issue, type ValidateOptions, Validator } from "../validate/validate.ts";
-import { type Context, isFolder } from "./context.ts";
-import { bytesDone, openInput, type Progress, placeOf } from "./io.ts";
+import {
+  type BootLosses,
+  CHECKS,
+  type Check,
+  type Issue,
+  type ValidateOptions,
+  Validator,
+} from "../validate/validate.ts";
+import type { Context } from "./context.ts";
+import { bytesDone, openCapture, type Progress, placeOf } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
@@ -34,7 +42,7 @@ export function addValidate(program: Command, context: Context): void {
     .command("validate")
     .summary("check events against the registry")
     .description("Checks that the events follow the registry, and names what does not, line by line.")
-    .argument("<file...>", "JSON lines, or a capture folder; - is standard input");
+    .argument("<file...>", "JSON lines, or a recording as decode reads it; - is standard input");
   addRegistryOption(command)
     .addOption(
       new Option("--checks <names>", `what to check, separated by commas: ${CHECKS.join(", ")}`)
@@ -76,8 +84,7 @@ async function runValidate(files: readonly string[], options: Options, context: 
   const reporter = createReporter({ format, write, color: context.hasColor });
   for (const file of files) {
     const progress = context.progress("validate", file, format !== "text");
-    const around = { reporter, progress, context, format, registry };
-    const error = await validateFile(file, new Validator(settings), around);
+    const error = await validateFile(file, { reporter, progress, context, format, registry, settings });
     // The other files are still worth reading.
     if (error !== undefined) context.fail(error);
   }
@@ -91,11 +98,14 @@ interface Surroundings {
   readonly format: ReportFormat;
   /** What captures are decoded as. */
   readonly registry: RegistryModel;
+  readonly settings: ValidateOptions;
 }
 
 /** Returns what ended the work on the file before its end, undefined if nothing did. */
-async function validateFile(file: string, validator: Validator, around: Surroundings): Promise<unknown> {
-  const { reporter, progress, context, format } = around;
+async function validateFile(file: string, around: Surroundings): Promise<unknown> {
+  const { reporter, progress, context, format, settings } = around;
+  const causes = new LossCauses();
+  let validator = new Validator(settings);
   let hasBegun = false;
   let failure: unknown;
   const report = (issue?: Issue) => {
@@ -104,9 +114,10 @@ async function validateFile(file: string, validator: Validator, around: Surround
     if (issue !== undefined) reporter.issue(issue);
   };
   try {
-    const bytes = isFolder(file)
-      ? decodedLines(file, validator, around)
-      : (await openInput(file, (input) => progress.update(() => bytesDone(input)))).bytes;
+    const recording = await openCapture(file, (input) => progress.update(() => bytesDone(input)));
+    const isLines = ["lines", "text", "bytes"].includes(recording.form);
+    validator = new Validator({ ...settings, isRecording: !isLines });
+    const bytes = isLines ? recording.lines() : decodedLines(recording, file, validator, causes, around);
     for await (const issue of validator.lines(bytes)) {
       report(issue);
       if (issue.severity === "error") context.worsen(1);
@@ -122,7 +133,8 @@ async function validateFile(file: string, validator: Validator, around: Surround
   if (hasBegun) {
     const { eventCount: events, errorCount, warningCount: warnings, isValid } = validator;
     const errors = errorCount + (failure === undefined ? 0 : 1);
-    reporter.end({ events, errors, warnings, isValid: isValid && failure === undefined });
+    const losses = validator.losses().map((loss) => ({ ...loss, ...causes.of(loss) }));
+    reporter.end({ events, errors, warnings, isValid: isValid && failure === undefined, losses });
   }
   return failure;
 }
@@ -132,29 +144,66 @@ function issueOf({ code, message }: TelemetryError, validator: Validator): Issue
   return { line: validator.line + 1, severity: "error", code, event: null, attribute: null, message };
 }
 
-/** A capture as `decode` prints it. Damage is an issue of the line that comes next; losses are only told. */
+/** A recording as `decode` prints it. Damage is an issue of the line that comes next; where events were lost goes to `causes`. */
 async function* decodedLines(
+  recording: Recording,
   capture: string,
   validator: Validator,
+  causes: LossCauses,
   { progress, context, registry }: Surroundings,
 ): AsyncGenerator<Uint8Array, void, void> {
-  let boot = "";
-  for await (const item of decodePath(capture, { registry, output: "lines" })) {
+  for await (const item of recording.items({ registry, output: "lines", with: "all", gaps: true })) {
     if (item.kind === "lines") {
-      const bootOfItem = `${item.bootId} ${item.bootNumber} ${item.reader}`;
-      if (bootOfItem !== boot) validator.beginBoot();
-      boot = bootOfItem;
+      causes.see(item);
       yield item.lines;
       progress.update(() => counted(validator.eventCount, "event"));
-    } else if (item.kind === "problem") {
+    } else if (item.kind === "gap") causes.add(item);
+    else if (item.kind === "problem") {
       if (item.problem.code.startsWith("E_") || item.problem.code === "W_UNNAMED") {
         const { file = capture, message } = item.problem;
         const place = [file, placeOf(item.problem)].filter((part) => part !== "").join(", ");
         validator.addProblem({ ...item.problem, message: `${place}: ${message}` });
-      } else {
+      } else if (item.problem.code !== "W_LOST_IN_TRANSIT") {
         progress.clear();
         context.sayProblem(item.problem, capture);
       }
     }
   }
+}
+
+/** Of each boot, events that were lost on the way behind its first one: the others that are missing were lost on the device. */
+class LossCauses {
+  readonly #inTransit = new Map<string, number>();
+
+  see(place: PacketPlace): void {
+    const key = keyOf(place);
+    if (!this.#inTransit.has(key)) this.#inTransit.set(key, 0);
+  }
+
+  add(gap: PacketPlace & Gap): void {
+    const key = keyOf(gap);
+    const before = this.#inTransit.get(key);
+    if (before !== undefined) this.#inTransit.set(key, before + gap.lostInTransit);
+  }
+
+  /** Nothing where the recording is lines. */
+  of({ device, boot, reader = 0, missing }: BootLosses): { cause?: string } {
+    const inTransit = this.#inTransit.get(keyOf({ device, boot, reader }));
+    if (inTransit === undefined) return {};
+    if (inTransit === 0) return { cause: "lost on the device" };
+    if (inTransit >= missing) return { cause: "lost on the way" };
+    return { cause: `lost, ${missing - inTransit} on the device and ${inTransit} on the way` };
+  }
+}
+
+function keyOf({
+  device,
+  boot,
+  reader,
+}: {
+  device: string | undefined;
+  boot: number | undefined;
+  reader: number;
+}): string {
+  return JSON.stringify([device, boot, reader]);
 }

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, type Stats, statSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import {
@@ -18,6 +18,7 @@ import { learnFromMetadata } from "./names.ts";
 import { PacketScanner } from "./packet-scanner.ts";
 import { bootsOf, furtherBoot } from "./same-boot.ts";
 import { CHUNK_BYTES, Session } from "./session.ts";
+import { clocksOf } from "./trace-clocks.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
 /** Read at once: much, since another thread reads and each read waits for it. */
@@ -38,22 +39,27 @@ export async function* decode(source: Source, options: DecodeOptions): AsyncGene
 }
 
 /**
- * Decodes a capture folder, one of its boot folders, a folder of captures, one for each device or for each process that
- * captured, or a file that is a packet stream. What one boot and reader of a device has in several folders is put together by
- * packet number. The tokens of a boot are read first.
- * Throws TelemetryError E_NOT_FOUND, E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
+ * Decodes a capture folder, one of its boot folders, or a folder of captures, one for each device or for each process that captured.
+ * What one boot and reader of a device has in several folders is put together by packet number. The tokens of a boot are read first.
+ * Throws TelemetryError E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
  */
-export async function* decodePath(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+export async function* decodeFolder(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
   const session = new Session(options);
   const buffer = Buffer.alloc(READ_BYTES);
-  if (!statOf(path).isDirectory()) {
-    yield* readFile(new PacketScanner(session, { file: path }), path, buffer, async () => ({ file: await open(path) }));
-  } else {
-    const captures = capturesOf(path);
-    for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
-    for (const trace of tracesOf(captures)) {
-      if (trace.device !== session.device) session.forget(trace.device);
-      for (const boot of await bootsOf(session, trace, path)) {
+  const captures = capturesOf(path);
+  for (const { problem } of captures) if (problem !== undefined) yield session.damage(problem);
+  const devices = byDevice(tracesOf(captures));
+  const [[trace, further] = []] = devices;
+  const only = devices.length === 1 && further === undefined ? await bootsOf(session, trace!, path) : undefined;
+  const areMany = only === undefined || only.length > 1;
+  for (const traces of devices) {
+    /** Where the anchors of the boot that is read are. */
+    let folders: readonly Trace[] = traces;
+    session.begin(traces[0]!.device, (place) => clocksOf(folders, path)(place), areMany);
+    for (const trace of traces) {
+      const boots = only ?? (await bootsOf(session, trace, path));
+      for (const boot of boots) {
+        folders = boots.length > 1 ? [boot] : traces;
         if (boot.bootsBefore > 0) yield { kind: "problem", problem: furtherBoot(boot) };
         yield* readTrace(session, boot, path, buffer);
         for (const problem of session.takeUnnamed()) yield { kind: "problem", problem };
@@ -100,6 +106,17 @@ export class StreamDecoder {
   summary(): DecodeSummary {
     return this.#session.summary();
   }
+}
+
+/** Traces in their order, those of a device together. */
+function byDevice(traces: readonly Trace[]): Trace[][] {
+  const devices: Trace[][] = [];
+  for (const trace of traces) {
+    const last = devices.at(-1);
+    if (last !== undefined && last[0]!.device === trace.device) last.push(trace);
+    else devices.push([trace]);
+  }
+  return devices;
 }
 
 async function* readTrace(
@@ -196,14 +213,6 @@ function sizeOf(path: string): number {
     return statSync(path).size;
   } catch {
     return Number.POSITIVE_INFINITY;
-  }
-}
-
-function statOf(path: string): Stats {
-  try {
-    return statSync(path);
-  } catch (error) {
-    throw ioError(path, error);
   }
 }
 

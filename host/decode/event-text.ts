@@ -10,7 +10,7 @@ type Colors = ReturnType<typeof picocolors.createColors>;
 const WORD = /^[\p{L}\p{N}_.:/-]+$/u;
 
 /**
- * `+00:01:11.324  7/0  msg.recv  getStatus rejected rate_limit  {"type":"getStatus"}`: time since boot; what tells one connection
+ * `7/0  msg.recv  getStatus rejected rate_limit  {"type":"getStatus"}`: time since boot; what tells one connection
  * from others; the event; enums and message types as words; numbers by name; texts last. What comes from the network is shown
  * such that a terminal obeys nothing of it and one value cannot pass for two.
  */
@@ -37,10 +37,10 @@ export class EventText {
       if (rule !== undefined) this.#goodValues.set(key, "").set(rule.key, rule.value);
   }
 
-  /** What stands before the event, in words. */
+  /** What stands before an event's own words: `client/epoch  event`, as wide as in rows. */
   get heading(): string {
-    const keys = this.#keys.length === 0 ? "" : `  ${this.#keys.join("/")}`;
-    return `since boot${keys}  event`;
+    const keys = this.#keys.length === 0 ? "" : `${cut(this.#keys.join("/"), KEY_CHARS).padEnd(KEY_CHARS)}  `;
+    return `${keys}event`;
   }
 
   /** Milliseconds since boot. */
@@ -48,37 +48,101 @@ export class EventText {
     return Number((event as unknown as Readonly<Record<string, unknown>>)[this.#timeKey]);
   }
 
-  /** One line, without its end. */
-  line(event: DecodedEvent): string {
+  /** What a row says of an event behind its time, in so many columns. */
+  row(event: DecodedEvent, columns = Number.POSITIVE_INFINITY): string {
     const { bold, dim, red } = this.#colors;
     const values = event as unknown as Readonly<Record<string, string | number | boolean>>;
     const name = String(values[this.#nameKey]);
     const keys = this.#events.get(name)?.span?.keys ?? [];
-    const words: string[] = [];
+    const row = new Columns(columns);
+    if (this.#keys.length > 0) {
+      const said = keys.map((key) => visible(String(values[key]))).join("/");
+      row.add(`${said.padEnd(KEY_CHARS)}  `);
+    }
+    row.add(visible(name).padEnd(this.#nameChars), bold);
     const texts: string[] = [];
+    let gap = "  ";
     for (const [key, value] of Object.entries(values)) {
       const attribute = this.#attributes.get(key);
+      // What is no attribute stands behind them: whose the event was, and when.
       const isKnown = attribute === undefined || attribute.from !== undefined || attribute.value !== undefined;
       if (isKnown || keys.includes(key)) continue;
-      if (typeof value !== "string") words.push(`${dim(`${key}=`)}${value}`);
+      if (typeof value === "string" && attribute.type !== "enum" && attribute.maxBytes !== undefined) {
+        texts.push(visible(value));
+        continue;
+      }
+      if (value === "" && attribute.type === "enum") continue;
+      row.add(gap);
+      gap = " ";
+      if (typeof value !== "string") row.add(`${key}=`, dim).add(visible(String(value)));
       else if (attribute.type === "enum")
-        words.push((this.#goodValues.get(key) ?? value) === value ? value : red(value));
-      else if (attribute.maxBytes !== undefined) texts.push(visible(value));
-      else words.push(WORD.test(value) ? value : quote(value));
+        row.add(visible(value), (this.#goodValues.get(key) ?? value) === value ? undefined : red);
+      else row.add(WORD.test(value) ? value : quote(value));
     }
-    const parts = [dim(sinceBoot(Number(values[this.#timeKey])))];
-    if (this.#keys.length > 0)
-      parts.push(
-        keys
-          .map((key) => String(values[key]))
-          .join("/")
-          .padEnd(5),
-      );
-    parts.push(bold(name.padEnd(this.#nameChars)));
-    parts.push(words.filter((word) => word !== "").join(" "));
-    if (texts.length > 0) parts.push(texts.join("  "));
-    return parts.join("  ").trimEnd();
+    // Texts have a column of their own, whether words stand before it or not.
+    if (texts.length > 0) row.add(gap === "  " ? "    " : "  ");
+    row.add(texts.join("  "));
+    return row.text.trimEnd();
   }
+
+  /** The same with the time since boot before it, without its end. */
+  line(event: DecodedEvent): string {
+    return `${this.#colors.dim(sinceBoot(this.timeOf(event)))}  ${this.row(event)}`;
+  }
+}
+
+/** Room for clients and connections below 100,000 of both together. */
+const KEY_CHARS = 5;
+
+/** Coloured text that ends where its columns do. */
+class Columns {
+  text = "";
+  #left: number;
+
+  constructor(columns: number) {
+    this.#left = columns;
+  }
+
+  add(plain: string, color: (text: string) => string = String): this {
+    if (this.#left <= 0) return this;
+    const shown = cut(plain, this.#left);
+    this.#left -= widthOf(shown);
+    this.text += shown.trim() === "" ? shown : color(shown);
+    return this;
+  }
+}
+
+/** Characters that a terminal shows two columns wide, and those that it puts over the one before. */
+const WIDE =
+  /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff01-\uff60]/u;
+const NO_WIDTH = /[\p{Mn}\p{Me}]/u;
+/** Text of these alone has as many columns as characters. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
+/** Columns that a terminal takes for text without control characters. */
+export function widthOf(text: string): number {
+  if (PLAIN.test(text)) return text.length;
+  let columns = 0;
+  for (const character of text) columns += columnsOf(character);
+  return columns;
+}
+
+function columnsOf(character: string): number {
+  return NO_WIDTH.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+}
+
+/** Text in at most so many columns: what is cut ends in "…". */
+export function cut(text: string, columns: number): string {
+  if (text.length <= columns && PLAIN.test(text)) return text;
+  if (widthOf(text) <= columns) return text;
+  let left = columns - 1;
+  let shown = "";
+  for (const character of text) {
+    left -= columnsOf(character);
+    if (left < 0) break;
+    shown += character;
+  }
+  return columns < 1 ? "" : `${shown}…`;
 }
 
 /** `+1d 02:03:04.567`: milliseconds since boot. */

@@ -1,46 +1,57 @@
 import { JsonOutput } from "../packet/json-output.ts";
-import type { CheckedPacket, RecordDecoder, RecordTally, TokenNames } from "../packet/records.ts";
+import type { CheckedPacket, RecordDecoder, RecordTally } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
-import type { DecodeItem, DecodeOptions } from "./types.ts";
+import type { Contexts } from "./contexts.ts";
+import type { DecodeItem, DecodeOptions, PacketReader, PacketSink } from "./types.ts";
 
 /** What decoding brings, in the order of the bytes, until somebody takes it: packets in the form that was asked for, and problems. */
-export class DecodeItems {
+export class DecodeItems implements PacketSink {
   readonly #records: RecordDecoder;
-  readonly #form: NonNullable<DecodeOptions["output"]>;
+  readonly #contexts: Contexts;
+  readonly #form: "events" | "lines" | "batches";
+  readonly #hasGaps: boolean;
   #items: DecodeItem[] = [];
   readonly #lines = new JsonOutput(64 * 1024);
   /** Of the lines, those from here on are in no batch yet; so many. */
   #batchFrom = 0;
   #batchCount = 0;
 
-  constructor(records: RecordDecoder, form: NonNullable<DecodeOptions["output"]>) {
+  constructor(
+    records: RecordDecoder,
+    contexts: Contexts,
+    form: "events" | "lines" | "batches",
+    { gaps = false }: DecodeOptions,
+  ) {
     this.#records = records;
+    this.#contexts = contexts;
     this.#form = form;
+    this.#hasGaps = gaps;
   }
 
-  /** Adds the events of a packet that has some. `boot`: how many with its id came before. Nothing of it is kept by reference. */
-  packet(
-    packet: CheckedPacket,
-    { names, boot }: { readonly names: TokenNames; readonly boot: number },
-    tally: RecordTally,
-  ): void {
+  /** Adds the events of a packet that has some. Nothing of it is kept by reference. */
+  packet(packet: CheckedPacket, { place, names }: PacketReader, tally: RecordTally): void {
     const lines = this.#lines;
     const count = packet.checked.events;
     if (this.#form !== "batches") lines.clear();
-    this.#records.write(packet, names, tally, lines);
+    this.#records.write(packet, names, tally, lines, this.#contexts.lineOf(place));
     if (this.#form === "batches") {
       this.#batchCount += count;
       return;
     }
-    const { bootId, reader, packetNumber } = packet.header;
-    const place = { bootId, reader, packet: packetNumber, ...(boot > 0 && { bootNumber: boot + 1 }) };
+    const origin = { ...place, packet: packet.header.packetNumber };
     if (this.#form === "lines") {
-      this.#items.push({ kind: "lines", ...place, lines: new Uint8Array(lines.written()), count });
+      this.#items.push({ kind: "lines", ...origin, lines: new Uint8Array(lines.written()), count });
     } else {
       // Parsed from the lines, so that both say the same. A line feed within a line is escaped.
       const json = lines.written().toString().slice(0, -1).replaceAll("\n", ",");
-      this.#items.push({ kind: "events", ...place, events: JSON.parse(`[${json}]`) });
+      this.#items.push({ kind: "events", ...origin, events: JSON.parse(`[${json}]`) });
     }
+  }
+
+  gap(gap: DecodeItem & { readonly kind: "gap" }): void {
+    if (!this.#hasGaps) return;
+    this.#endBatch();
+    this.#items.push(gap);
   }
 
   problem(problem: Problem): void {

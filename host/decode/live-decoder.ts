@@ -1,17 +1,18 @@
 /** Packets of several devices as events, at once. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
+import type { BootPlace } from "../packet/line-context.ts";
 import { type PacketHeader, parsePacketHeader, uuidsOf } from "../packet/packet.ts";
 import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../receive/packet-order.ts";
 import { WallClock, type WallTime } from "../receive/wall-clock.ts";
-import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 import { PacketScanner } from "./packet-scanner.ts";
 import { Session } from "./session.ts";
+import type { DecodeOptions, Gap } from "./types.ts";
 
-export interface LiveDecoderOptions extends Omit<PacketOrderOptions, "isReady"> {
-  /** Packets of another one are refused. */
-  readonly registry: RegistryModel;
+export interface LiveDecoderOptions
+  extends Omit<PacketOrderOptions, "isReady">,
+    Pick<DecodeOptions, "registry" | "with"> {
   /** Further devices are refused. Default 1,000; each takes about 200 KB once it has sent. */
   readonly mostDevices?: number;
   /** Called for each packet, in the order in which the device sent them. What it throws, push, tick and end throw. */
@@ -21,11 +22,13 @@ export interface LiveDecoderOptions extends Omit<PacketOrderOptions, "isReady"> 
 /** What a packet brings. */
 export interface LiveEvents {
   readonly device: string | undefined;
+  /** Of a data packet that was believed: whose it was. */
+  readonly place: BootPlace | undefined;
   /** The JSON lines of its events, as decode prints them, without their ends. */
   readonly lines: readonly string[];
   readonly problems: readonly Problem[];
-  /** Events that were lost on the device before these, or among them. */
-  readonly lostOnDevice: number;
+  /** What is missing before these, or among them; undefined if nothing is. */
+  readonly gap: Gap | undefined;
   /** Time of day of a time of the packet's boot. */
   readonly timeOf: (deviceMs: number) => WallTime | undefined;
 }
@@ -54,6 +57,8 @@ interface Device {
   readonly teller: BootTeller;
   /** By boot, the oldest first. */
   readonly clocks: Map<string, WallClock>;
+  /** Of the boot whose packet is decoded. */
+  clock: WallClock | undefined;
   /** By boot and reader, the oldest first: names of tokens up to this one were waited for in vain. */
   readonly unnamed: Map<string, number>;
 }
@@ -91,7 +96,7 @@ export class LiveDecoder {
   constructor(options: LiveDecoderOptions) {
     this.#options = options;
     this.#uuids = uuidsOf(options.registry);
-    this.#strangers = new Session({ registry: options.registry, output: "lines" });
+    this.#strangers = this.#session();
   }
 
   /** Takes a packet of a device, which arrived at `wallMs`. Nobody changes its bytes any more. */
@@ -132,18 +137,26 @@ export class LiveDecoder {
     return { devices: this.#devices.size, ...this.#totals, ringFill: this.#ringFill };
   }
 
+  #session(): Session {
+    const { registry, with: choice } = this.#options;
+    return new Session({ registry, output: "lines", gaps: true, ...(choice !== undefined && { with: choice }) });
+  }
+
   #device(device: string | undefined): Device | undefined {
     const known = this.#devices.get(device);
     if (known !== undefined) return known;
-    const { registry, mostDevices = 1000, onEvents } = this.#options;
+    const { mostDevices = 1000, onEvents } = this.#options;
     if (this.#devices.size >= mostDevices) {
       const message = `a further device, but ${mostDevices} are followed already: it is left out`;
       const problems = [{ code: "E_TOO_MANY_DEVICES", message }];
-      onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
+      onEvents({ ...NOTHING, device, problems });
       return undefined;
     }
-    const session = new Session({ registry, output: "lines" });
-    session.device = device;
+    const session = this.#session();
+    const clock = () => state.clock && ((deviceMs: number) => state.clock?.at(deviceMs));
+    session.begin(device, clock, this.#devices.size > 0);
+    if (this.#devices.size === 1)
+      for (const { session: first } of this.#devices.values()) first.contexts.areMany = true;
     const order = new PacketOrder(
       (arrived) => {
         this.#noteUnnamed(state, arrived);
@@ -152,7 +165,15 @@ export class LiveDecoder {
       { ...this.#options, isReady: (arrived) => this.#isNamed(state, arrived) },
     );
     const teller = new BootTeller();
-    const state: Device = { id: device, session, order, teller, clocks: new Map(), unnamed: new Map() };
+    const state: Device = {
+      id: device,
+      session,
+      order,
+      teller,
+      clocks: new Map(),
+      clock: undefined,
+      unnamed: new Map(),
+    };
     this.#devices.set(device, state);
     return state;
   }
@@ -166,7 +187,7 @@ export class LiveDecoder {
     if (typeof told !== "number") {
       const { id: device } = state;
       const problems = [{ ...told.warning, packet: header.packetNumber, bootId: header.bootId, device }];
-      this.#options.onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
+      this.#options.onEvents({ ...NOTHING, device, problems });
       for (const { wasTaken } of told.first) this.#totals[wasTaken ? "packets" : "repeated"]--;
       for (const first of told.first)
         this.#ordered(state, () => order.push({ packet: first.packet, header: first.header, wallMs, boot }));
@@ -246,7 +267,7 @@ export class LiveDecoder {
     this.#heldNames += session.held - before;
     const message = `all devices together hold too much; of this one, ${names} names of message types and ${boots} boots before the last are forgotten`;
     const problems = [{ code: "W_FORGOTTEN", message }];
-    this.#options.onEvents({ device, lines: [], problems, lostOnDevice: 0, timeOf: () => undefined });
+    this.#options.onEvents({ ...NOTHING, device, problems });
   }
 
   /** `arrived`: undefined for what is no whole packet. */
@@ -258,35 +279,42 @@ export class LiveDecoder {
     const scanner = new PacketScanner(session, { isWhole: true, bootsBefore: arrived?.boot ?? 0 });
     const lines: string[] = [];
     const problems: Problem[] = [];
+    let gap: Gap | undefined;
+    let place: BootPlace | undefined;
+    const state = this.#devices.get(device);
+    const clock = arrived && state && clockOf(state, arrived);
+    if (state !== undefined) state.clock = clock;
+    // Of a packet that was passed over or refused, nothing is believed.
+    session.onAccepted = (accepted, reader) => {
+      place = reader;
+      clock?.add({ deviceMs: accepted.timestampEnd, unixMs: arrived!.wallMs });
+      session.contexts.renew(reader);
+      if (accepted.ringCapacitySlots > 0)
+        this.#ringFill = Math.min(1, accepted.ringPendingSlots / accepted.ringCapacitySlots);
+    };
     for (const item of [...scanner.push(packet), ...scanner.end()]) {
       if (item.kind === "lines") lines.push(...Buffer.from(item.lines).toString().trimEnd().split("\n"));
+      else if (item.kind === "gap") gap = item;
       else if (item.kind === "problem") problems.push(withoutOffset(item.problem));
     }
     problems.push(...session.takeUnnamed());
     const { sums } = session;
     const totals = this.#totals;
-    const lost = sums.lostOnDevice - lostOnDevice;
     totals.packets += sums.packets - packets + sums.tokenPackets - tokenPackets;
     totals.events += lines.length;
-    totals.lostOnDevice += lost;
+    totals.lostOnDevice += sums.lostOnDevice - lostOnDevice;
     totals.lostInTransit += sums.lostInTransit - lostInTransit;
     totals.repeated += sums.repeated - repeated;
     totals.unnamedTokens += session.tally.unnamedTokens - unnamedTokens;
-    const header = arrived?.header;
-    const state = this.#devices.get(device);
     if (state !== undefined) this.#heldNames += session.held - held;
-    const clock = arrived && state && clockOf(state, arrived);
-    // Of a packet that was passed over or refused, nothing is believed.
-    if (header !== undefined && sums.packets > packets) {
-      clock?.add({ deviceMs: header.timestampEnd, unixMs: arrived!.wallMs });
-      if (header.ringCapacitySlots > 0)
-        this.#ringFill = Math.min(1, header.ringPendingSlots / header.ringCapacitySlots);
-    }
     const timeOf = (deviceMs: number) => clock?.at(deviceMs);
-    this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf });
+    this.#options.onEvents({ device, place, lines, problems, gap, timeOf });
     if (this.#heldNames > MOST_HELD_NAMES) this.#forgetNames();
   }
 }
+
+/** What there is to tell of a device besides its packets. */
+const NOTHING = { place: undefined, lines: [], gap: undefined, timeOf: () => undefined } as const;
 
 function readerKey({ header: { bootId, reader }, boot = 0 }: ArrivedPacket): string {
   return `${bootId}/${boot}/${reader}`;

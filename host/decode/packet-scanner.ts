@@ -234,6 +234,20 @@ export class PacketScanner {
       sums.beforeFirstPacket += verdict.beforeFirst;
       sums.missingPackets += verdict.missingPackets;
       if (checked.jumpMs > 0) sums.timeJumps++;
+      this.#session.onAccepted?.(header, state.place);
+      const { lostOnDevice, lostInTransit, beforeFirst } = verdict;
+      if (lostOnDevice + lostInTransit + beforeFirst > 0)
+        items.gap(
+          {
+            kind: "gap",
+            ...state.place,
+            packet: header.packetNumber,
+            lostOnDevice,
+            lostInTransit,
+            beforeFirstPacket: beforeFirst,
+          },
+          header,
+        );
       // A packet may hold only losses, or a jump of time.
       if (checked.events > 0)
         items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state, tally);

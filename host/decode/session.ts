@@ -1,13 +1,15 @@
 /** What decoding remembers from one packet to the next. */
 import { MAX_PACKET_BYTES } from "../../src/ring/packet-layout.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
-import { bootIdDigits, uuidsOf } from "../packet/packet.ts";
+import type { BootPlace } from "../packet/line-context.ts";
+import { bootIdDigits, type PacketHeader, uuidsOf } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
 import { RecordDecoder, type RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
+import { type ClockOf, Contexts } from "./contexts.ts";
 import { DecodeItems } from "./items.ts";
 import { MAGIC } from "./own-bytes.ts";
-import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
+import type { DecodeItem, DecodeOptions, DecodeSummary, PacketReader, PacketSink } from "./types.ts";
 
 /** As much as is read, and looked at, at once. */
 export const CHUNK_BYTES = 64 * 1024;
@@ -21,11 +23,9 @@ const MOST_NAMES = 1 << 17;
 const READER_NAMES = 2;
 
 /** What has been read of one boot and reader. */
-export interface ReaderState {
-  readonly bootId: number;
+export interface ReaderState extends PacketReader {
   /** Boots with this id before it. */
-  readonly boot: number;
-  readonly reader: number;
+  readonly bootsBefore: number;
   readonly history: ReaderHistory;
   names: TokenNames;
   /** Uses of tokens without a name that have not been told. */
@@ -53,7 +53,10 @@ export class Session {
     refused: 0,
     repeated: 0,
   };
-  readonly items: DecodeItems;
+  readonly items: PacketSink;
+  readonly contexts: Contexts;
+  /** Called for each data packet that is believed, before its events are taken. */
+  onAccepted: ((header: PacketHeader, place: BootPlace) => void) | undefined;
   /** What packets of the registry begin with: magic and fingerprint, all of one length. */
   readonly beginnings: readonly Buffer[];
   /** For its scanners, which work one after the other: there may be thousands of files. */
@@ -65,17 +68,20 @@ export class Session {
   #names = 0;
   #readers = 0;
 
-  /** The device that packets are of, if somebody has said it. */
-  device: string | undefined;
   /** Of a stream of packets; where folders or somebody else says whose a packet is, it is not asked. */
   teller = new BootTeller(MOST_TOLD_BOOTS);
 
-  constructor({ registry, output }: DecodeOptions) {
+  constructor(options: DecodeOptions) {
+    const { registry, output = "events" } = options;
     this.uuids = uuidsOf(registry);
     this.beginnings = this.uuids.map((uuid) => Buffer.concat([MAGIC, uuid]));
     this.records = new RecordDecoder(registry);
     this.tally = this.records.tally();
-    this.items = new DecodeItems(this.records, output ?? "events");
+    this.contexts = new Contexts(options);
+    this.items =
+      typeof output === "function"
+        ? output(this.records, (place) => this.contexts.timeOf(place))
+        : new DecodeItems(this.records, this.contexts, output, options);
   }
 
   /** What is held of boots, readers and token names, as so many names. */
@@ -83,9 +89,9 @@ export class Session {
     return this.#names + READER_NAMES * this.#readers;
   }
 
-  /** `boot`: how many boots with this id came before. */
-  reader(bootId: number, boot: number, reader: number): ReaderState {
-    const key = boot === 0 ? bootId : `${bootId}/${boot}`;
+  /** `bootsBefore`: how many boots with this id came before. */
+  reader(bootId: number, bootsBefore: number, reader: number): ReaderState {
+    const key = bootsBefore === 0 ? bootId : `${bootId}/${bootsBefore}`;
     let readers = this.#boots.get(key);
     if (readers === undefined) {
       readers = new Map();
@@ -99,8 +105,9 @@ export class Session {
     }
     let state = readers.get(reader);
     if (state === undefined) {
-      const history = new ReaderHistory();
-      state = { bootId, boot, reader, history, names: new TokenNames(), unnamed: 0 };
+      const [known] = readers.values();
+      const place = known === undefined ? this.contexts.boot(bootId, reader) : { ...known.place, reader };
+      state = { place, bootsBefore, history: new ReaderHistory(), names: new TokenNames(), unnamed: 0 };
       readers.set(reader, state);
       this.#readers++;
       if (readers.size > MOST_READERS) this.#forgetReader(readers);
@@ -132,12 +139,12 @@ export class Session {
   }
 
   #unnamedProblem(state: ReaderState): Problem {
-    const { bootId, boot, reader, unnamed: count } = state;
+    const { place, bootsBefore, unnamed: count } = state;
+    const { device, bootId, reader } = place;
     state.unnamed = 0;
-    const whose = `boot ${bootIdDigits(bootId)}${boot === 0 ? "" : ` (number ${boot + 1} with this id)`}, reader ${reader}`;
+    const whose = `boot ${bootIdDigits(bootId)}${bootsBefore === 0 ? "" : ` (number ${bootsBefore + 1} with this id)`}, reader ${reader}`;
     const uses = count === 1 ? "a message type is" : `${count} message types are`;
     const message = `${uses} without a name, as it did not arrive: "" stands for it; ${whose}`;
-    const { device } = this;
     return { code: "W_UNNAMED", message, count, bootId, reader, ...(device !== undefined && { device }) };
   }
 
@@ -152,9 +159,9 @@ export class Session {
     return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
   }
 
-  /** What follows is of another device, or another boot with an id that was there: whatever the ids are, these boots are over. */
-  forget(device?: string): void {
-    this.device = device;
+  /** What follows is of this device: its boots are others, whatever their ids. `areMany`: there are several boots in all. */
+  begin(device: string | undefined, clockOf?: ClockOf, areMany?: boolean): void {
+    this.contexts.begin(device, clockOf, areMany);
     this.teller = new BootTeller(MOST_TOLD_BOOTS);
     this.#boots.clear();
     this.#newestBoot = -1;

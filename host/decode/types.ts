@@ -1,5 +1,8 @@
 // What decoding is given, and what it brings.
-import type { DecodedEvent } from "../packet/records.ts";
+import type { BootPlace, TimeOf } from "../packet/line-context.ts";
+import type { PacketHeader } from "../packet/packet.ts";
+import type { CheckedPacket, DecodedEvent, RecordDecoder, RecordTally, TokenNames } from "../packet/records.ts";
+import type { ContextChoice } from "../registry/context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 
@@ -8,9 +11,13 @@ export interface DecodeOptions {
   readonly registry: RegistryModel;
   /**
    * What events come out as: objects, the default; the JSON lines of a packet; or the JSON lines of many packets in one
-   * piece, several times as fast as objects, for whoever writes them on at once.
+   * piece, several times as fast as objects, for whoever writes them on at once. Or who takes the packets' records as they are.
    */
-  readonly output?: "events" | "lines" | "batches";
+  readonly output?: "events" | "lines" | "batches" | OpenSink;
+  /** What stands behind the registry's attributes: whose event it was, and when. Default "auto": all that is known, once there is more than one boot. */
+  readonly with?: ContextChoice;
+  /** Gaps are items of their own. Default false. */
+  readonly gaps?: boolean;
   /** Stands in problems, if the source is not a path. */
   readonly file?: string;
   /** Each push is one whole packet, as out of a frame or a datagram. Else one may be cut, and another begin within it. */
@@ -18,22 +25,51 @@ export interface DecodeOptions {
 }
 
 /** Whose packet it was. */
-export interface PacketPlace {
-  readonly bootId: number;
-  readonly reader: number;
+export interface PacketPlace extends BootPlace {
   readonly packet: number;
   /** 2 for the second boot with this id, and so on; absent for the first, as ids are meant to be unique. */
   readonly bootNumber?: number;
 }
 
+/** What is known of a boot and reader, from one packet to the next. */
+export interface PacketReader {
+  readonly place: BootPlace;
+  readonly names: TokenNames;
+}
+
+/** Events that are missing before those of a packet, or among them, by cause. */
+export interface Gap {
+  /** Overwritten unread, or refused. */
+  readonly lostOnDevice: number;
+  /** Of packets that are missing or damaged. */
+  readonly lostInTransit: number;
+  /** Sent before the first packet here. */
+  readonly beforeFirstPacket: number;
+}
+
+/** Takes what decoding finds, in the order of the bytes. Nothing of a packet is good behind the call. */
+export interface PacketSink {
+  /** The good records of a packet, which has events; they are to be counted in `tally`. */
+  packet(packet: CheckedPacket, reader: PacketReader, tally: RecordTally): void;
+  gap(gap: DecodeItem & { readonly kind: "gap" }, header: PacketHeader): void;
+  problem(problem: Problem): void;
+  /** What there is to tell. */
+  take(): DecodeItem[];
+}
+
+/** A sink over the records of a registry. `timeOf`: time of day. */
+export type OpenSink = (records: RecordDecoder, timeOf: (place: BootPlace) => TimeOf | undefined) => PacketSink;
+
 /**
  * What decoding brings, in the order of the bytes: the events of a packet, or their JSON lines (each ended by "\n", in UTF-8),
- * or a batch of lines, whose bytes are good until the item after it is asked for; or a problem; last of all, once, the summary.
+ * or a batch of lines, whose bytes are good until the item after it is asked for; if asked for, before a packet's events, what is
+ * missing; or a problem; last of all, once, the summary.
  */
 export type DecodeItem =
   | (PacketPlace & { readonly kind: "events"; readonly events: readonly DecodedEvent[] })
   | (PacketPlace & { readonly kind: "lines"; readonly lines: Uint8Array; readonly count: number })
   | { readonly kind: "batch"; readonly lines: Uint8Array; readonly count: number }
+  | (PacketPlace & Gap & { readonly kind: "gap" })
   | { readonly kind: "problem"; readonly problem: Problem }
   | { readonly kind: "summary"; readonly summary: DecodeSummary };
 

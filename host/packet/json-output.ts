@@ -3,6 +3,7 @@ import { oneLineEach } from "../text/lines.ts";
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
+const DOT = 0x2e;
 /** Most bytes that a number takes: -1.2345678901234567e-308 has as many. */
 export const MOST_NUMBER_BYTES = 24;
 /** Most bytes that a character of one byte takes: \u001f. */
@@ -68,6 +69,11 @@ export class JsonOutput {
     this.#view = viewOf(larger);
   }
 
+  /** Takes back the last bytes written. */
+  back(count: number): void {
+    this.#end -= count;
+  }
+
   piece({ words, bytes }: Piece): void {
     const view = this.#view;
     let at = this.#end;
@@ -90,6 +96,12 @@ export class JsonOutput {
       this.#view.setInt32(this.#end, FOUR_DIGITS[value - high * 10_000]!, true);
       this.#end += 4;
     }
+  }
+
+  /** A dot and three digits of 0 to 999: `.007`. */
+  threeDigits(value: number): void {
+    this.#view.setInt32(this.#end, (FOUR_DIGITS[value]! & ~0xff) | DOT, true);
+    this.#end += 4;
   }
 
   /** Any finite number as JSON.stringify writes it; -0 is 0. */

@@ -14,6 +14,8 @@ export interface Step {
   readonly mask: number;
   /** Enum: JSON of its values, by code. */
   readonly jsonValues: readonly (Piece | undefined)[];
+  /** Enum: its values by code, a bool's as words. */
+  readonly values: readonly (string | undefined)[];
   /** Text: most bytes, and bytes of its tail slots. */
   readonly maxBytes: number;
   readonly tailBytes: number;
@@ -158,7 +160,11 @@ function stepOf(key: string, place: "time" | "sequence" | Field, members: readon
   const field = typeof place === "string" ? undefined : place;
   const { offsetBits = 0, widthBits = 0, maxBytes = 0, type } = field ?? {};
   const jsonValues: (Piece | undefined)[] = type === "bool" ? [pieceOf("false"), pieceOf("true")] : [];
-  for (const { code, value } of members) jsonValues[code] = pieceOf(jsonOf(value));
+  const values: (string | undefined)[] = type === "bool" ? ["false", "true"] : [];
+  for (const { code, value } of members) {
+    jsonValues[code] = pieceOf(jsonOf(value));
+    values[code] = value;
+  }
   return {
     key,
     kind: type === undefined ? (place as "time" | "sequence") : type === "bool" ? "enum" : type,
@@ -166,6 +172,7 @@ function stepOf(key: string, place: "time" | "sequence" | Field, members: readon
     shift: offsetBits & 7,
     mask: 2 ** Math.min(widthBits, 8) - 1,
     jsonValues,
+    values,
     maxBytes,
     tailBytes: type === "text" ? widthBits / 8 : 0,
     prefix,

@@ -9,6 +9,7 @@ import {
 import type { TelemetryEvent } from "../generated/events.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type JsonOutput, jsonOf, type Piece, pieceOf } from "./json-output.ts";
+import type { LineContext } from "./line-context.ts";
 import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
 import { internalFault, recordFault, sequenceFault, timeFault, tooShort } from "./record-faults.ts";
 import { codeOf, type End, type Omissible, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
@@ -162,6 +163,25 @@ export class RecordDecoder {
     }
   }
 
+  /** Calls `each` for the events of a checked packet, with the record's place in its bytes, its time and number, and counts them. */
+  visit(
+    { bytes, view, at, header, checked }: CheckedPacket,
+    tally: RecordTally,
+    each: (shape: Shape, position: number, ms: number, eventSeq: number) => void,
+  ): void {
+    const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);
+    let eventSeq = header.firstEventSeq;
+    for (let position = at + PACKET_HEADER_BYTES; position < at + checked.endByte; ) {
+      const id = bytes[position + 4]!;
+      const shape = this.#shapes[id];
+      if (shape !== undefined) {
+        each(shape, position, timeHigh + view.getUint32(position, true), eventSeq++);
+        tally.byType[id]!++;
+      } else if (id === RECORD_LOST) eventSeq += readU64(view, position + 8);
+      position += shape?.bytes ?? SLOT_BYTES;
+    }
+  }
+
   /** A tally of nothing. */
   tally(): RecordTally {
     return { byType: new Float64Array(FIRST_INTERNAL_RECORD_TYPE), unnamedTokens: 0 };
@@ -174,10 +194,11 @@ export class RecordDecoder {
     return Object.fromEntries(byName);
   }
 
-  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8. */
-  write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, out: JsonOutput): void {
+  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8; `context` behind their attributes. */
+  write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, out: JsonOutput, context?: LineContext): void {
     const { bytes, view, at, header, checked } = packet;
     const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);
+    const contextBytes = context?.mostBytes ?? 0;
     let eventSeq = header.firstEventSeq;
     if (names !== this.#names) for (const run of this.#runs) run.known.clear();
     this.#names = names;
@@ -189,7 +210,7 @@ export class RecordDecoder {
         position += SLOT_BYTES;
         continue;
       }
-      out.reserve(shape.mostLineBytes);
+      out.reserve(shape.mostLineBytes + contextBytes);
       for (const part of shape.parts) {
         out.piece(part.prefix);
         const from = position + part.offset;
@@ -218,6 +239,7 @@ export class RecordDecoder {
             this.#value(part, packet, position, tally, out);
         }
       }
+      if (context !== undefined) context.write(out, timeHigh + view.getUint32(position, true));
       tally.byType[id]!++;
       eventSeq++;
       position += shape.bytes;

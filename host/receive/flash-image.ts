@@ -41,6 +41,12 @@ export function readFlashImage(image: Uint8Array): FlashImage {
   return { packets, problems, blocks: blocks.length };
 }
 
+/** Whether a block of a store begins in these bytes, at a multiple of 256. */
+export function hasFlashBlock(bytes: Uint8Array): boolean {
+  for (let at = 0; at + PAGE_BYTES <= bytes.length; at += PAGE_BYTES) if (blockAt(bytes, at) !== undefined) return true;
+  return false;
+}
+
 function blockAt(image: Uint8Array, at: number): Block | undefined {
   const end = at + BLOCK_FRAME_BYTES - 1;
   if (image[at] !== 0 || image.indexOf(0, at + 1) !== end) return undefined;

@@ -50,12 +50,26 @@ export interface Issue {
   readonly attribute: string | null;
   /** What stands there and what was expected; values are escaped and cut. */
   readonly message: string;
+  /** Of a recording that is no lines: where the event is in it. */
+  readonly place?: EventPlace;
+}
+
+/** An event's place in a recording, as far as the event says it. */
+export interface EventPlace {
+  readonly device?: string;
+  readonly boot?: number;
+  readonly eventSeq?: number;
+  /** Milliseconds since boot. */
+  readonly timeMs?: number;
+  /** Time of day. */
+  readonly time?: string;
 }
 
 /** Where an issue belongs. */
 export interface Place {
   readonly line: number;
   readonly event: string | null;
+  readonly place?: EventPlace | undefined;
 }
 
 /** Issues until somebody takes them, and how many there were. */
@@ -65,12 +79,18 @@ export class IssueLog {
   /** Where the event that is checked stands, and its name. */
   line = 0;
   event: string | null = null;
+  /** Says where that is, where lines are nobody's. */
+  placeOf: (() => EventPlace) | undefined;
 
   readonly #isStrict: boolean;
   #issues: Issue[] = [];
 
   constructor(isStrict: boolean) {
     this.#isStrict = isStrict;
+  }
+
+  get place(): EventPlace | undefined {
+    return this.placeOf?.();
   }
 
   get isEmpty(): boolean {
@@ -80,13 +100,16 @@ export class IssueLog {
   startLine(line: number): void {
     this.line = line;
     this.event = null;
+    this.placeOf = undefined;
   }
 
-  report(code: string, attribute: string | null, message: string, { line, event }: Place = this): void {
+  report(code: string, attribute: string | null, message: string, at: Place = this): void {
+    const { line, event, place } = at;
     const isWarning = code.startsWith("W_") && !(this.#isStrict && !UNALTERED.has(code));
     if (isWarning) this.warningCount += 1;
     else this.errorCount += 1;
-    this.#issues.push({ line, severity: isWarning ? "warning" : "error", code, event, attribute, message });
+    const severity = isWarning ? "warning" : "error";
+    this.#issues.push({ line, severity, code, event, attribute, message, ...(place !== undefined && { place }) });
   }
 
   /** The issues since the last call, in order; they are the caller's. */

@@ -1,7 +1,8 @@
 /** What validate says, in the three forms it has: text for people, JSON for programs, annotations for GitHub. */
 import picocolors from "picocolors";
 import { visible } from "../text/lines.ts";
-import { ISSUE_CODES, type Issue, type IssueCode } from "./issues.ts";
+import { type EventPlace, ISSUE_CODES, type Issue, type IssueCode } from "./issues.ts";
+import type { BootLosses } from "./sequence.ts";
 
 export const REPORT_FORMATS = ["text", "json", "github"] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
@@ -13,6 +14,8 @@ export interface FileResult {
   readonly warnings: number;
   /** No errors, and read to its end. */
   readonly isValid: boolean;
+  /** What is missing, boot by boot; `cause`: where that was, if anybody knows. Text says it instead of each gap. */
+  readonly losses?: readonly (BootLosses & { readonly cause?: string })[];
 }
 
 /** Called `begin`, `issue`…, `end` for each file, then `finish` once. Hands text to `write` as it comes. */
@@ -56,8 +59,8 @@ class JsonReporter implements Reporter {
     this.#write(`{"file":${JSON.stringify(file)},"issues":[`);
   }
 
-  issue({ line, severity, code, event, attribute, message }: Issue): void {
-    const text = JSON.stringify({ line, severity, code, event, attribute, message });
+  issue({ line, severity, code, event, attribute, message, place }: Issue): void {
+    const text = JSON.stringify({ line, severity, code, event, attribute, message, ...place });
     this.#write(this.#isFirst ? text : `,${text}`);
     this.#isFirst = false;
   }
@@ -74,6 +77,7 @@ class GithubReporter implements Reporter {
   readonly #write: (text: string) => void;
   readonly #total = new Total();
   #file = "";
+  #gaps: Issue[] = [];
 
   constructor(write: (text: string) => void) {
     this.#write = write;
@@ -83,12 +87,21 @@ class GithubReporter implements Reporter {
     this.#file = file;
   }
 
-  issue({ line, severity, code, message }: Issue): void {
-    const place = `file=${githubProperty(this.#file)},line=${line},title=${githubProperty(code)}`;
-    this.#write(`::${severity} ${place}::${githubData(message)}\n`);
+  issue(issue: Issue): void {
+    // A line a boot, at the end, if whoever checks says it.
+    if (issue.code !== "W_LOSS") this.#write(annotation(this.#file, issue));
+    else if (this.#gaps.length < MOST_GROUPS) this.#gaps.push(issue);
   }
 
   end(result: FileResult): void {
+    const losses = (result.losses ?? []).map((loss) => ({
+      ...loss,
+      message: lossText(loss),
+      severity: "warning" as const,
+      code: "W_LOSS",
+    }));
+    for (const each of losses.length > 0 ? losses : this.#gaps) this.#write(annotation(this.#file, each));
+    this.#gaps = [];
     this.#total.add(result);
   }
 
@@ -97,6 +110,22 @@ class GithubReporter implements Reporter {
     const counts = [counted(events, "event"), counted(errors, "error"), counted(warnings, "warning")];
     this.#write(`${counted(files, "file")}: ${counts.join(", ")}\n`);
   }
+}
+
+function annotation(
+  path: string,
+  {
+    line,
+    severity,
+    code,
+    message,
+    place: inRecording,
+  }: Pick<Issue, "line" | "severity" | "code" | "message" | "place">,
+): string {
+  const shown = inRecording === undefined ? "" : placeText(inRecording);
+  const where = shown === "" ? "" : `${shown}: `;
+  const place = `file=${githubProperty(path)},line=${line},title=${githubProperty(code)}`;
+  return `::${severity} ${place}::${githubData(`${where}${message}`)}\n`;
 }
 
 function githubData(text: string): string {
@@ -158,7 +187,10 @@ class TextReporter implements Reporter {
     this.#write(`${bold(this.#file === "-" ? "standard input" : visible(this.#file))}: ${this.#counts(result)}\n`);
     const bySeverity = (severity: string) =>
       [...this.#groups.values()].filter(({ first }) => first.severity === severity);
-    for (const group of [...bySeverity("error"), ...bySeverity("warning")]) this.#writeGroup(group);
+    const losses = result.losses ?? [];
+    for (const group of [...bySeverity("error"), ...bySeverity("warning")])
+      if (group.first.code !== "W_LOSS" || losses.length === 0) this.#writeGroup(group);
+    this.#writeLosses(losses);
     if (this.#ungrouped > 0) {
       this.#write(dim(`  … and ${this.#ungrouped} issues of other kinds; --format json lists every one\n`));
     }
@@ -175,13 +207,27 @@ class TextReporter implements Reporter {
     const meaning = first.code in ISSUE_CODES ? `: ${ISSUE_CODES[first.code as IssueCode]}` : "";
     const event = first.event === null ? "" : ` ${visible(first.event)}`;
     this.#write(`  ${severity} ${bold(first.code)}${event}${meaning} ${dim(`(${count})`)}\n`);
-    for (const { line, message } of shown) this.#write(`    line ${line}: ${message}\n`);
+    for (const { line, message, place } of shown) {
+      // Damage says its place itself.
+      const where = place === undefined ? `line ${line}` : placeText(place);
+      this.#write(`    ${where === "" ? "" : `${where}: `}${message}\n`);
+    }
     if (count > shown.length) {
       this.#write(dim(`    … and ${count - shown.length} more; --format json lists every one\n`));
     }
   }
 
-  #counts({ events, errors, warnings }: Omit<FileResult, "isValid">): string {
+  #writeLosses(losses: NonNullable<FileResult["losses"]>): void {
+    if (losses.length === 0) return;
+    const { bold, dim, yellow } = this.#colors;
+    const gaps = losses.reduce((sum, loss) => sum + loss.gaps, 0);
+    this.#write(`  ${yellow("warning")} ${bold("W_LOSS")}: ${ISSUE_CODES.W_LOSS} ${dim(`(${gaps})`)}\n`);
+    for (const loss of losses.slice(0, MOST_LINES)) this.#write(`    ${lossText(loss)}\n`);
+    const more = losses.length - MOST_LINES;
+    if (more > 0) this.#write(dim(`    … and in ${more} more boots; --format json lists every gap\n`));
+  }
+
+  #counts({ events, errors, warnings }: Pick<FileResult, "events" | "errors" | "warnings">): string {
     const { green, red, yellow } = this.#colors;
     const errorText = counted(errors, "error");
     const warningText = counted(warnings, "warning");
@@ -203,6 +249,41 @@ class Total {
     this.errors += errors;
     this.warnings += warnings;
   }
+}
+
+/** `pump-7 boot 1: 1,214 of 2,680 events lost on the device, in 65 gaps`. */
+function lossText({
+  device,
+  boot,
+  reader,
+  missing,
+  total,
+  gaps,
+  cause = "missing",
+}: BootLosses & { cause?: string }): string {
+  const place = placeText({
+    ...(device !== undefined && { device }),
+    ...(boot !== undefined && { boot }),
+  });
+  const whose = `${place}${reader === undefined ? "" : `, reader ${reader}`}`;
+  return `${whose === "" ? "" : `${whose}: `}${number(missing)} of ${number(total)} events ${cause}, in ${counted(gaps, "gap")}`;
+}
+
+/** `pump-7 boot 2, eventSeq 817, 2026-11-28T03:54:15.123Z`. */
+function placeText({ device, boot, eventSeq, timeMs, time }: EventPlace): string {
+  const whose = [device === undefined ? "" : visible(device), boot === undefined ? "" : `boot ${boot}`];
+  const when = time ?? (timeMs === undefined ? "" : `${timeMs} ms`);
+  const parts = [
+    whose.filter((part) => part !== "").join(" "),
+    eventSeq === undefined ? "" : `eventSeq ${eventSeq}`,
+    when,
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+/** 1,214 */
+function number(value: number): string {
+  return value.toLocaleString("en-US");
 }
 
 /** "1 event", "2 events". */

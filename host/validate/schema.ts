@@ -75,6 +75,8 @@ export class SchemaChecker {
     } else if (value.length * 3 > attribute.maxBytes) {
       // Only here must bytes be counted: a code unit is at most three.
       this.#checkTextLength(value, attribute);
+    } else if (attribute.pattern !== undefined && !attribute.pattern.test(value)) {
+      this.#reportValue("E_ENUM", attribute, value);
     }
   }
 

@@ -151,7 +151,7 @@ export class SpanChecker {
       const said = `a second ${event} of ${shownSpan(object, table)}, expected one`;
       this.#log.report("E_ORDER", null, said);
     } else if (span.earlyLine > 0) {
-      const said = `${event} of ${shownSpan(object, table)} stands behind ${quote(span.earlyEvent)} in line ${span.earlyLine}`;
+      const said = `${event} of ${shownSpan(object, table)} stands behind ${quote(span.earlyEvent)}${this.#log.placeOf === undefined ? ` in line ${span.earlyLine}` : ""}`;
       this.#log.report("E_ORDER", null, `${said}, expected before it`);
     }
     span.isReady = true;

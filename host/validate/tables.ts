@@ -1,5 +1,6 @@
 /** RegistryModels as tables to check events by: made once, so that a line costs one pass over its attributes. */
 
+import { type ContextAttribute, contextAttributes } from "../registry/context.ts";
 import type { Attribute, EventModel, RegistryModel } from "../registry/model.ts";
 import { quote, quotedList, visible } from "../text/lines.ts";
 
@@ -17,6 +18,8 @@ export interface AttributeTable {
   readonly most: number;
   /** Infinity without a bound. */
   readonly maxBytes: number;
+  /** What a string must look like. */
+  readonly pattern: RegExp | undefined;
   readonly members: ReadonlySet<unknown>;
   /** The one value that is allowed, if the registry says it. */
   readonly constant: string | undefined;
@@ -64,6 +67,8 @@ export interface VersionTable {
   readonly versionKey: string;
   readonly timeKey: string;
   readonly sequenceKey: string;
+  /** Behind the event's own attributes: what tells its boot from others. */
+  readonly placeKeys: readonly string[];
   readonly events: ReadonlyMap<unknown, EventTable>;
 }
 
@@ -81,12 +86,15 @@ export function versionTable(registry: RegistryModel): VersionTable {
     versionKey: keyFrom("schema_version"),
     timeKey: keyFrom("time"),
     sequenceKey: keyFrom("sequence"),
+    placeKeys: contextAttributes(registry)
+      .filter(({ isPlace }) => isPlace)
+      .map(({ key }) => key),
     events: new Map(registry.events.map((event) => [event.name, eventTable(event, registry)])),
   };
 }
 
 function eventTable(event: EventModel, registry: RegistryModel): EventTable {
-  const attributes = event.attributes.map(({ key, required }, index): AttributeTable => {
+  const own = event.attributes.map(({ key, required }, index): AttributeTable => {
     const attribute = attributeOf(registry, key, event);
     return {
       ...attributeTable(attribute, index, registry),
@@ -94,17 +102,22 @@ function eventTable(event: EventModel, registry: RegistryModel): EventTable {
       mirrors: attribute.absentWhenEmpty ? mirrorsOf(attribute, event, registry) : undefined,
     };
   });
+  const attributes = [
+    ...own,
+    ...contextAttributes(registry).map((each, index) => contextTable(each, own.length + index)),
+  ];
   return {
     name: event.name,
     attributes,
     byKey: new Map(attributes.map((attribute) => [attribute.key, attribute])),
     requiredCount: attributes.filter((attribute) => attribute.isRequired).length,
     absentWhenEmpty: attributes.filter((attribute) => attribute.mirrors !== undefined),
-    freeTexts: attributes
+    freeTexts: own
       .filter(({ key, type, constant }) => type === "string" && constant === undefined && !isName(registry, key))
-      .map(({ key }) => key),
+      .map(({ key }) => key)
+      .concat(contextAttributes(registry).flatMap(({ key }) => (key === "device" ? [key] : []))),
     // Quotes, colon, comma, and a value of one character.
-    leastPairChars: Math.min(...attributes.map(({ key }) => key.length)) + 5,
+    leastPairChars: Math.min(...own.map(({ key }) => key.length)) + 5,
     span: spanTable(event, registry),
   };
 }
@@ -129,11 +142,31 @@ function attributeTable(attribute: Attribute, index: number, registry: RegistryM
     least,
     most,
     maxBytes: attribute.maxBytes ?? Number.POSITIVE_INFINITY,
+    pattern: undefined,
     members: new Set(values),
     constant,
     emptyRule: attribute.emptyExactlyWhen,
     mirrors: undefined,
     expected: constant === undefined ? expectedOf[type] : quote(constant),
+  };
+}
+
+function contextTable(
+  { key, type, least = 0, most = 0, pattern, expected }: ContextAttribute,
+  index: number,
+): AttributeTable {
+  const none = { constant: undefined, emptyRule: undefined, mirrors: undefined, members: new Set() };
+  return {
+    ...none,
+    key,
+    index,
+    isRequired: false,
+    type,
+    least,
+    most,
+    maxBytes: Number.POSITIVE_INFINITY,
+    pattern,
+    expected,
   };
 }
 

@@ -15,12 +15,13 @@ import {
   quotedList,
   visible,
 } from "../text/lines.ts";
-import { type Issue, IssueLog } from "./issues.ts";
+import { type EventPlace, type Issue, IssueLog } from "./issues.ts";
 import { SchemaChecker } from "./schema.ts";
-import { SequenceChecker } from "./sequence.ts";
+import { type BootLosses, SequenceChecker } from "./sequence.ts";
 import { describe, shortName, type VersionTable, versionTable } from "./tables.ts";
 
-export { ISSUE_CODES, type Issue, type IssueCode, type Severity } from "./issues.ts";
+export { type EventPlace, ISSUE_CODES, type Issue, type IssueCode, type Severity } from "./issues.ts";
+export type { BootLosses } from "./sequence.ts";
 
 /** What `checks` may name: each event by itself; the events of a boot one after the other. */
 export const CHECKS = ["schema", "sequence"] as const;
@@ -35,6 +36,8 @@ export interface ValidateOptions {
   readonly strict?: boolean;
   /** Every event must have this version. */
   readonly schemaVersion?: string;
+  /** The lines are a recording's that has none: issues say where the event is in it. Default false. */
+  readonly isRecording?: boolean;
 }
 
 /** The first bytes of a packet: see docs/format.md. */
@@ -60,6 +63,7 @@ export class Validator {
   readonly #schema: SchemaChecker;
   readonly #checksSchema: boolean;
   readonly #sequence: SequenceChecker | undefined;
+  readonly #isRecording: boolean;
   #hasLines = false;
   #isPackets = false;
 
@@ -76,6 +80,7 @@ export class Validator {
     const versionKeys = new Set(tables.map(({ versionKey }) => versionKey));
     this.#olderVersionKeys = [...versionKeys].filter((key) => key !== newest.versionKey);
     this.#onlyVersion = wanted;
+    this.#isRecording = options.isRecording ?? false;
     const checks = options.checks ?? CHECKS;
     this.#log = new IssueLog(options.strict ?? false);
     this.#schema = new SchemaChecker(this.#log);
@@ -94,6 +99,11 @@ export class Validator {
   /** The last line that something was found in, event or issue; 0 before the first. */
   get line(): number {
     return this.#log.line;
+  }
+
+  /** What is missing, boot by boot, as W_LOSS has it gap by gap. */
+  losses(): readonly BootLosses[] {
+    return this.#sequence?.losses() ?? [];
   }
 
   /** No error so far. */
@@ -164,7 +174,8 @@ export class Validator {
   /** Adds what somebody else found before the line that comes next, as the decoder of a capture does. */
   addProblem({ code, message, attribute }: Problem): void {
     this.#hasLines = true;
-    this.#log.report(code, attribute ?? null, visible(message), { line: this.#log.line + 1, event: null });
+    const place = this.#isRecording ? {} : undefined;
+    this.#log.report(code, attribute ?? null, visible(message), { line: this.#log.line + 1, event: null, place });
   }
 
   /** The issues found since the last call, in order; they are the caller's. */
@@ -189,6 +200,7 @@ export class Validator {
     const name = object[version.eventKey];
     const event = version.events.get(name);
     this.#log.event = event !== undefined ? event.name : typeof name === "string" ? shortName(name) : null;
+    if (this.#isRecording) this.#log.placeOf = () => placeOf(object, version);
     // What an unknown version demands is not known either.
     const isKnown = typeof named !== "string" || named === version.schemaVersion;
     if (this.#checksSchema) {
@@ -266,4 +278,15 @@ export class Validator {
   #knownVersions(): string {
     return quotedList(this.#versions.keys());
   }
+}
+
+function placeOf(object: Record<string, unknown>, { sequenceKey, timeKey, placeKeys }: VersionTable): EventPlace {
+  const { [sequenceKey]: eventSeq, [timeKey]: timeMs, device, boot, time } = object;
+  return {
+    ...(placeKeys.includes("device") && typeof device === "string" && { device }),
+    ...(placeKeys.includes("boot") && typeof boot === "number" && { boot }),
+    ...(typeof eventSeq === "number" && { eventSeq }),
+    ...(typeof timeMs === "number" && { timeMs }),
+    ...(typeof time === "string" && { time }),
+  };
 }

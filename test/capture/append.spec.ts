@@ -17,9 +17,9 @@ import { Collector, type CollectorOptions } from "../../host/capture/collector.t
 import { mustSuit, recover } from "../../host/capture/earlier-parts.ts";
 import { OwnFolder } from "../../host/capture/files.ts";
 import { STREAM_FILE, TOKENS_FILE } from "../../host/capture/folder.ts";
-import { decodePath } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { uuidBytes } from "../../host/packet/packet.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import type { Problem, TelemetryError } from "../../host/text/errors.ts";
 import { babeltrace } from "../support/babeltrace.ts";
 import { campaign, seedFor } from "../support/campaign.ts";

@@ -14,9 +14,10 @@ import { basename, join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { ctfMetadata } from "../../host/capture/ctf-metadata.ts";
 import { listBoots } from "../../host/capture/folder.ts";
-import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
+import { StreamDecoder } from "../../host/decode/decode.ts";
 import type { DecodeItem } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import { type Problem, TelemetryError } from "../../host/text/errors.ts";
 import { campaign, seedFor } from "../support/campaign.ts";
 import {
@@ -57,7 +58,7 @@ const BOOT = "boot-0001-00000000001234";
 
 async function itemsOf(path: string): Promise<DecodeItem[]> {
   const items: DecodeItem[] = [];
-  for await (const item of decodePath(path, { registry })) items.push(item);
+  for await (const item of decodePath(path, { registry, with: "none" })) items.push(item);
   return items;
 }
 const eventsIn = (items: readonly DecodeItem[]) => items.flatMap((item) => (item.kind === "events" ? item.events : []));

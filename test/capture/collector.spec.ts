@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { Collector, type CollectorOptions } from "../../host/capture/collector.ts";
 import { ANCHORS_FILE, deviceFolderName, listBoots, listCaptures, TOKENS_FILE } from "../../host/capture/folder.ts";
-import { decodePath } from "../../host/decode/decode.ts";
 import type { DecodeItem, DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import { parseAnchors } from "../../host/receive/wall-clock.ts";
 import type { Problem, TelemetryError } from "../../host/text/errors.ts";
 import { babeltrace } from "../support/babeltrace.ts";
@@ -33,7 +33,7 @@ function collector(options: Partial<CollectorOptions> = {}): Collector {
 
 async function decoded(path = dir): Promise<{ events: unknown[]; problems: string[]; summary: DecodeSummary }> {
   const items: DecodeItem[] = [];
-  for await (const item of decodePath(path, { registry })) items.push(item);
+  for await (const item of decodePath(path, { registry, with: "none" })) items.push(item);
   return {
     events: items.flatMap((item) => (item.kind === "events" ? item.events : [])),
     problems: items.flatMap((item) => (item.kind === "problem" ? [item.problem.code] : [])),
@@ -565,7 +565,7 @@ describe("collecting packets of devices", () => {
     const sends = (token: number) => source.data([{ event: "msg.send", time: 1, token }]).bytes;
     all.packet("a", source.tokens([[1, "first"]]).bytes, T0);
     for (let index = 0; index < 24; index++) all.packet("a", sends(1), T0);
-    const items = decodePath(dir, { registry });
+    const items = decodePath(dir, { registry, with: "none" });
     const found: DecodeItem[] = [(await items.next()).value as DecodeItem];
     all.packet("a", source.tokens([[2, "second"]]).bytes, T0);
     all.packet("a", sends(2), T0);

@@ -6,9 +6,9 @@ import { Collector, type CollectorOptions } from "../../host/capture/collector.t
 import { ctfMetadata } from "../../host/capture/ctf-metadata.ts";
 import { ANCHORS_FILE, listBoots, listCaptures, SIDE_FOLDER, TOKENS_FILE } from "../../host/capture/folder.ts";
 import { metadataNames } from "../../host/capture/metadata-names.ts";
-import { decodePath } from "../../host/decode/decode.ts";
 import type { DecodeItem } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import { parseAnchors } from "../../host/receive/wall-clock.ts";
 import type { Problem } from "../../host/text/errors.ts";
 import { babeltrace } from "../support/babeltrace.ts";
@@ -43,7 +43,7 @@ function capture(options: Partial<CollectorOptions> = {}): Collector {
 async function decoded(path: string): Promise<{ lines: string; problems: Problem[]; devices: unknown[] }> {
   const items: DecodeItem[] = [];
   let lines = "";
-  for await (const item of decodePath(path, { registry, output: "lines" })) {
+  for await (const item of decodePath(path, { registry, output: "lines", with: "none" })) {
     items.push(item);
     if (item.kind === "lines") lines += Buffer.from(item.lines).toString();
   }

@@ -17,8 +17,8 @@ import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
 import { ANCHORS_FILE, listBoots, TOKENS_FILE } from "../../host/capture/folder.ts";
 import { NotRegular, openRegular, readSmall } from "../../host/capture/regular-file.ts";
-import { decodePath } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import type { Problem, TelemetryError } from "../../host/text/errors.ts";
 import { mixedPackets, PacketSource } from "../support/packets.ts";
 

@@ -6,6 +6,15 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Collector, decodePath, listBoots, registry } from "xs-telemetry/host";
+import {
+  ANCHORS_FILE,
+  DEVICE_FILE,
+  LOG_FILE,
+  METADATA_FILE,
+  SIDE_FOLDER,
+  STREAM_FILE,
+  TOKENS_FILE,
+} from "../../host/capture/folder.ts";
 import { campaign, seedFor } from "../support/campaign.ts";
 import { PacketSource, randomIntegers } from "../support/packets.ts";
 import { endsWithUs } from "../support/processes.ts";
@@ -54,8 +63,8 @@ describe("a capture whose parts somebody swaps for links out of it", () => {
     for (const round of campaign("captures whose parts are swapped for links meanwhile", 200, 3)) {
       const dir = join(root, String(round), "c");
       const outside = join(root, String(round), "outside");
-      mkdirSync(outside, { recursive: true });
-      const files = ["stream", ".tokens", ".device", "log.txt", ".anchors", "metadata"];
+      mkdirSync(join(outside, SIDE_FOLDER), { recursive: true });
+      const files = [STREAM_FILE, TOKENS_FILE, DEVICE_FILE, LOG_FILE, ANCHORS_FILE, METADATA_FILE];
       for (const name of files) writeFileSync(join(outside, name), SECRET);
       const all = new Collector(dir, { registry, reorderPackets: 0, rotateBytes: 20_000 });
       const source = new PacketSource({ bootId: 5 });
@@ -76,9 +85,10 @@ describe("a capture whose parts somebody swaps for links out of it", () => {
         [boot, outside],
         [device, outside],
         [dir, outside],
-        [join(boot, "stream"), join(outside, "stream")],
-        [join(device, "log.txt"), join(outside, "log.txt")],
-      ][random(5)]!;
+        [join(boot, STREAM_FILE), join(outside, STREAM_FILE)],
+        [join(boot, SIDE_FOLDER), join(outside, SIDE_FOLDER)],
+        [join(device, LOG_FILE), join(outside, LOG_FILE)],
+      ][random(6)]!;
       const swapper = endsWithUs(
         spawn(process.execPath, ["-e", SWAPPER, target[1]!, target[0]!], { stdio: ["ignore", "pipe", "inherit"] }),
       );
@@ -112,7 +122,7 @@ describe("a capture whose parts somebody swaps for links out of it", () => {
         equal((error as { code: string }).code, "E_WRITE");
       }
       ok(refused <= PACKETS_OF_ROUND);
-      equal(readdirSync(outside).sort().join(), [...files].sort().join());
+      equal(readdirSync(outside, { recursive: true }).sort().join(), [...files, SIDE_FOLDER].sort().join());
       for (const name of files) equal(readFileSync(join(outside, name), "utf8"), SECRET, name);
       rmSync(join(root, String(round)), { recursive: true, force: true });
       ok(!existsSync(outside));

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { ctfMetadata, tsdlString } from "../../host/capture/ctf-metadata.ts";
-import { decodePath } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { bootIdDigits } from "../../host/packet/packet.ts";
 import type { DecodedEvent } from "../../host/packet/records.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { type BabeltraceEvent, babeltrace } from "../support/babeltrace.ts";
 import { campaign, seedFor } from "../support/campaign.ts";
@@ -27,7 +27,7 @@ let dir = "";
 /** Events of a capture or trace folder by "boot/reader", and the summary. */
 async function decodedBy(path: string, model: RegistryModel = registry) {
   const events = new Map<string, DecodedEvent[]>();
-  for await (const item of decodePath(path, { registry: model })) {
+  for await (const item of decodePath(path, { registry: model, with: "none" })) {
     assert.notEqual(item.kind === "problem" && item.problem.code.startsWith("E_"), true, JSON.stringify(item));
     if (item.kind === "events") {
       const key = `${item.bootId}/${item.reader}`;

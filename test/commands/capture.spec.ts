@@ -119,7 +119,10 @@ describe("capture", () => {
     await running.until("the last line", () => readFileSync(log, "utf8").includes("done"));
     const { status, signal, stdout, stderr } = await running.end("SIGINT");
     assert.deepEqual([status, signal, stdout], [0, null, ""], stderr);
-    assert.match(stderr, /\nserial: 100 events, \d+ packets, 1 device, 2 lines of log text\n$/);
+    assert.match(
+      stderr,
+      /\nserial: 100 events, \d+ packets, 1 device, 2 lines of log text\n {2}go on with: xs-telemetry info serial\n$/,
+    );
     assert.deepEqual(await decoded("serial"), upTo(100));
     await line.close();
   });

@@ -97,7 +97,10 @@ describe("tail", () => {
     );
     packets.splice(2, 1);
     const lost = await run(["tail", "--stdin"], framed(packets));
-    assert.match(lost.stdout, /\n +12 events lost on the device: overwritten or refused\n.*ws\.connected/);
+    assert.match(
+      lost.stdout,
+      /\n── 12 events lost on the device ──\n.*ws\.connected\n── 1 event lost on the way ──\n.*ws\.connected/,
+    );
     assert.match(lost.stderr, /standard input: W_LOST_IN_TRANSIT at packet 4: packet 3 is missing, with 1 events/);
     assert.match(
       lost.stderr,
@@ -314,9 +317,9 @@ describe("tail", () => {
     const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-"));
     const frames = join(folder, "frames");
     writeFileSync(frames, framed(traffic()));
-    const onTerminal = (env: NodeJS.ProcessEnv) => {
+    const onTerminal = (env: NodeJS.ProcessEnv, columns = 160) => {
       const line = `(cat "${frames}"; sleep 0.5) | "${process.execPath}" "${COMMAND}" tail --stdin 2>/dev/null`;
-      const args = ["-qec", line, "/dev/null"];
+      const args = ["-qec", `stty cols ${columns}; ${line}`, "/dev/null"];
       return spawnSync("script", args, { input: "", env, encoding: "latin1", timeout: 20_000 }).stdout;
     };
     const env: NodeJS.ProcessEnv = { ...process.env, TERM: "xterm" };
@@ -325,6 +328,11 @@ describe("tail", () => {
     assert.ok(colored.includes("\x1b[31mrejected\x1b[39m \x1b[31mrate_limit\x1b[39m"), colored);
     assert.ok(colored.includes(" \xc2\xb7 standard input"), colored);
     assert.ok(colored.endsWith("\r\x1b[K"), "the status line is wiped away");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
+    const plain = (text: string) => Buffer.from(text.replace(/\x1b\[[0-9;]*[mK]/g, ""), "latin1").toString();
+    for (const columns of [60, 80])
+      for (const row of plain(onTerminal({ ...env, NO_COLOR: "1" }, columns)).split(/[\r\n]+/))
+        assert.ok(row.length <= columns, `${row.length} columns of ${columns}: ${row}`);
     assert.ok(!onTerminal({ ...env, NO_COLOR: "1" }).includes("\x1b[3"));
     rmSync(folder, { recursive: true });
   });

@@ -56,7 +56,10 @@ describe("how the command is used", () => {
     for (const args of [["decode"], ["validate"], ["extract"], ["extract", "--frames"], ["migrate", "--to", "2.0.0"]]) {
       const { status, stderr } = await run([...args, ""]);
       assert.equal(status, 2, args.join(" "));
-      assert.match(stderr, /^xs-telemetry: E_NOT_FOUND: the path is "": name a file, or - for standard input\n/);
+      assert.match(
+        stderr,
+        /^xs-telemetry: E_NOT_FOUND: the path is "": name a file( or folder)?, or - for standard input\n/,
+      );
     }
   });
 

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { Collector, type CollectorOptions } from "../../host/capture/collector.ts";
 import { listCaptures } from "../../host/capture/folder.ts";
-import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
+import { StreamDecoder } from "../../host/decode/decode.ts";
 import { LiveDecoder, type LiveDecoderOptions, type LiveEvents } from "../../host/decode/live-decoder.ts";
 import { registry } from "../../host/generated/registry.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import type { Problem } from "../../host/text/errors.ts";
 import { Telemetry } from "../../src/index.ts";
 import { babeltrace } from "../support/babeltrace.ts";
@@ -66,7 +67,7 @@ describe("two boots with one boot id", () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  const read = (path = dir) => gathered(decodePath(path, { registry }));
+  const read = (path = dir) => gathered(decodePath(path, { registry, with: "none" }));
 
   function captured(packets: readonly Uint8Array[], options: Partial<CollectorOptions> = {}) {
     const problems: Problem[] = [];
@@ -85,6 +86,7 @@ describe("two boots with one boot id", () => {
     const seen: LiveEvents[] = [];
     const decoder = new LiveDecoder({
       registry,
+      with: "none",
       reorderPackets: 0,
       onEvents: (events) => seen.push(events),
       ...options,
@@ -138,12 +140,12 @@ describe("two boots with one boot id", () => {
   });
 
   it("say in the item which of them a packet is of, and the second is said to be another one", () => {
-    const decoder = new StreamDecoder({ registry });
+    const decoder = new StreamDecoder({ registry, with: "none" });
     const items = [...decoder.push(joined([...boot(2, 5000), ...boot(2, 100)])), ...decoder.end()];
-    const places = items.flatMap((item) => (item.kind === "events" ? [[item.packet, item.bootNumber]] : []));
+    const places = items.flatMap((item) => (item.kind === "events" ? [[item.packet, item.boot]] : []));
     assert.deepEqual(places, [
-      [1, undefined],
-      [2, undefined],
+      [1, 1],
+      [2, 1],
       [1, 2],
       [2, 2],
     ]);

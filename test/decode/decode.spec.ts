@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decode, decodePath, StreamDecoder } from "../../host/decode/decode.ts";
+import { decode, StreamDecoder } from "../../host/decode/decode.ts";
 import type { DecodeOptions } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
 import type { DecodedEvent } from "../../host/packet/records.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { TelemetryError } from "../../host/text/errors.ts";
 import { assertConforms, decoded, eventsOf, gathered, time0 } from "../support/decoded.ts";
@@ -67,7 +68,7 @@ describe("decoding a packet stream", () => {
     for (const pieceBytes of [1, 2, 3, 16, 95, 96, 97, 1000])
       assert.deepEqual(decoded(bytes, {}, pieceBytes), whole, `pieces of ${pieceBytes}`);
     const many = joined(Array.from({ length: 500 }, () => ({ bytes })));
-    assert.deepEqual(await gathered(decode(many, { registry })), decoded(many, {}, 1000));
+    assert.deepEqual(await gathered(decode(many, { registry, with: "none" })), decoded(many, {}, 1000));
   });
 
   it("escapes every character as JSON.stringify does", () => {
@@ -222,7 +223,7 @@ describe("decoding what is no packet stream", () => {
     ];
     for (const [kind, count, piece] of kinds) {
       const before = process.memoryUsage().rss;
-      const { codes } = await gathered(decode(new Array(count).fill(piece), { registry }));
+      const { codes } = await gathered(decode(new Array(count).fill(piece), { registry, with: "none" }));
       assert.deepEqual(codes, ["E_NO_PACKET"], kind);
       assert.ok(process.memoryUsage().rss - before < 64e6, `${kind}: ${process.memoryUsage().rss - before} bytes more`);
     }
@@ -263,7 +264,7 @@ describe("decoding files", () => {
     return path;
   }
   const read = (path: string, options: Partial<DecodeOptions> = {}) =>
-    gathered(decodePath(path, { registry, ...options }));
+    gathered(decodePath(path, { registry, with: "none", ...options }));
   const fails = (path: string, code: string, message: RegExp) =>
     assert.rejects(read(path), (error) => {
       assert.ok(error instanceof TelemetryError);
@@ -343,7 +344,7 @@ describe("decoding files", () => {
       const boot = join(dir, name, "boot-0001-00000000000001");
       mkdirSync(boot, { recursive: true });
       make(boot);
-      const { summary, problems: found } = await gathered(decodePath(join(dir, name), { registry }));
+      const { summary, problems: found } = await gathered(decodePath(join(dir, name), { registry, with: "none" }));
       assert.equal(summary.damaged, 1, name);
       return found.map(({ code, file }) => [code, file?.slice(boot.length)]);
     };
@@ -370,7 +371,8 @@ describe("decoding files", () => {
     }
     const events: DecodedEvent[] = [];
     await assert.rejects(async () => {
-      for await (const item of decode(source(), { registry })) if (item.kind === "events") events.push(...item.events);
+      for await (const item of decode(source(), { registry, with: "none" }))
+        if (item.kind === "events") events.push(...item.events);
     }, /link down/);
     assert.deepEqual(events, eventsOf(packets));
   });

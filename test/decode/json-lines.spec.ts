@@ -23,8 +23,7 @@ import {
 } from "../support/packets.ts";
 import { runs } from "../support/properties.ts";
 
-type Form = NonNullable<DecodeOptions["output"]>;
-const FORMS: readonly Form[] = ["events", "lines", "batches"];
+const FORMS = ["events", "lines", "batches"] as const;
 
 /** Where Python's splitlines() ends a line, and JSON does not. */
 const escaped = (json: string) =>
@@ -33,10 +32,10 @@ const linesOf = (events: readonly object[]) => events.map((event) => `${escaped(
 
 /** All that decoding brings, in order, as text. Batches are read when they come, as their bytes do not last. */
 function transcript(bytes: Uint8Array, options: Partial<DecodeOptions>, pieceBytes: number): string {
-  const decoder = new StreamDecoder({ registry, ...options });
+  const decoder = new StreamDecoder({ registry, with: "none", ...options });
   const said = (item: DecodeItem) => {
     if (item.kind === "events") return linesOf(item.events);
-    if (item.kind === "problem" || item.kind === "summary") return `${JSON.stringify(item)}\n`;
+    if (item.kind === "problem" || item.kind === "summary" || item.kind === "gap") return `${JSON.stringify(item)}\n`;
     return Buffer.from(item.lines).toString();
   };
   let text = "";

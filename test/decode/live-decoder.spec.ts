@@ -148,7 +148,7 @@ describe("decoding live", () => {
       const forgotten = told.reduce((sum, { message }) => sum + Number(/(\d+) names/.exec(message)![1]), 0);
       assert.ok(sender * names - forgotten < 2 ** 18, `of ${sender * names} names, ${forgotten} are forgotten`);
     }
-    const lost = seen.reduce((sum, { lostOnDevice }) => sum + lostOnDevice, 0);
+    const lost = seen.reduce((sum, { gap }) => sum + (gap?.lostOnDevice ?? 0), 0);
     const types = (device: string) =>
       seen
         .filter((events) => events.device === device)

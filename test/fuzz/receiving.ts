@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
-import { decodePath, StreamDecoder } from "../../host/decode/decode.ts";
+import { StreamDecoder } from "../../host/decode/decode.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { type HeaderOutcome, parsePacketHeader, uuidsOf } from "../../host/packet/packet.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
 import { MOST_STEPS, STEPS_PER_BYTE } from "../../host/receive/frame-recovery.ts";
 import { PacketOrder } from "../../host/receive/packet-order.ts";
@@ -194,7 +195,7 @@ class Episode {
       assert.ok(accounted >= this.#captured.length && accounted <= this.#captured.length + tokenPackets);
       if (counters.devices === 0) return;
       let events = 0;
-      for await (const item of decodePath(join(dir, "capture"), { registry })) {
+      for await (const item of decodePath(join(dir, "capture"), { registry, with: "none" })) {
         if (item.kind === "events" && item.bootId === GOOD_BOOT && item.packet < 2 ** 50) events += item.events.length;
         // Counts may be forged; then they are told.
         const isWrong =

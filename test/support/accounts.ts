@@ -1,10 +1,10 @@
 // What became of every event between an emitter and a decoded capture, by cause.
 import { equal, ok } from "node:assert/strict";
-import { decodePath } from "../../host/decode/decode.ts";
 import type { DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { type PacketHeader, parsePacketHeader, uuidsOf } from "../../host/packet/packet.ts";
 import { RecordDecoder } from "../../host/packet/records.ts";
+import { decodePath } from "../../host/read/recording.ts";
 import type { BootCounters } from "../../host/simulate/device.ts";
 import type { Problem } from "../../host/text/errors.ts";
 import { PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";

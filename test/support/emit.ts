@@ -20,7 +20,7 @@ export interface Decoded {
 export async function decodeAll(source: Uint8Array | Uint8Array[]): Promise<Decoded> {
   const events: TelemetryEvent[] = [];
   const problems: Problem[] = [];
-  for await (const item of decode(source, { registry })) {
+  for await (const item of decode(source, { registry, with: "none" })) {
     if (item.kind === "events") events.push(...item.events);
     else if (item.kind === "problem") problems.push(item.problem);
     else if (item.kind === "summary") return { events, problems, summary: item.summary };

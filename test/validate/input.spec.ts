@@ -114,16 +114,16 @@ describe("validate, whatever it is given", () => {
       }
   });
 
-  it("knows packets when it is given a file of them, says what reads them, and exits with 1", async () => {
+  it("reads a file of packets as decode does; lines that are packets are told from others", async () => {
     const bytes = Buffer.concat(packetsOfBoots());
     for (const chunkBytes of [1, 3, 64, 100_000])
       assert.deepEqual(await briefOf(bytes, chunkBytes), ["1 E_PACKETS", "0 events"]);
     writeFileSync(join(folder, "packets.bin"), bytes);
     const { status, stdout } = validate(["--format", "json", "packets.bin"]);
     const { issues, events, valid } = JSON.parse(stdout);
-    assert.deepEqual([status, issues.length, issues[0].code, events, valid], [1, 1, "E_PACKETS", 0, false]);
-    assert.match(issues[0].message, /xs-telemetry decode FILE \| xs-telemetry validate -/);
-    // That way is one.
+    const codes = issues.map(({ code }: { code: string }) => code);
+    assert.deepEqual([status, new Set(codes), events > 0, valid], [0, new Set(["W_LOSS"]), true, true]);
+    // Piped lines are judged alike.
     const piped = spawnSync(
       "sh",
       ["-c", `"$NODE" "$COMMAND" decode packets.bin | "$NODE" "$COMMAND" validate --strict -`],

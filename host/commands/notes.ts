@@ -1,0 +1,20 @@
+/** What tail and show say between events. */
+import type { Gap } from "../decode/types.ts";
+import { deviceText } from "./io.ts";
+import { countedText } from "./numbers.ts";
+
+/** `pump-7 rebooted: boot 2`. */
+export function bootNote(device: string | undefined, boot: number): string {
+  return `${device === undefined ? "the device" : deviceText(device)} rebooted: boot ${boot}`;
+}
+
+/** `37 events lost on the device`, one for each cause. */
+export function gapNotes({ lostOnDevice, lostInTransit, beforeFirstPacket }: Gap, device?: string): string[] {
+  const whose = device === undefined ? "" : `${deviceText(device)}: `;
+  const notes: [count: number, said: string][] = [
+    [beforeFirstPacket, "sent before the first packet here"],
+    [lostOnDevice, "lost on the device"],
+    [lostInTransit, "lost on the way"],
+  ];
+  return notes.flatMap(([count, said]) => (count > 0 ? [`${whose}${countedText(count, "event")} ${said}`] : []));
+}

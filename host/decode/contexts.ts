@@ -1,0 +1,65 @@
+import { type BootPlace, LineContext, type TimeOf } from "../packet/line-context.ts";
+import { type ContextPart, contextParts } from "../registry/context.ts";
+import type { DecodeOptions } from "./types.ts";
+
+/** What makes time of day of a boot's time, if anybody knows. */
+export type ClockOf = (place: BootPlace) => TimeOf | undefined;
+
+/** Whose packets are read, and what stands behind their events' attributes because of that. */
+export class Contexts {
+  readonly #parts: ReadonlySet<ContextPart>;
+  readonly #isAuto: boolean;
+  /** There is more than one boot: known beforehand, or seen. */
+  areMany = false;
+  #device: string | undefined;
+  #clockOf: ClockOf | undefined;
+  #boots = 0;
+  #lines = new WeakMap<BootPlace, LineContext>();
+  #clocks = new WeakMap<BootPlace, { readonly timeOf: TimeOf | undefined }>();
+
+  constructor({ with: choice = "auto", registry }: DecodeOptions) {
+    this.#parts = contextParts(choice, registry);
+    this.#isAuto = choice === "auto";
+  }
+
+  /** What follows is of this device; its boots are counted anew. `areMany`: there are several boots in all. */
+  begin(device: string | undefined, clockOf?: ClockOf, areMany = false): void {
+    this.areMany ||= areMany || this.#boots > 0;
+    this.#device = device;
+    this.#clockOf = clockOf;
+    this.#boots = 0;
+  }
+
+  /** A further boot of the device. */
+  boot(bootId: number, reader: number): BootPlace {
+    this.#boots++;
+    if (this.#boots > 1) this.areMany = true;
+    return { device: this.#device, boot: this.#boots, bootId, reader };
+  }
+
+  /** What lines of a boot have behind them, from now on; undefined: nothing. */
+  lineOf(place: BootPlace): LineContext | undefined {
+    if (this.#parts.size === 0 || (this.#isAuto && !this.areMany)) return undefined;
+    let line = this.#lines.get(place);
+    if (line === undefined) {
+      line = new LineContext(place, this.#parts, this.timeOf(place));
+      this.#lines.set(place, line);
+    }
+    return line;
+  }
+
+  /** The clock of a boot knows more than before. */
+  renew(place: BootPlace): void {
+    this.#lines.get(place)?.renew();
+  }
+
+  /** What makes time of day of a boot's time; undefined where nobody knows. */
+  timeOf(place: BootPlace): TimeOf | undefined {
+    let clock = this.#clocks.get(place);
+    if (clock === undefined) {
+      clock = { timeOf: this.#clockOf?.(place) };
+      this.#clocks.set(place, clock);
+    }
+    return clock.timeOf;
+  }
+}

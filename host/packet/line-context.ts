@@ -1,0 +1,94 @@
+/** Whose an event is, and when it was, written behind the attributes of its line. */
+import type { ContextPart } from "../registry/context.ts";
+import { type JsonOutput, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
+
+/** One boot of one device, as one of its readers has it. */
+export interface BootPlace {
+  /** Undefined if nobody said it. */
+  readonly device: string | undefined;
+  /** From 1: the boots of a device in the order in which this recording has them. */
+  readonly boot: number;
+  readonly bootId: number;
+  readonly reader: number;
+}
+
+/** Milliseconds since 1970, and by how many they may be wrong. */
+export type TimeOf = (deviceMs: number) => { readonly unixMs: number; readonly uncertaintyMs: number } | undefined;
+
+/** A boot's id as lines and folders have it: 14 hex digits. */
+export function bootIdText(bootId: number): string {
+  return bootId.toString(16).padStart(14, "0");
+}
+
+/** RFC 3339 has years of four digits. */
+const MOST_UNIX_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** `2026-11-28T03:54:15.123Z`; undefined for what RFC 3339 cannot say, or is before 1970. */
+export function timeText(unixMs: number): string | undefined {
+  return unixMs >= 0 && unixMs <= MOST_UNIX_MS ? new Date(unixMs).toISOString() : undefined;
+}
+
+const SECOND_MS = 1000;
+const LINE_END = pieceOf("}\n");
+const AFTER_TIME = pieceOf('Z","timeUncertaintyMs":');
+/** `,"time":"2026-11-28T03:54:15.123Z","timeUncertaintyMs":` */
+const TIME_BYTES = 64;
+
+/** What is written behind the attributes of the events of one boot and reader. */
+export class LineContext {
+  /** Of output, whatever the time is. */
+  readonly mostBytes: number;
+  readonly #place: Piece;
+  readonly #timeOf: TimeOf | undefined;
+  /** The time of day is worked out once for a second since boot: clocks do not drift by as much as a millisecond in it. */
+  #second = -1;
+  #offsetMs = Number.NaN;
+  #uncertaintyMs = 0;
+  /** Of the time of day, up to its second, that was written last. */
+  #unixSecond = Number.NaN;
+  #time: Piece = LINE_END;
+
+  constructor({ device, boot, bootId, reader }: BootPlace, parts: ReadonlySet<ContextPart>, timeOf?: TimeOf) {
+    let place = "";
+    if (parts.has("device") && device !== undefined) place += `,"device":${JSON.stringify(device)}`;
+    if (parts.has("boot")) place += `,"boot":${boot},"bootId":"${bootIdText(bootId)}"`;
+    if (parts.has("boot") && reader !== 0) place += `,"reader":${reader}`;
+    this.#place = pieceOf(place);
+    this.#timeOf = parts.has("time") ? timeOf : undefined;
+    this.mostBytes = this.#place.bytes + TIME_BYTES + MOST_NUMBER_BYTES + SPARE_BYTES;
+  }
+
+  /** The clock knows more than before. */
+  renew(): void {
+    this.#second = -1;
+  }
+
+  /** Adds it to the line that was written last, whose event was at this time since boot. The caller has reserved the room. */
+  write(out: JsonOutput, deviceMs: number): void {
+    out.back(LINE_END.bytes);
+    out.piece(this.#place);
+    if (this.#timeOf !== undefined) this.#writeTime(out, deviceMs, this.#timeOf);
+    out.piece(LINE_END);
+  }
+
+  #writeTime(out: JsonOutput, deviceMs: number, timeOf: TimeOf): void {
+    const second = Math.floor(deviceMs / SECOND_MS);
+    if (second !== this.#second) {
+      this.#second = second;
+      const time = timeOf(second * SECOND_MS);
+      this.#offsetMs = time === undefined ? Number.NaN : time.unixMs - second * SECOND_MS;
+      this.#uncertaintyMs = time?.uncertaintyMs ?? 0;
+    }
+    const unixMs = deviceMs + this.#offsetMs;
+    if (!(unixMs >= 0 && unixMs <= MOST_UNIX_MS && Number.isSafeInteger(this.#uncertaintyMs))) return;
+    const unixSecond = Math.floor(unixMs / SECOND_MS);
+    if (unixSecond !== this.#unixSecond) {
+      this.#unixSecond = unixSecond;
+      this.#time = pieceOf(`,"time":"${timeText(unixSecond * SECOND_MS)!.slice(0, -5)}`);
+    }
+    out.piece(this.#time);
+    out.threeDigits(Math.floor(unixMs) - unixSecond * SECOND_MS);
+    out.piece(AFTER_TIME);
+    out.integer(this.#uncertaintyMs);
+  }
+}

@@ -1,0 +1,105 @@
+/** A capture that goes on, as it grows. */
+import { join } from "node:path";
+import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
+import { type BootFolder, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
+import { openRegular } from "../capture/regular-file.ts";
+import type { ClockOf } from "../decode/contexts.ts";
+import { isGivenUp, type Trace, tracesOf } from "../decode/merge.ts";
+import { PacketScanner } from "../decode/packet-scanner.ts";
+import { CHUNK_BYTES, Session } from "../decode/session.ts";
+import { clocksOf } from "../decode/trace-clocks.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { ioError, nameOf } from "../text/io-error.ts";
+import { EventLines, type ReadItem, type ReadOptions } from "./events.ts";
+
+const EVERY_MS = 250;
+const FILES = [
+  [TOKENS_FILE, STREAM_TOKENS],
+  [STREAM_FILE, STREAM_DATA],
+] as const;
+
+/**
+ * The events of a capture folder, and what comes to it from then on, until the process is told to end. `caughtUp` is called when all is
+ * read that was there. Throws as decodeFolder; TelemetryError E_USAGE (exit code 2) where several processes captured one boot, whose
+ * packets are only put in order when all are there. Memory: what decoding keeps of each device.
+ */
+export async function* followFolder(
+  path: string,
+  { registry }: ReadOptions,
+  caughtUp: () => void,
+): AsyncGenerator<ReadItem[], void, void> {
+  const lines = new EventLines([registry], false);
+  const sessions = new Map<string | undefined, Session>();
+  const offsets = new Map<string, number>();
+  const buffer = Buffer.alloc(CHUNK_BYTES);
+  let isOver = false;
+  let wake: () => void = () => {};
+  const stop = () => {
+    isOver = true;
+    wake();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
+
+  async function* grown(session: Session, boot: BootFolder): AsyncGenerator<ReadItem[], void, void> {
+    for (const [name, streamId] of FILES) {
+      const file = join(boot.path, name);
+      try {
+        const opened = await openRegular(file, path);
+        if (opened === undefined) continue;
+        const scanner = new PacketScanner(session, { file, boot, streamId, repeatsTokens: true });
+        let at = offsets.get(file) ?? 0;
+        try {
+          while (at < opened.sizeBytes && !isOver) {
+            const { bytesRead } = await opened.file.read(buffer, 0, Math.min(buffer.length, opened.sizeBytes - at), at);
+            if (bytesRead === 0) break;
+            at += bytesRead;
+            for (const item of scanner.push(buffer.subarray(0, bytesRead))) lines.add(item);
+            yield lines.take();
+          }
+        } finally {
+          await opened.file.close();
+        }
+        // The rest of a packet that is being written is read again with what follows.
+        offsets.set(file, at - scanner.waitingBytes);
+      } catch (error) {
+        if (!isGivenUp(file)) throw ioError(file, error);
+        offsets.delete(file);
+      }
+    }
+  }
+
+  try {
+    for (let isFirst = true; !isOver; isFirst = false) {
+      for (const trace of tracesOf(listCaptures(path))) {
+        const boots = chainOf(trace, path);
+        let session = sessions.get(trace.device);
+        if (session === undefined) {
+          session = new Session({ registry, output: "lines", with: "all", gaps: true });
+          // Of each boot that begins, the anchors that there are by then.
+          const clockOf: ClockOf = (place) =>
+            clocksOf(
+              tracesOf(listCaptures(path)).filter(({ device }) => device === place.device),
+              path,
+            )(place);
+          session.begin(trace.device, clockOf);
+          sessions.set(trace.device, session);
+        }
+        for (const boot of boots) yield* grown(session, boot);
+      }
+      if (isFirst) caughtUp();
+      if (!isOver)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          setTimeout(resolve, EVERY_MS);
+        });
+    }
+  } finally {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, stop);
+  }
+}
+
+function chainOf({ chains }: Trace, path: string): readonly BootFolder[] {
+  if (chains.length < 2) return chains.flat();
+  const message = `${nameOf(path)}: several processes captured one boot, whose packets are put in order when all are there: leave --follow out`;
+  throw new TelemetryError("E_USAGE", message, 2);
+}

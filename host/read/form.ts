@@ -1,0 +1,56 @@
+/** What a recording is, told by its first bytes, never by its name. */
+import { isUtf8 } from "node:buffer";
+import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
+import { MAGIC } from "../decode/own-bytes.ts";
+import { registry } from "../generated/registry.ts";
+import { parsePacketHeader, uuidsOf } from "../packet/packet.ts";
+import { hasFlashBlock } from "../receive/flash-image.ts";
+
+/**
+ * "packets": as the device wrote them. "frames": packets in frames, log text between them or not. "flash": an image of a flash store.
+ * "lines": JSON lines, and what else begins with a brace. "text", "bytes": nothing of that in as many bytes as are looked at.
+ */
+export type ByteForm = "packets" | "frames" | "flash" | "lines" | "text" | "bytes";
+
+/** As many bytes decide; fewer, if there are no more, or what they are is plain. */
+export const FORM_BYTES = 64 * 1024;
+/** A header holds, or does not, whoever's registry the packet is of. */
+const UUIDS = uuidsOf(registry);
+/** The least code of a group that a magic stands in. */
+const LEAST_CODE = 5;
+const OPENING_BRACE = 0x7b;
+
+/** The form; undefined as long as more bytes could change the answer, which they do not if `isWhole`. */
+export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
+  if (hasFlashBlock(head)) return "flash";
+  for (let at = head.indexOf(MAGIC); at >= 0; at = head.indexOf(MAGIC, at + 1)) {
+    const isFramed = at > 0 && head[at - 1]! >= LEAST_CODE && (at === 1 || head[at - 2] === 0);
+    if (head.length < at + PACKET_HEADER_BYTES && !isWhole) return undefined;
+    const isPacket = mayBePacket(head, at, isFramed);
+    if (isPacket || (at === 0 && !isFramed)) return "packets";
+    if (isFramed) return "frames";
+  }
+  const isEnough = isWhole || head.length >= FORM_BYTES;
+  const isText = isUtf8(head.subarray(0, utf8End(head))) && !head.includes(0);
+  const first = head.findIndex((byte) => byte > 0x20);
+  const start = head.indexOf("\ufeff") === 0 ? 3 : first;
+  if (isText && head[start] === OPENING_BRACE && (isEnough || head.includes("\n", start))) return "lines";
+  if (!isEnough) return undefined;
+  return isText ? "text" : "bytes";
+}
+
+/** In a frame, the fields behind magic and fingerprint stand elsewhere: a header that is damaged is none there. */
+function mayBePacket(head: Buffer, at: number, isFramed: boolean): boolean {
+  if (head.length < at + PACKET_HEADER_BYTES) return false;
+  const outcome = parsePacketHeader(new DataView(head.buffer, head.byteOffset, head.length), at, UUIDS);
+  if (outcome.kind === "damage") return !isFramed || outcome.damage.code !== "E_HEADER";
+  return outcome.kind === "header";
+}
+
+/** Without a character that is cut at the end. */
+function utf8End(head: Buffer): number {
+  for (let at = head.length - 1; at >= Math.max(0, head.length - 4); at--)
+    if (head[at]! >= 0xc0) return at;
+    else if (head[at]! < 0x80) break;
+  return head.length;
+}

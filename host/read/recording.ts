@@ -1,0 +1,204 @@
+/** One way into any recording: a capture folder, one boot, a folder of captures, packets, frames in a log, a flash image, JSON lines. */
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { decode, decodeFolder, StreamDecoder } from "../decode/decode.ts";
+import { extractFrames } from "../decode/extract-frames.ts";
+import type { DecodeItem, DecodeOptions } from "../decode/types.ts";
+import { readFlashImage } from "../receive/flash-image.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { plainBytes } from "../text/input-kind.ts";
+import { ioError, nameOf } from "../text/io-error.ts";
+import { type ByteForm, byteForm, FORM_BYTES } from "./form.ts";
+import { unwrapped } from "./wrapped-lines.ts";
+
+/** Read at once: much, since another thread reads and each read waits for it. */
+const READ_BYTES = 1024 * 1024;
+/** No flash is larger; an image is held as a whole. */
+const MOST_FLASH_BYTES = 256 << 20;
+
+/** A frame's zero and code, and three bytes of a magic. */
+const BEGINNING_BYTES = 5;
+
+type Source = AsyncIterable<Uint8Array>;
+
+/** A recording that has been looked at. It can be read once. */
+export interface Recording {
+  readonly form: "folder" | ByteForm;
+  /**
+   * Its events, as decode() has them. Bytes that hold no packet, JSON lines among them, are a damage. Fails as the source fails; throws
+   * TelemetryError E_NO_CAPTURE (exit code 2) for a folder without packets, E_TOO_LARGE (1) for an image that no flash has.
+   */
+  items(options: DecodeOptions): AsyncIterable<DecodeItem>;
+  /** Its bytes, unpacked. Not of a folder. */
+  bytes(): Source;
+  /** Its bytes, unpacked, for JSON lines: the inner lines of those that wrap others, as Docker's and journald's do. Not of a folder. */
+  lines(): Source;
+}
+
+/**
+ * Opens what a path leads to: a folder, or a file, gzipped or not, which is told by its bytes. Throws TelemetryError (exit code 2)
+ * E_NOT_FOUND or E_READ. `onRead` is told of the bytes read so far.
+ */
+export async function openRecording(path: string, onRead?: (bytes: number) => void): Promise<Recording> {
+  try {
+    if ((await stat(path)).isDirectory())
+      return {
+        form: "folder",
+        items: (options) => decodeFolder(path, options),
+        bytes: noLines(path),
+        lines: noLines(path),
+      };
+    return await recordingOf(fileBytes(path, await open(path), onRead), path);
+  } catch (error) {
+    throw ioError(path, error);
+  }
+}
+
+/** The same for bytes that come from anywhere; `name` stands in problems. */
+export async function recordingOf(source: Source, name: string): Promise<Recording> {
+  const chunks = plainBytes(source);
+  let head: Buffer = Buffer.alloc(0);
+  let form: ByteForm | undefined;
+  let isWhole = false;
+  let failure: unknown;
+  while (form === undefined) {
+    try {
+      const { done, value } = await chunks.next();
+      if (done) isWhole = true;
+      // As a rule the first chunk decides, and is not copied.
+      else head = head.length === 0 ? asBuffer(value) : Buffer.concat([head, value]);
+    } catch (error) {
+      // What came before is given first.
+      if (head.length === 0) throw error;
+      isWhole = true;
+      failure = error;
+    }
+    form = byteForm(head.subarray(0, FORM_BYTES), isWhole);
+  }
+  async function* bytes(): AsyncGenerator<Uint8Array, void, void> {
+    if (head.length > 0) yield head;
+    if (failure !== undefined) throw failure;
+    if (!isWhole) yield* chunks;
+  }
+  /** Whoever stops before the end, or before the beginning, leaves nothing open. */
+  async function* closing<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item, void, undefined> {
+    try {
+      yield* items;
+    } finally {
+      await chunks.return();
+    }
+  }
+  return {
+    form,
+    items: (options) => closing(itemsOf(form, bytes(), { file: name, ...options })),
+    bytes: () => closing(bytes()),
+    lines: () => closing(unwrapped(bytes())),
+  };
+}
+
+/** decode() for whatever a path leads to. Throws as openRecording, and as its items. */
+export async function* decodePath(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+  yield* (await openRecording(path)).items(options);
+}
+
+function itemsOf(form: ByteForm, bytes: Source, options: DecodeOptions): AsyncIterable<DecodeItem> {
+  switch (form) {
+    case "packets":
+    case "lines":
+      return decode(bytes, options);
+    case "frames":
+      return extractFrames(bytes, options);
+    case "flash":
+      return flashItems(bytes, options);
+    case "text":
+    case "bytes":
+      return soughtItems(bytes, options);
+  }
+}
+
+/** Packets or frames may begin behind the bytes that were looked at. */
+async function* soughtItems(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+  const chunks = bytes[Symbol.asyncIterator]();
+  const decoder = new StreamDecoder(options);
+  let before: Buffer = Buffer.alloc(0);
+  let readBytes = 0;
+  for (;;) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    const chunk = asBuffer(value);
+    const whole = Buffer.concat([before, chunk]);
+    const found = byteForm(whole, true);
+    if (found === "frames") {
+      const base = readBytes - before.length;
+      async function* rest(): AsyncGenerator<Uint8Array, void, void> {
+        yield whole;
+        yield* { [Symbol.asyncIterator]: () => chunks };
+      }
+      for await (const item of extractFrames(rest(), options))
+        yield item.kind === "problem" && item.problem.offsetBytes !== undefined
+          ? { kind: "problem", problem: { ...item.problem, offsetBytes: item.problem.offsetBytes + base } }
+          : item;
+      return;
+    }
+    yield* decoder.push(chunk);
+    // A frame's zero and code, and a part of the magic behind them, may be its last bytes.
+    before = Buffer.from(whole.subarray(Math.max(0, whole.length - BEGINNING_BYTES)));
+    readBytes += chunk.length;
+    if (found === "packets") break;
+  }
+  for (;;) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    yield* decoder.push(value);
+  }
+  yield* decoder.end();
+}
+
+async function* flashItems(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of bytes) {
+    length += chunk.length;
+    if (length > MOST_FLASH_BYTES) {
+      const message = `${nameOf(options.file ?? "-")}: a flash image of more than ${MOST_FLASH_BYTES >> 20} MB: cut out the store's partition`;
+      throw new TelemetryError("E_TOO_LARGE", message, 1);
+    }
+    parts.push(Buffer.from(chunk));
+  }
+  const { packets, problems } = readFlashImage(Buffer.concat(parts, length));
+  const decoder = new StreamDecoder({ ...options, isWhole: true });
+  for (const problem of problems) yield decoder.damage(problem);
+  for (const packet of packets) yield* decoder.push(packet);
+  yield* decoder.end();
+}
+
+async function* fileBytes(
+  path: string,
+  file: FileHandle,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  let readBytes = 0;
+  try {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return;
+      readBytes += bytesRead;
+      onRead?.(readBytes);
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    throw ioError(path, error, readBytes);
+  } finally {
+    await file.close();
+  }
+}
+
+function noLines(path: string): () => Source {
+  return () => {
+    throw new TelemetryError("E_IS_DIRECTORY", `${nameOf(path)} is a capture, not JSON lines`, 2);
+  };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

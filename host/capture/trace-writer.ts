@@ -20,7 +20,14 @@ import {
 } from "../../src/ring/packet-layout.ts";
 import { type PacketHeader, type TokenEntry, uuidBytes } from "../packet/packet.ts";
 import { ReaderHistory } from "../packet/reader-history.ts";
-import { type Anchor, AnchorChoice, ClockSets, formatAnchor, parseAnchors } from "../receive/wall-clock.ts";
+import {
+  type Anchor,
+  AnchorChoice,
+  ClockSets,
+  formatAnchor,
+  MOST_ANCHORS_BYTES,
+  parseAnchors,
+} from "../receive/wall-clock.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { ctfMetadata } from "./ctf-metadata.ts";
 import { appendFile, type OwnFolder, ownFolder, placeFolder, readFile, replaceFile } from "./files.ts";
@@ -49,8 +56,6 @@ export function traceKey(...parts: number[]): string {
 
 /** Names may be written late by so much, an eighth of those there are: writing them all for each new one would take for ever. */
 const LATE_SHARE = 8;
-/** There are at most 10,000 of them. */
-const MOST_ANCHORS_BYTES = 1 << 20;
 
 /**
  * Writes one boot and reader. A folder appears together with its first packet; each further packet is one append. Holds the

@@ -55,7 +55,8 @@ export async function* decodeFolder(path: string, options: DecodeOptions): Async
   for (const traces of devices) {
     /** Where the anchors of the boot that is read are. */
     let folders: readonly Trace[] = traces;
-    session.begin(traces[0]!.device, (place) => clocksOf(folders, path)(place), areMany);
+    const tell = (problem: Problem) => session.items.problem(problem);
+    session.begin(traces[0]!.device, (place) => clocksOf(folders, path, tell)(place), areMany);
     for (const trace of traces) {
       const boots = only ?? (await bootsOf(session, trace, path));
       for (const boot of boots) {

@@ -2,20 +2,18 @@
 import { join } from "node:path";
 import { ANCHORS_FILE } from "../capture/folder.ts";
 import { readSmall } from "../capture/regular-file.ts";
-import { type Anchor, parseAnchors, WallClock } from "../receive/wall-clock.ts";
+import { type Anchor, MOST_ANCHORS_BYTES, parseAnchors, WallClock } from "../receive/wall-clock.ts";
+import type { Problem } from "../text/errors.ts";
 import type { ClockOf } from "./contexts.ts";
 import type { Trace } from "./merge.ts";
 
-/** 10,000 anchors, and their numbers as long as JSON has them. */
-const MOST_ANCHOR_BYTES = 1 << 20;
-
-/** Reads the anchors of a boot of these traces, which are one device's, when they are asked for. What cannot be read is not known. */
-export function clocksOf(traces: readonly Trace[], root: string): ClockOf {
+/** Reads the anchors of a boot of these traces, which are one device's, when they are asked for. What cannot be read is told as `W_NO_TIME`. */
+export function clocksOf(traces: readonly Trace[], root: string, onProblem: (problem: Problem) => void): ClockOf {
   return ({ bootId }) => {
     const anchors = traces
       .flatMap(({ chains }) => chains.flat())
       .filter((boot) => boot.bootId === undefined || boot.bootId === bootId)
-      .flatMap(({ path }) => anchorsIn(path, root))
+      .flatMap(({ path }) => anchorsIn(path, root, onProblem))
       .sort((a, b) => a.unixMs - b.unixMs);
     if (anchors.length === 0) return undefined;
     const clock = new WallClock();
@@ -24,10 +22,16 @@ export function clocksOf(traces: readonly Trace[], root: string): ClockOf {
   };
 }
 
-function anchorsIn(folder: string, root: string): Anchor[] {
+function anchorsIn(folder: string, root: string, onProblem: (problem: Problem) => void): Anchor[] {
+  const file = join(folder, ANCHORS_FILE);
   try {
-    return parseAnchors(readSmall(join(folder, ANCHORS_FILE), root, MOST_ANCHOR_BYTES)?.toString() ?? "");
-  } catch {
+    return parseAnchors(readSmall(file, root, MOST_ANCHORS_BYTES)?.toString() ?? "");
+  } catch (error) {
+    onProblem({
+      code: "W_NO_TIME",
+      message: `${(error as Error).message}; without it the time of day is not known`,
+      file,
+    });
     return [];
   }
 }

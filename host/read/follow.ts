@@ -74,12 +74,14 @@ export async function* followFolder(
         const boots = chainOf(trace, path);
         let session = sessions.get(trace.device);
         if (session === undefined) {
-          session = new Session({ registry, output: "lines", with: "all", gaps: true });
+          const begun = new Session({ registry, output: "lines", with: "all", gaps: true });
+          session = begun;
           // Of each boot that begins, the anchors that there are by then.
           const clockOf: ClockOf = (place) =>
             clocksOf(
               tracesOf(listCaptures(path)).filter(({ device }) => device === place.device),
               path,
+              (problem) => begun.items.problem(problem),
             )(place);
           session.begin(trace.device, clockOf);
           sessions.set(trace.device, session);

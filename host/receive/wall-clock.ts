@@ -185,15 +185,20 @@ const BETTER_MS = 5;
 const EVERY_MS = 60_000;
 /** As a boot grows old, a thousandth of its age is often enough. */
 const AGE_SHARE = 1 / 1000;
+/** Of those that are not due: a device's clock that runs wild makes each anchor better than the one before, one that overtakes another makes time go back. */
+const MOST_EARLY = 4096;
+/** Of a file of anchors: these, those that are due in 68 years, each with numbers as long as JSON has them. */
+export const MOST_ANCHORS_BYTES = 2 << 20;
 
 /**
  * Chooses the anchors that are stored of one boot. One is due every minute, and after the first 17 hours each time the boot
  * is a thousandth older. One whose delay was shorter by 5 ms than that of the best before it is stored at once. The drift of
- * the two clocks, which changes the difference for as long as the boot lasts, is no better delay.
+ * the two clocks, which changes the difference for as long as the boot lasts, is no better delay. Of those that are not due it stores 4,096 at most.
  */
 export class AnchorChoice {
   #firstMs: number | undefined;
   #lastMs = 0;
+  #early = 0;
   /** The one stored that bounds the present most closely. */
   #best: Anchor | undefined;
 
@@ -202,11 +207,13 @@ export class AnchorChoice {
     const { unixMs } = anchor;
     this.#firstMs ??= unixMs;
     const waitMs = Math.max(EVERY_MS, (unixMs - this.#firstMs) * AGE_SHARE);
-    const isDue = unixMs - this.#lastMs >= waitMs || unixMs < this.#lastMs;
+    const isDue = unixMs - this.#lastMs >= waitMs;
     const best = this.#best ?? { deviceMs: anchor.deviceMs, unixMs: Number.POSITIVE_INFINITY };
     const loosening = DRIFT * Math.abs(anchor.deviceMs - best.deviceMs);
     const shorterByMs = differenceOf(best) - differenceOf(anchor);
-    if (!isDue && shorterByMs - loosening < BETTER_MS) return false;
+    const isBetter = unixMs < this.#lastMs || shorterByMs - loosening >= BETTER_MS;
+    if (!isDue && (!isBetter || this.#early === MOST_EARLY)) return false;
+    if (!isDue) this.#early++;
     this.#lastMs = unixMs;
     if (shorterByMs + loosening >= 0) this.#best = anchor;
     return true;

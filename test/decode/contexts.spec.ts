@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
@@ -145,6 +145,13 @@ describe("whose an event is, and when it was", () => {
         assert.deepEqual(own(event), [null, null, null, null, null, null]);
       rmSync(dir, { recursive: true });
     }
+    capture({ "": [boot(0xab)] });
+    truncateSync(join(dir, "boot-0001-000000000000ab/xs-telemetry/anchors.jsonl"), 5 << 20);
+    const codes: string[] = [];
+    for await (const item of decodePath(dir, { registry, with: ["time"] }))
+      if (item.kind === "problem") codes.push(item.problem.code);
+    assert.deepEqual(codes, ["W_NO_TIME"]);
+    rmSync(dir, { recursive: true });
     capture({ "": [boot(0xab)] });
     appendFileSync(
       join(dir, "boot-0001-000000000000ab/xs-telemetry/anchors.jsonl"),

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { AnchorChoice, ClockWatch, formatAnchor, parseAnchors, WallClock } from "../../host/receive/wall-clock.ts";
+import {
+  type Anchor,
+  AnchorChoice,
+  ClockWatch,
+  formatAnchor,
+  MOST_ANCHORS_BYTES,
+  parseAnchors,
+  WallClock,
+} from "../../host/receive/wall-clock.ts";
 import { seedFor } from "../support/campaign.ts";
 import { randomIntegers } from "../support/packets.ts";
 
@@ -68,6 +76,23 @@ describe("time of day from anchors", () => {
         stored++;
       }
       assert.ok(stored < 20_000, `${stored} anchors stored`);
+    }
+  });
+
+  it("stores few anchors whatever a device's clock does, and however packets overtake each other", () => {
+    const wild: readonly ((index: number) => Anchor)[] = [
+      (index) => ({ deviceMs: index * 3000, unixMs: BOOT + index * 1000 }),
+      (index) => ({ deviceMs: index * 1000, unixMs: BOOT + (index ^ 1) * 1000 }),
+      (index) => ({ deviceMs: (index * 7919) % 2 ** 40, unixMs: BOOT + index }),
+    ];
+    for (const [kind, anchorOf] of wild.entries()) {
+      const choice = new AnchorChoice();
+      let bytes = 0;
+      for (let index = 0; index < 1_000_000; index++) {
+        const anchor = anchorOf(index);
+        if (choice.take(anchor)) bytes += formatAnchor(anchor).length;
+      }
+      assert.ok(bytes < MOST_ANCHORS_BYTES / 2, `${kind}: ${bytes} bytes`);
     }
   });
 

@@ -56,6 +56,9 @@ interface Way<Message> {
   token: number;
 }
 
+/** Says which token the type of a message has; `tokenOf` is asked for types that are not remembered. */
+type Remember = (tokenOf: (type: string | undefined) => number) => (message: unknown) => number;
+
 /** Of one server: its options, and what went wrong. */
 export class Adapter<Message, Peer> {
   readonly payloads: boolean;
@@ -78,7 +81,7 @@ export class Adapter<Message, Peer> {
   #clients = 0;
 
   /** `remember`: what makes a function that finds types, if nobody else does. */
-  constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>, remember = rememberTexts) {
+  constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>, remember: Remember = rememberTexts) {
     const { messageType, clientId, payloads = false } = options;
     this.#telemetry = telemetry;
     this.fixedToken = typeof messageType === "number" ? messageType : undefined;

@@ -1,22 +1,8 @@
 /** The command line: `xs-telemetry <command>`. Exit code 0 good, 1 the data is bad, 2 usage or I/O. */
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
-import { addBench } from "./commands/bench.ts";
-import { addCapture } from "./commands/capture.ts";
-import { addCompletion } from "./commands/completion.ts";
 import { Context } from "./commands/context.ts";
-import { addDecode } from "./commands/decode.ts";
-import { addExtract } from "./commands/extract.ts";
 import { arrangeHelp } from "./commands/help.ts";
-import { addInfo } from "./commands/info.ts";
-import { addMigrate } from "./commands/migrate.ts";
-import { addRegistry } from "./commands/registry.ts";
-import { addSelftest } from "./commands/selftest.ts";
-import { addShow } from "./commands/show.ts";
-import { addSimulate } from "./commands/simulate.ts";
-import { addStats } from "./commands/stats.ts";
-import { addTail } from "./commands/tail.ts";
-import { addValidate } from "./commands/validate.ts";
 import { TelemetryError } from "./text/errors.ts";
 import { visibleLines } from "./text/lines.ts";
 
@@ -31,7 +17,38 @@ Examples:
   $ xs-telemetry show capture/
   $ xs-telemetry decode capture/ | xs-telemetry validate -`;
 
-function createProgram(context: Context): Command {
+/** Defines a command. */
+type Add = (program: Command, context: Context) => void;
+
+/** All commands, in the groups of --help. Nearly every run is of one: its code alone is loaded, which is most of what starting takes. */
+const COMMANDS: Readonly<Record<string, Readonly<Record<string, () => Promise<Add>>>>> = {
+  "Record:": {
+    capture: async () => (await import("./commands/capture.ts")).addCapture,
+    tail: async () => (await import("./commands/tail.ts")).addTail,
+    simulate: async () => (await import("./commands/simulate.ts")).addSimulate,
+  },
+  "Read:": {
+    info: async () => (await import("./commands/info.ts")).addInfo,
+    show: async () => (await import("./commands/show.ts")).addShow,
+    stats: async () => (await import("./commands/stats.ts")).addStats,
+    decode: async () => (await import("./commands/decode.ts")).addDecode,
+    extract: async () => (await import("./commands/extract.ts")).addExtract,
+  },
+  "Check:": {
+    validate: async () => (await import("./commands/validate.ts")).addValidate,
+    migrate: async () => (await import("./commands/migrate.ts")).addMigrate,
+    bench: async () => (await import("./commands/bench.ts")).addBench,
+    selftest: async () => (await import("./commands/selftest.ts")).addSelftest,
+  },
+  "Registry and shell:": {
+    registry: async () => (await import("./commands/registry.ts")).addRegistry,
+    completion: async () => (await import("./commands/completion.ts")).addCompletion,
+  },
+};
+
+/** `asked`: the first argument. Help, completion and whatever is no command need all commands. */
+async function createProgram(context: Context, asked = ""): Promise<Command> {
+  const isOne = asked !== "completion" && Object.values(COMMANDS).some((group) => Object.hasOwn(group, asked));
   const program = new Command("xs-telemetry")
     .description("Telemetry of Moddable XS devices: record, read, check.")
     .version(packageJson.version, "-v, --version")
@@ -42,24 +59,10 @@ function createProgram(context: Context): Command {
       outputError: (text, write) => write(visibleLines(text.replace(/^error: /, "xs-telemetry: E_USAGE: "))),
     })
     .addHelpText("after", HELP);
-  program.commandsGroup("Record:");
-  addCapture(program, context);
-  addTail(program, context);
-  addSimulate(program, context);
-  program.commandsGroup("Read:");
-  addInfo(program, context);
-  addShow(program, context);
-  addStats(program, context);
-  addDecode(program, context);
-  addExtract(program, context);
-  program.commandsGroup("Check:");
-  addValidate(program, context);
-  addMigrate(program, context);
-  addBench(program, context);
-  addSelftest(program, context);
-  program.commandsGroup("Registry and shell:");
-  addRegistry(program, context);
-  addCompletion(program, context);
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group);
+    for (const [name, load] of Object.entries(commands)) if (!isOne || name === asked) (await load())(program, context);
+  }
   arrangeHelp(program);
   return program;
 }
@@ -74,7 +77,8 @@ async function main(): Promise<void> {
     process.exit(context.exitCode);
   });
   try {
-    await createProgram(context).parseAsync();
+    const program = await createProgram(context, process.argv[2]);
+    await program.parseAsync();
     await context.output.flush();
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -70,7 +70,7 @@ export async function printItems(
       if (item.kind === "batch") {
         events += item.count;
         progress.update(() => counted(events, "event"));
-        context.output.writeLines(item.lines);
+        context.output.writeLines(item.lines, true);
         await context.output.flush(); // the next batch overwrites this one
       } else if (item.kind === "problem") {
         progress.clear();

@@ -156,12 +156,12 @@ export class Output {
 
   /**
    * write() for lines of JSON, which may hold DEL, C1 and direction characters as they are: a terminal gets them escaped, so that it obeys
-   * nothing of them. What other languages end lines at is always escaped. JSON stays equal.
+   * nothing of them. What other languages end lines at is always escaped, unless `isEscaped`: it was. JSON stays equal.
    */
-  writeLines(data: string | Uint8Array): void {
+  writeLines(data: string | Uint8Array, isEscaped = false): void {
     const isTerminal = (this.#stream as Partial<WriteStream>).isTTY === true;
     if (isTerminal) this.write(visibleLines(typeof data === "string" ? data : Buffer.from(data).toString()));
-    else this.write(oneLineEach(data));
+    else this.write(isEscaped ? data : oneLineEach(data));
   }
 
   /** Resolves when the stream has taken everything. Rejects with the stream's error. */

@@ -7,7 +7,7 @@ MAGIC.writeInt32LE(PACKET_MAGIC);
 /**
  * How many bytes of the packet at `bytes[start]` are its own, of `packetBytes` that its header claims; `bytes[start, end)` are there,
  * all that will be if `final`. Fewer than claimed if it was cut, and another packet begins within it. Undefined if what follows must
- * be seen first: a magic and fingerprint may begin in its last bytes. Searches the packet once for each of `beginnings`.
+ * be seen first: a magic and fingerprint may begin in its last bytes. Searches the packet once.
  */
 export function ownBytes(
   bytes: Buffer,
@@ -20,8 +20,8 @@ export function ownBytes(
   const stop = Math.min(start + packetBytes, end);
   const { length } = beginnings[0]!;
   const searched = bytes.subarray(start + 1, Math.min(stop + length - 1, end));
-  const found = Math.min(...beginnings.map((beginning) => searched.indexOf(beginning) >>> 0));
-  if (found < searched.length) {
+  const found = beginningIn(searched, beginnings);
+  if (found >= 0) {
     if (end < start + packetBytes + MAGIC.length && !final) return undefined;
     // Numbers of an own registry may hold anything; what another packet stands behind is as long as it says.
     const isFollowed = bytes.subarray(start + packetBytes, end).indexOf(MAGIC) === 0;
@@ -33,4 +33,12 @@ export function ownBytes(
     if (end - at >= MAGIC.length) return at - start;
   }
   return packetBytes;
+}
+
+/** Where the first of these begins, all of which begin with a magic; -1 if none is whole. */
+function beginningIn(bytes: Buffer, beginnings: readonly Buffer[]): number {
+  const { length } = beginnings[0]!;
+  for (let at = bytes.indexOf(MAGIC); at >= 0 && at + length <= bytes.length; at = bytes.indexOf(MAGIC, at + 1))
+    for (const beginning of beginnings) if (bytes.compare(beginning, 0, length, at, at + length) === 0) return at;
+  return -1;
 }

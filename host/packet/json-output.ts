@@ -121,11 +121,14 @@ export class JsonOutput {
     const view = this.#view;
     let at = from;
     let end = this.#end;
+    /** All bytes in one word. */
+    let seen = 0;
     view.setUint8(end++, QUOTE);
     while (at < stop) {
       // Four bytes at a time, up to the first that cannot stand for itself.
       if (stop - at >= 4) {
         const word = source.getInt32(at, true);
+        seen |= word;
         view.setInt32(end, word, true);
         const special = specialBytes(word);
         const plain = special === 0 ? 4 : (31 - Math.clz32(special & -special)) >> 3;
@@ -135,20 +138,18 @@ export class JsonOutput {
       }
       const byte = source.getUint8(at++);
       if (byte === 0) break;
-      if ((byte === 0xe2 || byte === 0xc2) && at < stop) {
-        const ending = lineEndAt(source, at - 1, stop);
-        if (ending !== undefined) {
-          view.setFloat64(end, ending.words[0]!, true);
-          end += ending.bytes;
-          at += byte === 0xe2 ? 2 : 1;
-          continue;
-        }
-      }
+      seen |= byte;
       view.setFloat64(end, JSON_OF_BYTE[byte]!, true);
       end += JSON_BYTES[byte]!;
     }
     view.setUint8(end++, QUOTE);
-    this.#end = end;
+    this.#end = (seen & 0x80808080) === 0 ? end : this.#escapeLineEnds(this.#end, end);
+  }
+
+  /** Escapes at what other languages end lines in what was written, not all of which is ASCII. Returns where it ends then. */
+  #escapeLineEnds(from: number, end: number): number {
+    const escaped = oneLineEach(this.#bytes.subarray(from, end));
+    return typeof escaped === "string" ? from + this.#bytes.write(escaped, from) : end;
   }
 }
 
@@ -156,34 +157,15 @@ function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Not 0 if one of four bytes is a control character, a quote, a backslash, or may begin a line's end; its lowest bit is then in the first such byte. */
+/** Not 0 if one of four bytes is a control character, a quote or a backslash; its lowest bit is then in the first such byte. */
 function specialBytes(word: number): number {
   const quote = word ^ (QUOTE * 0x01010101);
   const backslash = word ^ (BACKSLASH * 0x01010101);
-  // Without bit 5, 0xe2 is 0xc2.
-  const lineEnd = (word & 0xdfdfdfdf) ^ 0xc2c2c2c2;
   // Byte by byte, a subtraction borrows from the highest bit if the byte is less; only the bits above a true one may be false.
   const below =
-    ((word - 0x20202020) & ~word) |
-    ((quote - 0x01010101) & ~quote) |
-    ((backslash - 0x01010101) & ~backslash) |
-    ((lineEnd - 0x01010101) & ~lineEnd);
+    ((word - 0x20202020) & ~word) | ((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash);
   return below & 0x80808080;
 }
-
-/** What stands for the character at a byte that may begin one at which other languages end lines; undefined if it is another one. */
-function lineEndAt(source: DataView, at: number, stop: number): Piece | undefined {
-  if (source.getUint8(at) === 0xc2) return source.getUint8(at + 1) === 0x85 ? ESCAPED_85 : undefined;
-  if (at + 2 >= stop || source.getUint8(at + 1) !== 0x80) return undefined;
-  const last = source.getUint8(at + 2);
-  return last === 0xa8 ? ESCAPED_2028 : last === 0xa9 ? ESCAPED_2029 : undefined;
-}
-
-const [ESCAPED_85, ESCAPED_2028, ESCAPED_2029] = ["\\u0085", "\\u2028", "\\u2029"].map(pieceOf) as [
-  Piece,
-  Piece,
-  Piece,
-];
 
 /** By number, its last four digits as four bytes. */
 const FOUR_DIGITS = Int32Array.from({ length: 10_000 }, (_, value) => {

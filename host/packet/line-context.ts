@@ -1,6 +1,6 @@
 /** Whose an event is, and when it was, written behind the attributes of its line. */
 import type { ContextPart } from "../registry/context.ts";
-import { type JsonOutput, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
+import { type JsonOutput, jsonOf, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
 
 /** One boot of one device, as one of its readers has it. */
 export interface BootPlace {
@@ -50,7 +50,7 @@ export class LineContext {
 
   constructor({ device, boot, bootId, reader }: BootPlace, parts: ReadonlySet<ContextPart>, timeOf?: TimeOf) {
     let place = "";
-    if (parts.has("device") && device !== undefined) place += `,"device":${JSON.stringify(device)}`;
+    if (parts.has("device") && device !== undefined) place += `,"device":${jsonOf(device)}`;
     if (parts.has("boot")) place += `,"boot":${boot},"bootId":"${bootIdText(bootId)}"`;
     if (parts.has("boot") && reader !== 0) place += `,"reader":${reader}`;
     this.#place = pieceOf(place);

@@ -92,7 +92,7 @@ export function readU64(view: DataView, at: number): number {
  */
 export function parsePacketHeader(view: DataView, at: number, uuids: readonly Uint8Array[]): HeaderOutcome {
   if (view.getInt32(at + AT_MAGIC, true) !== PACKET_MAGIC) return NOTHING;
-  const own = uuids.some((uuid) => hasUuid(view, at + AT_UUID, uuid));
+  const own = hasOneOf(view, at + AT_UUID, uuids);
   const wireFormat = view.getUint32(at + AT_WIRE_FORMAT, true);
   if (!own && wireFormat > MOST_WIRE_FORMAT) return NOTHING;
   const streamId = view.getUint32(at + AT_STREAM_ID, true);
@@ -149,6 +149,11 @@ const U64_FIELDS: readonly (readonly [string, number])[] = [
   ["boot_id", AT_BOOT_ID],
   ["first_event_seq", AT_FIRST_EVENT_SEQ],
 ];
+
+function hasOneOf(view: DataView, at: number, uuids: readonly Uint8Array[]): boolean {
+  for (const uuid of uuids) if (hasUuid(view, at, uuid)) return true;
+  return false;
+}
 
 function hasUuid(view: DataView, at: number, uuid: Uint8Array): boolean {
   for (let byte = 0; byte < UUID_BYTES; byte++) if (view.getUint8(at + byte) !== uuid[byte]) return false;

@@ -51,8 +51,8 @@ const KEY = 2;
 const COLON_BEHIND_KEY = 3;
 const COMMA_BEHIND_STRING = 4;
 const OBJECT = 5;
-/** The character that each expects, as a text and its code, and what comes behind it. */
-const COMMON: readonly string[] = Object.freeze(["", "", "", ":", ",", "{"]);
+/** The character that each expects, as a text and its code, and what comes behind it. No piece is a quote; one without a character is no step. */
+const COMMON: readonly string[] = Object.freeze(['"', '"', '"', ":", ",", "{"]);
 const CODES: readonly number[] = Object.freeze([-1, -1, -1, 0x3a, 0x2c, 0x7b]);
 const BEHIND: readonly number[] = Object.freeze([VALUE, REST_OF_VALUE, KEY, VALUE, KEY, KEY]);
 

@@ -61,6 +61,16 @@ function check(text: string, expected: string, what = text): void {
 }
 
 describe("the type of a message", () => {
+  it("is looked for in as many steps as the rule has, at the last one too", () => {
+    for (const text of [
+      '{"a":{\\\\type":"inner","',
+      '{"a":[xxxxxxxxx"",""',
+      '{"a":[xxxxxxxxxx"",""',
+      '{"a":["","","",""',
+    ])
+      check(text, "");
+  });
+
   it("is the JSON type, else the method", () => {
     check('{"type":"getStatus"}', "getStatus");
     check('{"method":"getStatus"}', "getStatus");

@@ -1,0 +1,84 @@
+/** What an emitter recorded, without files: for unit tests, and for whoever keeps packets elsewhere. */
+import { StreamDecoder } from "../decode/decode.ts";
+import type { DecodeOptions, DecodeSummary } from "../decode/types.ts";
+import type { TelemetryEvent } from "../generated/events.ts";
+import { registry as emitted } from "../generated/registry.ts";
+import type { Problem } from "../text/errors.ts";
+
+/** What packets are read from: a reader of a Telemetry, or of a recorder of one's own events. */
+export interface PacketReader {
+  /** Writes the next packet into `buffer`. Returns its bytes, 0 if nothing waits. */
+  next(buffer: Uint8Array): number;
+}
+
+/** Whoever has such readers, as a Telemetry does. */
+export interface PacketReaders {
+  reader(): PacketReader & { close(): void };
+}
+
+export interface Collected<Event = TelemetryEvent> {
+  /** In their order. */
+  readonly events: readonly Event[];
+  /** What is wrong with the packets: nothing, as a rule. Losses are in the summary. */
+  readonly problems: readonly Problem[];
+  readonly summary: DecodeSummary;
+}
+
+/** A packet may have so many. */
+const MOST_PACKET_BYTES = 65_536;
+
+/**
+ * Hands on each packet that waits, in a copy of its own, until none does. Returns how many. An `onPacket` that itself records events has
+ * theirs handed on, too, without end if it never stops.
+ *
+ *     drain(telemetry.reader(), (packet) => capture.write(packet));
+ */
+export function drain(reader: PacketReader, onPacket: (packet: Uint8Array) => void): number {
+  const buffer = new Uint8Array(MOST_PACKET_BYTES);
+  let packets = 0;
+  for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) {
+    packets++;
+    onPacket(buffer.slice(0, bytes));
+  }
+  return packets;
+}
+
+/**
+ * The events that wait for a reader, or, of a Telemetry, all that its ring holds: whoever else reads it misses nothing. `registry`: of
+ * one's own events; default: the bundled one. `with`: as DecodeOptions has it.
+ *
+ *     const { events } = collect(telemetry);
+ *     assert.deepEqual(events.map(({ event }) => event), ["ws.connect", "msg.recv"]);
+ */
+export function collect<Event = TelemetryEvent>(
+  from: PacketReader | PacketReaders,
+  options: Partial<Pick<DecodeOptions, "registry" | "with">> = {},
+): Collected<Event> {
+  if ("next" in from) return collectFrom<Event>(from, options);
+  const reader = from.reader();
+  try {
+    return collectFrom<Event>(reader, options);
+  } finally {
+    reader.close();
+  }
+}
+
+function collectFrom<Event>(
+  reader: PacketReader,
+  options: Partial<Pick<DecodeOptions, "registry" | "with">>,
+): Collected<Event> {
+  const decoder = new StreamDecoder({ registry: emitted, ...options, isWhole: true });
+  const events: Event[] = [];
+  const problems: Problem[] = [];
+  let summary = decoder.summary();
+  const take = (items: ReturnType<StreamDecoder["push"]>): void => {
+    for (const item of items)
+      if (item.kind === "events") events.push(...(item.events as readonly unknown[] as readonly Event[]));
+      else if (item.kind === "problem") problems.push(item.problem);
+      else if (item.kind === "summary") summary = item.summary;
+  };
+  const packets = drain(reader, (packet) => take(decoder.push(packet)));
+  // Nothing recorded is no damage.
+  if (packets > 0) take(decoder.end());
+  return { events, problems, summary };
+}

@@ -21,6 +21,7 @@ import {
   linkedOperationsTable,
   linkedRamTable,
   linkedRow,
+  linkedServerTable,
   linkedSource,
   linkedTable,
   readLinked,
@@ -82,6 +83,7 @@ export function linkedSections(linked: Linked): Record<string, string> {
     linked: markdownTable(linkedTable(linked)),
     "linked RAM": markdownTable(linkedRamTable(linked)),
     "linked operations": markdownTable(linkedOperationsTable(linked)),
+    "linked server": markdownTable(linkedServerTable(linked)),
   };
 }
 

@@ -33,6 +33,14 @@ export interface Linked {
   }[];
   /** Instructions of single operations, on both engines. */
   readonly operations: readonly { readonly what: string; readonly xs13: number; readonly xs17: number }[];
+  /** Instructions of a message received and answered through the adapter, above the server without it, in the machine of build/rv32 with either engine's sources. */
+  readonly server: readonly {
+    readonly scene: string;
+    readonly payloadChars: number;
+    readonly path: CaseKey["path"];
+    readonly xs13: number;
+    readonly xs17: number;
+  }[];
 }
 
 export function readLinked(): Linked {
@@ -56,7 +64,7 @@ export function linkedRow({ rows }: Linked, path: CaseKey["path"], payloadChars:
 export function linkedFigures({ rows, ram }: Linked): Figure[] {
   const asMeasured = rows.map((row) => ({ engine: "xs-rv32" as const, ns: null, ...row }));
   const sizes = ram.flatMap(({ path, ...bytes }) =>
-    path === "native" ? [{ path, ...bytes, bytecodeBytes: Number.NaN, nativeBytes: 0 }] : [],
+    path === "native" ? [{ path, ...bytes, bytecodeBytes: Number.NaN, nativeBytes: Number.NaN }] : [],
   );
   return figuresOf(asMeasured, sizes).filter(({ measured }) => !Number.isNaN(measured));
 }
@@ -94,4 +102,17 @@ export function linkedRamTable({ ram }: Linked): Table {
 export function linkedOperationsTable({ operations }: Linked): Table {
   const cells = operations.map(({ what, xs13, xs17 }) => [what, number(xs13), number(xs17)]);
   return { title: "", head: ["operation, instructions", "XS 13.3", "XS 17.3"], rows: cells };
+}
+
+/** What the adapter takes on both engines: nothing is tuned for the one that the other pays for. */
+export function linkedServerTable({ server }: Linked): Table {
+  const cells = server.map(({ scene, payloadChars, path, xs13, xs17 }) => [
+    scene,
+    number(payloadChars),
+    path,
+    number(xs13),
+    number(xs17),
+    `${Math.round((xs17 / xs13 - 1) * 100)} %`,
+  ]);
+  return { title: "", head: ["scene", "characters", "path", "XS 13.3", "XS 17.3", "more"], rows: cells };
 }

@@ -1,4 +1,4 @@
-/** `registry check|diff|docs|schema|generate|new`: the registry's own tools. What they do is loaded when one is called: it needs a YAML reader. */
+/** `registry check|diff|docs|schema|generate|layout|new`: the registry's own tools. What they do is loaded when one is called: it needs a YAML reader. */
 import type { Command } from "commander";
 import type { Context } from "./context.ts";
 import { addRegistryGenerate } from "./registry-generate.ts";
@@ -29,6 +29,14 @@ Examples:
 const SCHEMA_HELP = `
 Examples:
   $ xs-telemetry registry schema my.yaml > event.schema.json`;
+
+const LAYOUT_HELP = `
+offset_bits, and an enum's width_bits, may be left out of a draft. Each such field gets the first place that is free in all of its events;
+what the file says already stays as it is. From then on the numbers stand in the file: a released version keeps them.
+
+Examples:
+  $ xs-telemetry registry layout my.yaml
+  $ xs-telemetry registry layout my.yaml --write`;
 
 const NEW_HELP = `
 Examples:
@@ -88,6 +96,17 @@ export function addRegistry(program: Command, context: Context): void {
       await runSchema(file, output, context);
     });
   addRegistryGenerate(registry, context);
+  registry
+    .command("layout")
+    .summary("places for the fields of a draft")
+    .description("Places the fields that have no offset_bits yet.")
+    .argument("<file>", "the registry; - is standard input, and prints it with the places")
+    .option("--write", "write them into the file")
+    .addHelpText("after", LAYOUT_HELP)
+    .action(async (file: string, { write }: { write?: true }) => {
+      const { runLayout } = await import("./registry-layout.ts");
+      await runLayout(file, write === true, context);
+    });
   registry
     .command("new")
     .summary("a registry to begin from")

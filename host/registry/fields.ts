@@ -14,6 +14,8 @@ const MAX_TEXT_BYTES = (MOST_SLOTS - 1) * SLOT_BYTES;
 /** The longest IPv6 address in text, with an IPv4 address at its end. */
 const MAX_IP_BYTES = 45;
 const MAX_ENUM_BITS = 8;
+/** What places the fields of a draft. */
+const LAYOUT = "xs-telemetry registry layout FILE --write";
 
 interface Kind {
   readonly type: FieldType;
@@ -39,6 +41,17 @@ const KINDS: Readonly<Record<string, Kind>> = {
   token: { type: "token", valueType: "string", widthBits: 16, keys: ["offset_bits"] },
   text: { type: "text", valueType: "string", widthBits: 0, keys: ["offset_bits", "max_bytes"] },
   ip: { type: "text", valueType: "string", widthBits: 0, keys: ["offset_bits"] },
+};
+/** Bits of fields whose type says them. */
+export const FIELD_BITS: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(KINDS).map(([name, { widthBits }]) => [name, widthBits]),
+);
+/** What people write who know other languages. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  i8: "i32: there is no smaller one with a sign",
+  i16: "i32: there is no smaller one with a sign",
+  i64: "i32, or f64, which is exact up to 2^53",
+  u64: "u32, or f64, which is exact up to 2^53",
 };
 const VALUE_TYPES: Readonly<Record<DerivedFrom, Attribute["type"]>> = {
   event_name: "string",
@@ -122,7 +135,11 @@ function readSameAs(wire: Mapping): Wire | undefined {
 }
 
 function readField(wire: Mapping, type: Attribute["type"] | undefined): Wire | undefined {
-  const name = wire.get("type")!.oneOf(Object.keys(KINDS));
+  const at = wire.get("type")!;
+  const other =
+    typeof at.scalar === "string" && Object.hasOwn(OTHER_NAMES, at.scalar) ? OTHER_NAMES[at.scalar] : undefined;
+  if (other !== undefined) return at.mistake("E_VALUE", `there is no type ${at.shown}`, `write ${other}`);
+  const name = at.oneOf(Object.keys(KINDS));
   const kind = name === undefined ? undefined : KINDS[name];
   if (name === undefined || !kind) return undefined;
   refuseOthers(wire, ["type", ...kind.keys], `type: ${name}`);
@@ -171,8 +188,14 @@ function readText(wire: Mapping, name: string): FieldDraft | undefined {
 
 function readWord(wire: Mapping, kind: Kind, name: string): FieldDraft | undefined {
   const widthBits =
-    kind.widthBits || wire.need("width_bits", `add width_bits: 1 to ${MAX_ENUM_BITS}`)?.integer(1, MAX_ENUM_BITS);
-  const at = wire.need("offset_bits", `add offset_bits: ${FIRST_FIELD_BIT} or more, the bit where the field begins`);
+    kind.widthBits ||
+    wire
+      .need("width_bits", `add width_bits: 1 to ${MAX_ENUM_BITS}, or have it put: ${LAYOUT}`)
+      ?.integer(1, MAX_ENUM_BITS);
+  const at = wire.need(
+    "offset_bits",
+    `add offset_bits: ${FIRST_FIELD_BIT} or more, the bit where the field begins, or have it put: ${LAYOUT}`,
+  );
   const offsetBits = at?.integer(FIRST_FIELD_BIT, MOST_RECORD_BITS - (widthBits || 1));
   if (!at || offsetBits === undefined || !widthBits) return undefined;
   if (kind.type !== "enum" && offsetBits % widthBits !== 0)

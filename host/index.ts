@@ -21,6 +21,7 @@ export type * as v2 from "./generated/events-2.0.0.ts";
 export { registries, registry } from "./generated/registry.ts";
 export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate/migrate.ts";
+export { type BootRecord, bootText } from "./packet/boot-record.ts";
 export type { DecodedEvent } from "./packet/records.ts";
 export { type Deframed, Deframer } from "./receive/deframer.ts";
 export { type FlashImage, readFlashImage } from "./receive/flash-image.ts";

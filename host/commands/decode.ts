@@ -100,6 +100,8 @@ function saySummary(summary: DecodeSummary, events: number, name: string, captur
     [summary.timeJumps, `${counted(summary.timeJumps, "time jump")} of 2^31 ms or more`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
+  for (const [said, count] of Object.entries(summary.bootRecords ?? {}))
+    context.say(`  reset: ${said}${count === 1 ? "" : ` (${count} times)`}`);
   if (name === "decode" && packets === 0 && summary.damaged > 0)
     context.say("  no packet is whole; frames, as a serial line carries them, are for extract --frames");
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import picocolors from "picocolors";
 import { EventText } from "../decode/event-text.ts";
 import { LiveDecoder, type LiveEvents, type LiveTotals } from "../decode/live-decoder.ts";
+import { type BootRecord, bootText } from "../packet/boot-record.ts";
 import type { DecodedEvent } from "../packet/records.ts";
 import type { LinkEvents } from "../receive/links/link.ts";
 import type { WallTime } from "../receive/wall-clock.ts";
@@ -69,8 +70,9 @@ async function runTail(options: Options, context: Context): Promise<void> {
     registry,
     ...(!source.mayReorder && { reorderPackets: 0 }),
     reorderMs: REORDER_MS,
-    onEvents({ device, lines, problems: found, lostOnDevice, timeOf }) {
+    onEvents({ device, lines, problems: found, lostOnDevice, timeOf, boot }) {
       for (const problem of found) problems.add(problem, device, Date.now());
+      if (boot) screen.boot(boot, device, timeOf);
       if (lostOnDevice > 0) screen.lost(lostOnDevice, device);
       for (const line of lines) {
         const event: DecodedEvent = JSON.parse(line);
@@ -224,6 +226,12 @@ class Screen {
     if (this.#options.format === "json") return;
     const said = `${counted(events, "event")} lost on the device: overwritten or refused`;
     this.#write(`${this.#place(undefined, device)}${LOG_INDENT}${this.#colors.yellow(said)}`);
+  }
+
+  boot(record: BootRecord, device: string | undefined, timeOf: LiveEvents["timeOf"]): void {
+    if (this.#options.format === "json") return;
+    const said = `booted: ${bootText(record)}`;
+    this.#write(`${this.#place(timeOf(record.timeMs), device)}${LOG_INDENT}${this.#colors.yellow(said)}`);
   }
 
   problem(problem: Problem, device: string | undefined): void {

@@ -1,7 +1,9 @@
+import type { BootRecord } from "../packet/boot-record.ts";
 import { JsonOutput } from "../packet/json-output.ts";
+import type { PacketHeader } from "../packet/packet.ts";
 import type { CheckedPacket, RecordDecoder, RecordTally, TokenNames } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
-import type { DecodeItem, DecodeOptions } from "./types.ts";
+import type { DecodeItem, DecodeOptions, PacketPlace } from "./types.ts";
 
 /** What decoding brings, in the order of the bytes, until somebody takes it: packets in the form that was asked for, and problems. */
 export class DecodeItems {
@@ -32,8 +34,7 @@ export class DecodeItems {
       this.#batchCount += count;
       return;
     }
-    const { bootId, reader, packetNumber } = packet.header;
-    const place = { bootId, reader, packet: packetNumber, ...(boot > 0 && { bootNumber: boot + 1 }) };
+    const place = placeOf(packet.header, boot);
     if (this.#form === "lines") {
       this.#items.push({ kind: "lines", ...place, lines: new Uint8Array(lines.written()), count });
     } else {
@@ -41,6 +42,12 @@ export class DecodeItems {
       const json = lines.written().toString().slice(0, -1).replaceAll("\n", ",");
       this.#items.push({ kind: "events", ...place, events: JSON.parse(`[${json}]`) });
     }
+  }
+
+  /** What a boot begins with. */
+  boot(header: PacketHeader, boot: number, record: BootRecord): void {
+    this.#endBatch();
+    this.#items.push({ kind: "boot", ...placeOf(header, boot), record });
   }
 
   problem(problem: Problem): void {
@@ -65,4 +72,8 @@ export class DecodeItems {
     this.#batchFrom = this.#lines.length;
     this.#batchCount = 0;
   }
+}
+
+function placeOf({ bootId, reader, packetNumber }: PacketHeader, boot: number): PacketPlace {
+  return { bootId, reader, packet: packetNumber, ...(boot > 0 && { bootNumber: boot + 1 }) };
 }

@@ -1,5 +1,6 @@
 /** Packets of several devices as events, at once. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
+import type { BootRecord } from "../packet/boot-record.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
 import { type PacketHeader, parsePacketHeader, uuidsOf } from "../packet/packet.ts";
 import { type ArrivedPacket, PacketOrder, type PacketOrderOptions } from "../receive/packet-order.ts";
@@ -24,6 +25,8 @@ export interface LiveEvents {
   /** The JSON lines of its events, as decode prints them, without their ends. */
   readonly lines: readonly string[];
   readonly problems: readonly Problem[];
+  /** What the packet's boot began with, if it says so. */
+  readonly boot?: BootRecord;
   /** Events that were lost on the device before these, or among them. */
   readonly lostOnDevice: number;
   /** Time of day of a time of the packet's boot. */
@@ -258,8 +261,10 @@ export class LiveDecoder {
     const scanner = new PacketScanner(session, { isWhole: true, bootsBefore: arrived?.boot ?? 0 });
     const lines: string[] = [];
     const problems: Problem[] = [];
+    let boot: BootRecord | undefined;
     for (const item of [...scanner.push(packet), ...scanner.end()]) {
       if (item.kind === "lines") lines.push(...Buffer.from(item.lines).toString().trimEnd().split("\n"));
+      else if (item.kind === "boot") boot = item.record;
       else if (item.kind === "problem") problems.push(withoutOffset(item.problem));
     }
     problems.push(...session.takeUnnamed());
@@ -283,7 +288,7 @@ export class LiveDecoder {
         this.#ringFill = Math.min(1, header.ringPendingSlots / header.ringCapacitySlots);
     }
     const timeOf = (deviceMs: number) => clock?.at(deviceMs);
-    this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf });
+    this.#options.onEvents({ device, lines, problems, lostOnDevice: lost, timeOf, ...(boot && { boot }) });
     if (this.#heldNames > MOST_HELD_NAMES) this.#forgetNames();
   }
 }

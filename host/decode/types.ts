@@ -1,4 +1,5 @@
 // What decoding is given, and what it brings.
+import type { BootRecord } from "../packet/boot-record.ts";
 import type { DecodedEvent } from "../packet/records.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -28,12 +29,14 @@ export interface PacketPlace {
 
 /**
  * What decoding brings, in the order of the bytes: the events of a packet, or their JSON lines (each ended by "\n", in UTF-8),
- * or a batch of lines, whose bytes are good until the item after it is asked for; or a problem; last of all, once, the summary.
+ * or a batch of lines, whose bytes are good until the item after it is asked for; or what a boot begins with, of each reader; or a problem;
+ * last of all, once, the summary.
  */
 export type DecodeItem =
   | (PacketPlace & { readonly kind: "events"; readonly events: readonly DecodedEvent[] })
   | (PacketPlace & { readonly kind: "lines"; readonly lines: Uint8Array; readonly count: number })
   | { readonly kind: "batch"; readonly lines: Uint8Array; readonly count: number }
+  | (PacketPlace & { readonly kind: "boot"; readonly record: BootRecord })
   | { readonly kind: "problem"; readonly problem: Problem }
   | { readonly kind: "summary"; readonly summary: DecodeSummary };
 
@@ -66,4 +69,6 @@ export interface DecodeSummary {
   readonly repeated: number;
   /** Uses of a token whose name is not known: "" in the event. */
   readonly unnamedTokens: number;
+  /** How often each thing was said by the records that boots begin with, as bootText() says it; absent if there were none. */
+  readonly bootRecords?: Readonly<Record<string, number>>;
 }

@@ -36,7 +36,7 @@ function transcript(bytes: Uint8Array, options: Partial<DecodeOptions>, pieceByt
   const decoder = new StreamDecoder({ registry, ...options });
   const said = (item: DecodeItem) => {
     if (item.kind === "events") return linesOf(item.events);
-    if (item.kind === "problem" || item.kind === "summary") return `${JSON.stringify(item)}\n`;
+    if (item.kind === "problem" || item.kind === "summary" || item.kind === "boot") return `${JSON.stringify(item)}\n`;
     return Buffer.from(item.lines).toString();
   };
   let text = "";

@@ -5,12 +5,16 @@ import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 
 /** Which emitter: dist/moddable/xs-telemetry.js, or dist/moddable/native/xs-telemetry.js with its natives. */
-export type Variant = "typescript" | "native";
+export type Variant = "typescript" | "native" | "retained";
+
+/** Of memory that outlives a reset, in the variant "retained": the natives as manifests/retained.json has them. */
+const RETAINED_BYTES = 8192;
 
 interface NativesBuild {
   readonly otherNativeFiles: string[];
   spellNatives(code: string): string;
   respell(file: string): string;
+  retainedNatives(bytes: number): string[];
   nativeModule(): Promise<{ module: string; natives: string[] }>;
 }
 
@@ -46,7 +50,7 @@ export async function bundleForXs(
     format: "esm",
     target: "es2022",
     alias: platformFiles(variant === "native" ? ["native", "moddable"] : ["moddable"]),
-    external: [...Object.keys(SHIPPED), "time", "timer", "text/encoder"],
+    external: ["reset", ...Object.keys(SHIPPED), "time", "timer", "text/encoder"],
     logLevel: "warning",
   });
   if (variant === "native") writeFileSync(outfile, (await nativesBuild()).spellNatives(readFileSync(outfile, "utf8")));
@@ -85,13 +89,18 @@ export async function engine(name: EngineName, variant: Variant = "typescript"):
 async function modulesOf(variant: Variant): Promise<{ modules: Record<string, string>; natives: string[] }> {
   const modules: Record<string, string> = { ...SHIPPED, timer: "test/support/xs-timer.js" };
   if (variant === "typescript") return { modules, natives: [] };
-  const { otherNativeFiles, nativeModule, respell } = await nativesBuild();
-  const { module, natives } = await nativeModule();
+  const { otherNativeFiles, nativeModule, respell, retainedNatives } = await nativesBuild();
+  const { module, natives: plain } = await nativeModule();
+  const natives = variant === "retained" ? retainedNatives(RETAINED_BYTES) : plain;
   for (const [name, file] of Object.entries(SHIPPED)) {
     const native = file.replace("/moddable/", "/moddable/native/");
     if (existsSync(native)) modules[name] = respell(join(native));
   }
   modules["xs-telemetry"] = module;
+  if (variant === "retained") {
+    modules.reset = "test/retained/reset.js";
+    return { modules, natives: [...natives, ...otherNativeFiles, "test/retained/reset.c"] };
+  }
   return { modules, natives: [...natives, ...otherNativeFiles] };
 }
 

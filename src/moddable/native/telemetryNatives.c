@@ -745,51 +745,16 @@ void xs_telemetry_reader_count(xsMachine* the)
 	count(the, reader->emitter, &reader->reader);
 }
 
-/* All names that fit, from the first one not yet sent. */
-static uint32_t tokenPacket(const TelemetryTokens* tokens, TelemetryReader* reader, const TelemetryRing* ring, uint8_t* to, xsUnsignedValue size)
-{
-	uint32_t end = PACKET_HEADER_BYTES;
-	while (reader->tokensSent < tokens->count) {
-		uint8_t name[MAX_TOKEN_BYTES + 4]; /* as much room as where the name's length was asked for */
-		uint32_t token = reader->tokensSent + 1;
-		uint32_t length = telemetryText(telemetryNameOf(tokens, token), NULL, name, sizeof(name));
-		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > size)
-			break;
-		to[end] = (uint8_t)token;
-		to[end + 1] = (uint8_t)(token >> 8);
-		to[end + 2] = (uint8_t)length;
-		to[end + 3] = 0;
-		memcpy(to + end + TOKEN_ENTRY_HEADER_BYTES, name, length);
-		end += TOKEN_ENTRY_HEADER_BYTES + length;
-		reader->tokensSent = token;
-	}
-	return telemetryTokenPacket(reader, ring, to, end);
-}
-
 #ifdef MODDEF_TELEMETRY_RETAINED
-/* A packet of boots before; 0 if a reader has no more of them to read. */
-static uint32_t pastPacket(Emitter* emitter, Reader* reader, uint8_t* to, xsUnsignedValue size)
+/* The least that other open readers than this have of the boots before. */
+static uint32_t othersAt(Emitter* emitter, Reader* reader)
 {
-	TelemetryKept* kept = &emitter->kept;
-	TelemetryPastReader* past = &reader->past;
-	int waits = telemetryPastWaits(kept, past, reader->reader.number, size);
-	if (kept->pastFrom < kept->pastCount) {
-		uint32_t least = kept->pastCount;
-		for (TelemetryReader* each = emitter->readers; each; each = each->next) {
-			if (((Reader*)each)->past.at < least)
-				least = ((Reader*)each)->past.at;
-		}
-		telemetryPastDone(kept, &emitter->ring, least);
-		telemetryRingTick(&emitter->ring, emitter->ring.lowMs); /* there may be room now for what is still to be told */
+	uint32_t least = UINT32_MAX;
+	for (TelemetryReader* each = emitter->readers; each; each = each->next) {
+		if (each != &reader->reader && ((Reader*)each)->past.at < least)
+			least = ((Reader*)each)->past.at;
 	}
-	if (!waits)
-		return 0;
-	if (past->reader.tokensSent < emitter->tokens.count) {
-		uint32_t bytes = tokenPacket(&emitter->tokens, &past->reader, telemetryPastRing(kept, past), to, size);
-		telemetryPastTokens(kept, past);
-		return bytes;
-	}
-	return telemetryPastPacket(kept, past, to, size);
+	return least;
 }
 #endif
 
@@ -812,35 +777,22 @@ void xs_telemetry_reader_fill(xsMachine* the)
 	if (size > MAX_PACKET_BYTES)
 		size = MAX_PACKET_BYTES;
 #ifdef MODDEF_TELEMETRY_RETAINED
-	if (!reader->isClosed && ring->kept)
-		bytes = pastPacket(emitter, reader, to, size);
+	if (!reader->isClosed && ring->kept) {
+		bytes = telemetryKeptFill(&emitter->kept, ring, &reader->reader, &reader->past, othersAt(emitter, reader), to, size);
+		protect(emitter);
+	}
+	else
 #endif
-	if (!reader->isClosed && bytes == 0) {
+	if (!reader->isClosed) {
 		telemetryReaderCatchUp(&reader->reader, ring);
 		if (reader->reader.position != ring->head) {
-#ifdef MODDEF_TELEMETRY_RETAINED
-			TelemetryReader before = reader->reader;
-#endif
-			if (reader->reader.tokensSent < emitter->tokens.count) {
-				bytes = tokenPacket(&emitter->tokens, &reader->reader, ring, to, size);
-#ifdef MODDEF_TELEMETRY_RETAINED
-				if (ring->kept)
-					telemetryKeepTokens(&emitter->kept, &reader->reader);
-#endif
-			}
+			if (reader->reader.tokensSent < emitter->tokens.count)
+				bytes = telemetryNamesPacket(&reader->reader, ring, &emitter->tokens, to, size);
 			else {
 				bytes = telemetryDataPacket(&reader->reader, ring, to, size);
-#ifdef MODDEF_TELEMETRY_RETAINED
-				if (ring->kept)
-					telemetryKeepGiven(&emitter->kept, &before, &reader->reader, ring);
-#endif
 				protect(emitter);
 			}
 		}
-#ifdef MODDEF_TELEMETRY_RETAINED
-		else if (ring->kept)
-			telemetryKeepTaken(&emitter->kept, &reader->reader);
-#endif
 	}
 	xsmcSetInteger(xsResult, (xsIntegerValue)bytes);
 }

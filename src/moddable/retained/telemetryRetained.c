@@ -153,19 +153,19 @@ void telemetryKeepMade(TelemetryKept* kept, const TelemetryReader* reader, int i
 		kept->boot->readers[reader->number].isOpen = (uint32_t)isOpen;
 }
 
-void telemetryKeepGiven(TelemetryKept* kept, const TelemetryReader* before, const TelemetryReader* after, const TelemetryRing* ring)
+static void keepLiveGiven(TelemetryKept* kept, const TelemetryReader* before, const TelemetryReader* after, const TelemetryRing* ring)
 {
 	if (after->number < TELEMETRY_KEPT_READERS)
 		keepGiven(&kept->boot->readers[after->number], before, after, (uint32_t)(ring->head - after->position));
 }
 
-void telemetryKeepTokens(TelemetryKept* kept, const TelemetryReader* reader)
+static void keepLiveTokens(TelemetryKept* kept, const TelemetryReader* reader)
 {
 	if (reader->number < TELEMETRY_KEPT_READERS)
 		keepTokens(&kept->boot->readers[reader->number], reader);
 }
 
-void telemetryKeepTaken(TelemetryKept* kept, const TelemetryReader* reader)
+static void keepTaken(TelemetryKept* kept, const TelemetryReader* reader)
 {
 	TelemetryKeptReader* of = &kept->boot->readers[reader->number];
 	TelemetryPlace place;
@@ -213,7 +213,7 @@ static void takePlace(TelemetryKept* kept, TelemetryPastReader* past, uint32_t m
 		pass(reader, place);
 }
 
-int telemetryPastWaits(TelemetryKept* kept, TelemetryPastReader* past, uint32_t number, uint32_t mostBytes)
+static int pastWaits(TelemetryKept* kept, TelemetryPastReader* past, uint32_t number, uint32_t mostBytes)
 {
 	if (number >= TELEMETRY_KEPT_READERS)
 		past->at = kept->pastCount;
@@ -243,12 +243,7 @@ int telemetryPastWaits(TelemetryKept* kept, TelemetryPastReader* past, uint32_t 
 	return 0;
 }
 
-TelemetryRing* telemetryPastRing(TelemetryKept* kept, const TelemetryPastReader* past)
-{
-	return &kept->past[past->at].ring;
-}
-
-uint32_t telemetryPastPacket(TelemetryKept* kept, TelemetryPastReader* past, uint8_t* to, uint32_t mostBytes)
+static uint32_t pastPacket(TelemetryKept* kept, TelemetryPastReader* past, uint8_t* to, uint32_t mostBytes)
 {
 	TelemetryRing* ring = &kept->past[past->at].ring;
 	TelemetryKeptReader* of = keptReader(kept, past);
@@ -275,12 +270,7 @@ uint32_t telemetryPastPacket(TelemetryKept* kept, TelemetryPastReader* past, uin
 	return bytes;
 }
 
-void telemetryPastTokens(TelemetryKept* kept, TelemetryPastReader* past)
-{
-	keepTokens(keptReader(kept, past), &past->reader);
-}
-
-void telemetryPastDone(TelemetryKept* kept, TelemetryRing* live, uint32_t leastAt)
+static void release(TelemetryKept* kept, TelemetryRing* live, uint32_t leastAt)
 {
 	while (kept->pastFrom < leastAt) {
 		const TelemetryRing* ring = &kept->past[kept->pastFrom].ring;
@@ -290,6 +280,40 @@ void telemetryPastDone(TelemetryKept* kept, TelemetryRing* live, uint32_t leastA
 		live->borrowed -= (uint32_t)(ring->head - ring->tail);
 		kept->pastFrom++;
 	}
+}
+
+uint32_t telemetryKeptFill(TelemetryKept* kept, TelemetryRing* ring, TelemetryReader* reader, TelemetryPastReader* past, uint32_t othersAt,
+	uint8_t* to, uint32_t mostBytes)
+{
+	const TelemetryTokens* tokens = kept->tokens;
+	int waits = pastWaits(kept, past, reader->number, mostBytes);
+	uint32_t bytes;
+	if (kept->pastFrom < kept->pastCount) {
+		release(kept, ring, othersAt < past->at ? othersAt : past->at);
+		telemetryRingTick(ring, ring->lowMs); /* there may be room now for what is still to be told */
+	}
+	if (waits) {
+		if (past->reader.tokensSent == tokens->count)
+			return pastPacket(kept, past, to, mostBytes);
+		bytes = telemetryNamesPacket(&past->reader, &kept->past[past->at].ring, tokens, to, mostBytes);
+		keepTokens(keptReader(kept, past), &past->reader);
+		return bytes;
+	}
+	telemetryReaderCatchUp(reader, ring);
+	if (reader->position == ring->head) {
+		keepTaken(kept, reader);
+		return 0;
+	}
+	if (reader->tokensSent < tokens->count) {
+		bytes = telemetryNamesPacket(reader, ring, tokens, to, mostBytes);
+		keepLiveTokens(kept, reader);
+	}
+	else {
+		TelemetryReader before = *reader;
+		bytes = telemetryDataPacket(reader, ring, to, mostBytes);
+		keepLiveGiven(kept, &before, reader, ring);
+	}
+	return bytes;
 }
 
 /* AT BOOT */

@@ -109,26 +109,15 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 /** As telemetryToken(); a new name that has no room in the memory is none. */
 int32_t telemetryKeptToken(TelemetryKept* kept, const uint8_t* name, uint32_t bytes);
 
-/** Whether a reader has something of boots before to read, into a buffer of so many bytes; if so it has moved there. Call it with each fill. */
-int telemetryPastWaits(TelemetryKept* kept, TelemetryPastReader* past, uint32_t number, uint32_t mostBytes);
-
-/** The ring that the reader is in. */
-TelemetryRing* telemetryPastRing(TelemetryKept* kept, const TelemetryPastReader* past);
-
-/** As telemetryDataPacket(), of the boot that the reader is in. */
-uint32_t telemetryPastPacket(TelemetryKept* kept, TelemetryPastReader* past, uint8_t* to, uint32_t mostBytes);
-
-/** A token packet has been made of that boot: its number is used. */
-void telemetryPastTokens(TelemetryKept* kept, TelemetryPastReader* past);
-
-/** Frees what all readers have passed. `leastAt`: the least `at` of the open readers. */
-void telemetryPastDone(TelemetryKept* kept, TelemetryRing* live, uint32_t leastAt);
-
-/* Of the boot that goes on: a reader is there, or closed; has given a packet of records, or of tokens; what it gave last was taken. */
+/** A reader of the boot that goes on is there, or closed. */
 void telemetryKeepMade(TelemetryKept* kept, const TelemetryReader* reader, int isOpen);
-void telemetryKeepGiven(TelemetryKept* kept, const TelemetryReader* before, const TelemetryReader* after, const TelemetryRing* ring);
-void telemetryKeepTokens(TelemetryKept* kept, const TelemetryReader* reader);
-void telemetryKeepTaken(TelemetryKept* kept, const TelemetryReader* reader);
+
+/**
+ * Writes the next packet for a reader, of boots before as long as there are any, into `to`: at most `mostBytes`, 256 to 65,536. Returns its bytes, 0 if nothing
+ * waits. The ring has been ticked. `othersAt`: the least `at` of the other open readers.
+ */
+uint32_t telemetryKeptFill(TelemetryKept* kept, TelemetryRing* ring, TelemetryReader* reader, TelemetryPastReader* past, uint32_t othersAt,
+	uint8_t* to, uint32_t mostBytes);
 
 /* Of telemetryRing.c. */
 void telemetryKeepMark(TelemetryRing* ring);

@@ -95,23 +95,25 @@ uint32_t telemetryRingEvict(TelemetryRing* ring)
 
 static int makeRoom(TelemetryRing* ring, uint32_t slots)
 {
-	while (freeSlots(ring) < slots) {
 #ifdef MODDEF_TELEMETRY_RETAINED
-		if (ring->borrowed) {
-			if (!telemetryKeptEvict(ring))
-				return 0;
-			continue;
-		}
-#endif
+	/* Whatever could be evicted is, and told before anything is written there. */
+	while (ring->borrowed && freeSlots(ring) < slots) {
+		if (!telemetryKeptEvict(ring))
+			return 0;
+	}
+	while (freeSlots(ring) < slots && ring->tail < ring->protectedFrom)
+		telemetryRingEvict(ring);
+	if (ring->kept)
+		telemetryKeepTail(ring);
+	return freeSlots(ring) >= slots;
+#else
+	while (freeSlots(ring) < slots) {
 		if (ring->tail >= ring->protectedFrom)
 			return 0;
 		telemetryRingEvict(ring);
 	}
-#ifdef MODDEF_TELEMETRY_RETAINED
-	if (ring->kept)
-		telemetryKeepTail(ring);
-#endif
 	return 1;
+#endif
 }
 
 /* Takes slots that there is room for, and stores the time. */

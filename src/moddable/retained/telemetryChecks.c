@@ -105,6 +105,8 @@ static int placeIsGood(const TelemetryRing* ring, const TelemetryPlace* place, u
 {
 	uint64_t end = place->position + place->givenSlots;
 	uint64_t last = ring->head + (ring->lostPending > 0);
+	uint64_t oldest = ring->evictedEvents + ring->evictedRefused;
+	uint64_t after = place->eventSeq + place->givenEvents + place->givenLost;
 	uint64_t events, lost;
 	if (place->position < first || place->position > last || end > last || place->eventSeq > ring->eventSeq
 		|| place->overwritten > ring->eventSeq || place->refusedSeen > ring->discarded || place->dataPackets > MOST || place->tokenPackets > MOST
@@ -114,11 +116,16 @@ static int placeIsGood(const TelemetryRing* ring, const TelemetryPlace* place, u
 	/* What it has read, and what it will, makes all that there were. */
 	if (place->overwritten + place->refusedSeen > place->eventSeq)
 		return 0;
+	if (place->eventSeq - place->overwritten - place->refusedSeen > place->dataPackets * ((MAX_PACKET_BYTES - PACKET_HEADER_BYTES) / SLOT_BYTES))
+		return 0;
+	/* Each packet held an event, a loss, a jump of time, or what the boot began with. */
+	if (place->dataPackets > place->eventSeq - place->overwritten + 1 + ((uint64_t)ring->recordHighMs << 1 | (uint32_t)ring->recordLowMs >> 31))
+		return 0;
 	if (end < ring->tail)
-		return 1;
+		return after <= oldest;
 	if (place->position >= ring->tail && place->position <= ring->head) {
 		if (!countBetween(ring, ring->tail, place->position, &events, &lost)
-			|| place->eventSeq != ring->evictedEvents + ring->evictedRefused + events + lost)
+			|| place->eventSeq != oldest + events + lost)
 			return 0;
 		if (end <= ring->head
 			&& (!countBetween(ring, place->position, end, &events, &lost) || events != place->givenEvents || lost != place->givenLost))
@@ -129,7 +136,7 @@ static int placeIsGood(const TelemetryRing* ring, const TelemetryPlace* place, u
 	}
 	if (place->position > ring->head)
 		return place->eventSeq == ring->eventSeq && place->givenSlots == 0;
-	return end > ring->head || countBetween(ring, ring->tail, end, &events, &lost);
+	return end <= ring->head && countBetween(ring, ring->tail, end, &events, &lost) && after == oldest + events + lost;
 }
 
 int telemetryKeptCheck(TelemetryRing* ring, const TelemetryKeptBoot* boot, uint32_t* words, uint32_t capacitySlots, uint32_t tokens)

@@ -9,8 +9,8 @@
 #define MAGIC 0x52587354u
 #define LAYOUT (1u << 16 | (uint32_t)sizeof(TelemetryState))
 #define BOOT_MASK (TELEMETRY_KEPT_BOOTS - 1)
-/* A record and those of the format's own before it: so many slots may be evicted for it. */
-#define MOST_AT_ONCE (MAX_RECORD_SLOTS + 2)
+/* A record and those of the format's own before it: so many slots it takes, and may evict, with what more the last record evicted has. */
+#define MOST_AT_ONCE (MAX_RECORD_SLOTS + 2 + MAX_RECORD_SLOTS - 1)
 
 _Static_assert((TELEMETRY_KEPT_BOOTS & BOOT_MASK) == 0, "an index wraps by a mask");
 _Static_assert(sizeof(TelemetryState) < 65536, "its size is part of LAYOUT");
@@ -45,11 +45,11 @@ static uint32_t bootsWord(uint32_t first, uint32_t count)
 
 /* WHILE IT RUNS */
 
-static void mark(TelemetryRing* ring)
+static void mark(TelemetryKeptBoot* boot, const TelemetryRing* ring)
 {
-	TelemetryKeptBoot* boot = ring->kept->boot;
 	uint32_t next = boot->chosen ^ 1;
 	TelemetryMark* to = &boot->marks[next];
+	boot->tail = (uint32_t)ring->tail << 4; /* it may have come a turn of the ring further without being told */
 	to->position = ring->head;
 	to->eventSeq = ring->eventSeq - ring->lostPending;
 	to->refused = ring->discarded - ring->lostPending;
@@ -59,13 +59,14 @@ static void mark(TelemetryRing* ring)
 	TELEMETRY_IN_ORDER;
 	boot->chosen = next;
 	TELEMETRY_IN_ORDER;
-	ring->markAt = ring->head;
 }
 
 void telemetryKeepMark(TelemetryRing* ring)
 {
-	if (ring->kept && (uint32_t)(ring->head - ring->markAt) > ring->capacitySlots - MOST_AT_ONCE)
-		mark(ring);
+	if (ring->kept && (uint32_t)(ring->head - ring->markAt) + MOST_AT_ONCE > ring->capacitySlots) {
+		mark(ring->kept->boot, ring);
+		ring->markAt = ring->head;
+	}
 }
 
 void telemetryKeepTail(TelemetryRing* ring)
@@ -167,9 +168,12 @@ static void keepLiveTokens(TelemetryKept* kept, const TelemetryReader* reader)
 
 static void keepTaken(TelemetryKept* kept, const TelemetryReader* reader)
 {
-	TelemetryKeptReader* of = &kept->boot->readers[reader->number];
+	TelemetryKeptReader* of = kept->boot->readers;
 	TelemetryPlace place;
-	if (reader->number >= TELEMETRY_KEPT_READERS || !of->places[of->chosen].givenSlots)
+	if (reader->number >= TELEMETRY_KEPT_READERS)
+		return;
+	of += reader->number;
+	if (!of->places[of->chosen].givenSlots)
 		return;
 	place = placeOf(reader);
 	choose(of, &place);
@@ -459,6 +463,7 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 	ring->kept = kept;
 	for (uint32_t index = gone; index < count; index++) {
 		kept->past[kept->pastCount++] = past[index];
+		mark(past[index].boot, &past[index].ring); /* at its end, as its tail may come there */
 		keptEvents += eventsFrom(&past[index].ring, leastPlace(&past[index]));
 	}
 	/* First nobody reads what is gone, then the next boot takes its place. */

@@ -16,7 +16,7 @@ const QEMU =
   "-M virt -m 256M -cpu rv32 -bios none -icount shift=0,sleep=off -display none -serial none -monitor none -semihosting-config";
 
 /** The full campaign takes each instruction of these, the usual one in EVERY of a few. */
-const SCENARIOS = rounds(240, 24);
+const SCENARIOS = rounds(60, 24);
 const EVERY = isFull ? 1 : 61;
 /** So many at a time: a process of its own each. */
 const BATCH = 12;

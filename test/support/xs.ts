@@ -78,11 +78,11 @@ export interface Engine {
 
 const TIMEOUT_MS = 600_000;
 
-/** An engine with an emitter: it is built if it is not there yet. */
-export async function engine(name: EngineName, variant: Variant = "typescript"): Promise<Engine> {
+/** An engine with an emitter: it is built if it is not there yet. `counted`: instructions() and the clock of a bare machine count. */
+export async function engine(name: EngineName, variant: Variant = "typescript", counted = false): Promise<Engine> {
   const { modules, natives } = await modulesOf(variant);
   const isBare = name === "rv32" || name === "xtensa";
-  return isBare ? bare(name, modules, natives) : onThisMachine(name === "sanitize", modules, natives);
+  return isBare ? bare(name, modules, natives, counted) : onThisMachine(name === "sanitize", modules, natives);
 }
 
 /** What the engine runs as xs-telemetry and under the other names that are shipped, and the C files that those need. */
@@ -124,7 +124,12 @@ async function onThisMachine(sanitize: boolean, modules: Record<string, string>,
   };
 }
 
-async function bare(name: "rv32" | "xtensa", modules: Record<string, string>, natives: string[]): Promise<Engine> {
+async function bare(
+  name: "rv32" | "xtensa",
+  modules: Record<string, string>,
+  natives: string[],
+  counted: boolean,
+): Promise<Engine> {
   interface Machine {
     run(program: object): Promise<Ran>;
   }
@@ -142,7 +147,7 @@ async function bare(name: "rv32" | "xtensa", modules: Record<string, string>, na
         modules,
         args: args.map((arg) => (existsSync(arg) ? resolve(arg) : arg)),
         options,
-        counted: false,
+        counted,
         timeoutMs: TIMEOUT_MS,
       }),
   };

@@ -77,10 +77,8 @@ static void open(TelemetryRing* ring)
 	ring->end = ring->at + (room < left ? (uint32_t)room : left) * SLOT_WORDS;
 }
 
-#ifndef MODDEF_TELEMETRY_RETAINED
-static
-#endif
-uint32_t telemetryRingEvict(TelemetryRing* ring)
+/* Gives up the oldest record, of which there is one. Returns its slots. */
+static inline __attribute__((always_inline)) uint32_t evict(TelemetryRing* ring)
 {
 	const uint32_t* record = telemetryRingAt(ring, ring->tail);
 	uint32_t type = recordType(record);
@@ -93,28 +91,42 @@ uint32_t telemetryRingEvict(TelemetryRing* ring)
 	return slots;
 }
 
+#ifdef MODDEF_TELEMETRY_RETAINED
+uint32_t telemetryRingEvict(TelemetryRing* ring)
+{
+	return evict(ring);
+}
+
 static int makeRoom(TelemetryRing* ring, uint32_t slots)
 {
-#ifdef MODDEF_TELEMETRY_RETAINED
-	/* Whatever could be evicted is, and told before anything is written there. */
-	while (ring->borrowed && freeSlots(ring) < slots) {
-		if (!telemetryKeptEvict(ring))
-			return 0;
+	uint32_t used = (uint32_t)ring->head - (uint32_t)ring->tail + ring->borrowed + slots;
+	int hasRoom = 1;
+	if (used <= ring->capacitySlots)
+		return 1;
+	while (used > ring->capacitySlots && hasRoom) {
+		if (ring->borrowed)
+			used -= telemetryKeptEvict(ring, &hasRoom);
+		else if (ring->tail >= ring->protectedFrom)
+			hasRoom = 0;
+		else
+			used -= evict(ring);
 	}
-	while (freeSlots(ring) < slots && ring->tail < ring->protectedFrom)
-		telemetryRingEvict(ring);
+	/* Told before anything is written there. */
 	if (ring->kept)
-		telemetryKeepTail(ring);
-	return freeSlots(ring) >= slots;
+		ring->kept->boot->tail = (uint32_t)ring->tail << 4;
+	return hasRoom;
+}
 #else
+static int makeRoom(TelemetryRing* ring, uint32_t slots)
+{
 	while (freeSlots(ring) < slots) {
 		if (ring->tail >= ring->protectedFrom)
 			return 0;
-		telemetryRingEvict(ring);
+		evict(ring);
 	}
 	return 1;
-#endif
 }
+#endif
 
 /* Takes slots that there is room for, and stores the time. */
 static uint32_t* take(TelemetryRing* ring, uint32_t slots)
@@ -216,7 +228,8 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 	uint32_t* record;
 	advance(ring, nowMs);
 #ifdef MODDEF_TELEMETRY_RETAINED
-	telemetryKeepMark(ring);
+	if ((uint32_t)ring->head >= ring->markBy)
+		telemetryKeepMark(ring);
 #endif
 	ring->eventSeq++;
 	/* Nothing has to be said before most records. */
@@ -227,7 +240,7 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 		close(ring);
 #ifdef MODDEF_TELEMETRY_RETAINED
 		if (ring->kept)
-			telemetryKeepRefusal(ring);
+			ring->kept->boot->discarded = (uint32_t)ring->discarded;
 #endif
 		return NULL;
 	}

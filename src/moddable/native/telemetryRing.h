@@ -62,6 +62,7 @@ typedef struct TelemetryRing {
 	uint32_t borrowed; /* slots of boots before, behind the tail */
 	TelemetryKept* kept; /* NULL: nothing of this ring outlives a reset */
 	uint64_t markAt; /* the tail does not pass it */
+	uint32_t markBy; /* the low half of a position: whoever takes slots there asks for a mark first */
 	uint64_t bootValue;
 	uint32_t bootWord; /* the boot's record, as long as there is no room for it; else 0 */
 	TelemetryLive none; /* in place of what outlives a reset */

@@ -67,29 +67,29 @@ void telemetryKeepMark(TelemetryRing* ring)
 		mark(ring->kept->boot, ring);
 		ring->markAt = ring->head;
 	}
+	ring->markBy = UINT32_MAX;
+	if (ring->kept)
+		ring->markBy = ring->capacitySlots > MOST_AT_ONCE ? (uint32_t)ring->markAt + ring->capacitySlots - MOST_AT_ONCE : 0;
+	/* Where the low half of positions begins again, it is asked for too often rather than too seldom. */
+	if (ring->kept && ring->markBy < (uint32_t)ring->markAt)
+		ring->markBy = 0;
 }
 
-void telemetryKeepTail(TelemetryRing* ring)
+uint32_t telemetryKeptEvict(TelemetryRing* ring, int* hasRoom)
 {
-	ring->kept->boot->tail = (uint32_t)ring->tail << 4;
-}
-
-void telemetryKeepRefusal(TelemetryRing* ring)
-{
-	ring->kept->boot->discarded = (uint32_t)ring->discarded;
-}
-
-int telemetryKeptEvict(TelemetryRing* ring)
-{
+	uint32_t slots;
 	TelemetryKept* kept = ring->kept;
 	TelemetryPast* past = &kept->past[kept->pastFrom];
-	if (ring->discards)
+	if (ring->discards) {
+		*hasRoom = 0;
 		return 0;
+	}
 	while (past->ring.tail == past->ring.head)
 		past++;
-	ring->borrowed -= telemetryRingEvict(&past->ring);
+	slots = telemetryRingEvict(&past->ring);
+	ring->borrowed -= slots;
 	past->boot->tail = (uint32_t)past->ring.tail << 4;
-	return 1;
+	return slots;
 }
 
 int32_t telemetryKeptToken(TelemetryKept* kept, const uint8_t* name, uint32_t bytes)

@@ -12,6 +12,8 @@
 #include "../native/telemetryRing.h"
 #include "../native/telemetryTokens.h"
 
+#ifdef MODDEF_TELEMETRY_RETAINED
+
 #define TELEMETRY_KEPT_BOOTS 4 /* with the one that goes on */
 #define TELEMETRY_KEPT_READERS 2 /* of each boot, the first ones */
 #define TELEMETRY_KEPT_NAME_BYTES 1024 /* of message types, and one for each */
@@ -121,8 +123,9 @@ uint32_t telemetryKeptFill(TelemetryKept* kept, TelemetryRing* ring, TelemetryRe
 
 /* Of telemetryRing.c. */
 void telemetryKeepMark(TelemetryRing* ring);
-void telemetryKeepTail(TelemetryRing* ring);
-void telemetryKeepRefusal(TelemetryRing* ring);
-int telemetryKeptEvict(TelemetryRing* ring);
+/* Gives up the oldest record of the boots before; returns its slots. None may go: 0, and *hasRoom too. */
+uint32_t telemetryKeptEvict(TelemetryRing* ring, int* hasRoom);
+
+#endif
 
 #endif

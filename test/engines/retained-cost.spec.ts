@@ -1,5 +1,5 @@
 // What a retained ring costs who has one, and that it costs nothing who has none.
-import { equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { bundleForXs, engine, type Variant } from "../support/xs.ts";
@@ -25,6 +25,17 @@ describe("a retained ring", function () {
       const more = (instructions - without[call]!) / events;
       ok(more > 0 && more <= MOST_MORE, `${call}: ${without[call]} without, ${instructions} with it`);
     }
+  });
+
+  it("is refused by natives that do not have it, with what to include", async () => {
+    const contents = `import { Telemetry } from "xs-telemetry";
+      for (const retained of [true, false])
+        try { new Telemetry({ capacityBytes: 256, retained }); print("made"); } catch (error) { print(String(error)); }`;
+    const { run } = await engine("host", "native");
+    const input = { contents, resolveDir: process.cwd() };
+    const { stdout } = await run(await bundleForXs(input, "dist/xs/specs/retained-refused.js", "native"), []);
+    const refused = "RangeError: retained needs manifests/retained.json of xs-telemetry in the firmware's manifest";
+    deepEqual(stdout.trim().split("\n"), [refused, refused]);
   });
 
   it("has no byte in a firmware that does not ask for it", () => {

@@ -1,5 +1,5 @@
 // The native emitter for XS's test hosts: they run XS 13.3, which knows natives by its own spelling only.
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const filesOf = (folder) =>
@@ -50,4 +50,33 @@ export function respell(file, to = join("dist/xs", file.replace(/^dist\//, "")))
 /** The shipped native module as the test hosts run it, and the C files it needs. */
 export async function nativeModule() {
   return { module: respell("dist/moddable/native/xs-telemetry.js"), natives: nativeFiles };
+}
+
+/**
+ * The emitter's C files as manifests/retained.json has them, with so many bytes of memory that outlives a reset: copies, with the header that
+ * Moddable's tools write beside them. A test's reset is within one run of a program: any memory outlives that. `more`: lines of that header.
+ */
+export function retainedNatives(
+  bytes,
+  to = "dist/xs/retained",
+  more = '#define MODDEF_TELEMETRY_SECTION ".bss.retained"\n',
+) {
+  const files = [];
+  for (const [folder, name] of [
+    ["src/moddable/native", "native"],
+    ["src/moddable/retained", "retained"],
+  ]) {
+    mkdirSync(join(to, name), { recursive: true });
+    for (const file of readdirSync(folder)) {
+      const copy = join(to, name, file);
+      const unfinished = `${copy}.${process.pid}`;
+      copyFileSync(join(folder, file), unfinished);
+      renameSync(unfinished, copy);
+      if (file.endsWith(".c")) files.push(copy);
+    }
+    const header = join(to, name, "mc.defines.h");
+    writeFileSync(`${header}.${process.pid}`, `#define MODDEF_TELEMETRY_RETAINED ${bytes}\n${more}`);
+    renameSync(`${header}.${process.pid}`, header);
+  }
+  return files;
 }

@@ -5,7 +5,7 @@ import { bundleForNode } from "./bundle.mjs";
 
 const args = process.argv.slice(2);
 const take = (choices) => (choices.includes(args[0]) ? args.shift() : choices[0]);
-const variant = take(["typescript", "native"]);
+const variant = take(["typescript", "native", "retained"]);
 const machine = take(["rv32", "xtensa", "host", "sanitize"]);
 if (args.length === 0) {
   console.error("usage: node build/xs-specs.mjs [typescript|native] [rv32|xtensa|host|sanitize] FILE.spec.ts…");

@@ -21,6 +21,7 @@ export type * as v2 from "./generated/events-2.0.0.ts";
 export { registries, registry } from "./generated/registry.ts";
 export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate/migrate.ts";
+export { type BootRecord, bootText } from "./packet/boot-record.ts";
 export type { BootPlace } from "./packet/line-context.ts";
 export type { DecodedEvent } from "./packet/records.ts";
 export { type Collected, collect, drain, type PacketReaders } from "./read/collect.ts";

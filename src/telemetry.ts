@@ -26,6 +26,11 @@ export interface RingOptions {
 }
 
 export interface TelemetryOptions extends RingOptions {
+  /**
+   * Given: the first record says why the board was reset, and what became of the ring of the boot before. `true`: the ring outlives a
+   * reset, in memory that manifests/retained.json reserves; where there is none, that record says so. Default: neither.
+   */
+  readonly retained?: boolean;
   /** What of payloads and addresses reaches the ring: `privacy()` of xs-telemetry/privacy. Default: everything. */
   readonly privacy?: Privacy;
 }
@@ -38,7 +43,7 @@ export const RING_OPTIONS: readonly string[] = Object.freeze([
   "bootId",
   "messageTypes",
 ]);
-const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("privacy"));
+const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("retained", "privacy"));
 const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
@@ -55,10 +60,11 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     const settings = checkOptions(options, OPTIONS);
-    const { privacy } = options;
+    const { privacy, retained } = options;
+    if (retained !== undefined && typeof retained !== "boolean") refuse("retained", "true or false", retained);
     if (privacy !== undefined && typeof privacy?.protect !== "function")
       refuse("privacy", "made by privacy() of xs-telemetry/privacy", privacy);
-    const emitter = createEmitter(settings);
+    const emitter = createEmitter(retained === undefined ? settings : { ...settings, retained });
     this.#emitter = privacy ? privacy.protect(emitter, () => enabled) : emitter;
   }
 

@@ -1,4 +1,5 @@
-import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
+import { RECORD_BOOT, RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
+import { RESET_REASONS, RING_FATES } from "../packet/boot-record.ts";
 import { bootIdDigits } from "../packet/packet.ts";
 import type { Field, RecordType, RegistryModel } from "../registry/model.ts";
 
@@ -18,10 +19,26 @@ const HEADER_END_BIT = 40;
 /** Integers up to this size stand in for unused bits. */
 const MOST_UNUSED_BITS = 32;
 
-const INTERNAL_RECORDS = [
-  { id: RECORD_LOST, name: "_lost", field: "count" },
-  { id: RECORD_TIME_JUMP, name: "_time_jump", field: "elapsedMs" },
+const INTERNAL_RECORDS: readonly { id: number; name: string; payload: Payload }[] = [
+  { id: RECORD_LOST, name: "_lost", payload: { align: 32, declarations: ["u64 _count;"] } },
+  { id: RECORD_TIME_JUMP, name: "_time_jump", payload: { align: 32, declarations: ["u64 _elapsedMs;"] } },
+  {
+    id: RECORD_BOOT,
+    name: "_boot",
+    payload: {
+      align: 8,
+      declarations: [
+        ...[codes("reset", RESET_REASONS), codes("ring", RING_FATES)],
+        ...["u8 _unused_56;", "u32 _keptEvents;", "u32 _givenUpEvents;"],
+      ],
+    },
+  },
 ];
+
+/** An enum that only one record has: its values stand there. */
+function codes(field: string, values: readonly string[]): string {
+  return `enum : u8 { ${values.map((value, code) => `${tsdlString(value)} = ${code}`).join(", ")} } _${field};`;
+}
 
 /** Declared where a registry uses them. */
 const SOME_TYPES = [
@@ -107,8 +124,7 @@ export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = 
     out.push(members.map(({ value, code }) => `  ${tsdlString(value)} = ${code}`).join(",\n"), "};");
   }
   for (const type of model.recordTypes) out.push("", ...eventClass(type.id, type.event, payload(type, identifiers)));
-  for (const { id, name, field } of INTERNAL_RECORDS)
-    out.push("", ...eventClass(id, name, { align: 32, declarations: [`u64 _${field};`] }));
+  for (const { id, name, payload } of INTERNAL_RECORDS) out.push("", ...eventClass(id, name, payload));
   return `${out.join("\n")}\n`;
 }
 

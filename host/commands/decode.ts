@@ -103,4 +103,6 @@ function saySummary(summary: DecodeSummary, events: number, capture: string, con
     [summary.timeJumps, `${counted(summary.timeJumps, "time jump")} of 2^31 ms or more`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
+  for (const [said, count] of Object.entries(summary.bootRecords ?? {}))
+    context.say(`  reset: ${said}${count === 1 ? "" : ` (${count} times)`}`);
 }

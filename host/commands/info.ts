@@ -83,6 +83,7 @@ function infoOf(path: string, { form, statistics, summary, problems }: Recording
     packets: summary?.packets ?? null,
     packetBytes: summary === undefined ? null : sum(({ bytes }) => bytes),
     mostRingFill: fills.length === 0 ? null : fills.reduce((most, fill) => Math.max(most, fill), 0),
+    resets: summary?.bootRecords ?? {},
     lost: statistics.lost,
     damaged: summary?.damaged ?? 0,
     refused: summary?.refused ?? 0,
@@ -138,6 +139,8 @@ function infoText(path: string, info: ReturnType<typeof infoOf>, columns: number
   if (info.packets !== null && info.packetBytes !== null)
     rows.push(["packets", `${numberText(info.packets)}, ${bytesText(info.packetBytes)}`]);
   if (info.mostRingFill !== null) rows.push(["ring", `${Math.round(info.mostRingFill * 100)} % full at the most`]);
+  for (const [said, count] of Object.entries(info.resets))
+    rows.push(["booted after", `${said}${count === 1 ? "" : `, ${numberText(count)} times`}`]);
   const { lostOnDevice, lostInTransit, missing, beforeFirstPacket } = info.lost;
   const lost = [
     [lostOnDevice, "on the device"],
@@ -152,7 +155,7 @@ function infoText(path: string, info: ReturnType<typeof infoOf>, columns: number
     "damaged",
     problems.length === 0 ? "nothing" : problems.map(([code, count]) => `${code} ${numberText(count)}`).join(", "),
   ]);
-  const text = rows.map(([name, said]) => `  ${dim(name.padEnd(11))}  ${said}\n`).join("");
+  const text = rows.map(([name, said]) => `  ${dim(name.padEnd(12))}  ${said}\n`).join("");
   const perDevice = info.perDevice
     .slice(0, MOST_DEVICES)
     .map(({ device, boots, events, lost: gone, from }) => [

@@ -1,11 +1,17 @@
 /** What tail and show say between events. */
 import type { Gap } from "../decode/types.ts";
+import { type BootRecord, bootText } from "../packet/boot-record.ts";
 import { deviceText } from "./io.ts";
 import { countedText } from "./numbers.ts";
 
 /** `pump-7 rebooted: boot 2`. */
 export function bootNote(device: string | undefined, boot: number): string {
   return `${device === undefined ? "the device" : deviceText(device)} rebooted: boot ${boot}`;
+}
+
+/** `pump-7 booted after: panic; ring of the boots before: kept 12 events`. */
+export function resetNote(record: BootRecord, device: string | undefined): string {
+  return `${device === undefined ? "the device" : deviceText(device)} booted after: ${bootText(record)}`;
 }
 
 /** `37 events lost on the device`, one for each cause. */

@@ -9,7 +9,7 @@ import { type Context, isFolder } from "./context.ts";
 import { EventRows } from "./event-rows.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "./filters.ts";
 import { deviceText, openCapture } from "./io.ts";
-import { bootNote, gapNotes } from "./notes.ts";
+import { bootNote, gapNotes, resetNote } from "./notes.ts";
 import { countedText } from "./numbers.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { usage } from "./source.ts";
@@ -110,6 +110,10 @@ class View {
     if (item.kind === "gap") {
       // Of lines, some may have been left out on purpose.
       if (item.causes !== undefined) this.#gaps.push(...gapNotes(item.causes, place.device));
+      return;
+    }
+    if (item.kind === "boot") {
+      if (place.reader === 0) this.#gaps.push(resetNote(item.record, place.device));
       return;
     }
     this.#events++;

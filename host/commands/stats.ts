@@ -65,7 +65,7 @@ export function statsText(statistics: Statistics, colors: Colors, columns = 100)
   );
   part(
     "boots",
-    ["device", ">boot", "from", ">lasted", ">events", ">lost"],
+    ["device", ">boot", "from", ">lasted", ">events", ">lost", ...(boots.some(({ reset }) => reset) ? ["after"] : [])],
     boots.map((row) => [
       row.device === null ? "" : deviceText(row.device),
       row.boot === null ? "" : String(row.boot),
@@ -73,6 +73,7 @@ export function statsText(statistics: Statistics, colors: Colors, columns = 100)
       durationText(row.toMs - row.fromMs),
       numberText(row.events),
       lossText(row.lost),
+      ...(row.reset === null ? [] : [visible(row.reset.reset)]),
     ]),
     `${numberText(boots.length + statistics.unlistedBoots)}, of ${countedText(statistics.devices, "device")}`,
   );

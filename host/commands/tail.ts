@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import picocolors from "picocolors";
 import { LiveDecoder, type LiveEvents, type LiveTotals } from "../decode/live-decoder.ts";
 import type { Gap } from "../decode/types.ts";
+import type { BootRecord } from "../packet/boot-record.ts";
 import type { BootPlace } from "../packet/line-context.ts";
 import type { DecodedEvent } from "../packet/records.ts";
 import type { LinkEvents } from "../receive/links/link.ts";
@@ -15,7 +16,7 @@ import { EventRows } from "./event-rows.ts";
 import { addFilterOptions, type FilterOptions, filterOf } from "./filters.ts";
 import { deviceText, formatProblem } from "./io.ts";
 import { listen } from "./listen.ts";
-import { bootNote, gapNotes } from "./notes.ts";
+import { bootNote, gapNotes, resetNote } from "./notes.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { addSourceOptions, SOURCE_HELP, type SourceOptions, sourceOf, usage } from "./source.ts";
 import { StatusLine } from "./status-line.ts";
@@ -65,9 +66,10 @@ async function runTail(options: Options, context: Context): Promise<void> {
     with: choice,
     ...(!source.mayReorder && { reorderPackets: 0 }),
     reorderMs: REORDER_MS,
-    onEvents({ device, place, lines, problems: found, gap, timeOf }) {
+    onEvents({ device, place, lines, problems: found, gap, timeOf, boot }) {
       for (const problem of found) problems.add(problem, device, Date.now());
       if (place !== undefined) screen.place(place);
+      if (boot !== undefined) screen.boot(boot, device);
       if (gap !== undefined) screen.lost(gap, device);
       for (const line of lines) {
         const event: DecodedEvent = JSON.parse(line);
@@ -201,6 +203,10 @@ class Screen {
 
   lost(gap: Gap, device: string | undefined): void {
     if (this.#options.format === "text") for (const said of gapNotes(gap, device)) this.#write(this.#rows.note(said));
+  }
+
+  boot(record: BootRecord, device: string | undefined): void {
+    if (this.#options.format === "text") this.#write(this.#rows.note(resetNote(record, device)));
   }
 
   problem(problem: Problem, device: string | undefined): void {

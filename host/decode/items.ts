@@ -54,6 +54,11 @@ export class DecodeItems implements PacketSink {
     this.#items.push(gap);
   }
 
+  boot(boot: DecodeItem & { readonly kind: "boot" }): void {
+    this.#endBatch();
+    this.#items.push(boot);
+  }
+
   problem(problem: Problem): void {
     this.#endBatch();
     this.#items.push({ kind: "problem", problem });

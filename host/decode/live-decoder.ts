@@ -1,5 +1,6 @@
 /** Packets of several devices as events, at once. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
+import type { BootRecord } from "../packet/boot-record.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
 import type { BootPlace } from "../packet/line-context.ts";
 import { type PacketHeader, parsePacketHeader, uuidsOf } from "../packet/packet.ts";
@@ -29,6 +30,8 @@ export interface LiveEvents {
   readonly problems: readonly Problem[];
   /** What is missing before these, or among them; undefined if nothing is. */
   readonly gap: Gap | undefined;
+  /** What the packet's boot began with, if it says so. */
+  readonly boot?: BootRecord;
   /** Time of day of a time of the packet's boot. */
   readonly timeOf: (deviceMs: number) => WallTime | undefined;
 }
@@ -280,6 +283,7 @@ export class LiveDecoder {
     const lines: string[] = [];
     const problems: Problem[] = [];
     let gap: Gap | undefined;
+    let boot: BootRecord | undefined;
     let place: BootPlace | undefined;
     const state = this.#devices.get(device);
     const clock = arrived && state && clockOf(state, arrived);
@@ -295,6 +299,7 @@ export class LiveDecoder {
     for (const item of [...scanner.push(packet), ...scanner.end()]) {
       if (item.kind === "lines") lines.push(...Buffer.from(item.lines).toString().trimEnd().split("\n"));
       else if (item.kind === "gap") gap = item;
+      else if (item.kind === "boot") boot = item.record;
       else if (item.kind === "problem") problems.push(withoutOffset(item.problem));
     }
     problems.push(...session.takeUnnamed());
@@ -308,7 +313,7 @@ export class LiveDecoder {
     totals.unnamedTokens += session.tally.unnamedTokens - unnamedTokens;
     if (state !== undefined) this.#heldNames += session.held - held;
     const timeOf = (deviceMs: number) => clock?.at(deviceMs);
-    this.#options.onEvents({ device, place, lines, problems, gap, timeOf });
+    this.#options.onEvents({ device, place, lines, problems, gap, timeOf, ...(boot && { boot }) });
     if (this.#heldNames > MOST_HELD_NAMES) this.#forgetNames();
   }
 }

@@ -248,6 +248,10 @@ export class PacketScanner {
           },
           header,
         );
+      if (checked.boot !== undefined) {
+        this.#session.countBoot(checked.boot);
+        items.boot({ kind: "boot", ...state.place, packet: header.packetNumber, record: checked.boot });
+      }
       // A packet may hold only losses, or a jump of time.
       if (checked.events > 0)
         items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state, tally);

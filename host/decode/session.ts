@@ -1,5 +1,6 @@
 /** What decoding remembers from one packet to the next. */
 import { MAX_PACKET_BYTES } from "../../src/ring/packet-layout.ts";
+import { type BootRecord, bootText } from "../packet/boot-record.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
 import type { BootPlace } from "../packet/line-context.ts";
 import { bootIdDigits, type PacketHeader, uuidsOf } from "../packet/packet.ts";
@@ -21,6 +22,9 @@ const MOST_READERS = 16;
 const MOST_NAMES = 1 << 17;
 /** A reader takes about as much memory as so many token names. */
 const READER_NAMES = 2;
+/** So many different boot records are counted each by itself. */
+const MOST_BOOT_TEXTS = 16;
+const OTHER_BOOT_TEXTS = "further boots";
 
 /** What has been read of one boot and reader. */
 export interface ReaderState extends PacketReader {
@@ -65,6 +69,7 @@ export class Session {
   readonly #boots = new Map<BootKey, Map<number, ReaderState>>();
   #newestBoot: BootKey = -1;
   readonly #unnamed = new Set<ReaderState>();
+  readonly #bootTexts = new Map<string, number>();
   #names = 0;
   #readers = 0;
 
@@ -124,6 +129,12 @@ export class Session {
     return agrees;
   }
 
+  /** Counts what a boot begins with, as it reads. */
+  countBoot(record: BootRecord): void {
+    const text = this.#bootTexts.size < MOST_BOOT_TEXTS ? bootText(record) : OTHER_BOOT_TEXTS;
+    this.#bootTexts.set(text, (this.#bootTexts.get(text) ?? 0) + 1);
+  }
+
   /** Counts uses of tokens without a name. */
   countUnnamed(state: ReaderState, uses: number): void {
     if (uses === 0) return;
@@ -156,7 +167,13 @@ export class Session {
 
   summary(): DecodeSummary {
     const { unnamedTokens } = this.tally;
-    return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
+    const texts = this.#bootTexts;
+    return {
+      events: this.records.eventsByName(this.tally),
+      ...this.sums,
+      unnamedTokens,
+      ...(texts.size > 0 && { bootRecords: Object.fromEntries(texts) }),
+    };
   }
 
   /** What follows is of this device: its boots are others, whatever their ids. `areMany`: there are several boots in all. */

@@ -1,4 +1,5 @@
 // What decoding is given, and what it brings.
+import type { BootRecord } from "../packet/boot-record.ts";
 import type { BootPlace, TimeOf } from "../packet/line-context.ts";
 import type { PacketHeader } from "../packet/packet.ts";
 import type { CheckedPacket, DecodedEvent, RecordDecoder, RecordTally, TokenNames } from "../packet/records.ts";
@@ -27,8 +28,6 @@ export interface DecodeOptions {
 /** Whose packet it was. */
 export interface PacketPlace extends BootPlace {
   readonly packet: number;
-  /** 2 for the second boot with this id, and so on; absent for the first, as ids are meant to be unique. */
-  readonly bootNumber?: number;
 }
 
 /** What is known of a boot and reader, from one packet to the next. */
@@ -52,6 +51,7 @@ export interface PacketSink {
   /** The good records of a packet, which has events; they are to be counted in `tally`. */
   packet(packet: CheckedPacket, reader: PacketReader, tally: RecordTally): void;
   gap(gap: DecodeItem & { readonly kind: "gap" }, header: PacketHeader): void;
+  boot(boot: DecodeItem & { readonly kind: "boot" }): void;
   problem(problem: Problem): void;
   /** What there is to tell. */
   take(): DecodeItem[];
@@ -63,13 +63,14 @@ export type OpenSink = (records: RecordDecoder, timeOf: (place: BootPlace) => Ti
 /**
  * What decoding brings, in the order of the bytes: the events of a packet, or their JSON lines (each ended by "\n", in UTF-8),
  * or a batch of lines, whose bytes are good until the item after it is asked for; if asked for, before a packet's events, what is
- * missing; or a problem; last of all, once, the summary.
+ * missing; or what a boot begins with, of each reader; or a problem; last of all, once, the summary.
  */
 export type DecodeItem =
   | (PacketPlace & { readonly kind: "events"; readonly events: readonly DecodedEvent[] })
   | (PacketPlace & { readonly kind: "lines"; readonly lines: Uint8Array; readonly count: number })
   | { readonly kind: "batch"; readonly lines: Uint8Array; readonly count: number }
   | (PacketPlace & Gap & { readonly kind: "gap" })
+  | (PacketPlace & { readonly kind: "boot"; readonly record: BootRecord })
   | { readonly kind: "problem"; readonly problem: Problem }
   | { readonly kind: "summary"; readonly summary: DecodeSummary };
 
@@ -102,4 +103,6 @@ export interface DecodeSummary {
   readonly repeated: number;
   /** Uses of a token whose name is not known: "" in the event. */
   readonly unnamedTokens: number;
+  /** How often each thing was said by the records that boots begin with, as bootText() says it; absent if there were none. */
+  readonly bootRecords?: Readonly<Record<string, number>>;
 }

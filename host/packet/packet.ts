@@ -27,6 +27,7 @@ import {
   WIRE_FORMAT,
 } from "../../src/ring/packet-layout.ts";
 import type { RegistryModel } from "../registry/model.ts";
+import type { BootRecord } from "./boot-record.ts";
 
 /** What is wrong with a packet. Without the place: whoever reads the packet knows it. */
 export interface Damage {
@@ -258,6 +259,8 @@ export interface Content {
   readonly lost: number;
   /** elapsedMs if the first record is a `_time_jump`, else 0. */
   readonly jumpMs: number;
+  /** What the first record says if it is a `_boot`. */
+  readonly boot: BootRecord | undefined;
   /** False if the packet is cut or damaged behind them. */
   readonly complete: boolean;
 }

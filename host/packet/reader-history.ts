@@ -124,8 +124,9 @@ export class ReaderHistory {
     const lacking = missingPackets + (this.#complete ? 0 : 1);
     if (lostInTransit > lacking * MAX_PACKET_EVENTS) return `${lostInTransit} events lie ${between}, more than fit`;
     const elapsedMs = timestampBegin - this.#endMs;
-    // Each packet holds a record: an event, a loss or a jump of time.
-    if (missingPackets > gap + elapsedMs / TIME_JUMP_MS) return `only ${gap} events lie ${between}`;
+    // Each packet holds a record: an event, a loss, a jump of time, or, the first one, what a boot begins with.
+    const boots = this.#dataPackets === 0 ? 1 : 0;
+    if (missingPackets > gap + boots + elapsedMs / TIME_JUMP_MS) return `only ${gap} events lie ${between}`;
     // That no jump is told means nothing: it may be all that was overwritten.
     const neighbours = this.#dataPackets > 0 && lacking === 0 && gap === 0;
     if (neighbours && jumpMs > 0 && elapsedMs !== jumpMs)

@@ -1,6 +1,7 @@
 /** What may be wrong with a record's bytes, in the words that a problem says it with. */
 import { isUtf8 } from "node:buffer";
-import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, TIME_JUMP_MS } from "../../src/ring/packet-layout.ts";
+import { RECORD_BOOT, RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, TIME_JUMP_MS } from "../../src/ring/packet-layout.ts";
+import { bootRecordFault } from "./boot-record.ts";
 import { type Damage, readU64 } from "./packet.ts";
 import { codeOf, type Shape, type Step } from "./record-shapes.ts";
 
@@ -91,6 +92,10 @@ function floatFault({ kind }: Step, view: DataView, at: number): string | undefi
 
 /** Of a record of the format's own. */
 export function internalFault(id: number, view: DataView, at: number, first: boolean): Damage | undefined {
+  if (id === RECORD_BOOT) {
+    const fault = bootRecordFault(view, at, first);
+    return fault === undefined ? undefined : { code: "E_RECORD", message: `${fault}: ${headHex(view, at)}` };
+  }
   if (id !== RECORD_LOST && id !== RECORD_TIME_JUMP)
     return { code: "E_RECORD_TYPE", message: `record type ${id} is unknown, so is its length: ${headHex(view, at)}` };
   const name = id === RECORD_LOST ? "_lost" : "_time_jump";

@@ -1,6 +1,7 @@
 import {
   FIRST_INTERNAL_RECORD_TYPE,
   PACKET_HEADER_BYTES,
+  RECORD_BOOT,
   RECORD_LOST,
   RECORD_TIME_JUMP,
   SLOT_BYTES,
@@ -8,6 +9,7 @@ import {
 } from "../../src/ring/packet-layout.ts";
 import type { TelemetryEvent } from "../generated/events.ts";
 import type { RegistryModel } from "../registry/model.ts";
+import { type BootRecord, readBootRecord } from "./boot-record.ts";
 import { type JsonOutput, jsonOf, type Piece, pieceOf } from "./json-output.ts";
 import type { LineContext } from "./line-context.ts";
 import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
@@ -104,6 +106,7 @@ export class RecordDecoder {
     let events = 0;
     let lost = 0;
     let jumpMs = 0;
+    let boot: BootRecord | undefined;
     let afterJump = false;
     let fault: Damage | undefined;
 
@@ -138,6 +141,8 @@ export class RecordDecoder {
         afterJump = id === RECORD_TIME_JUMP;
         if (afterJump) {
           jumpMs = value;
+        } else if (id === RECORD_BOOT) {
+          boot = readBootRecord(view, position, header.timestampBegin - (header.timestampBegin % TWO_TO_32));
         } else {
           lost += value;
           eventSeq += value;
@@ -148,7 +153,7 @@ export class RecordDecoder {
     }
     const endByte = position - at;
     const damage = fault && { ...fault, message: `record at byte ${endByte} of the packet: ${fault.message}` };
-    return { events, lost, jumpMs, complete: position === contentEnd, endByte, damage };
+    return { events, lost, jumpMs, boot, complete: position === contentEnd, endByte, damage };
   }
 
   /** Adds the tokens that a checked packet uses to `used`; token 0 not. */

@@ -1,6 +1,7 @@
 /** The events of a recording one by one, with what is known of whose they are, and the gaps between them. */
 import type { DecodeItem, Gap } from "../decode/types.ts";
 import { keyFrom } from "../migrate/steps.ts";
+import type { BootRecord } from "../packet/boot-record.ts";
 import { bootIdText } from "../packet/line-context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -33,6 +34,8 @@ export type ReadItem =
   | ReadEvent
   /** `missing` by cause; of lines nobody knows the cause. */
   | { readonly kind: "gap"; readonly place: ReadPlace; readonly missing: number; readonly causes: Gap | undefined }
+  /** What the boot began with. */
+  | { readonly kind: "boot"; readonly place: ReadPlace; readonly record: BootRecord }
   | { readonly kind: "problem"; readonly problem: Problem };
 
 export interface ReadOptions {
@@ -115,6 +118,9 @@ export class EventLines {
       const place = { device, boot, bootId: bootIdText(bootId), reader };
       const missing = lostOnDevice + lostInTransit + beforeFirstPacket;
       this.#items.push({ kind: "gap", place, missing, causes: { lostOnDevice, lostInTransit, beforeFirstPacket } });
+    } else if (item.kind === "boot") {
+      const { device, boot, bootId, reader, record } = item;
+      this.#items.push({ kind: "boot", place: { device, boot, bootId: bootIdText(bootId), reader }, record });
     } else if (item.kind === "problem") this.#items.push({ kind: "problem", problem: item.problem });
   }
 

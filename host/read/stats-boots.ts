@@ -1,5 +1,6 @@
 /** What stats remembers of the boots that go on: their connections, and messages that wait for an answer. */
 
+import type { BootRecord } from "../packet/boot-record.ts";
 import type { ReadPlace } from "./events.ts";
 import type { Numbers } from "./histogram.ts";
 
@@ -58,6 +59,8 @@ export interface BootStats {
   beforeFirstPacket: number;
   /** Of lines: nobody knows where. */
   missing: number;
+  /** What it began with, if it says so. */
+  reset: BootRecord | undefined;
   readonly packetSums: { packets: number; bytes: number; mostRingFill: number };
   second: number;
   secondEvents: number;

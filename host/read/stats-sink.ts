@@ -92,6 +92,10 @@ export class StatsSink implements PacketSink {
     if (header.streamId === STREAM_DATA) this.#stats.gap(this.#stats.boot(this.#placeOf(gap)), gap, 0);
   }
 
+  boot(boot: DecodeItem & { readonly kind: "boot" }): void {
+    this.#stats.boot(this.#placeOf(boot)).reset ??= boot.record;
+  }
+
   problem(problem: Problem): void {
     this.#problems.push({ kind: "problem", problem });
   }

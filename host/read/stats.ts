@@ -5,6 +5,7 @@
 
 import type { Gap } from "../decode/types.ts";
 import { keyFrom } from "../migrate/steps.ts";
+import type { BootRecord } from "../packet/boot-record.ts";
 import { timeText } from "../packet/line-context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { ReadEvent, ReadPlace } from "./events.ts";
@@ -46,6 +47,8 @@ export interface BootRow {
   readonly bytes: number;
   /** The fullest that the ring was when a packet was read, 0 to 1; null if no packet said it. */
   readonly ringFill: number | null;
+  /** Why the board was reset before it, and what became of the ring; null if the recording does not say it. */
+  readonly reset: BootRecord | null;
 }
 
 export interface TypeRow {
@@ -411,6 +414,7 @@ function newBoot(place: ReadPlace, isDouble: boolean, sums: ConnectionSums): Boo
     lostInTransit: 0,
     beforeFirstPacket: 0,
     missing: 0,
+    reset: undefined,
     packetSums: { packets: 0, bytes: 0, mostRingFill: -1 },
     second: -1,
     secondEvents: 0,
@@ -435,5 +439,6 @@ function bootRow(boot: BootStats): BootRow {
     packets: packetSums.packets,
     bytes: packetSums.bytes,
     ringFill: packetSums.mostRingFill < 0 ? null : packetSums.mostRingFill,
+    reset: boot.reset ?? null,
   };
 }

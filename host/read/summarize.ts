@@ -23,7 +23,7 @@ export async function summarize(
       for (const item of items)
         if (item.kind === "event") stats.line(item);
         else if (item.kind === "gap") stats.gap(stats.boot(item.place), item.causes, item.missing);
-        else onProblem(item.problem);
+        else if (item.kind === "problem") onProblem(item.problem);
     return { statistics: stats.result(), summary: undefined };
   }
   const { registry } = options;

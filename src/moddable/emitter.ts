@@ -15,6 +15,7 @@ const DISCARDED = 3;
 const SUPPRESSED = 4;
 const INVALID_ARGUMENTS = 5;
 const UNLISTED_TYPES = 6;
+const TOLD = 7;
 
 class NativeConnection extends Native("xs_telemetry_connection_destructor") implements Connection, Relaying {
   constructor(ring: NativeRing, clientId: unknown, ip: unknown) {
@@ -91,6 +92,7 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     clock: (() => number) | undefined,
     messageTypes: number,
     bytesReader: typeof bytesOf,
+    retained: boolean | undefined,
   ) {
     super();
     native("xs_telemetry_emitter").call(
@@ -103,6 +105,7 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
       clock,
       messageTypes,
       bytesReader,
+      retained,
     );
   }
 
@@ -143,6 +146,8 @@ class NativeReader extends Native("xs_telemetry_reader_destructor") {
     return native("xs_telemetry_reader_count").call(this, which) as number;
   }
 }
+
+const NO_RETAINED = "retained needs manifests/retained.json of xs-telemetry in the firmware's manifest";
 
 // Classes, and no closures: they are preloaded, so that an emitter takes no RAM for its methods.
 
@@ -186,8 +191,10 @@ class Gate implements Switched {
 class NativeEmitter extends NativeRing implements Emitter {
   private readonly gate: Gate;
 
-  constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes }: EmitterSettings) {
-    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, bytesOf);
+  constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, retained }: EmitterSettings) {
+    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, bytesOf, retained);
+    // Without the manifest the natives have no byte for it, and no such counter.
+    if (retained !== undefined && this.count(TOLD) === 0) throw new RangeError(NO_RETAINED);
     this.enable(enabled);
     this.gate = new Gate(this);
     onSwitch(this.gate);

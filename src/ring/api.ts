@@ -141,6 +141,8 @@ export interface EmitterSettings {
   readonly clock: (() => number) | undefined;
   /** 0 to 2^53 - 1: the clock's time at the start; undefined: it is read. */
   readonly uptimeMs: number | undefined;
+  /** Given: the ring begins with a _boot record; true: it is to outlive a reset, where the platform has memory that does. */
+  readonly retained?: boolean | undefined;
   /** 0 to 2^53 - 1: the number of the first event. */
   readonly eventSeq: number;
   /** 0 to 2^53 - 1 */

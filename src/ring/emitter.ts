@@ -28,11 +28,15 @@ import {
 import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
 import { bytesOf } from "./bytes.ts";
 import {
+  BOOT_RING_SHIFT,
   FIRST_INTERNAL_RECORD_TYPE,
   LAST_CONN_EPOCH,
   MAX_RECORD_SLOTS,
+  RECORD_BOOT,
   RECORD_LOST,
   RECORD_TIME_JUMP,
+  RING_NO_MEMORY,
+  RING_NOT_ASKED,
   SLOT_BYTES,
   TIME_JUMP_MS,
   TWO_TO_32,
@@ -187,6 +191,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     words[word + 1] = type;
     writeU64(words, word + 2, value);
   }
+
+  // Here is no memory that outlives a reset, and nobody to say why there was one.
+  if (settings.retained !== undefined)
+    writeInternal(RECORD_BOOT | ((settings.retained ? RING_NO_MEMORY : RING_NOT_ASKED) << BOOT_RING_SHIFT), 0);
 
   const newestMs = () => recordHigh * TWO_TO_32 + (recordLow >>> 0);
   const nowMs = () => high * TWO_TO_32 + (low >>> 0);

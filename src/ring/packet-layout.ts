@@ -41,6 +41,22 @@ export const AT_RING_CAPACITY_SLOTS = 92;
 export const FIRST_INTERNAL_RECORD_TYPE = 240;
 export const RECORD_LOST = 240;
 export const RECORD_TIME_JUMP = 241;
+export const RECORD_BOOT = 242;
+
+// In a _boot record: bits to shift why the board was reset, and what became of the ring of the boot before, in word 1.
+export const BOOT_RESET_SHIFT = 8;
+export const BOOT_RING_SHIFT = 16;
+/** Why the board was reset: as ESP-IDF numbers it, 0 where the platform does not say. */
+export const RESET_UNKNOWN = 0;
+export const RESET_POWER_ON = 1;
+export const RESET_BROWNOUT = 9;
+/** What became of the ring of the boot before. */
+export const RING_KEPT = 0;
+export const RING_POWER_OFF = 1;
+export const RING_OTHER_LAYOUT = 2;
+export const RING_DAMAGED = 3;
+export const RING_NOT_ASKED = 4;
+export const RING_NO_MEMORY = 5;
 
 /** Most bytes of UTF-8 in a token's name. */
 export const MAX_TOKEN_BYTES = 64;

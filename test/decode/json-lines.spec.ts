@@ -35,7 +35,8 @@ function transcript(bytes: Uint8Array, options: Partial<DecodeOptions>, pieceByt
   const decoder = new StreamDecoder({ registry, with: "none", ...options });
   const said = (item: DecodeItem) => {
     if (item.kind === "events") return linesOf(item.events);
-    if (item.kind === "problem" || item.kind === "summary" || item.kind === "gap") return `${JSON.stringify(item)}\n`;
+    if (item.kind === "problem" || item.kind === "summary" || item.kind === "gap" || item.kind === "boot")
+      return `${JSON.stringify(item)}\n`;
     return Buffer.from(item.lines).toString();
   };
   let text = "";

@@ -5,12 +5,16 @@ import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 
 /** Which emitter: dist/moddable/xs-telemetry.js, or dist/moddable/native/xs-telemetry.js with its natives. */
-export type Variant = "typescript" | "native";
+export type Variant = "typescript" | "native" | "retained";
+
+/** Of memory that outlives a reset, in the variant "retained": the natives as manifests/retained.json has them. */
+const RETAINED_BYTES = 8192;
 
 interface NativesBuild {
   readonly otherNativeFiles: string[];
   spellNatives(code: string): string;
   respell(file: string): string;
+  retainedNatives(bytes: number): string[];
   nativeModule(): Promise<{ module: string; natives: string[] }>;
 }
 
@@ -46,7 +50,7 @@ export async function bundleForXs(
     format: "esm",
     target: "es2022",
     alias: platformFiles(variant === "native" ? ["native", "moddable"] : ["moddable"]),
-    external: [...Object.keys(SHIPPED), "time", "timer", "text/encoder"],
+    external: ["reset", ...Object.keys(SHIPPED), "time", "timer", "text/encoder"],
     logLevel: "warning",
   });
   if (variant === "native") writeFileSync(outfile, (await nativesBuild()).spellNatives(readFileSync(outfile, "utf8")));
@@ -74,24 +78,29 @@ export interface Engine {
 
 const TIMEOUT_MS = 600_000;
 
-/** An engine with an emitter: it is built if it is not there yet. */
-export async function engine(name: EngineName, variant: Variant = "typescript"): Promise<Engine> {
+/** An engine with an emitter: it is built if it is not there yet. `counted`: instructions() and the clock of a bare machine count. */
+export async function engine(name: EngineName, variant: Variant = "typescript", counted = false): Promise<Engine> {
   const { modules, natives } = await modulesOf(variant);
   const isBare = name === "rv32" || name === "xtensa";
-  return isBare ? bare(name, modules, natives) : onThisMachine(name === "sanitize", modules, natives);
+  return isBare ? bare(name, modules, natives, counted) : onThisMachine(name === "sanitize", modules, natives);
 }
 
 /** What the engine runs as xs-telemetry and under the other names that are shipped, and the C files that those need. */
 async function modulesOf(variant: Variant): Promise<{ modules: Record<string, string>; natives: string[] }> {
   const modules: Record<string, string> = { ...SHIPPED, timer: "test/support/xs-timer.js" };
   if (variant === "typescript") return { modules, natives: [] };
-  const { otherNativeFiles, nativeModule, respell } = await nativesBuild();
-  const { module, natives } = await nativeModule();
+  const { otherNativeFiles, nativeModule, respell, retainedNatives } = await nativesBuild();
+  const { module, natives: plain } = await nativeModule();
+  const natives = variant === "retained" ? retainedNatives(RETAINED_BYTES) : plain;
   for (const [name, file] of Object.entries(SHIPPED)) {
     const native = file.replace("/moddable/", "/moddable/native/");
     if (existsSync(native)) modules[name] = respell(join(native));
   }
   modules["xs-telemetry"] = module;
+  if (variant === "retained") {
+    modules.reset = "test/retained/reset.js";
+    return { modules, natives: [...natives, ...otherNativeFiles, "test/retained/reset.c"] };
+  }
   return { modules, natives: [...natives, ...otherNativeFiles] };
 }
 
@@ -115,7 +124,12 @@ async function onThisMachine(sanitize: boolean, modules: Record<string, string>,
   };
 }
 
-async function bare(name: "rv32" | "xtensa", modules: Record<string, string>, natives: string[]): Promise<Engine> {
+async function bare(
+  name: "rv32" | "xtensa",
+  modules: Record<string, string>,
+  natives: string[],
+  counted: boolean,
+): Promise<Engine> {
   interface Machine {
     run(program: object): Promise<Ran>;
   }
@@ -133,7 +147,7 @@ async function bare(name: "rv32" | "xtensa", modules: Record<string, string>, na
         modules,
         args: args.map((arg) => (existsSync(arg) ? resolve(arg) : arg)),
         options,
-        counted: false,
+        counted,
         timeoutMs: TIMEOUT_MS,
       }),
   };

@@ -17,6 +17,9 @@
 #include "telemetryRing.h"
 #include "telemetryText.h"
 #include "telemetryTokens.h"
+#ifdef MODDEF_TELEMETRY_RETAINED
+#include "../retained/telemetryMemory.h"
+#endif
 
 /* What src/telemetry.ts allows. */
 #define MIN_CAPACITY_SLOTS 16
@@ -42,6 +45,10 @@ struct TelemetryEmitter {
 	uint32_t connections;
 	uint32_t readersMade;
 	uint32_t holders; /* this one and its readers: XS destroys those of a collection in any order */
+#ifdef MODDEF_TELEMETRY_RETAINED
+	TelemetryKept kept;
+	uint32_t isTold; /* the boot's record has been asked for */
+#endif
 	uint32_t words[];
 };
 
@@ -49,6 +56,9 @@ typedef struct {
 	TelemetryReader reader; /* first: the emitter's list links these */
 	Emitter* emitter;
 	uint8_t isClosed;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	TelemetryPastReader past;
+#endif
 } Reader;
 
 /* Adds to a counter of 64 bits. */
@@ -70,6 +80,10 @@ static void drop(Emitter* emitter)
 		c_free(reader);
 	}
 	telemetryTokensEnd(&emitter->tokens);
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (emitter->ring.kept)
+		telemetryMemoryReturn();
+#endif
 	c_free(emitter);
 }
 
@@ -298,14 +312,11 @@ static const Types connectTypes = { IP_MAX_BYTES, RECORD_WS_CONNECT, WS_CONNECT_
 static const Types receiveTypes = { PAYLOAD_SUMMARY_MAX_BYTES, RECORD_MSG_RECV, MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS };
 static const Types sendTypes = { PAYLOAD_SUMMARY_MAX_BYTES, RECORD_MSG_SEND, MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS };
 
+_Static_assert(CLIENT_ID_WORD == 2 && CONN_EPOCH_WORD == 3, "telemetryRing.h writes them there");
+
 static inline void put(Emitter* emitter, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch)
 {
-	uint32_t* record = telemetryRingPut(&emitter->ring, nowMs);
-	if (!record)
-		return;
-	record[1] = word1;
-	record[CLIENT_ID_WORD] = clientId;
-	record[CONN_EPOCH_WORD] = connEpoch;
+	telemetryRingEvent(&emitter->ring, nowMs, word1, clientId, connEpoch);
 }
 
 /* Records an event that has a text at most. `fields` are the bits of word 1 beside the record type. */
@@ -320,25 +331,7 @@ static void putText(xsMachine* the, Emitter* emitter, const Types* types, uint32
 		uint32_t draft[MAX_TEXT_SLOTS * SLOT_WORDS];
 		uint32_t bytes = telemetryText(text.from, text.last, (uint8_t*)draft, types->mostBytes);
 		uint32_t slots = (bytes + SLOT_BYTES - 1) / SLOT_BYTES;
-		uint32_t* record = telemetryRingReserve(&emitter->ring, 1 + slots, nowMs);
-		if (record) {
-			const uint32_t* from = draft;
-			uint32_t* end = record + (1 + slots) * SLOT_WORDS;
-			record[1] = fields | types->bySlots[slots];
-			record[CLIENT_ID_WORD] = clientId;
-			record[CONN_EPOCH_WORD] = connEpoch;
-			/* Zeros to the slot's end, then words: a C library's memset and memcpy may go byte by byte. */
-			for (; bytes % 4; bytes++)
-				((uint8_t*)draft)[bytes] = 0;
-			for (bytes /= 4; bytes < slots * SLOT_WORDS; bytes++)
-				draft[bytes] = 0;
-			for (record += SLOT_WORDS; record < end; record += SLOT_WORDS, from += SLOT_WORDS) {
-				record[0] = from[0];
-				record[1] = from[1];
-				record[2] = from[2];
-				record[3] = from[3];
-			}
-		}
+		telemetryRingText(&emitter->ring, nowMs, fields | types->bySlots[slots], clientId, connEpoch, draft, bytes);
 	}
 	xsmcSetUndefined(xsResult); /* it may hold what the clock or bytesOf returned */
 }
@@ -491,7 +484,24 @@ void xs_telemetry_connection(xsMachine* the)
 
 /* THE EMITTER */
 
-/** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, messageTypes, bytesOf) */
+#ifdef MODDEF_TELEMETRY_RETAINED
+/* What the last argument asks for: nothing, a boot's record alone, or a ring that outlives a reset. */
+enum { NOT_ASKED, ASKED, RETAINED };
+
+static int asked(xsMachine* the)
+{
+	if (xsmcArgc <= 8 || xsmcTypeOf(xsArg(8)) != xsBooleanType)
+		return NOT_ASKED;
+	return xsmcToBoolean(xsArg(8)) ? RETAINED : ASKED;
+}
+
+static int isRetained(xsMachine* the)
+{
+	return asked(the) == RETAINED && telemetryMemoryBytes() > 0;
+}
+#endif
+
+/** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, messageTypes, bytesOf, retained: true, false or undefined) */
 void xs_telemetry_emitter(xsMachine* the)
 {
 	int32_t capacitySlots, messageTypes;
@@ -508,15 +518,42 @@ void xs_telemetry_emitter(xsMachine* the)
 	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
 	bootId = xsmcToNumber(xsArg(4));
 	bytes = ((uint32_t)capacitySlots + MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (isRetained(the)) {
+		void* memory;
+		if (telemetryKeptBytes((uint32_t)capacitySlots) > telemetryMemoryBytes())
+			xsRangeError("capacityBytes: of memory that outlives a reset there are %u bytes, %u are needed", (unsigned)telemetryMemoryBytes(),
+				(unsigned)telemetryKeptBytes((uint32_t)capacitySlots));
+		memory = telemetryMemoryTake();
+		if (!memory)
+			xsRangeError("retained: another emitter has the memory that outlives a reset");
+		emitter = c_calloc(1, sizeof(Emitter));
+		if (!emitter)
+			telemetryMemoryReturn();
+	}
+	else
+#endif
 	emitter = c_calloc(1, sizeof(Emitter) + bytes);
 	if (!emitter)
 		xsRangeError("capacityBytes: no memory for %u bytes", (unsigned)bytes);
 	emitter->holders = 1;
 	xsmcSetHostData(xsThis, emitter);
-	telemetryRingStart(&emitter->ring, emitter->words, (uint32_t)capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)eventSeq, (uint64_t)uptimeMs);
 	emitter->bootId = (uint64_t)bootId;
 	emitter->tokens.bound = (uint32_t)messageTypes;
 	emitter->tokens.seed = (uint32_t)emitter->bootId;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	emitter->isTold = asked(the) != NOT_ASKED;
+	if (isRetained(the))
+		telemetryKeptStart(&emitter->kept, telemetryMemory(), (uint32_t)capacitySlots, &emitter->ring, xsmcToBoolean(xsArg(1)), (uint64_t)uptimeMs,
+			emitter->bootId, telemetryResetReason(), &emitter->tokens);
+	else
+#endif
+	telemetryRingStart(&emitter->ring, emitter->words, (uint32_t)capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)eventSeq, (uint64_t)uptimeMs);
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (emitter->isTold && !isRetained(the))
+		telemetryRingBoot(&emitter->ring, RECORD_BOOT | telemetryResetReason() << BOOT_RESET_SHIFT
+			| (asked(the) == RETAINED ? RING_NO_MEMORY : RING_NOT_ASKED) << BOOT_RING_SHIFT, 0);
+#endif
 	emitter->self = fxToReference(the, &xsThis);
 	emitter->clock = fxToReference(the, &xsArg(5));
 	emitter->bytesOf = fxToReference(the, &xsArg(7));
@@ -537,7 +574,12 @@ void xs_telemetry_emitter_enable(xsMachine* the)
 /* The token of a name; less than 0 bytes: of none, because the search for it was given up. */
 static int32_t tokenOf(Emitter* emitter, const uint8_t* name, int32_t bytes)
 {
+#ifdef MODDEF_TELEMETRY_RETAINED
+	int32_t token = bytes < 0 ? -1 : emitter->ring.kept ? telemetryKeptToken(&emitter->kept, name, (uint32_t)bytes)
+		: telemetryToken(&emitter->tokens, name, (uint32_t)bytes);
+#else
 	int32_t token = bytes < 0 ? -1 : telemetryToken(&emitter->tokens, name, (uint32_t)bytes);
+#endif
 	if (token >= 0)
 		return token;
 	add(&emitter->unlistedTypes, 1);
@@ -592,7 +634,11 @@ void xs_telemetry_type_of(xsMachine* the)
 /* COUNTERS */
 
 /* The numbers that emitter.ts asks for. */
-enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS, UNLISTED_TYPES };
+enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS, UNLISTED_TYPES
+#ifdef MODDEF_TELEMETRY_RETAINED
+	, TOLD /* 1 if the boot's record was asked for; without this there is none, and EMITTED, 0 at first, in its place */
+#endif
+};
 
 /* `reader` NULL: as the first open one sees it. */
 static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
@@ -609,6 +655,12 @@ static void count(xsMachine* the, Emitter* emitter, TelemetryReader* reader)
 		values[DRAINED] = &reader->drained;
 		values[OVERWRITTEN] = &reader->overwritten;
 	}
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (which == TOLD) {
+		xsmcSetNumber(xsResult, emitter->isTold);
+		return;
+	}
+#endif
 	telemetryRingSettle(ring);
 	if (reader)
 		telemetryReaderCatchUp(reader, ring);
@@ -648,6 +700,10 @@ void xs_telemetry_reader(xsMachine* the)
 	while (*link)
 		link = &(*link)->next;
 	*link = &reader->reader;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (emitter->ring.kept)
+		telemetryKeepMade(&emitter->kept, &reader->reader, 1);
+#endif
 	protect(emitter);
 	emitter->holders++;
 	xsmcSetHostData(xsThis, reader);
@@ -665,6 +721,10 @@ void xs_telemetry_reader_close(xsMachine* the)
 	while (*link != &reader->reader)
 		link = &(*link)->next;
 	*link = reader->reader.next;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (emitter->ring.kept)
+		telemetryKeepMade(&emitter->kept, &reader->reader, 0);
+#endif
 	telemetryRingSettle(&emitter->ring);
 	protect(emitter);
 }
@@ -685,27 +745,18 @@ void xs_telemetry_reader_count(xsMachine* the)
 	count(the, reader->emitter, &reader->reader);
 }
 
-/* All names that fit, from the first one not yet sent. */
-static uint32_t tokenPacket(Reader* reader, uint8_t* to, xsUnsignedValue size)
+#ifdef MODDEF_TELEMETRY_RETAINED
+/* The least that other open readers than this have of the boots before. */
+static uint32_t othersAt(Emitter* emitter, Reader* reader)
 {
-	Emitter* emitter = reader->emitter;
-	uint32_t end = PACKET_HEADER_BYTES;
-	while (reader->reader.tokensSent < emitter->tokens.count) {
-		uint8_t name[MAX_TOKEN_BYTES + 4]; /* as much room as where the name's length was asked for */
-		uint32_t token = reader->reader.tokensSent + 1;
-		uint32_t length = telemetryText(telemetryNameOf(&emitter->tokens, token), NULL, name, sizeof(name));
-		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > size)
-			break;
-		to[end] = (uint8_t)token;
-		to[end + 1] = (uint8_t)(token >> 8);
-		to[end + 2] = (uint8_t)length;
-		to[end + 3] = 0;
-		memcpy(to + end + TOKEN_ENTRY_HEADER_BYTES, name, length);
-		end += TOKEN_ENTRY_HEADER_BYTES + length;
-		reader->reader.tokensSent = token;
+	uint32_t least = UINT32_MAX;
+	for (TelemetryReader* each = emitter->readers; each; each = each->next) {
+		if (each != &reader->reader && ((Reader*)each)->past.at < least)
+			least = ((Reader*)each)->past.at;
 	}
-	return telemetryTokenPacket(&reader->reader, &emitter->ring, to, end);
+	return least;
 }
+#endif
 
 /** fill(buffer): next() of a Uint8Array with room for the least packet. */
 void xs_telemetry_reader_fill(xsMachine* the)
@@ -723,13 +774,20 @@ void xs_telemetry_reader_fill(xsMachine* the)
 	xsmcGetBufferWritable(xsArg(0), &to, &size);
 	if (size < MIN_PACKET_BUFFER_BYTES)
 		telemetryRefuse(the);
+	if (size > MAX_PACKET_BYTES)
+		size = MAX_PACKET_BYTES;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (!reader->isClosed && ring->kept) {
+		bytes = telemetryKeptFill(&emitter->kept, ring, &reader->reader, &reader->past, othersAt(emitter, reader), to, size);
+		protect(emitter);
+	}
+	else
+#endif
 	if (!reader->isClosed) {
 		telemetryReaderCatchUp(&reader->reader, ring);
 		if (reader->reader.position != ring->head) {
-			if (size > MAX_PACKET_BYTES)
-				size = MAX_PACKET_BYTES;
 			if (reader->reader.tokensSent < emitter->tokens.count)
-				bytes = tokenPacket(reader, to, size);
+				bytes = telemetryNamesPacket(&reader->reader, ring, &emitter->tokens, to, size);
 			else {
 				bytes = telemetryDataPacket(&reader->reader, ring, to, size);
 				protect(emitter);

@@ -2,6 +2,7 @@
 
 #include "telemetryReader.h"
 #include "telemetryLayout.h"
+#include "telemetryText.h"
 
 static const uint32_t fingerprint[] = FINGERPRINT_WORDS;
 
@@ -77,10 +78,10 @@ uint32_t telemetryDataPacket(TelemetryReader* reader, TelemetryRing* ring, uint8
 		else {
 			if (!sameHigh && record[0] < last[0])
 				break;
-			if (type == RECORD_LOST)
-				lost += readU64(record + 2);
-			else
+			if (type < FIRST_INTERNAL_RECORD_TYPE)
 				events++;
+			else if (type == RECORD_LOST)
+				lost += readU64(record + 2);
 		}
 		last = record;
 		record = next;
@@ -101,7 +102,8 @@ uint32_t telemetryDataPacket(TelemetryReader* reader, TelemetryRing* ring, uint8
 	return PACKET_HEADER_BYTES + bytes;
 }
 
-uint32_t telemetryTokenPacket(TelemetryReader* reader, const TelemetryRing* ring, uint8_t* to, uint32_t contentBytes)
+/* The header of a packet of tokens whose entries stand behind it already; returns the packet's bytes. */
+static uint32_t tokenPacket(TelemetryReader* reader, const TelemetryRing* ring, uint8_t* to, uint32_t contentBytes)
 {
 	uint32_t packetBytes = (contentBytes + SLOT_BYTES - 1) & ~(uint32_t)(SLOT_BYTES - 1);
 	uint64_t nowMs = (uint64_t)ring->highMs << 32 | (uint32_t)ring->lowMs;
@@ -109,4 +111,24 @@ uint32_t telemetryTokenPacket(TelemetryReader* reader, const TelemetryRing* ring
 	reader->tokenPackets++;
 	stamp(reader, ring, to, STREAM_TOKENS, reader->tokenPackets, contentBytes, packetBytes, nowMs, nowMs);
 	return packetBytes;
+}
+
+uint32_t telemetryNamesPacket(TelemetryReader* reader, const TelemetryRing* ring, const TelemetryTokens* tokens, uint8_t* to, uint32_t size)
+{
+	uint32_t end = PACKET_HEADER_BYTES;
+	while (reader->tokensSent < tokens->count) {
+		uint8_t name[MAX_TOKEN_BYTES + 4]; /* as much room as where the name's length was asked for */
+		uint32_t token = reader->tokensSent + 1;
+		uint32_t length = telemetryText(telemetryNameOf(tokens, token), NULL, name, sizeof(name));
+		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > size)
+			break;
+		to[end] = (uint8_t)token;
+		to[end + 1] = (uint8_t)(token >> 8);
+		to[end + 2] = (uint8_t)length;
+		to[end + 3] = 0;
+		memcpy(to + end + TOKEN_ENTRY_HEADER_BYTES, name, length);
+		end += TOKEN_ENTRY_HEADER_BYTES + length;
+		reader->tokensSent = token;
+	}
+	return tokenPacket(reader, ring, to, end);
 }

@@ -3,6 +3,7 @@
 #define telemetryReader_h
 
 #include "telemetryRing.h"
+#include "telemetryTokens.h"
 
 typedef struct TelemetryReader TelemetryReader;
 struct TelemetryReader {
@@ -31,7 +32,7 @@ void telemetryReaderCatchUp(TelemetryReader* reader, TelemetryRing* ring);
 /** Writes a packet of records, of which one at least waits, into `to`: at most `mostBytes`, 256 or more. Returns its bytes. */
 uint32_t telemetryDataPacket(TelemetryReader* reader, TelemetryRing* ring, uint8_t* to, uint32_t mostBytes);
 
-/** Writes the header of a packet of tokens whose entries stand behind it already; returns the packet's bytes. */
-uint32_t telemetryTokenPacket(TelemetryReader* reader, const TelemetryRing* ring, uint8_t* to, uint32_t contentBytes);
+/** Writes a packet of tokens, of which some wait: all names that fit, from the first one not yet sent. Returns its bytes. */
+uint32_t telemetryNamesPacket(TelemetryReader* reader, const TelemetryRing* ring, const TelemetryTokens* tokens, uint8_t* to, uint32_t mostBytes);
 
 #endif

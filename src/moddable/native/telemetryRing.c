@@ -2,6 +2,9 @@
 
 #include "telemetryRing.h"
 #include "telemetryLayout.h"
+#ifdef MODDEF_TELEMETRY_RETAINED
+#include "../retained/telemetryRetained.h"
+#endif
 
 static const uint8_t recordSlots[] = RECORD_SLOTS;
 
@@ -40,6 +43,16 @@ static void advance(TelemetryRing* ring, int32_t nowMs)
 	ring->lowMs = nowMs;
 }
 
+/* Slots that hold nothing. */
+static uint64_t freeSlots(const TelemetryRing* ring)
+{
+#ifdef MODDEF_TELEMETRY_RETAINED
+	return ring->capacitySlots - ring->borrowed - (ring->head - ring->tail);
+#else
+	return ring->capacitySlots - (ring->head - ring->tail);
+#endif
+}
+
 static void close(TelemetryRing* ring)
 {
 	ring->end = ring->at;
@@ -48,44 +61,97 @@ static void close(TelemetryRing* ring)
 /* How far records of one slot may go without asking: a pending loss comes first, and so does what is not plain. */
 static void open(TelemetryRing* ring)
 {
-	uint64_t room = ring->capacitySlots - (ring->head - ring->tail);
+	uint64_t room = freeSlots(ring);
 	uint32_t left = (uint32_t)(ring->wordsEnd - ring->at) / SLOT_WORDS;
 	if (ring->tail >= ring->plainFrom) {
 		uint64_t bound = ring->protectedFrom < ring->head ? ring->protectedFrom : ring->head;
+#ifdef MODDEF_TELEMETRY_RETAINED
+		if (ring->borrowed)
+			bound = 0;
+		else if (ring->kept && bound > ring->markAt)
+			bound = ring->markAt;
+#endif
 		if (bound > ring->tail)
 			room += bound - ring->tail;
 	}
 	ring->end = ring->at + (room < left ? (uint32_t)room : left) * SLOT_WORDS;
 }
 
+/* Gives up the oldest record, of which there is one. Returns its slots. */
+static inline __attribute__((always_inline)) uint32_t evict(TelemetryRing* ring)
+{
+	const uint32_t* record = telemetryRingAt(ring, ring->tail);
+	uint32_t type = recordType(record);
+	uint32_t slots = telemetrySlotsOf(type);
+	if (type < FIRST_INTERNAL_RECORD_TYPE)
+		ring->evictedEvents++;
+	else if (type == RECORD_LOST)
+		ring->evictedRefused += readU64(record + 2);
+	ring->tail += slots;
+	return slots;
+}
+
+#ifdef MODDEF_TELEMETRY_RETAINED
+uint32_t telemetryRingEvict(TelemetryRing* ring)
+{
+	return evict(ring);
+}
+
 static int makeRoom(TelemetryRing* ring, uint32_t slots)
 {
-	while (ring->capacitySlots - (ring->head - ring->tail) < slots) {
-		const uint32_t* record = telemetryRingAt(ring, ring->tail);
-		uint32_t type = recordType(record);
+	uint32_t used = (uint32_t)ring->head - (uint32_t)ring->tail + ring->borrowed + slots;
+	int hasRoom = 1;
+	if (used <= ring->capacitySlots)
+		return 1;
+	while (used > ring->capacitySlots && hasRoom) {
+		if (ring->borrowed)
+			used -= telemetryKeptEvict(ring, &hasRoom);
+		else if (ring->tail >= ring->protectedFrom)
+			hasRoom = 0;
+		else
+			used -= evict(ring);
+	}
+	/* Told before anything is written there. */
+	if (ring->kept)
+		ring->kept->boot->tail = (uint32_t)ring->tail << 4;
+	return hasRoom;
+}
+#else
+static int makeRoom(TelemetryRing* ring, uint32_t slots)
+{
+	while (freeSlots(ring) < slots) {
 		if (ring->tail >= ring->protectedFrom)
 			return 0;
-		if (type == RECORD_LOST)
-			ring->evictedRefused += readU64(record + 2);
-		else if (type != RECORD_TIME_JUMP)
-			ring->evictedEvents++;
-		ring->tail += telemetrySlotsOf(type);
+		evict(ring);
 	}
 	return 1;
 }
+#endif
 
 /* Takes slots that there is room for, and stores the time. */
 static uint32_t* take(TelemetryRing* ring, uint32_t slots)
 {
 	uint32_t* record = ring->at < ring->wordsEnd ? ring->at : ring->words;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (ring->at >= ring->wordsEnd)
+		ring->turn += ring->capacitySlots * 16;
+#endif
 	if (ring->highMs != ring->recordHighMs) {
 		ring->recordHighMs = ring->highMs;
 		ring->sameHighFrom = ring->head;
 	}
 	ring->head += slots;
 	ring->at = record + slots * SLOT_WORDS;
-	if (ring->at >= ring->wordsEnd)
+	if (ring->at >= ring->wordsEnd) {
 		ring->at -= ring->capacitySlots * SLOT_WORDS;
+#ifdef MODDEF_TELEMETRY_RETAINED
+		ring->turn += ring->capacitySlots * 16;
+#endif
+	}
+#ifdef MODDEF_TELEMETRY_RETAINED
+	ring->live->claimed = (uint32_t)(uintptr_t)ring->at + ring->turn;
+	TELEMETRY_IN_ORDER;
+#endif
 	ring->counted = ring->at;
 	ring->recordLowMs = ring->lowMs;
 	record[0] = (uint32_t)ring->lowMs;
@@ -98,7 +164,10 @@ static __attribute__((noinline)) void takeInternal(TelemetryRing* ring, uint32_t
 	record[1] = type;
 	writeU64(record + 2, value);
 	ring->plainFrom = ring->head;
+	telemetryRingCommit(ring);
 }
+
+
 
 static uint64_t uptimeMs(const TelemetryRing* ring)
 {
@@ -115,6 +184,20 @@ static int precede(TelemetryRing* ring, uint32_t slots)
 {
 	uint64_t idleMs = uptimeMs(ring) - newestMs(ring);
 	int jumped = idleMs >= TIME_JUMP_MS;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if (ring->bootWord) {
+		uint32_t highMs = ring->highMs;
+		int32_t lowMs = ring->lowMs;
+		if (!makeRoom(ring, 1))
+			return 0;
+		ring->highMs = ring->recordHighMs;
+		ring->lowMs = ring->recordLowMs;
+		takeInternal(ring, ring->bootWord, ring->bootValue);
+		ring->bootWord = 0;
+		ring->highMs = highMs;
+		ring->lowMs = lowMs;
+	}
+#endif
 	if (!makeRoom(ring, slots + (jumped ? 1 : 0) + (ring->lostPending ? 1 : 0)))
 		return 0;
 	if (jumped)
@@ -126,17 +209,39 @@ static int precede(TelemetryRing* ring, uint32_t slots)
 	return 1;
 }
 
+#ifdef MODDEF_TELEMETRY_RETAINED
+#define HAS_PENDING(RING) ((RING)->lostPending || (RING)->bootWord)
+
+void telemetryRingBoot(TelemetryRing* ring, uint32_t word1, uint64_t value)
+{
+	ring->bootWord = word1;
+	ring->bootValue = value;
+	precede(ring, 0);
+	close(ring);
+}
+#else
+#define HAS_PENDING(RING) ((RING)->lostPending)
+#endif
+
 uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowMs)
 {
 	uint32_t* record;
 	advance(ring, nowMs);
+#ifdef MODDEF_TELEMETRY_RETAINED
+	if ((uint32_t)ring->head >= ring->markBy)
+		telemetryKeepMark(ring);
+#endif
 	ring->eventSeq++;
 	/* Nothing has to be said before most records. */
-	if (!(ring->lostPending || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
+	if (!(HAS_PENDING(ring) || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
 		: makeRoom(ring, slots))) {
 		ring->discarded++;
 		ring->lostPending++;
 		close(ring);
+#ifdef MODDEF_TELEMETRY_RETAINED
+		if (ring->kept)
+			ring->kept->boot->discarded = (uint32_t)ring->discarded;
+#endif
 		return NULL;
 	}
 	record = take(ring, slots);
@@ -152,7 +257,10 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
 	advance(ring, nowMs);
-	if (ring->lostPending) {
+	if (HAS_PENDING(ring)) {
+#ifdef MODDEF_TELEMETRY_RETAINED
+		telemetryKeepMark(ring);
+#endif
 		precede(ring, 0);
 		close(ring);
 	}
@@ -215,4 +323,7 @@ void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacityS
 	ring->eventSeq = ring->evictedEvents = eventSeq;
 	ring->lowMs = ring->recordLowMs = (int32_t)(uint32_t)uptimeMs;
 	ring->highMs = ring->recordHighMs = (uint32_t)(uptimeMs >> 32);
+#ifdef MODDEF_TELEMETRY_RETAINED
+	ring->live = &ring->none;
+#endif
 }

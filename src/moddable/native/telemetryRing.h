@@ -6,9 +6,27 @@
 
 #include <stdint.h>
 
+/* manifests/retained.json defines MODDEF_TELEMETRY_RETAINED, the bytes of memory that outlives a reset. Without it none of that is compiled. */
+#if __has_include("mc.defines.h")
+#include "mc.defines.h"
+#endif
+
 #define SLOT_WORDS 4
 
+#ifdef MODDEF_TELEMETRY_RETAINED
+/* 16 times a position, its low 32 bits. What stands before `committed` is whole; up to `claimed` something may be overwritten. */
 typedef struct {
+	volatile uint32_t claimed;
+	volatile uint32_t committed;
+} TelemetryLive;
+
+typedef struct TelemetryKept TelemetryKept;
+
+/* Stores on either side stay there: whoever wakes up after a reset must see what was stored first. */
+#define TELEMETRY_IN_ORDER __asm__ volatile("" : : : "memory")
+#endif
+
+typedef struct TelemetryRing {
 	/* All that a record of one slot needs; see ringPut. */
 	uint32_t* at; /* where the next record goes */
 	uint32_t* end; /* up to here nothing but the clock is to be asked */
@@ -37,6 +55,18 @@ typedef struct {
 	uint32_t highMs;
 	uint32_t recordHighMs; /* of the newest record, or of the start */
 	int32_t recordLowMs;
+
+#ifdef MODDEF_TELEMETRY_RETAINED
+	TelemetryLive* live;
+	uint32_t turn; /* the low half of a slot's address, and this: 16 times its position */
+	uint32_t borrowed; /* slots of boots before, behind the tail */
+	TelemetryKept* kept; /* NULL: nothing of this ring outlives a reset */
+	uint64_t markAt; /* the tail does not pass it */
+	uint32_t markBy; /* the low half of a position: whoever takes slots there asks for a mark first */
+	uint64_t bootValue;
+	uint32_t bootWord; /* the boot's record, as long as there is no room for it; else 0 */
+	TelemetryLive none; /* in place of what outlives a reset */
+#endif
 } TelemetryRing;
 
 /** Starts a ring, all of it zero, over `(capacitySlots + MAX_RECORD_SLOTS - 1) * 16` bytes, which are zero and aligned to 4. */
@@ -67,6 +97,25 @@ uint64_t telemetryElapsedMs(uint32_t previousLowMs, const uint32_t* record);
 
 uint32_t telemetrySlotsOf(uint32_t recordType);
 
+#ifdef MODDEF_TELEMETRY_RETAINED
+/** Gives up the oldest record, of which there is one. Returns its slots. */
+uint32_t telemetryRingEvict(TelemetryRing* ring);
+
+/** Writes the boot's record, the first of the ring, as soon as there is room. */
+void telemetryRingBoot(TelemetryRing* ring, uint32_t word1, uint64_t value);
+#endif
+
+/** The record that was taken last is written. */
+static inline void telemetryRingCommit(TelemetryRing* ring)
+{
+#ifdef MODDEF_TELEMETRY_RETAINED
+	TELEMETRY_IN_ORDER;
+	ring->live->committed = (uint32_t)(uintptr_t)ring->at + ring->turn;
+#else
+	(void)ring;
+#endif
+}
+
 static inline uint64_t readU64(const uint32_t* words)
 {
 	return (uint64_t)words[1] << 32 | words[0];
@@ -84,10 +133,53 @@ static inline uint32_t* telemetryRingPut(TelemetryRing* ring, int32_t nowMs)
 	uint32_t* record = ring->at;
 	if (record < ring->end && (nowMs ^ ring->lowMs) >= 0) {
 		ring->at = record + SLOT_WORDS;
+#ifdef MODDEF_TELEMETRY_RETAINED
+		ring->live->claimed = (uint32_t)(uintptr_t)(record + SLOT_WORDS) + ring->turn;
+		TELEMETRY_IN_ORDER;
+#endif
 		record[0] = (uint32_t)nowMs;
 		return record;
 	}
 	return telemetryRingReserve(ring, 1, nowMs);
+}
+
+/** Records an event of one slot. */
+static inline void telemetryRingEvent(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch)
+{
+	uint32_t* record = telemetryRingPut(ring, nowMs);
+	if (!record)
+		return;
+	record[1] = word1;
+	record[2] = clientId;
+	record[3] = connEpoch;
+	telemetryRingCommit(ring);
+}
+
+/** Records an event with a text of so many bytes, 1 or more, in a draft with room for whole slots. Changes the draft behind the text. */
+static inline void telemetryRingText(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch, uint32_t* draft,
+	uint32_t bytes)
+{
+	uint32_t slots = (bytes + 15) / 16;
+	uint32_t* record = telemetryRingReserve(ring, 1 + slots, nowMs);
+	if (record) {
+		const uint32_t* from = draft;
+		uint32_t* end = record + (1 + slots) * SLOT_WORDS;
+		record[1] = word1;
+		record[2] = clientId;
+		record[3] = connEpoch;
+		/* Zeros to the slot's end, then words: a C library's memset and memcpy may go byte by byte. */
+		for (; bytes % 4; bytes++)
+			((uint8_t*)draft)[bytes] = 0;
+		for (bytes /= 4; bytes < slots * SLOT_WORDS; bytes++)
+			draft[bytes] = 0;
+		for (record += SLOT_WORDS; record < end; record += SLOT_WORDS, from += SLOT_WORDS) {
+			record[0] = from[0];
+			record[1] = from[1];
+			record[2] = from[2];
+			record[3] = from[3];
+		}
+		telemetryRingCommit(ring);
+	}
 }
 
 #endif

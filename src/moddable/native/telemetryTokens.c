@@ -29,7 +29,7 @@ int32_t telemetryToken(TelemetryTokens* tokens, const uint8_t* text, uint32_t by
 		if (name->bytes == bytes && memcmp(name->text, text, bytes) == 0)
 			return name->token;
 	}
-	if (tokens->count == tokens->bound || !(name = c_malloc(sizeof(*name) + bytes + 1)))
+	if (tokens->count >= tokens->bound || !(name = c_malloc(sizeof(*name) + bytes + 1)))
 		return -1;
 	memcpy(name->text, text, bytes);
 	name->text[bytes] = 0;

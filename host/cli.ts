@@ -17,6 +17,7 @@ import { addSimulate } from "./commands/simulate.ts";
 import { addStats } from "./commands/stats.ts";
 import { addTail } from "./commands/tail.ts";
 import { addValidate } from "./commands/validate.ts";
+import { addView } from "./commands/view.ts";
 import { TelemetryError } from "./text/errors.ts";
 import { visibleLines } from "./text/lines.ts";
 
@@ -51,6 +52,7 @@ function createProgram(context: Context): Command {
   addShow(program, context);
   addStats(program, context);
   addDecode(program, context);
+  addView(program, context);
   addExtract(program, context);
   program.commandsGroup("Check:");
   addValidate(program, context);

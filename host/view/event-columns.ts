@@ -87,6 +87,7 @@ export class EventColumns {
   #columns: Column[] = [...this.#base];
   #nextColumn = FIRST_ATTRIBUTE;
   #blockEvents = 0;
+  #mostSeq = 0;
   events = 0;
   leftOut = 0;
   unknown = 0;
@@ -175,6 +176,7 @@ export class EventColumns {
     numbers.int(eventSeq < 0 ? Number.NaN : eventSeq - boot.writtenNext);
     boot.writtenMs = ms;
     if (eventSeq >= 0) boot.writtenNext = eventSeq + 1;
+    if (eventSeq > this.#mostSeq) this.#mostSeq = eventSeq;
     if (page.events++ === 0) page.firstMs = ms;
     if (ms > page.lastMs) page.lastMs = ms;
     kind.page.count++;
@@ -207,6 +209,7 @@ export class EventColumns {
     return {
       title,
       events: this.events,
+      mostSeq: this.#mostSeq,
       kinds: this.#kinds.map(({ page }) => page),
       boots: this.#boots.map(({ page }) => page),
       words: [...this.#words.keys()],

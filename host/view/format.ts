@@ -73,6 +73,8 @@ export interface PageGap {
 export interface PageMeta {
   readonly title: string;
   readonly events: number;
+  /** The greatest number of an event. */
+  readonly mostSeq: number;
   readonly kinds: readonly PageKind[];
   readonly boots: readonly PageBoot[];
   readonly words: readonly string[];

@@ -55,7 +55,7 @@ export function fillDetails(
   const place = store.meta.boots[boot]!;
   add("device", place.device === null ? "without a name" : visible(place.device));
   add("boot", `${bootText(place)}${place.bootId === null ? "" : `, id ${visible(place.bootId)}`}`);
-  add("number", Number.isNaN(store.seq[event]!) ? "not known" : numberText(store.seq[event]!));
+  add("number", Number.isNaN(store.seq(event)) ? "not known" : numberText(store.seq(event)));
   for (const each of values) {
     const value = store.valueAt(each, store.row[event]!);
     if (value !== undefined)

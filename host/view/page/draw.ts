@@ -162,11 +162,22 @@ function drawLane(
     }
   } else if (row.kind === "connection") span(model.connections[row.index]!.fromX, model.connections[row.index]!.toX);
   for (const lane of lanes) {
-    // A lane of a boot shows all of its kinds; the more in a pixel, the stronger.
+    // The more in a pixel, the stronger; pixels next to each other that are alike are one rectangle.
+    let from = 0;
+    let to = -1;
+    let strength = 0;
+    const paint = () =>
+      pixels.rect(from, middle, Math.max(perPixel < 1 ? unit : 1, to - from), bar, density[strength]!);
     eachPixel(level.all, lane, x, range, left, width, (px, count) => {
-      const strength = Math.min(density.length - 1, Math.floor(Math.log2(count)));
-      pixels.rect(px, middle, perPixel < 1 ? unit : 1, bar, density[strength]!);
+      const own = Math.min(density.length - 1, 31 - Math.clz32(count));
+      if (px === to && own === strength) {
+        to++;
+        return;
+      }
+      if (to > from) paint();
+      [from, to, strength] = [px, px + 1, own];
     });
+    if (to > from) paint();
   }
   if (row.kind === "device" || row.kind === "boot") drawBoots(surface, picture, row, at, left, y, height);
   for (const boot of bootsIn(picture, row))

@@ -1,6 +1,8 @@
 import { visible } from "../../text/visible.ts";
 import { h } from "./dom.ts";
+import { onKeys } from "./keys.ts";
 import { Model } from "./model.ts";
+import { onPointers } from "./pointers.ts";
 import { loadStore } from "./store.ts";
 import { View } from "./view.ts";
 
@@ -10,6 +12,8 @@ async function main(): Promise<void> {
   try {
     const store = await loadStore((part) => (said.textContent = `Reading… ${Math.floor(100 * part)} %`));
     const view = new View(new Model(store), app);
+    onKeys(view);
+    onPointers(view);
     view.draw();
     // For whoever measures.
     document.documentElement.dataset.state = "ready";

@@ -1,6 +1,6 @@
 /** Lanes, times on the axis, filters and searches over what is in the page. */
 import type { PageBoot, PageGap } from "../format.ts";
-import { byTime, chosen, type Lanes, lanesOf, lowerBound } from "./order.ts";
+import { byTime, chosen, type LaneOf, type Lanes, lanesOf, lowerBound } from "./order.ts";
 import type { Store } from "./store.ts";
 
 /** What is drawn above all else, so that density does not hide it. */
@@ -222,7 +222,7 @@ export class Model {
 
   #levels(): void {
     const { order, store, flags } = this;
-    const level = (laneOf: Int32Array | Uint32Array, lanes: number): Level => {
+    const level = (laneOf: LaneOf, lanes: number): Level => {
       const all = lanesOf(order, laneOf, lanes);
       return { all, classes: new Map(CLASSES.map((bit) => [bit, chosen(all, flags, bit)])) };
     };
@@ -283,6 +283,17 @@ export class Model {
       const isRejected = reason !== undefined && reason.numbers[row]! > 0 && reason.numbers[row] !== empty;
       flags[event] = own | (isRejected ? REJECTED : 0);
     }
+    // Lanes have these values, once: eight bytes less an event.
+    kinds.forEach(({ page, owner, number }, index) => {
+      const own = store.kinds[index]!.events;
+      if (owner?.page.type === "int") {
+        owner.numbers = new Uint8Array(0);
+        owner.derived = (row) => clients[clientOf[own[row]!]!]!.owner;
+      }
+      if (number?.page.type !== "int" || number === owner || page.owner === null) return;
+      number.numbers = new Uint8Array(0);
+      number.derived = (row) => connections[connectionOf[own[row]!]!]?.number;
+    });
   }
 
   /** Of an event, those of its connection, or lane, that are shown: the lane's order, and its place in it. */

@@ -1,5 +1,8 @@
 /** Orders of events: by time, and by time within a lane. An order in a lane is a precomputed sum: how many stand in a pixel is a difference. */
 
+/** By event; -1: in none. */
+export type LaneOf = Int32Array | Uint32Array | Uint16Array;
+
 /** Events by lane, in each by time: those of lane n are order[starts[n]] to order[starts[n + 1] - 1]. */
 export interface Lanes {
   readonly order: Uint32Array;
@@ -7,13 +10,15 @@ export interface Lanes {
 }
 
 /** Events of an order, lane by lane; those of lane -1 are left out. The order stays within a lane. */
-export function lanesOf(order: Uint32Array, laneOf: Int32Array | Uint32Array, lanes: number): Lanes {
+export function lanesOf(order: Uint32Array, laneOf: LaneOf, lanes: number): Lanes {
   const starts = new Uint32Array(lanes + 1);
   for (let i = 0; i < order.length; i++) {
     const lane = laneOf[order[i]!]!;
     if (lane >= 0) starts[lane + 1]!++;
   }
   for (let lane = 0; lane < lanes; lane++) starts[lane + 1]! += starts[lane]!;
+  // One lane is the order itself.
+  if (lanes === 1 && starts[1] === order.length) return { order, starts };
   const next = starts.slice();
   const sorted = new Uint32Array(starts[lanes]!);
   for (let i = 0; i < order.length; i++) {
@@ -43,7 +48,7 @@ export function chosen({ order, starts }: Lanes, flags: Uint8Array, bit: number)
 }
 
 /** All events by time: each boot's are, as a rule, and are merged. */
-export function byTime(boot: Uint32Array, boots: number, x: Float64Array): Uint32Array {
+export function byTime(boot: LaneOf, boots: number, x: Float64Array): Uint32Array {
   const all = new Uint32Array(boot.length);
   for (let i = 0; i < all.length; i++) all[i] = i;
   const { order, starts } = lanesOf(all, boot, boots);
@@ -59,7 +64,7 @@ export function byTime(boot: Uint32Array, boots: number, x: Float64Array): Uint3
     runs.push([from, to]);
   }
   let source: Uint32Array = order;
-  let target: Uint32Array = all;
+  let target: Uint32Array = runs.length > 1 && all === order ? new Uint32Array(all.length) : all;
   while (runs.length > 1) {
     const merged: [number, number][] = [];
     for (let i = 0; i < runs.length; i += 2) {

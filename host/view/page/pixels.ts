@@ -17,8 +17,14 @@ export class Pixels {
     const right = Math.min(this.width, x + width);
     const bottom = Math.min(this.height, y + height);
     if (left >= right) return;
-    for (let row = Math.max(0, y); row < bottom; row++)
-      this.data.fill(color, row * this.width + left, row * this.width + right);
+    const { data } = this;
+    // A call costs more than a few pixels do.
+    for (let row = Math.max(0, y); row < bottom; row++) {
+      const from = row * this.width + left;
+      const to = from + right - left;
+      if (to - from > 8) data.fill(color, from, to);
+      else for (let at = from; at < to; at++) data[at] = color;
+    }
   }
 
   /** Stripes: of each `period` pixels along a row one in three; they lean to the right, or to the left. */

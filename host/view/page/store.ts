@@ -13,14 +13,17 @@ import {
 } from "../format.ts";
 
 const ABSENT_TEXT = 0x8000_0000;
+const UNKNOWN = 0xffff_ffff;
 const UTF8 = new TextDecoder();
 
 /** Values of one attribute of a kind, by row: the number of the event among those of its kind. */
 export interface Values {
   readonly page: PageAttribute;
   /** int, double: NaN if there is none. word: 0 if there is none, else the word's number and 1. text: where it begins. */
-  readonly numbers: Uint8Array | Uint16Array | Uint32Array | Float64Array;
+  numbers: Uint8Array | Uint16Array | Uint32Array | Float64Array;
   readonly bytes: Uint8Array;
+  /** Instead of numbers: somebody else has the value. */
+  derived: ((row: number) => string | number | undefined) | undefined;
 }
 
 export interface Kind {
@@ -35,30 +38,41 @@ export class Store {
   readonly meta: PageMeta;
   readonly kinds: readonly Kind[];
   readonly kind: Uint8Array;
-  readonly boot: Uint32Array;
+  readonly boot: Uint16Array | Uint32Array;
   readonly row: Uint32Array;
   /** Since boot. */
   readonly ms: Float64Array;
-  /** NaN: unknown. */
-  readonly seq: Float64Array;
+  /** NaN, or UNKNOWN: unknown. */
+  readonly #seq: Uint32Array | Float64Array;
 
   constructor(meta: PageMeta) {
     this.meta = meta;
     const { events } = meta;
     this.kind = new Uint8Array(events);
-    this.boot = new Uint32Array(events);
+    this.boot = meta.boots.length < 2 ** 16 ? new Uint16Array(events) : new Uint32Array(events);
     this.row = new Uint32Array(events);
     this.ms = new Float64Array(events);
-    this.seq = new Float64Array(events);
+    this.#seq = meta.mostSeq < UNKNOWN ? new Uint32Array(events) : new Float64Array(events);
     this.kinds = meta.kinds.map((page) => {
       const values = page.attributes.map((attribute) => ({
         page: attribute,
         numbers: numbersOf(attribute, page.count, meta.words.length),
         bytes: new Uint8Array(attribute.type === "text" ? attribute.bytes : 0),
+        derived: undefined,
       }));
       const byKey = new Map(values.map((each) => [each.page.key, each]));
       return { page, values, byKey, events: new Uint32Array(page.count) };
     });
+  }
+
+  /** The event's number; NaN: unknown. */
+  seq(event: number): number {
+    const number = this.#seq[event]!;
+    return number === UNKNOWN && this.#seq instanceof Uint32Array ? Number.NaN : number;
+  }
+
+  setSeq(event: number, number: number): void {
+    this.#seq[event] = Number.isNaN(number) && this.#seq instanceof Uint32Array ? UNKNOWN : number;
   }
 
   /** The value of an event's attribute; undefined if it has none. */
@@ -67,7 +81,8 @@ export class Store {
     return values && this.valueAt(values, this.row[event]!);
   }
 
-  valueAt({ page, numbers, bytes }: Values, row: number): string | number | undefined {
+  valueAt({ page, numbers, bytes, derived }: Values, row: number): string | number | undefined {
+    if (derived !== undefined) return derived(row);
     const number = numbers[row]!;
     if (page.type === "word") return number === 0 ? undefined : this.meta.words[number - 1]!;
     if (page.type !== "text") return Number.isNaN(number) ? undefined : number;
@@ -111,20 +126,16 @@ class Taker {
     this.#reader = stream.getReader();
   }
 
-  /** Undefined at the end. Good until the next call. */
-  async take(bytes: number): Promise<Uint8Array | undefined> {
-    if (this.#chunk.length - this.#at >= bytes) {
-      this.#at += bytes;
-      return this.#chunk.subarray(this.#at - bytes, this.#at);
-    }
-    const whole = new Uint8Array(bytes);
+  /** Fills all of `whole`; false at the end. */
+  async take(whole: Uint8Array): Promise<boolean> {
+    const bytes = whole.length;
     let filled = 0;
     while (filled < bytes) {
       if (this.#at === this.#chunk.length) {
         const { done, value } = await this.#reader.read();
         if (done) {
           if (filled > 0) throw new Error("the page's data ends in the middle");
-          return undefined;
+          return false;
         }
         this.#chunk = value as Uint8Array<ArrayBuffer>;
         this.#at = 0;
@@ -134,7 +145,7 @@ class Taker {
       filled += part.length;
       this.#at += part.length;
     }
-    return whole;
+    return true;
   }
 }
 
@@ -179,18 +190,20 @@ export async function loadStore(onProgress: (part: number) => void): Promise<Sto
   const store = new Store(JSON.parse(await new Response(inflated("meta")).text()) as PageMeta);
   const taker = new Taker(inflated("data"));
   const state = new BlockState(store);
-  for (;;) {
-    const head = await taker.take(8);
-    if (head === undefined) break;
-    const view = new DataView(head.buffer, head.byteOffset, 8);
-    const events = view.getUint32(0, true);
-    const columns = view.getUint32(4, true);
+  const head = new Uint8Array(8);
+  const view = new DataView(head.buffer);
+  /** By column, used again for each block. */
+  const buffers: Uint8Array[] = [];
+  while (await taker.take(head)) {
+    const [events, columns] = [view.getUint32(0, true), view.getUint32(4, true)];
     const readers: (Reader | undefined)[] = [];
     for (let i = 0; i < columns; i++) {
-      const each = (await taker.take(8))!;
-      const eachView = new DataView(each.buffer, each.byteOffset, 8);
-      const [id, length] = [eachView.getUint32(0, true), eachView.getUint32(4, true)];
-      readers[id] = new Reader((await taker.take(length))!.slice());
+      await taker.take(head);
+      const [id, length] = [view.getUint32(0, true), view.getUint32(4, true)];
+      if ((buffers[id]?.length ?? 0) < length) buffers[id] = new Uint8Array(Math.ceil(length * 1.25));
+      const bytes = buffers[id]?.subarray(0, length) ?? new Uint8Array(0);
+      await taker.take(bytes);
+      readers[id] = new Reader(bytes);
     }
     state.block(events, readers);
     onProgress(state.events / store.meta.events);
@@ -214,7 +227,7 @@ class BlockState {
   }
 
   block(events: number, readers: readonly (Reader | undefined)[]): void {
-    const { kind, boot, row, ms, seq, kinds } = this.#store;
+    const { kind, boot, row, ms, kinds } = this.#store;
     const lastMs = this.#lastMs;
     const nextSeq = this.#nextSeq;
     const rows = this.#rows;
@@ -232,7 +245,7 @@ class BlockState {
       boot[event] = place;
       ms[event] = lastMs[place]! += times.int();
       const number = nextSeq[place]! + numbers.int();
-      seq[event] = number;
+      this.#store.setSeq(event, number);
       if (!Number.isNaN(number)) nextSeq[place] = number + 1;
       kinds[own]!.events[rows[own]!] = event;
       row[event] = rows[own]!++;

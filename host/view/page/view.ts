@@ -7,10 +7,8 @@ import { h } from "./dom.ts";
 import { AXIS_HEIGHT, bootsIn, drawLanes, drawRates, eventAt, type Picture, type Range, Surface } from "./draw.ts";
 import { filterBar } from "./filters.ts";
 import { helpDialog } from "./help.ts";
-import { onKeys } from "./keys.ts";
 import type { Filter, Model } from "./model.ts";
 import { gallop, lowerBound } from "./order.ts";
-import { onPointers } from "./pointers.ts";
 import { type Row, Rows } from "./rows.ts";
 import { Table } from "./table.ts";
 import { countedText, durationText, gapText, missing, numberText } from "./text.ts";
@@ -46,6 +44,7 @@ export class View {
   readonly #axisButton: HTMLButtonElement;
   #colors: Colors;
   #isAsked = false;
+  #wholeKey: readonly unknown[] = [];
   #quiet: ReturnType<typeof setTimeout> | undefined;
   #isTableOld = true;
 
@@ -107,8 +106,6 @@ export class View {
       clearTimeout(timer);
       timer = setTimeout(() => this.#searchNow(), 150);
     });
-    onKeys(this);
-    onPointers(this);
     this.scroller.addEventListener("scroll", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(seen);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#recolor());
@@ -171,7 +168,12 @@ export class View {
   #drawWhole(picture: Picture): void {
     const { model, range, whole } = this;
     const all = { from: model.fromX, to: model.toX };
-    drawRates(whole, { ...picture, range: all, gutter: 0 }, 2);
+    // What it shows seldom changes; where the range stands, often.
+    const key = [model.order, this.#colors, whole.pixels, model.axis];
+    if (key.some((part, i) => part !== this.#wholeKey[i])) {
+      drawRates(whole, { ...picture, range: all, gutter: 0 }, 2);
+      this.#wholeKey = key;
+    } else whole.show();
     const { context, width, height } = whole;
     const at = (time: number) => ((time - all.from) / (all.to - all.from)) * width;
     const [from, to] = [at(range.from), Math.max(at(range.to), at(range.from) + 3)];

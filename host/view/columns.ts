@@ -35,10 +35,13 @@ export class Column {
     if (value >= 0 && value <= MOST_NARROW) this.varint(2 * value + NARROW);
     else if (value < 0 && value >= -MOST_NARROW) this.varint(-2 * value - 1 + NARROW);
     else if (Number.isNaN(value)) this.byte(ABSENT);
-    else {
-      this.byte(WIDE);
-      this.double(value);
-    }
+    else this.wide(value);
+  }
+
+  /** Any number: it takes nine bytes. */
+  wide(value: number): void {
+    this.byte(WIDE);
+    this.double(value);
   }
 
   double(value: number): void {

@@ -40,6 +40,8 @@ export interface AttributeColumn {
   readonly column: Column;
   /** Of a text. */
   readonly text: Column | undefined;
+  /** Events do not have it where it is "". */
+  readonly isLeftOutEmpty: boolean;
 }
 
 /** A boot, or what one of its further readers has of it. */
@@ -148,7 +150,7 @@ export class EventColumns {
   wall({ page: { anchors } }: Boot, ms: number, unixMs: number, uncertaintyMs: number): void {
     const last = anchors.at(-1);
     const offset = unixMs - ms;
-    if (last === undefined || Math.abs(offset - last[1]) >= 1) anchors.push([ms, offset, Math.round(uncertaintyMs)]);
+    if (last === undefined || offset !== last[1]) anchors.push([ms, offset, Math.round(uncertaintyMs)]);
   }
 
   /**
@@ -265,7 +267,7 @@ export class EventColumns {
     return kind;
   }
 
-  #newColumn({ key, type, maxBytes, least = 0, most, members, sameAs }: Attribute): AttributeColumn {
+  #newColumn({ key, type, maxBytes, least = 0, most, members, sameAs, absentWhenEmpty }: Attribute): AttributeColumn {
     const column = new Column(this.#nextColumn++);
     this.#columns.push(column);
     const isText = type === "string" && maxBytes !== undefined && members.length === 0;
@@ -273,7 +275,12 @@ export class EventColumns {
     if (text !== undefined) this.#columns.push(text);
     const isSmall = type === "int" && sameAs === undefined && least >= 0 && most !== undefined && most <= MOST_SMALL;
     const kind = type === "int" || type === "double" ? type : isText ? "text" : "word";
-    return { page: { key, type: kind, column: column.id, bytes: 0, isSmall }, column, text };
+    return {
+      page: { key, type: kind, column: column.id, bytes: 0, isSmall },
+      column,
+      text,
+      isLeftOutEmpty: absentWhenEmpty === true,
+    };
   }
 
   #endBlock(ifBytes: number): void {

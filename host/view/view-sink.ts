@@ -62,12 +62,12 @@ export class ViewSink implements PacketSink {
     let second = -1;
     let offsetMs = Number.NaN;
     this.#records.visit(packet, tally, (shape, at, ms, eventSeq) => {
-      // Clocks do not drift by as much as a millisecond in a second.
+      // As lines have it: worked out once for a second since boot.
       if (timeOf !== undefined && Math.floor(ms / SECOND_MS) !== second) {
         second = Math.floor(ms / SECOND_MS);
-        const time = timeOf(ms);
-        offsetMs = time === undefined ? Number.NaN : time.unixMs - ms;
-        if (time !== undefined) columns.wall(boot, ms, time.unixMs, time.uncertaintyMs);
+        const time = timeOf(second * SECOND_MS);
+        offsetMs = time === undefined ? Number.NaN : time.unixMs - second * SECOND_MS;
+        if (time !== undefined) columns.wall(boot, second * SECOND_MS, time.unixMs, time.uncertaintyMs);
       }
       const { kind, values } = this.#planOf(shape);
       if (!columns.event(boot, kind, ms, eventSeq, ms + offsetMs)) return;
@@ -75,14 +75,18 @@ export class ViewSink implements PacketSink {
         if (step === undefined) absent(to);
         else if (step.kind === "text") {
           const length = textBytes(step, bytes, at);
+          if (length === 0 && to.isLeftOutEmpty) {
+            absent(to);
+            continue;
+          }
           to.column.int(length);
           to.text!.copy(bytes, at + step.offset, at + step.offset + length);
           to.page.bytes += length;
         } else if (step.kind === "enum") {
           const code = codeOf(step, bytes, at);
           words[code] ??= columns.word(step.values[code]!);
-          to.column.int(words[code]!);
-        } else if (step.kind === "token") to.column.int(this.#token(view.getUint16(at + step.offset, true), tally));
+          word(to, words[code]!);
+        } else if (step.kind === "token") word(to, this.#token(view.getUint16(at + step.offset, true), tally));
         else if (to.page.type === "double") to.column.double(numberIn(step, bytes, view, at));
         else to.column.int(numberIn(step, bytes, view, at));
     });
@@ -144,9 +148,18 @@ export class ViewSink implements PacketSink {
   }
 }
 
+/** The first word is "". */
+function word(to: AttributeColumn, index: number): void {
+  if (index === 0 && to.isLeftOutEmpty) absent(to);
+  else to.column.int(index);
+}
+
 export function absent({ column, page }: AttributeColumn): void {
   if (page.type === "double") column.double(Number.NaN);
-  else column.byte(ABSENT);
+  else {
+    column.byte(ABSENT);
+    page.isSmall = false;
+  }
 }
 
 function numberIn({ kind, offset }: Step, bytes: Uint8Array, view: DataView, record: number): number {

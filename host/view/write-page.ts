@@ -116,8 +116,12 @@ function addLine(columns: EventColumns, { place, event, registry, deviceMs, wall
     const { type } = to.page;
     if (value === undefined || value === null) absent(to);
     else if (type === "double") to.column.double(Number(value));
-    else if (type === "int") to.column.int(Number.isFinite(Number(value)) ? Number(value) : Number.NaN);
-    else if (type === "word") to.column.int(columns.word(String(value)));
+    else if (type === "int") {
+      if (!(Number(value) >= 0 && Number(value) < 2 ** 32 && Number.isInteger(value))) to.page.isSmall = false;
+      // A fraction that a line has all the same is shown as it is.
+      if (Number.isInteger(value)) to.column.int(value as number);
+      else to.column.wide(Number(value));
+    } else if (type === "word") to.column.int(columns.word(String(value)));
     else {
       const bytes = Buffer.from(String(value));
       to.column.int(bytes.length);

@@ -1,9 +1,9 @@
 import { visible } from "../../text/visible.ts";
 import { h } from "./dom.ts";
 import { onKeys } from "./keys.ts";
+import { loadStore } from "./load.ts";
 import { Model } from "./model.ts";
 import { onPointers } from "./pointers.ts";
-import { loadStore } from "./store.ts";
 import { View } from "./view.ts";
 
 async function main(): Promise<void> {

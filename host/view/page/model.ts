@@ -136,27 +136,22 @@ export class Model {
   /** On the axis, from a time since boot. */
   xOf(boot: number, ms: number): number {
     if (this.axis === "boot") return ms;
-    const wall = this.wall(boot, ms);
-    return wall?.unixMs ?? ms + this.#bootX[boot]!;
+    const { anchors } = this.store.meta.boots[boot]!;
+    if (anchors.length === 0) return ms + this.#bootX[boot]!;
+    // Between two anchors on the line between them, so that order stays; unless the clock was set.
+    const at = anchorAt(anchors, ms);
+    const [fromMs, offset] = anchors[at]!;
+    const next = anchors[at + 1];
+    const isLine = next !== undefined && ms > fromMs && Math.abs(next[1] - offset) < 2;
+    return ms + offset + (isLine ? ((ms - fromMs) / (next[0] - fromMs)) * (next[1] - offset) : 0);
   }
 
-  /** Time of day; undefined if nobody knows. Between two anchors, on the line between them. */
+  /** Time of day, as decode has it; undefined if nobody knows. */
   wall(boot: number, ms: number): { readonly unixMs: number; readonly uncertaintyMs: number } | undefined {
     const { anchors } = this.store.meta.boots[boot]!;
     if (anchors.length === 0) return undefined;
-    let from = 0;
-    let to = anchors.length;
-    while (to - from > 1) {
-      const middle = (from + to) >>> 1;
-      if (anchors[middle]![0] <= ms) from = middle;
-      else to = middle;
-    }
-    const [atMs, offset, uncertaintyMs] = anchors[from]!;
-    const next = anchors[from + 1];
-    if (next === undefined || ms <= atMs) return { unixMs: ms + offset, uncertaintyMs };
-    // The last moment before the next anchor is a millisecond off at most, unless the clock was set.
-    const part = Math.abs(next[1] - offset) < 2 ? (ms - atMs) / (next[0] - atMs) : 0;
-    return { unixMs: ms + offset + part * (next[1] - offset), uncertaintyMs };
+    const [, offset, uncertaintyMs] = anchors[anchorAt(anchors, ms)]!;
+    return { unixMs: ms + offset, uncertaintyMs };
   }
 
   setFilter(filter: Filter): void {
@@ -350,6 +345,18 @@ export class Model {
     }
     return undefined;
   }
+}
+
+/** The last anchor before a time, or the first one. */
+function anchorAt(anchors: PageBoot["anchors"], ms: number): number {
+  let from = 0;
+  let to = anchors.length;
+  while (to - from > 1) {
+    const middle = (from + to) >>> 1;
+    if (anchors[middle]![0] <= ms) from = middle;
+    else to = middle;
+  }
+  return from;
 }
 
 /** Calls `each` for the rows whose text holds the bytes, upper and lower case of ASCII taken as one. */

@@ -99,23 +99,6 @@ function numbersOf({ type, isSmall }: PageAttribute, count: number, words: numbe
   return isSmall ? new Uint32Array(count) : new Float64Array(count);
 }
 
-function base64(text: string): Uint8Array<ArrayBuffer> {
-  const native = (Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
-  if (native !== undefined) return native.call(Uint8Array, text);
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
-/** The bytes of an element, which is gone then: nobody needs it twice. */
-function inflated(id: string): ReadableStream<Uint8Array> {
-  const element = document.getElementById(id)!;
-  const bytes = base64(element.textContent ?? "");
-  element.remove();
-  return new Response(bytes).body!.pipeThrough(new DecompressionStream("gzip"));
-}
-
 /** Bytes of a stream, so many at a time. */
 class Taker {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -185,10 +168,14 @@ class Reader {
   }
 }
 
-/** Reads what the page holds. `onProgress`: how much of it, 0 to 1. */
-export async function loadStore(onProgress: (part: number) => void): Promise<Store> {
-  const store = new Store(JSON.parse(await new Response(inflated("meta")).text()) as PageMeta);
-  const taker = new Taker(inflated("data"));
+/** Reads the events of a page. `onProgress`: how many of them, 0 to 1. */
+export async function readStore(
+  meta: PageMeta,
+  stream: ReadableStream<Uint8Array>,
+  onProgress: (part: number) => void = () => {},
+): Promise<Store> {
+  const store = new Store(meta);
+  const taker = new Taker(stream);
   const state = new BlockState(store);
   const head = new Uint8Array(8);
   const view = new DataView(head.buffer);

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
+import { runBoard } from "../../examples/sensor/board.ts";
+import { Telemetry } from "../../examples/sensor/telemetry.gen.ts";
 import { Collector } from "../../host/capture/collector.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { launch, openPage } from "../support/browser.ts";
 import { run } from "../support/command.ts";
+import { drain } from "../support/emit.ts";
 import { PacketSource } from "../support/packets.ts";
+import { until } from "../support/processes.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -302,6 +306,84 @@ describe("view", function () {
       assert.equal(isWide, false, `scrolls sideways at ${width}`);
       await page.context().close();
     }
+  });
+
+  it("draws a rejection, and where a connection begins, among thousands of events in one pixel", async () => {
+    const source = new PacketSource({ bootId: 0xdead });
+    const quiet = { clientId: 1, connEpoch: 0, token: 1 };
+    const packets = [
+      source.tokens([[1, "x"]]),
+      source.data([{ event: "ws.connect", time: 0, clientId: 1, connEpoch: 0, ip: "10.0.0.1" }]),
+    ];
+    for (let block = 0; block < 100; block++)
+      packets.push(
+        source.data(
+          Array.from({ length: 60 }, (_, i) => ({
+            event: "msg.recv" as const,
+            time: 1_000_000 + block * 60 + i,
+            ...quiet,
+            reason: block === 50 && i === 30 ? 1 : 0,
+          })),
+        ),
+      );
+    packets.push(source.data([{ event: "ws.disconnect", time: 4_000_000, clientId: 1, connEpoch: 0 }]));
+    const path = join(root, "dense.bin");
+    writeFileSync(path, Buffer.concat(packets.map(({ bytes }) => bytes)));
+    const dense = join(root, "dense.html");
+    assert.equal((await run(["view", path, "-o", dense])).status, 0);
+    const { page } = await openPage(browser, dense);
+    assert.match(await page.locator(".totals").innerText(), /6,002 events.*no event is missing/);
+    const counts = (await page.evaluate(`(() => {
+      const canvas = document.querySelector(".lanes");
+      const { data } = canvas.getContext("2d").getImageData(0, 24, canvas.width, 22 * 2 + 18);
+      const count = (...color) => {
+        let found = 0;
+        for (let i = 0; i < data.length; i += 4) if (color.every((part, at) => data[i + at] === part)) found++;
+        return found;
+      };
+      return { rejected: count(0xc4, 0x16, 0x2a), begin: count(0x0f, 0x7a, 0x3d) };
+    })()`)) as { rejected: number; begin: number };
+    assert.ok(counts.rejected >= 60 && counts.begin >= 60, JSON.stringify(counts));
+    await page.context().close();
+  });
+
+  it("shows events of a registry of one's own in lanes, their numbers as series", async () => {
+    const telemetry = new Telemetry({ capacityBytes: 4096, bootId: 7, clock: { now: () => 10 } });
+    runBoard(telemetry);
+    const path = join(root, "sensor.bin");
+    writeFileSync(path, Buffer.concat(drain(telemetry.reader())));
+    const own = join(root, "sensor.html");
+    const said = await run(["view", path, "-o", own, "--registry", "examples/sensor/sensor.yaml"]);
+    assert.equal(said.status, 0, said.stderr);
+    const { page } = await openPage(browser, own);
+    assert.match(
+      (await rows(page)).join("\n"),
+      /sensor\.reading\s+temperature_c -3\.125 {2}humidity_percent 99\.5 {2}altitude_mm 1250000/,
+    );
+    await page.locator(".lanes").focus();
+    const lanes: string[] = [];
+    for (let i = 0; i < 14; i++) {
+      await page.keyboard.press("ArrowDown");
+      lanes.push(await status(page));
+    }
+    for (const lane of ["battery", "sensor.reading", "button.pressed", "error"]) assert.ok(lanes.includes(lane), lane);
+    for (const series of ["sensor.reading temperature_c", "battery charge_percent", "button.pressed held_ms"])
+      assert.ok(lanes.includes(series), series);
+    await page.screenshot({ path: join(root, "sensor.png") });
+    await page.context().close();
+  });
+
+  it("opens the page with --open in the browser that BROWSER names", async () => {
+    const opener = join(root, "opener");
+    writeFileSync(opener, `#!/bin/sh\necho "$1" > ${join(root, "opened")}\n`, { mode: 0o755 });
+    const out = join(root, "open.html");
+    const { status, stderr } = await run(["view", join(root, "capture"), "-o", out, "--open"], "", {
+      env: { ...process.env, BROWSER: opener },
+    });
+    assert.equal(status, 0, stderr);
+    await until("the browser is opened", () => existsSync(join(root, "opened")));
+    assert.equal(readFileSync(join(root, "opened"), "utf8"), `${out}\n`);
+    assert.equal((await run(["view", join(root, "capture"), "-o", "-", "--open"])).status, 2);
   });
 
   it("leaves no half of a page under its name, and says what is wrong", async () => {

@@ -246,7 +246,9 @@ function drawGaps(
     // Many gaps of one pixel are one band.
     if (end <= last) continue;
     const begin = Math.max(left, at(fromX), last);
-    pixels.hatch(begin, y, end - begin, height, colors.pixel.lost, gap.onDevice > 0 ? 1 : -1, Math.round(6 * scale));
+    const unit = isHead ? 6 : 12;
+    const [period, thick] = [Math.round(unit * scale), Math.round(isHead ? 2 * scale : scale)];
+    pixels.hatch(begin, y, end - begin, height, colors.pixel.lost, gap.onDevice > 0 ? 1 : -1, period, thick);
     if (isHead) pixels.rect(begin, y, end - begin, Math.round(2 * scale), colors.pixel.lost);
     last = end;
   }

@@ -27,15 +27,23 @@ export class Pixels {
     }
   }
 
-  /** Stripes: of each `period` pixels along a row one in three; they lean to the right, or to the left. */
-  hatch(x: number, y: number, width: number, height: number, color: number, lean: 1 | -1, period: number): void {
+  /** Stripes: of each `period` pixels along a row so many; they lean to the right, or to the left. */
+  hatch(
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+    color: number,
+    lean: 1 | -1,
+    period: number,
+    thick: number,
+  ): void {
     const left = Math.max(0, x);
     const right = Math.min(this.width, x + width);
     const bottom = Math.min(this.height, y + height);
     for (let row = Math.max(0, y); row < bottom; row++)
       for (let column = left; column < right; column++)
-        if ((column + lean * row + 100_000 * period) % period < period / 3)
-          this.data[row * this.width + column] = color;
+        if ((column + lean * row + 100_000 * period) % period < thick) this.data[row * this.width + column] = color;
   }
 
   show(context: CanvasRenderingContext2D): void {

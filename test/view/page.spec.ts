@@ -358,7 +358,7 @@ describe("view", function () {
     const { page } = await openPage(browser, own);
     assert.match(
       (await rows(page)).join("\n"),
-      /sensor\.reading\s+temperature_c -3\.125 {2}humidity_percent 99\.5 {2}altitude_mm 1250000/,
+      /sensor\.reading\s+temperature_c -3\.125\s+humidity_percent 99\.5\s+altitude_mm 1250000/,
     );
     await page.locator(".lanes").focus();
     const lanes: string[] = [];

@@ -91,6 +91,11 @@ export function drawLanes(surface: Surface, picture: Picture): void {
   const width = pixels.width - left;
   const { pixel } = colors;
   pixels.data.fill(pixel.back);
+  // Beneath everything: a line over an event would hide it.
+  const { step, shift } = stepOf(picture, surface.width);
+  const { from, to } = picture.range;
+  for (let time = Math.ceil((from - shift) / step) * step + shift; time <= to; time += step)
+    pixels.rect(Math.round(xAt(picture, surface.width, time) * scale), 0, 1, pixels.height, pixel.line);
   const first = rows.indexAt(scrollTop);
   const visible: Row[] = [];
   for (let i = first; i < rows.rows.length && rows.rows[i]!.top < scrollTop + surface.height - AXIS_HEIGHT; i++)
@@ -370,22 +375,25 @@ export function timeText({ model }: Pick<Picture, "model">, time: number, hasMs:
   return model.axis === "day" && model.hasDay ? clockText(time, hasMs) : sinceBootText(time, hasMs);
 }
 
-function drawAxis({ context, width, height }: Surface, picture: Picture): void {
-  const { range, colors, gutter, model } = picture;
+/** From one line of the axis to the next, and how far whole hours of whoever looks are from those of UTC. */
+function stepOf({ range, gutter, model }: Picture, width: number): { readonly step: number; readonly shift: number } {
   const perUnit = (range.to - range.from) / (width - gutter);
   const step = STEPS.find((each) => each / perUnit >= 110) ?? STEPS.at(-1)!;
   const isDay = model.axis === "day" && model.hasDay;
-  // Whole hours of whoever looks.
-  const shift = isDay ? new Date(range.from).getTimezoneOffset() * 60_000 : 0;
+  return { step, shift: isDay ? new Date(range.from).getTimezoneOffset() * 60_000 : 0 };
+}
+
+function drawAxis({ context, width }: Surface, picture: Picture): void {
+  const { range, colors, gutter, model } = picture;
+  const { step, shift } = stepOf(picture, width);
+  const isDay = model.axis === "day" && model.hasDay;
   context.textBaseline = "middle";
   let day = "";
   let free = gutter;
   for (let time = Math.ceil((range.from - shift) / step) * step + shift; time <= range.to; time += step) {
     const x = xAt(picture, width, time);
     context.fillStyle = colors.css.line;
-    context.globalAlpha = 0.5;
-    context.fillRect(Math.round(x), AXIS_HEIGHT - 6, 1, height);
-    context.globalAlpha = 1;
+    context.fillRect(Math.round(x), AXIS_HEIGHT - 6, 1, 6);
     context.fillStyle = colors.css.faint;
     if (x < free || x + 60 > width) continue;
     const own = isDay ? dayText(time) : "";

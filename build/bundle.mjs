@@ -1,6 +1,7 @@
 // TypeScript of this repository as something Node runs; packages stay outside, xs-telemetry itself too.
 import { build } from "esbuild";
 import { platformFiles, SWITCH } from "./platforms.mjs";
+import { viewPage } from "./view-page.mjs";
 
 /** For esbuild: where device code is part of a bundle, its switch is the one that is shipped. */
 const oneSwitch = {
@@ -16,7 +17,7 @@ export const NODE = {
   target: "node20",
   packages: "external",
   alias: platformFiles(),
-  plugins: [oneSwitch],
+  plugins: [oneSwitch, viewPage],
   logLevel: "warning",
 };
 

@@ -5,5 +5,10 @@ step("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", ".
 step("node_modules/dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.mjs", "src", "host");
 step("build/build.mjs");
 const types = (project) => ["node_modules/typescript/bin/tsc", "-p", project];
-await allOrExit(types("src/tsconfig.json"), types("tsconfig.json"), types("examples/tsconfig.json"));
+await allOrExit(
+  types("src/tsconfig.json"),
+  types("tsconfig.json"),
+  types("host/view/page/tsconfig.json"),
+  types("examples/tsconfig.json"),
+);
 step("build/generate.mjs", "--check");

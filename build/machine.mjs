@@ -35,6 +35,8 @@ const NEEDS = {
   socat: { packages: ["socat"], probe: ["socat", "-V"] },
   mosquitto: { packages: ["mosquitto"], probe: ["sh", "-c", "mosquitto -h; command -v mosquitto mosquitto_passwd"] },
   openssl: { packages: ["openssl"], probe: ["openssl", "version"] },
+  chromium: { packages: ["chromium"], probe: ["chromium", "--version"] },
+  "firefox-esr": { packages: ["firefox-esr"], probe: ["firefox-esr", "--version"] },
   babeltrace2: { packages: ["babeltrace2"], probe: ["babeltrace2", "--version"] },
 };
 

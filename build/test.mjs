@@ -43,7 +43,7 @@ if (values.record && (!values.full || minutes > 0)) {
   );
   process.exit(2);
 }
-ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl");
+ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl", "chromium");
 const seed = values.seed ? ["--seed", values.seed] : [];
 const engines = ["build/engines.mjs"];
 if (minutes > 0) {

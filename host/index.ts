@@ -91,3 +91,4 @@ export {
   type ValidateOptions,
   Validator,
 } from "./validate/validate.ts";
+export { type PageOptions, type PageWritten, writePage } from "./view/write-page.ts";

@@ -27,7 +27,7 @@ Examples:
   $ xs-telemetry show --last 20 --follow capture/
   $ xs-telemetry decode capture/ | grep getStatus | xs-telemetry show - | less -S`;
 
-type Moment = { readonly kind: "boot" | "unix" | "clock"; readonly ms: number };
+export type Moment = { readonly kind: "boot" | "unix" | "clock"; readonly ms: number };
 
 interface Options extends RegistryOption, FilterOptions {
   readonly since?: Moment;
@@ -168,7 +168,7 @@ class View {
     if (!filter(item.event)) return false;
     for (const [limit, sign] of [[since, 1] as const, [until, -1] as const]) {
       if (limit === undefined) continue;
-      const ms = timeAs(limit.kind, item);
+      const ms = timeAs(limit.kind, item.deviceMs, item.wall?.unixMs ?? Number.NaN);
       if (Number.isNaN(ms)) {
         this.#untimed++;
         return false;
@@ -226,11 +226,11 @@ function dayText(wall: ReadEvent["wall"]): string {
   return `, ${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-function timeAs(kind: Moment["kind"], { deviceMs, wall }: ReadEvent): number {
+/** The time of an event in a moment's terms; NaN where nobody knows it. */
+export function timeAs(kind: Moment["kind"], deviceMs: number, unixMs: number): number {
   if (kind === "boot") return deviceMs;
-  if (wall === undefined) return Number.NaN;
-  if (kind === "unix") return wall.unixMs;
-  const date = new Date(wall.unixMs);
+  if (kind === "unix" || Number.isNaN(unixMs)) return unixMs;
+  const date = new Date(unixMs);
   return ((date.getHours() * 60 + date.getMinutes()) * 60 + date.getSeconds()) * 1000 + date.getMilliseconds();
 }
 

@@ -5,6 +5,9 @@
  */
 
 import { isAscii } from "node:buffer";
+import { visible, visibleLines } from "./visible.ts";
+
+export { visible, visibleLines };
 
 /** The longest line that is read: 1 MiB, its line end not counted. */
 export const MAX_LINE_BYTES = 1024 * 1024;
@@ -227,27 +230,6 @@ export function invalidUtf8Offset(bytes: Uint8Array): number {
     }
   }
   return at;
-}
-
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-
-/** Text that a terminal shows as it stands: control and direction characters and lone surrogates as \uXXXX. */
-export function visible(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => {
-    let escaped = "";
-    for (let i = 0; i < character.length; i++) escaped += `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`;
-    return escaped;
-  });
-}
-
-/**
- * Whole lines, of JSON or others, that a terminal shows as they stand: as visible(), but line ends and tabs stay. A carriage return,
- * which in JSON can only stand between values, is a space: JSON stays equal.
- */
-export function visibleLines(text: string): string {
-  return text
-    .replaceAll("\r", " ")
-    .replace(UNPRINTABLE, (character) => (/[\n\t]/.test(character) ? character : visible(character)));
 }
 
 /** U+0085, U+2028 and U+2029, which JSON may hold as they are and where Python's splitlines() and others end a line. */

@@ -27,6 +27,7 @@ Examples:
   $ npm run bench -- memory                  of decode, for a capture of 250 MB and one of 1 GB
   $ npm run bench -- server                  of each kind a million messages, with what the least adapter costs: four minutes
   $ npm run bench -- transport               a million events by UDP and a serial line, fleets by UDP and MQTT: ten minutes
+  $ npm run bench -- view                    a page of a million events, in a real browser: a minute
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
 /** What was said of parts that this machine cannot measure: it goes into the document, too. */
@@ -139,6 +140,16 @@ async function runServer({ write, json }: { readonly write?: true } & Options): 
   if (write) say(`wrote ${(await import("./document.ts")).writeAdapters(table)}`);
 }
 
+async function runView({ write }: { readonly write?: true }): Promise<void> {
+  const { isHeld, measureView, viewTable } = await import("./view.ts");
+  const { plainTable } = await import("./format.ts");
+  const found = await measureView(say);
+  const table = viewTable(found);
+  process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n`);
+  if (write) say(`wrote ${(await import("./document.ts")).writeViewing(table)}`);
+  if (!found.every(isHeld)) process.exitCode = 1;
+}
+
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
   const { acceptBudgets, measureBudgets, readBudgets, verdicts } = await import("./budgets.ts");
   const measured = await measureBudgets(say);
@@ -187,6 +198,13 @@ program
   .option("--write", "writes the table into docs/adapters.md")
   .option("--json", "rows as JSON on standard output")
   .action(runServer);
+program
+  .command("view")
+  .description(
+    "what view takes for a million events, and what its page is in a browser; exit code 1 if a limit is not held",
+  )
+  .option("--write", "writes the table into docs/viewing.md")
+  .action(runView);
 program
   .command("budgets")
   .description("compares with test/bench/budgets.json; exit code 1 if something has grown")

@@ -34,6 +34,7 @@ import { nativesTable, type Sizes } from "./sizes.ts";
 const DOCUMENT = "docs/performance.md";
 const SCALE_DOCUMENT = "docs/scale.md";
 const ADAPTERS_DOCUMENT = "docs/adapters.md";
+const VIEWING_DOCUMENT = "docs/viewing.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
 
@@ -123,6 +124,11 @@ export function writeScale(loads: Table | undefined, fleets: Table | undefined):
 export function writeAdapters(server: Table): string {
   writeSections(ADAPTERS_DOCUMENT, { machine: machine("server"), server: markdownTable(server) });
   return ADAPTERS_DOCUMENT;
+}
+
+export function writeViewing(view: Table): string {
+  writeSections(VIEWING_DOCUMENT, { machine: machine("view"), view: markdownTable(view) });
+  return VIEWING_DOCUMENT;
 }
 
 function writeSections(file: string, sections: Readonly<Record<string, string>>): void {

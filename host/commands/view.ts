@@ -1,0 +1,175 @@
+import { spawn } from "node:child_process";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import type { Command } from "commander";
+import { TelemetryError } from "../text/errors.ts";
+import { ioError, nameOf } from "../text/io-error.ts";
+import { counted } from "../validate/report.ts";
+import type { Context } from "./context.ts";
+import { bytesDone, openCapture } from "./io.ts";
+import { bytesText } from "./numbers.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { type Moment, moment, timeAs } from "./show.ts";
+
+const HELP = `
+The page is one file that needs nothing else: it opens from disk, without a network. Its data is what is in the recording: whoever
+gets the page gets that. --since and --until take what show's do: a time of day, or one since boot, "+1:02:03.5". A page holds 2
+million events; keys and what they do are under ? in it.
+Exit code 0: written. 1: something is damaged, or there is nothing; the good part is in the page. 2: it could not be read or written,
+or there is too much.
+
+Examples:
+  $ xs-telemetry view capture/ -o capture.html --open
+  $ xs-telemetry view fleet/ -o pump-7.html --device pump-7 --since "2026-11-28 03:54" --until "2026-11-28 05:00"
+  $ xs-telemetry decode capture/ | grep pump-7 | xs-telemetry view - -o pump-7.html
+  $ xs-telemetry view --registry sensor.yaml capture/ -o sensor.html`;
+
+interface Options extends RegistryOption {
+  readonly output: string;
+  readonly open?: true;
+  readonly since?: Moment;
+  readonly until?: Moment;
+  readonly device?: readonly string[];
+}
+
+export function addView(program: Command, context: Context): void {
+  const command = program
+    .command("view")
+    .summary("a recording as a page to look at in a browser")
+    .description("Writes a page that shows a recording: lanes, gaps, rates, search, details.")
+    .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input")
+    .requiredOption("-o, --output <file>", "the page to write; - is standard output");
+  addRegistryOption(command)
+    .option("--open", "open it in the browser")
+    .option(
+      "--device <name>",
+      "only this device; again for another",
+      (name: string, before: readonly string[] = []) => [...before, name],
+    )
+    .option("--since <time>", "only events from then on", moment)
+    .option("--until <time>", "only events up to then", moment)
+    .addHelpText("after", HELP)
+    .action((recording: string, options: Options) => runView(recording, options, context));
+}
+
+async function runView(path: string, options: Options, context: Context): Promise<void> {
+  const { output, device } = options;
+  if (options.open && output === "-")
+    throw new TelemetryError("E_USAGE", "--open opens a file: name one with -o, not -", 2);
+  // Loaded when it is needed: it brings the page.
+  const { writePage } = await import("../view/write-page.ts");
+  const registries = await registriesOf(options);
+  const registry = decodedRegistry(options, registries);
+  const progress = context.progress("view", path, false);
+  const recording = await openCapture(path, (input) => progress.update(() => bytesDone(input)));
+  const isInTime = timeFilter(options);
+  const pageOptions = {
+    registry,
+    registries,
+    title: path === "-" ? "standard input" : basename(resolve(path)),
+    ...(device !== undefined && { devices: device }),
+    ...(isInTime !== undefined && { isInTime }),
+    onProblem(problem: Parameters<Context["sayProblem"]>[0]) {
+      // The page shows gaps where they are.
+      if (problem.code === "W_LOST_IN_TRANSIT") return;
+      if (problem.code.startsWith("E_")) context.worsen(1);
+      progress.clear();
+      context.sayProblem(problem, path);
+    },
+    onProgress: (events: number) => progress.update(() => counted(events, "event")),
+  };
+  let bytes = 0;
+  try {
+    const written = await intoFile(output, context, (write) =>
+      writePage(recording, pageOptions, (text) => {
+        bytes += text.length;
+        return write(text);
+      }),
+    );
+    progress.clear();
+    const { events, leftOut, unknown } = written;
+    if (events === 0) {
+      context.worsen(1);
+      context.say(
+        leftOut === 0
+          ? `${nameOf(path)}: E_EMPTY: there is no event in it`
+          : `${nameOf(path)}: E_EMPTY: none of ${counted(leftOut, "event")} fits the options`,
+      );
+    }
+    if (unknown > 0) {
+      context.worsen(1);
+      context.say(`${nameOf(path)}: E_EVENT: ${counted(unknown, "line")} left out: the registry has no such event`);
+    }
+    if (output !== "-") context.say(`${nameOf(output)}: ${counted(events, "event")}, ${bytesText(bytes)}`);
+  } finally {
+    progress.clear();
+  }
+  if (options.open) openInBrowser(resolve(output), context);
+}
+
+function timeFilter({ since, until }: Options): ((deviceMs: number, unixMs: number) => boolean) | undefined {
+  if (since === undefined && until === undefined) return undefined;
+  // A time that nobody knows is in no range.
+  return (deviceMs, unixMs) =>
+    (since === undefined || timeAs(since.kind, deviceMs, unixMs) >= since.ms) &&
+    (until === undefined || timeAs(until.kind, deviceMs, unixMs) <= until.ms);
+}
+
+/** A file under its name when all of it is there. Throws TelemetryError, exit code 2, if it cannot be written. */
+async function intoFile<T>(
+  path: string,
+  context: Context,
+  fill: (write: (text: string) => Promise<unknown>) => Promise<T>,
+): Promise<T> {
+  if (path === "-")
+    return fill(async (text) => {
+      context.output.write(text);
+      if (context.output.isFull) await context.output.room();
+    });
+  const temporary = `${path}.${process.pid}.part`;
+  let file: FileHandle;
+  try {
+    file = await open(temporary, "wx");
+  } catch (error) {
+    throw ioError(path, error);
+  }
+  try {
+    const result = await fill(async (text) => {
+      try {
+        await file.appendFile(text);
+      } catch (error) {
+        throw writeError(path, error);
+      }
+    });
+    await file.close();
+    await rename(temporary, path).catch((error) => {
+      throw writeError(path, error);
+    });
+    return result;
+  } catch (error) {
+    await file.close().catch(() => {});
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+function writeError(path: string, error: unknown): TelemetryError {
+  return new TelemetryError("E_WRITE", `${nameOf(path)}: ${(error as Error).message}: nothing is left of it`, 2);
+}
+
+/** What each system opens a file with. */
+const OPENERS: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
+  darwin: ["open"],
+  win32: ["explorer.exe"],
+};
+
+function openInBrowser(file: string, context: Context): void {
+  const [command, ...args] = process.env.BROWSER ? [process.env.BROWSER] : (OPENERS[process.platform] ?? ["xdg-open"]);
+  const child = spawn(command!, [...args, file], { stdio: "ignore", detached: true });
+  child.on("error", (error) => {
+    context.worsen(2);
+    process.exitCode = context.exitCode;
+    context.say(`xs-telemetry: E_OPEN: ${nameOf(command!)}: ${error.message}: open ${nameOf(file)} by hand`);
+  });
+  child.unref();
+}

@@ -3,6 +3,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { Telemetry } from "xs-telemetry";
 import { type BootRecord, bootText, CaptureWriter, decode, registry } from "xs-telemetry/host";
 import { RESET_REASONS, RING_FATES } from "../../host/packet/boot-record.ts";
@@ -118,7 +119,27 @@ describe("the record that a boot begins with", () => {
     match(decoded.stderr, new RegExp(`\n {2}reset: ${said}\n`));
     equal(decoded.stdout.split("\n").length - 1, 4);
     const tailed = await run(["tail", "--stdin"], Buffer.concat(source.map((packet) => frame(packet))));
-    match(tailed.stdout, new RegExp(`^.* booted: ${said}\n`));
+    match(tailed.stdout, new RegExp(`^── the device booted after: ${said} ──\n`));
+  });
+
+  it("shows in show, info, stats and the page of view", async () => {
+    const [first, ...rest] = packets(true, 2);
+    const bytes = Buffer.concat([saying(first!, 4, 0, 12), ...rest]);
+    const said = "panic; ring of the boots before: kept 12 events";
+    const shown = await run(["show", "-"], bytes);
+    match(shown.stdout, new RegExp(`the device booted after: ${said}`), shown.stderr);
+    const info = await run(["info", "-"], bytes);
+    match(info.stdout, new RegExp(`booted after +${said}\n`));
+    const json = JSON.parse((await run(["info", "-", "--format", "json"], bytes)).stdout);
+    deepEqual(json.resets, { [said]: 1 });
+    const stats = await run(["stats", "-", "--format", "json"], bytes);
+    const [boot] = JSON.parse(stats.stdout).boots;
+    deepEqual(boot.reset, { reset: "panic", ring: "kept", keptEvents: 12, givenUpEvents: 0, timeMs: 0 });
+    match((await run(["stats", "-"], bytes)).stdout, / after\n.* panic\n/);
+    const page = await run(["view", "-", "-o", "-"], bytes);
+    const meta = /id="meta">([^<]*)</.exec(page.stdout)![1]!;
+    const { boots } = JSON.parse(gunzipSync(Buffer.from(meta, "base64")).toString());
+    deepEqual([boots[0].reset, boots[0].after], [said, "panic"]);
   });
 
   it("is an event for babeltrace2, its codes labels", () => {

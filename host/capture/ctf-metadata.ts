@@ -106,7 +106,13 @@ export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = 
     out.push("", `enum ${identifiers.get(key)} : integer { size = ${width}; align = 1; signed = false; } {`);
     out.push(members.map(({ value, code }) => `  ${tsdlString(value)} = ${code}`).join(",\n"), "};");
   }
-  for (const type of model.recordTypes) out.push("", ...eventClass(type.id, type.event, payload(type, identifiers)));
+  const known = new Set(identifiers.keys());
+  const related = (model.related?.recordTypes ?? []).map((type) => ({
+    ...type,
+    fields: type.fields.filter(({ key }) => known.has(key)),
+  }));
+  for (const type of [...model.recordTypes, ...related])
+    out.push("", ...eventClass(type.id, type.event, payload(type, identifiers)));
   for (const { id, name, field } of INTERNAL_RECORDS)
     out.push("", ...eventClass(id, name, { align: 32, declarations: [`u64 _${field};`] }));
   return `${out.join("\n")}\n`;

@@ -13,7 +13,7 @@ import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { deviceText } from "./io.ts";
 import { listen } from "./listen.ts";
-import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { addRegistryOption, capturedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { addSourceOptions, integerFrom, SOURCE_HELP, type SourceOptions, sourceOf } from "./source.ts";
 import { StatusLine } from "./status-line.ts";
 
@@ -88,7 +88,7 @@ function size(text: string): number {
 
 async function runCapture(options: Options, context: Context): Promise<void> {
   const source = sourceOf(options);
-  const registry = decodedRegistry(options, await registriesOf(options));
+  const registry = capturedRegistry(options, await registriesOf(options));
   const folder = nameOf(options.output);
   const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");
   let description = "";

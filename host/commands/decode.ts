@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { decode, decodePath } from "../decode/decode.ts";
 import type { DecodeItem, DecodeSummary } from "../decode/types.ts";
-import { registry as emitted } from "../generated/registry.ts";
+import { registry as written } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
 import { counted } from "../validate/report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
 import { openInput } from "./io.ts";
@@ -36,7 +37,7 @@ export function addDecode(program: Command, context: Context): void {
   addRegistryOption(command)
     .option(
       "--schema-version <version>",
-      `the schema version to write: ${known}, or the registry's own (default: ${emitted.schemaVersion}, or the newest of them)`,
+      `the schema version to write: ${known}, or the registry's own (default: ${written.schemaVersion}, or the newest of them)`,
     )
     .addHelpText("after", HELP)
     .action((capture: string, options: Options) => runDecode(capture, options, context));
@@ -100,6 +101,10 @@ function saySummary(summary: DecodeSummary, events: number, name: string, captur
     [summary.timeJumps, `${counted(summary.timeJumps, "time jump")} of 2^31 ms or more`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
+  for (const [key, count] of Object.entries(summary.leftOut ?? {}))
+    context.say(
+      `  ${visible(key)} of ${counted(count, "event")} left out: this schema version does not have it, a newer one does (--schema-version)`,
+    );
   if (name === "decode" && packets === 0 && summary.damaged > 0)
     context.say("  no packet is whole; frames, as a serial line carries them, are for extract --frames");
 }

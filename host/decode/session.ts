@@ -149,7 +149,9 @@ export class Session {
 
   summary(): DecodeSummary {
     const { unnamedTokens } = this.tally;
-    return { events: this.records.eventsByName(this.tally), ...this.sums, unnamedTokens };
+    const leftOut = this.records.leftOut(this.tally);
+    const events = this.records.eventsByName(this.tally);
+    return { events, ...this.sums, unnamedTokens, ...(Object.keys(leftOut).length > 0 && { leftOut }) };
   }
 
   /** What follows is of another device, or another boot with an id that was there: whatever the ids are, these boots are over. */

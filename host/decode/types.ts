@@ -66,4 +66,6 @@ export interface DecodeSummary {
   readonly repeated: number;
   /** Uses of a token whose name is not known: "" in the event. */
   readonly unnamedTokens: number;
+  /** By attribute: events whose devices recorded one that the registry does not have, a newer version does. Absent if there are none. */
+  readonly leftOut?: Readonly<Record<string, number>>;
 }

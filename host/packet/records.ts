@@ -7,7 +7,7 @@ import {
   TWO_TO_32,
 } from "../../src/ring/packet-layout.ts";
 import type { TelemetryEvent } from "../generated/events.ts";
-import type { RegistryModel } from "../registry/model.ts";
+import type { RecordType, RegistryModel } from "../registry/model.ts";
 import { type JsonOutput, jsonOf, type Piece, pieceOf } from "./json-output.ts";
 import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.ts";
 import { internalFault, recordFault, sequenceFault, timeFault, tooShort } from "./record-faults.ts";
@@ -65,6 +65,10 @@ export class TokenNames {
   }
 }
 
+/** All that its packets, and those of other versions, may hold. */
+const recordTypesOf = ({ recordTypes, related }: RegistryModel): readonly RecordType[] =>
+  related === undefined ? recordTypes : recordTypes.concat(related.recordTypes);
+
 const EMPTY_JSON = pieceOf('""');
 /** A run remembers so many values. */
 const MOST_KNOWN = 512;
@@ -83,7 +87,7 @@ export class RecordDecoder {
   constructor(model: RegistryModel) {
     this.#model = model;
     const shapes = new Array<Shape | undefined>(FIRST_INTERNAL_RECORD_TYPE).fill(undefined);
-    for (const type of model.recordTypes) shapes[type.id] = prepare(type, model);
+    for (const type of recordTypesOf(model)) shapes[type.id] = prepare(type, model);
     this.#shapes = shapes;
     this.#runs = shapes.flatMap((shape) => shape?.parts.filter((part) => part.kind === "run") ?? []);
   }
@@ -170,8 +174,21 @@ export class RecordDecoder {
   /** Events of a tally by name, in the registry's order; 0 for those that did not occur. */
   eventsByName({ byType }: RecordTally): Record<string, number> {
     const byName = new Map(this.#model.events.map(({ name }) => [name, 0]));
-    for (const { id, event } of this.#model.recordTypes) byName.set(event, byName.get(event)! + byType[id]!);
+    for (const { id, event } of recordTypesOf(this.#model)) byName.set(event, byName.get(event)! + byType[id]!);
     return Object.fromEntries(byName);
+  }
+
+  /** By attribute: events of a tally that had one which their version does not have. */
+  leftOut({ byType }: RecordTally): Record<string, number> {
+    const { events, attributes, related } = this.#model;
+    const counts: Record<string, number> = {};
+    for (const { id, event, fields } of related?.recordTypes ?? []) {
+      const keys = events.find(({ name }) => name === event)!.attributes.map(({ key }) => key);
+      const known = new Set(attributes.filter(({ key }) => keys.includes(key)).map(({ key, sameAs }) => sameAs ?? key));
+      for (const { key } of fields)
+        if (byType[id]! > 0 && !known.has(key)) counts[key] = (counts[key] ?? 0) + byType[id]!;
+    }
+    return counts;
   }
 
   /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8. */

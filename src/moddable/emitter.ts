@@ -42,8 +42,8 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
     native("xs_telemetry_answered").call(this, receivedType, sentType);
   }
 
-  disconnected(): void {
-    native("xs_telemetry_disconnected").call(this);
+  disconnected(closeCode?: number): void {
+    native("xs_telemetry_disconnected").call(this, closeCode);
   }
 
   typeOf(message: unknown): number {

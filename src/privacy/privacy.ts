@@ -242,8 +242,8 @@ class PrivateConnection implements Connection, Relaying {
     this.#connection.answered(receivedType, sentType);
   }
 
-  disconnected(): void {
-    this.#connection.disconnected();
+  disconnected(closeCode?: number): void {
+    this.#connection.disconnected(closeCode);
   }
 
   typeOf(message: unknown): number | undefined {

@@ -21,8 +21,8 @@ export interface Connection {
   sent(messageType: number, payload?: Payload): void;
   /** msg.recv, result ok, and msg.send that answers it, at one reading of the clock: received() and sent() in one call. */
   answered(receivedType: number, sentType: number): void;
-  /** ws.disconnect. */
-  disconnected(): void;
+  /** ws.disconnect. `closeCode`: 0 to 65,535, the WebSocket close code, where it is known; another one is left out, and counted. */
+  disconnected(closeCode?: number): void;
 }
 
 /** What connections of the emitter in C offer adapters besides. What is missing, or undefined, an adapter does itself. */

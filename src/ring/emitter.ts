@@ -5,6 +5,7 @@
 import { createEncoder, platformClock } from "#platform";
 import {
   CLIENT_ID_WORD,
+  CLOSE_CODE_SHIFT,
   CONN_EPOCH_WORD,
   FINGERPRINT_WORDS,
   IP_MAX_BYTES,
@@ -20,6 +21,7 @@ import {
   RECORD_WS_CONNECT,
   RECORD_WS_CONNECTED,
   RECORD_WS_DISCONNECT,
+  RECORD_WS_DISCONNECT_CLOSE_CODE,
   RESULT_OK,
   RESULT_REJECTED,
   RESULT_SHIFT,
@@ -384,8 +386,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
       else suppressed++;
     }
 
-    disconnected(): void {
-      if (enabled) put(clock(), RECORD_WS_DISCONNECT, this.#identity);
+    disconnected(closeCode?: number): void {
+      if (enabled) put(clock(), disconnectWord(closeCode), this.#identity);
       else suppressed++;
     }
 
@@ -398,6 +400,15 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
         if (enabled) invalidArguments++;
       }
     }
+  }
+
+  /** Word 1 of ws.disconnect. */
+  function disconnectWord(closeCode: unknown): number {
+    if (closeCode === undefined) return RECORD_WS_DISCONNECT;
+    if (typeof closeCode === "number" && closeCode === (closeCode & 0xffff))
+      return RECORD_WS_DISCONNECT_CLOSE_CODE | (closeCode << CLOSE_CODE_SHIFT);
+    invalidArguments++;
+    return RECORD_WS_DISCONNECT;
   }
 
   const identityWords = new Uint32Array(2);

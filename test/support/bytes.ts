@@ -65,6 +65,7 @@ const SLOTS: Record<number, number> = {
   23: 7,
   24: 2,
   25: 3,
+  26: 1,
   240: 1,
   241: 1,
 };

@@ -27,7 +27,8 @@ export type ScriptPayload = string | { hex: string };
 export type Call =
   | { do: "connect"; id: number; ip?: string }
   /** `on`: which connection, counted from 0. */
-  | { do: "connected" | "disconnected"; on: number }
+  | { do: "connected"; on: number }
+  | { do: "disconnected"; on: number; code?: number }
   | { do: "received" | "sent"; on: number; type: string; payload?: ScriptPayload }
   | { do: "rejected"; on: number; reason: Reason; type: string; payload?: ScriptPayload }
   | { do: "reader" }
@@ -62,7 +63,7 @@ export function play(script: Script, stage: Stage = { Telemetry, setEnabled }): 
         connections[call.on]!.connected();
         break;
       case "disconnected":
-        connections[call.on]!.disconnected();
+        connections[call.on]!.disconnected(call.code);
         break;
       case "received":
         connections[call.on]!.received(telemetry.messageType(call.type), bytesOf(call.payload));

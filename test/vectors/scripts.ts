@@ -125,4 +125,21 @@ export const scripts: Record<string, Script> = {
       ...drainAll(6),
     ],
   },
+  "close codes": {
+    ...base,
+    clock: [3],
+    calls: [
+      ...[0, 1000, 1006, 4999, 32_768, 65_535].flatMap((code, on): Call[] => [
+        { do: "connect", id: on },
+        { do: "received", on, type: "t" },
+        { do: "disconnected", on, code },
+      ]),
+      { do: "disconnected", on: 0, code: -1 },
+      { do: "disconnected", on: 0, code: 65_536 },
+      { do: "disconnected", on: 0, code: 1000.5 },
+      { do: "disconnected", on: 0 },
+      { do: "reader" },
+      ...drainAll(3),
+    ],
+  },
 };

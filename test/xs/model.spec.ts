@@ -20,6 +20,7 @@ const BOOT_ID = 2 ** 53 - 1;
 const REASONS = [Reason.rateLimit, Reason.sizeLimit, Reason.parseError, Reason.authFailed];
 /** What the registry says of the results. */
 const REJECTED = 1;
+const NO_CODES = [-1, 65_536, 2 ** 32 + 1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "1000", null, {}] as number[];
 const CHARACTERS = ["a", "Z", "\0", "\n", "é", "☃", "😀"];
 
 /** UTF-8 of a string without lone surrogates. */
@@ -165,7 +166,7 @@ class Driver {
     else if (what < 68) this.#message(below(2) === 0, this.#token(), pick(this.#texts));
     else if (what < 71) this.#reject();
     else if (what < 73) this.#plain(3, () => this.#connection.connected());
-    else if (what < 75) this.#plain(4, () => this.#connection.disconnected());
+    else if (what < 75) this.#disconnect();
     else if (what < 80) this.#wait();
     else if (what < 81) this.#name();
     else if (what < 95) this.#next();
@@ -238,6 +239,18 @@ class Driver {
 
   #plain(type: number, call: () => void): void {
     this.#tell(call, [{ type }]);
+  }
+
+  /** Codes that are none are left out, and counted while telemetry is on. */
+  #disconnect(): void {
+    const { below, pick } = this.#dice;
+    const code = below(3) === 0 ? undefined : below(4) > 0 ? below(65_536) : pick(NO_CODES);
+    const isKnown = Number.isInteger(code) && code! >= 0 && code! < 65_536;
+    this.#tell(
+      () => this.#connection.disconnected(code),
+      [isKnown ? { type: 26, token: code! } : { type: 4 }],
+      code !== undefined && !isKnown,
+    );
   }
 
   #connect(): void {

@@ -155,6 +155,20 @@ describe("a callback server", () => {
     );
   });
 
+  it("records a close code where the server's callback is called with one, which the SDK's is not today", () => {
+    const { server, events } = setUp();
+    const seen: unknown[] = [];
+    server.callback = (message: number, value: unknown) => {
+      if (message === 4) seen.push(value);
+    };
+    for (const code of [1001, undefined, 70_000]) server.accept("::1").peerCloses(code);
+    deepEqual(
+      events().filter((event) => event.includes("disconnect")),
+      ["1 ws.disconnect 1001", "2 ws.disconnect", "3 ws.disconnect"],
+    );
+    deepEqual(seen, [1001, undefined, 70_000], "the application is told as before");
+  });
+
   it("takes ids, types and payloads as its options say", () => {
     const { telemetry, events } = adapterTelemetry();
     const server = new FakeServer();

@@ -22,6 +22,7 @@
 #define MIN_CAPACITY_SLOTS 16
 #define MAX_CAPACITY_SLOTS 16777216
 #define MAX_TOKENS 65535
+#define MAX_CLOSE_CODE 65535
 
 typedef TelemetryEmitter Emitter;
 typedef TelemetryConnection Connection;
@@ -447,7 +448,8 @@ void xs_telemetry_rejected(xsMachine* the)
 	telemetryRejected(the, connectionOf(the), argument(the, 0), tokenArgument(the, 1), argument(the, 2));
 }
 
-static void plain(xsMachine* the, uint32_t type)
+/* An event without a text. `word1`: its first word behind the time. */
+static void plain(xsMachine* the, uint32_t word1)
 {
 	Connection* connection = connectionOf(the);
 	Emitter* emitter = connection->emitter;
@@ -457,7 +459,7 @@ static void plain(xsMachine* the, uint32_t type)
 		add(&emitter->suppressed, 1);
 		return;
 	}
-	put(emitter, readClock(the, emitter), type, clientId, connEpoch);
+	put(emitter, readClock(the, emitter), word1, clientId, connEpoch);
 	if (emitter->clock)
 		xsmcSetUndefined(xsResult);
 }
@@ -469,7 +471,17 @@ void xs_telemetry_connected(xsMachine* the)
 
 void xs_telemetry_disconnected(xsMachine* the)
 {
-	plain(the, RECORD_WS_DISCONNECT);
+	xsSlot* slot = argument(the, 0);
+	uint32_t word1 = RECORD_WS_DISCONNECT;
+	if (slot && xsmcTypeOf(*slot) != xsUndefinedType) {
+		Emitter* emitter = connectionOf(the)->emitter;
+		int32_t code = telemetryWhole(the, slot, MAX_CLOSE_CODE);
+		if (code >= 0)
+			word1 = RECORD_WS_DISCONNECT_CLOSE_CODE | (uint32_t)code << CLOSE_CODE_SHIFT;
+		else
+			add(&emitter->invalidArguments, emitter->isEnabled);
+	}
+	plain(the, word1);
 }
 
 /** new Connection(emitter, clientId, ip) */

@@ -1,6 +1,6 @@
 import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
-import type { Connection, Counters, Emitter, EmitterSettings, Privacy, Reader } from "./ring/api.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Limits, Privacy, Reader } from "./ring/api.ts";
 import { type Clock, guardClock } from "./ring/clock.ts";
 import { checkNames, checkNumber, refuse } from "./ring/options.ts";
 import { SLOT_BYTES } from "./ring/packet-layout.ts";
@@ -28,6 +28,8 @@ export interface RingOptions {
 export interface TelemetryOptions extends RingOptions {
   /** What of payloads and addresses reaches the ring: `privacy()` of xs-telemetry/privacy. Default: everything. */
   readonly privacy?: Privacy;
+  /** Messages beyond are counted as `suppressed`, and told by a record where they were. Never connects, disconnects, rejections. Default: none. */
+  readonly limits?: Limits;
 }
 
 /** The names of RingOptions. */
@@ -38,7 +40,9 @@ export const RING_OPTIONS: readonly string[] = Object.freeze([
   "bootId",
   "messageTypes",
 ]);
-const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("privacy"));
+const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("privacy", "limits"));
+const LIMITS: readonly string[] = Object.freeze(["messagesPerSecond", "burst"]);
+const MOST_MESSAGES = 1_000_000;
 const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
@@ -55,10 +59,10 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     const settings = checkOptions(options, OPTIONS);
-    const { privacy } = options;
+    const { privacy, limits } = options;
     if (privacy !== undefined && typeof privacy?.protect !== "function")
       refuse("privacy", "made by privacy() of xs-telemetry/privacy", privacy);
-    const emitter = createEmitter(settings);
+    const emitter = createEmitter({ ...settings, limits: checkLimits(limits) });
     this.#emitter = privacy ? privacy.protect(emitter, () => enabled) : emitter;
   }
 
@@ -111,6 +115,15 @@ export function checkOptions(options: RingOptions, known: readonly string[]): Em
     bootId: bootId ?? randomBootId(first ?? 0),
     messageTypes,
   };
+}
+
+function checkLimits(limits: Limits | undefined): Limits | undefined {
+  if (limits === undefined) return undefined;
+  checkNames(limits, LIMITS, "limits");
+  const { messagesPerSecond, burst } = limits;
+  checkNumber("limits.messagesPerSecond", messagesPerSecond, 1, MOST_MESSAGES);
+  checkNumber("limits.burst", burst, 1, MOST_MESSAGES);
+  return { messagesPerSecond, burst };
 }
 
 function firstReading(clock: Clock): number {

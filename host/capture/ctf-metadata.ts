@@ -1,4 +1,10 @@
-import { RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
+import {
+  RECORD_LOST,
+  RECORD_SUPPRESSED,
+  RECORD_TIME_JUMP,
+  SLOT_BYTES,
+  STREAM_DATA,
+} from "../../src/ring/packet-layout.ts";
 import { bootIdDigits } from "../packet/packet.ts";
 import type { Field, RecordType, RegistryModel } from "../registry/model.ts";
 
@@ -21,6 +27,7 @@ const MOST_UNUSED_BITS = 32;
 const INTERNAL_RECORDS = [
   { id: RECORD_LOST, name: "_lost", field: "count" },
   { id: RECORD_TIME_JUMP, name: "_time_jump", field: "elapsedMs" },
+  { id: RECORD_SUPPRESSED, name: "_suppressed", field: "count" },
 ];
 
 /** Declared where a registry uses them. */

@@ -91,6 +91,7 @@ function saySummary(summary: DecodeSummary, events: number, name: string, captur
   );
   const lines: [count: number, said: string][] = [
     [summary.lostOnDevice, `${counted(summary.lostOnDevice, "event")} lost on the device: overwritten or refused`],
+    [summary.suppressed ?? 0, `${counted(summary.suppressed ?? 0, "message")} over the device's limits, not recorded`],
     [summary.lostInTransit, `${counted(summary.lostInTransit, "event")} lost on the way, or in damaged packets`],
     [summary.missingPackets, `${counted(summary.missingPackets, "packet")} missing or damaged`],
     [summary.beforeFirstPacket, `${counted(summary.beforeFirstPacket, "event")} sent before the first packet here`],

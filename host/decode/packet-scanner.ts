@@ -234,6 +234,7 @@ export class PacketScanner {
       sums.beforeFirstPacket += verdict.beforeFirst;
       sums.missingPackets += verdict.missingPackets;
       if (checked.jumpMs > 0) sums.timeJumps++;
+      sums.suppressed += checked.suppressed;
       // A packet may hold only losses, or a jump of time.
       if (checked.events > 0)
         items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state, tally);

@@ -49,6 +49,7 @@ export class Session {
     beforeFirstPacket: 0,
     missingPackets: 0,
     timeJumps: 0,
+    suppressed: 0,
     damaged: 0,
     refused: 0,
     repeated: 0,
@@ -151,7 +152,14 @@ export class Session {
     const { unnamedTokens } = this.tally;
     const leftOut = this.records.leftOut(this.tally);
     const events = this.records.eventsByName(this.tally);
-    return { events, ...this.sums, unnamedTokens, ...(Object.keys(leftOut).length > 0 && { leftOut }) };
+    const { suppressed, ...sums } = this.sums;
+    return {
+      events,
+      ...sums,
+      ...(suppressed > 0 && { suppressed }),
+      unnamedTokens,
+      ...(Object.keys(leftOut).length > 0 && { leftOut }),
+    };
   }
 
   /** What follows is of another device, or another boot with an id that was there: whatever the ids are, these boots are over. */

@@ -58,6 +58,8 @@ export interface DecodeSummary {
   /** Packets, data and token ones, that are missing or damaged. */
   readonly missingPackets: number;
   readonly timeJumps: number;
+  /** Messages that were over the device's limits, and are no events. Absent if there are none. */
+  readonly suppressed?: number;
   /** Damages reported: packets, and bytes that are none. */
   readonly damaged: number;
   /** Packets of another registry or wire format; the first of a run is reported. */

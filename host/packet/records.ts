@@ -20,6 +20,8 @@ export type DecodedEvent = TelemetryEvent & { readonly [key: string]: string | n
 export interface CheckedRecords extends Content {
   /** From the packet's beginning to the end of its last good record. */
   readonly endByte: number;
+  /** Messages over the limits, as `_suppressed` records tell. */
+  readonly suppressed: number;
   /** What is wrong behind the last good record. */
   readonly damage: Damage | undefined;
 }
@@ -107,6 +109,7 @@ export class RecordDecoder {
     let events = 0;
     let lost = 0;
     let jumpMs = 0;
+    let suppressed = 0;
     let afterJump = false;
     let fault: Damage | undefined;
 
@@ -141,17 +144,17 @@ export class RecordDecoder {
         afterJump = id === RECORD_TIME_JUMP;
         if (afterJump) {
           jumpMs = value;
-        } else {
+        } else if (id === RECORD_LOST) {
           lost += value;
           eventSeq += value;
-        }
+        } else suppressed += value;
       }
       previousLow = low;
       position += size;
     }
     const endByte = position - at;
     const damage = fault && { ...fault, message: `record at byte ${endByte} of the packet: ${fault.message}` };
-    return { events, lost, jumpMs, complete: position === contentEnd, endByte, damage };
+    return { events, lost, jumpMs, suppressed, complete: position === contentEnd, endByte, damage };
   }
 
   /** Adds the tokens that a checked packet uses to `used`; token 0 not. */

@@ -55,6 +55,16 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
   }
 }
 
+class LimitedConnection extends NativeConnection {
+  override received(messageType: number, payload?: Payload): void {
+    native("xs_telemetry_limited_received").call(this, messageType, payload);
+  }
+
+  override sent(messageType: number, payload?: Payload): void {
+    native("xs_telemetry_limited_sent").call(this, messageType, payload);
+  }
+}
+
 class NativeRelay extends Native("xs_telemetry_relay_destructor") {
   constructor(
     connection: NativeConnection,
@@ -91,6 +101,8 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     clock: (() => number) | undefined,
     messageTypes: number,
     bytesReader: typeof bytesOf,
+    messagesPerSecond: number,
+    burst: number,
   ) {
     super();
     native("xs_telemetry_emitter").call(
@@ -103,6 +115,8 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
       clock,
       messageTypes,
       bytesReader,
+      messagesPerSecond,
+      burst,
     );
   }
 
@@ -185,16 +199,19 @@ class Gate implements Switched {
 
 class NativeEmitter extends NativeRing implements Emitter {
   private readonly gate: Gate;
+  readonly #isLimited: boolean;
 
-  constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes }: EmitterSettings) {
-    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, bytesOf);
+  constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, limits }: EmitterSettings) {
+    const { messagesPerSecond = 0, burst = 0 } = limits ?? {};
+    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, bytesOf, messagesPerSecond, burst);
+    this.#isLimited = limits !== undefined;
     this.enable(enabled);
     this.gate = new Gate(this);
     onSwitch(this.gate);
   }
 
   connect(clientId: unknown, ip: unknown): Connection {
-    return new NativeConnection(this, clientId, ip);
+    return this.#isLimited ? new LimitedConnection(this, clientId, ip) : new NativeConnection(this, clientId, ip);
   }
 
   reader(): Reader {

@@ -62,7 +62,7 @@ export interface Counters {
   readonly discarded: number;
   /** Events in the ring that this reader has yet to read. */
   readonly pending: number;
-  /** Calls that emitted nothing: made while telemetry was off, or rejected() with an unknown reason. */
+  /** Calls that emitted nothing: made while telemetry was off, rejected() with an unknown reason; and messages over the limits. */
   readonly suppressed: number;
   /** Arguments of a wrong type or out of range. */
   readonly invalidArguments: number;
@@ -132,8 +132,21 @@ export interface Records {
   count(suppressed: number, invalidArguments: number): void;
 }
 
+/**
+ * How many messages are recorded at most: msg.send, and msg.recv with result ok. In any t seconds there are no more than
+ * burst + messagesPerSecond * t.
+ */
+export interface Limits {
+  /** 1 to 1,000,000, on average. */
+  readonly messagesPerSecond: number;
+  /** 1 to 1,000,000: so many at once, if none came before. */
+  readonly burst: number;
+}
+
 /** All of it in range. */
 export interface EmitterSettings {
+  /** Undefined: all messages are recorded. */
+  readonly limits?: Limits | undefined;
   /** 16 or more. */
   readonly capacitySlots: number;
   readonly discard: boolean;

@@ -29,11 +29,13 @@ import {
 } from "../generated/layout.ts";
 import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
 import { bytesOf } from "./bytes.ts";
+import { createAllowance } from "./limits.ts";
 import {
   FIRST_INTERNAL_RECORD_TYPE,
   LAST_CONN_EPOCH,
   MAX_RECORD_SLOTS,
   RECORD_LOST,
+  RECORD_SUPPRESSED,
   RECORD_TIME_JUMP,
   SLOT_BYTES,
   TIME_JUMP_MS,
@@ -109,6 +111,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   let evictedRefused = 0;
   let discarded = 0;
   let lostPending = 0; // refused events that no record tells of yet
+  let suppressedPending = 0; // messages over the limits, likewise
+  let untold = 0; // the sum of both
 
   let high = Math.floor(uptimeMs / TWO_TO_32);
   let recordHigh = high; // of the newest record, or of the start
@@ -200,15 +204,18 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   function precede(slots: number): boolean {
     const idleMs = nowMs() - newestMs();
     const jumped = idleMs >= TIME_JUMP_MS;
-    if (!makeRoom(slots + (jumped ? 1 : 0) + (lostPending > 0 ? 1 : 0))) return false;
+    if (!makeRoom(slots + (jumped ? 1 : 0) + (lostPending > 0 ? 1 : 0) + (suppressedPending > 0 ? 1 : 0))) return false;
     if (high !== recordHigh) {
       recordHigh = high;
       sameHighFrom = head;
     }
     if (jumped) writeInternal(RECORD_TIME_JUMP, idleMs);
-    if (lostPending > 0) {
-      writeInternal(RECORD_LOST, lostPending);
+    if (untold > 0) {
+      if (lostPending > 0) writeInternal(RECORD_LOST, lostPending);
+      if (suppressedPending > 0) writeInternal(RECORD_SUPPRESSED, suppressedPending);
       lostPending = 0;
+      suppressedPending = 0;
+      untold = 0;
     }
     return true;
   }
@@ -221,12 +228,13 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     low = now;
     let hasRoom = true;
     let isNext = false; // nothing has to be said before it
-    if (lostPending === 0) if (high === recordHigh) if ((now ^ recordLow) >= 0) isNext = true;
+    if (untold === 0) if (high === recordHigh) if ((now ^ recordLow) >= 0) isNext = true;
     if (!isNext) hasRoom = precede(slots);
     else if (capacitySlots - (head - tail) < slots) hasRoom = makeRoom(slots);
     if (!hasRoom) {
       discarded++;
       lostPending++;
+      untold++;
       gate.enable(); // whoever can write keeps the gate
       return -1;
     }
@@ -411,6 +419,41 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     return RECORD_WS_DISCONNECT;
   }
 
+  const { limits } = settings;
+  const allow = limits && createAllowance(limits, low);
+
+  /** How many of so many messages are within the limits; while telemetry is off all, for then it is others who count. */
+  const admitted = (count: number): number => (enabled ? allow!(count, clock()) : count);
+
+  /** Counts messages over the limits, to be told before the next record. */
+  function over(count: number): void {
+    suppressed += count;
+    suppressedPending += count;
+    untold += count;
+    gate.enable();
+  }
+
+  class LimitedConnection extends RingConnection {
+    override received(messageType: number, payload?: Payload): void {
+      if (admitted(1) > 0) super.received(messageType, payload);
+      else over(1);
+    }
+
+    override sent(messageType: number, payload?: Payload): void {
+      if (admitted(1) > 0) super.sent(messageType, payload);
+      else over(1);
+    }
+
+    override answered(receivedType: number, sentType: number): void {
+      const count = admitted(2);
+      if (count === 2) super.answered(receivedType, sentType);
+      else {
+        if (count === 1) super.received(receivedType);
+        over(2 - count);
+      }
+    }
+  }
+
   const identityWords = new Uint32Array(2);
   const identityNumber = new Float64Array(identityWords.buffer);
 
@@ -434,7 +477,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     highMs: 0,
     tick() {
       observe(clock());
-      if (lostPending > 0) {
+      if (untold > 0) {
         precede(0);
         gate.enable();
       }
@@ -487,7 +530,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
         } else put(now, RECORD_WS_CONNECT, identity);
         if (ip !== undefined && typeof ip !== "string") invalidArguments++;
       } else suppressed++;
-      return new RingConnection(identity);
+      return limits ? new LimitedConnection(identity) : new RingConnection(identity);
     },
 
     messageType(name) {

@@ -41,6 +41,9 @@ export const AT_RING_CAPACITY_SLOTS = 92;
 export const FIRST_INTERNAL_RECORD_TYPE = 240;
 export const RECORD_LOST = 240;
 export const RECORD_TIME_JUMP = 241;
+export const RECORD_SUPPRESSED = 243;
+/** What a message takes of the allowance of src/ring/limits.ts, which grows by messagesPerSecond with each millisecond. */
+export const MESSAGE_COST = 1000;
 
 /** Most bytes of UTF-8 in a token's name. */
 export const MAX_TOKEN_BYTES = 64;

@@ -16,6 +16,7 @@ import {
   AT_TIMESTAMP_END,
   AT_UUID,
   AT_WIRE_FORMAT,
+  FIRST_INTERNAL_RECORD_TYPE,
   MAX_PACKET_BYTES,
   MIN_PACKET_BUFFER_BYTES,
   PACKET_HEADER_BYTES,
@@ -168,8 +169,8 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
           if (slots > 0) break;
         } else {
           if (!sameHigh && words[at]! >>> 0 < words[last]! >>> 0) break;
-          if (type === RECORD_LOST) lost += readU64(words, at + 2);
-          else events++;
+          if (type < FIRST_INTERNAL_RECORD_TYPE) events++;
+          else if (type === RECORD_LOST) lost += readU64(words, at + 2);
         }
         last = at;
         at = first + more * SLOT_WORDS;

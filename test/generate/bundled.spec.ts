@@ -104,7 +104,7 @@ function given<T extends { payload: unknown }>({ payload, ...others }: T): Call 
 }
 
 describe("the bundled registry's events, by generated writers", () => {
-  for (const [name, each] of Object.entries(scripts)) {
+  for (const [name, each] of Object.entries(scripts).filter(([, { limits }]) => limits === undefined)) {
     it(`are the same packets as the vectors: ${name}`, () => {
       const { packets } = (vectors as Record<string, { packets: string[] }>)[name]!;
       ok(packets.length > 0);

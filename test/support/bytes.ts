@@ -68,6 +68,7 @@ const SLOTS: Record<number, number> = {
   26: 1,
   240: 1,
   241: 1,
+  243: 1,
 };
 /** With an empty text. */
 const EMPTY_TEXT = [9, 10, 11];

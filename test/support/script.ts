@@ -16,6 +16,7 @@ export interface Script {
   policy: Policy;
   bootId: number;
   messageTypes?: number;
+  limits?: { messagesPerSecond: number; burst: number };
   /** The clock's readings in the order they are taken; the last one stays. */
   clock: number[];
   calls: Call[];
@@ -46,9 +47,16 @@ export interface Stage {
 /** Plays a script; returns every packet in hex. */
 export function play(script: Script, stage: Stage = { Telemetry, setEnabled }): string[] {
   let reading = 0;
-  const { clock: readings, calls, capacityBytes, policy, bootId, messageTypes = 64 } = script;
+  const { clock: readings, calls, capacityBytes, policy, bootId, messageTypes = 64, limits } = script;
   const clock = { now: () => readings[Math.min(reading++, readings.length - 1)]! };
-  const telemetry = new stage.Telemetry({ capacityBytes, policy, bootId, messageTypes, clock });
+  const telemetry = new stage.Telemetry({
+    capacityBytes,
+    policy,
+    bootId,
+    messageTypes,
+    clock,
+    ...(limits && { limits }),
+  });
   const connections: Connection[] = [];
   const readers: Reader[] = [];
   const packets: string[] = [];

@@ -142,4 +142,23 @@ export const scripts: Record<string, Script> = {
       ...drainAll(3),
     ],
   },
+  "messages over the limits, told by _suppressed": {
+    ...base,
+    limits: { messagesPerSecond: 3, burst: 2 },
+    clock: [1, 1, 1, 1, 1, 1, 1, 200, 200, 340, 340, 341, 341, 5000],
+    calls: [
+      { do: "connect", id: 1 },
+      ...[1, 2, 3, 4].map((): Call => ({ do: "received", on: 0, type: "t" })),
+      { do: "sent", on: 0, type: "t", payload: "x" },
+      { do: "rejected", on: 0, reason: 1, type: "t" },
+      { do: "sent", on: 0, type: "t", payload: "x" },
+      { do: "received", on: 0, type: "t", payload: "y" },
+      { do: "received", on: 0, type: "t" },
+      { do: "reader" },
+      ...drainAll(3),
+      ...[1, 2, 3, 4].map((): Call => ({ do: "sent", on: 0, type: "t" })),
+      { do: "disconnected", on: 0, code: 1008 },
+      ...drainAll(2),
+    ],
+  },
 };

@@ -169,6 +169,27 @@ describe("a callback server", () => {
     deepEqual(seen, [1001, undefined, 70_000], "the application is told as before");
   });
 
+  it("records no more messages than the limits allow, whoever relays them", () => {
+    const { telemetry, events } = adapterTelemetry({ limits: { messagesPerSecond: 1, burst: 3 } });
+    const server = new FakeServer();
+    instrument(server, telemetry);
+    server.callback = function (this: FakeConnection, message: number) {
+      if (message === 3) this.write("x");
+    };
+    const connection = server.accept("::1");
+    for (let count = 0; count < 5; count++) connection.peerSends("x");
+    connection.peerCloses();
+    deepEqual(events(), [
+      "1 ws.connect ::1",
+      "1 msg.recv",
+      "1 msg.send",
+      "1 msg.recv",
+      "7 record 243",
+      "1 ws.disconnect",
+    ]);
+    equal(telemetry.counters().suppressed, 7);
+  });
+
   it("takes ids, types and payloads as its options say", () => {
     const { telemetry, events } = adapterTelemetry();
     const server = new FakeServer();

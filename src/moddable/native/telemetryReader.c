@@ -77,10 +77,10 @@ uint32_t telemetryDataPacket(TelemetryReader* reader, TelemetryRing* ring, uint8
 		else {
 			if (!sameHigh && record[0] < last[0])
 				break;
-			if (type == RECORD_LOST)
-				lost += readU64(record + 2);
-			else
+			if (type < FIRST_INTERNAL_RECORD_TYPE)
 				events++;
+			else if (type == RECORD_LOST)
+				lost += readU64(record + 2);
 		}
 		last = record;
 		record = next;

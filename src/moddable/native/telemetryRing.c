@@ -65,10 +65,10 @@ static int makeRoom(TelemetryRing* ring, uint32_t slots)
 		uint32_t type = recordType(record);
 		if (ring->tail >= ring->protectedFrom)
 			return 0;
-		if (type == RECORD_LOST)
-			ring->evictedRefused += readU64(record + 2);
-		else if (type != RECORD_TIME_JUMP)
+		if (type < FIRST_INTERNAL_RECORD_TYPE)
 			ring->evictedEvents++;
+		else if (type == RECORD_LOST)
+			ring->evictedRefused += readU64(record + 2);
 		ring->tail += telemetrySlotsOf(type);
 	}
 	return 1;
@@ -115,14 +115,16 @@ static int precede(TelemetryRing* ring, uint32_t slots)
 {
 	uint64_t idleMs = uptimeMs(ring) - newestMs(ring);
 	int jumped = idleMs >= TIME_JUMP_MS;
-	if (!makeRoom(ring, slots + (jumped ? 1 : 0) + (ring->lostPending ? 1 : 0)))
+	if (!makeRoom(ring, slots + (jumped ? 1 : 0) + (ring->lostPending ? 1 : 0) + (ring->suppressedPending ? 1 : 0)))
 		return 0;
 	if (jumped)
 		takeInternal(ring, RECORD_TIME_JUMP, idleMs);
-	if (ring->lostPending) {
+	if (ring->lostPending)
 		takeInternal(ring, RECORD_LOST, ring->lostPending);
-		ring->lostPending = 0;
-	}
+	if (ring->suppressedPending)
+		takeInternal(ring, RECORD_SUPPRESSED, ring->suppressedPending);
+	ring->lostPending = ring->suppressedPending = 0;
+	ring->isUntold = 0;
 	return 1;
 }
 
@@ -132,10 +134,11 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 	advance(ring, nowMs);
 	ring->eventSeq++;
 	/* Nothing has to be said before most records. */
-	if (!(ring->lostPending || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
+	if (!(ring->isUntold || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
 		: makeRoom(ring, slots))) {
 		ring->discarded++;
 		ring->lostPending++;
+		ring->isUntold = 1;
 		close(ring);
 		return NULL;
 	}
@@ -152,13 +155,20 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
 	advance(ring, nowMs);
-	if (ring->lostPending) {
+	if (ring->isUntold) {
 		precede(ring, 0);
 		close(ring);
 	}
 	/* In another half than the newest record, the next one may have to say more than its time. */
 	if (ring->highMs != ring->recordHighMs || (ring->lowMs ^ ring->recordLowMs) < 0)
 		close(ring);
+}
+
+void telemetryRingSuppress(TelemetryRing* ring, uint32_t count)
+{
+	ring->suppressedPending += count;
+	ring->isUntold = 1;
+	close(ring);
 }
 
 int32_t telemetryRingNewest(TelemetryRing* ring)

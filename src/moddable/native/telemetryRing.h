@@ -33,6 +33,8 @@ typedef struct {
 	uint64_t evictedRefused;
 	uint64_t discarded;
 	uint64_t lostPending; /* refused, and no record tells of them yet */
+	uint64_t suppressedPending; /* messages over the limits, likewise */
+	uint32_t isUntold; /* either is not 0 */
 
 	uint32_t highMs;
 	uint32_t recordHighMs; /* of the newest record, or of the start */
@@ -47,6 +49,9 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 
 /** Takes a reading of the clock, and tells a pending loss if there is room; every reader calls it before it reads. */
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs);
+
+/** So many messages were not recorded: told before the next record. */
+void telemetryRingSuppress(TelemetryRing* ring, uint32_t count);
 
 /** Brings the figures up to date. They may be read until the next event. */
 void telemetryRingSettle(TelemetryRing* ring);

@@ -90,6 +90,20 @@ export class Telemetry {
     return this.#emitter.reader();
   }
 
+  /**
+   * Keeps an incident: so many events more are recorded, then each is refused and counted as `discarded`, until thaw(). So the ring holds what
+   * was before and what came after. While it is frozen, freezing again changes nothing; readers read as ever. `events`: an integer from
+   * 0, other values are brought into range and counted. Never throws, allocates nothing.
+   */
+  freeze(events: number): void {
+    this.#emitter.freeze(events);
+  }
+
+  /** Records again. What was refused is told before the next record. */
+  thaw(): void {
+    this.#emitter.thaw();
+  }
+
   /** The counters as the first open reader sees them; without one nothing is drained. Allocates the object. */
   counters(): Counters {
     return this.#emitter.counters();

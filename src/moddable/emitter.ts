@@ -128,6 +128,14 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     return native("xs_telemetry_message_type").call(this, name) as number;
   }
 
+  freeze(events: unknown): void {
+    native("xs_telemetry_emitter_freeze").call(this, events);
+  }
+
+  thaw(): void {
+    native("xs_telemetry_emitter_thaw").call(this);
+  }
+
   /** A counter as the first open reader sees it. */
   count(which: number): number {
     return native("xs_telemetry_emitter_count").call(this, which) as number;

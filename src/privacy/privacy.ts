@@ -202,6 +202,14 @@ class PrivateEmitter implements Emitter {
   counters(): Counters {
     return this.#emitter.counters();
   }
+
+  freeze(events: unknown): void {
+    this.#emitter.freeze(events);
+  }
+
+  thaw(): void {
+    this.#emitter.thaw();
+  }
 }
 
 class PrivateConnection implements Connection, Relaying {

@@ -58,7 +58,7 @@ export interface Counters {
   readonly drained: number;
   /** Events evicted before this reader read them, those before it was made among them. */
   readonly overwritten: number;
-  /** Events refused because the ring was full. */
+  /** Events refused because the ring was full, or frozen. */
   readonly discarded: number;
   /** Events in the ring that this reader has yet to read. */
   readonly pending: number;
@@ -100,6 +100,8 @@ export interface Emitter {
   messageType(name: unknown): number;
   reader(): Reader;
   counters(): Counters;
+  freeze(events: unknown): void;
+  thaw(): void;
 }
 
 /** What of payloads and addresses an emitter may record. privacy() of xs-telemetry/privacy makes one. */

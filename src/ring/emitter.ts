@@ -104,6 +104,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   let head = 0;
   let tail = 0;
   let plainFrom = 0; // from this position on each record is an event of one slot
+  let frozenFrom = Number.POSITIVE_INFINITY; // events with this number or a greater one are refused
   let protectedFrom = discard ? 0 : Number.POSITIVE_INFINITY;
 
   let eventSeq = settings.eventSeq;
@@ -229,7 +230,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     let hasRoom = true;
     let isNext = false; // nothing has to be said before it
     if (untold === 0) if (high === recordHigh) if ((now ^ recordLow) >= 0) isNext = true;
-    if (!isNext) hasRoom = precede(slots);
+    if (eventSeq > frozenFrom) hasRoom = false;
+    else if (!isNext) hasRoom = precede(slots);
     else if (capacitySlots - (head - tail) < slots) hasRoom = makeRoom(slots);
     if (!hasRoom) {
       discarded++;
@@ -264,6 +266,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     }
     let room = capacitySlots - (head - tail);
     if (tail >= plainFrom && protectedFrom > tail) room += Math.min(protectedFrom, head) - tail;
+    if (room > frozenFrom - eventSeq) room = frozenFrom - eventSeq;
     end = Math.min(at + room * SLOT_WORDS, capacityWords);
     quickEnd = isQuick ? end : 0;
   }
@@ -477,7 +480,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     highMs: 0,
     tick() {
       observe(clock());
-      if (untold > 0) {
+      // In a frozen ring nothing is written, for it might evict.
+      if (untold > 0 && eventSeq < frozenFrom) {
         precede(0);
         gate.enable();
       }
@@ -568,6 +572,19 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
         invalidArguments += invalid;
       },
     }),
+
+    freeze(events) {
+      const more = typeof events === "number" && events > 0 ? Math.min(Math.floor(events), Number.MAX_SAFE_INTEGER) : 0;
+      if (events !== more) invalidArguments++;
+      if (frozenFrom < Number.POSITIVE_INFINITY) return;
+      if (at !== counted) settle();
+      frozenFrom = eventSeq + more;
+      gate.enable();
+    },
+
+    thaw() {
+      frozenFrom = Number.POSITIVE_INFINITY;
+    },
 
     counters() {
       ring.settle();

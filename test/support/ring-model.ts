@@ -64,6 +64,8 @@ export class RingModel {
   unlistedTypes = 0;
   lostPending = 0;
   suppressedPending = 0;
+  /** Events with this number or a greater one are refused. */
+  frozenFrom = Infinity;
   /** Messages that may be recorded, in thousandths. */
   #allowance: number;
   #allowedMs: number;
@@ -149,14 +151,16 @@ export class RingModel {
   }
 
   emit(nowMs: number, event: Event): void {
-    if (this.#put(nowMs, this.emitted++, event)) return;
+    const isFrozen = this.emitted >= this.frozenFrom;
+    if (isFrozen) this.emitted++;
+    else if (this.#put(nowMs, this.emitted++, event)) return;
     this.discarded++;
     this.lostPending++;
   }
 
   /** What every next() does before it reads. */
   tick(nowMs: number): void {
-    if (this.lostPending + this.suppressedPending > 0) this.#put(nowMs, this.emitted);
+    if (this.emitted < this.frozenFrom && this.lostPending + this.suppressedPending > 0) this.#put(nowMs, this.emitted);
   }
 
   addReader(reader: Reader): void {

@@ -21,6 +21,7 @@ const REASONS = [Reason.rateLimit, Reason.sizeLimit, Reason.parseError, Reason.a
 /** What the registry says of the results. */
 const REJECTED = 1;
 const NO_CODES = [-1, 65_536, 2 ** 32 + 1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "1000", null, {}] as number[];
+const NO_COUNTS = [-1, 2.5, 1e300, Number.POSITIVE_INFINITY, Number.NaN, undefined, null, "7", {}] as number[];
 const CHARACTERS = ["a", "Z", "\0", "\n", "é", "☃", "😀"];
 
 /** UTF-8 of a string without lone surrogates. */
@@ -208,6 +209,7 @@ class Driver {
       this.#readers.push(reader);
       this.#model.addReader(reader);
     } else if (what === 98 && below(4) === 0) this.#close();
+    else if (what === 98) this.#freeze();
     else if (what === 99)
       this.#pickReader((reader) => {
         throws(() => reader.next("x" as never), "TypeError");
@@ -369,6 +371,27 @@ class Driver {
   #switch(): void {
     this.#isOn = !this.#isOn || this.#dice.below(2) === 0;
     setEnabled(this.#isOn);
+  }
+
+  /** Seldom for long, or it would be all that is looked at. */
+  #freeze(): void {
+    const { below, pick } = this.#dice;
+    const model = this.#model;
+    if (model.frozenFrom < Infinity && below(3) > 0) {
+      this.#telemetry.thaw();
+      model.frozenFrom = Infinity;
+      return;
+    }
+    const isOdd = below(5) === 0;
+    const events = isOdd ? pick(NO_COUNTS) : below(pick([1, 4, 100]));
+    if (isOdd) model.invalidArguments++;
+    const more = isOdd
+      ? [2.5, 1e300, Infinity].includes(events)
+        ? Math.floor(Math.min(events, 2 ** 53 - 1))
+        : 0
+      : events;
+    if (model.frozenFrom === Infinity) model.frozenFrom = model.emitted + more;
+    this.#telemetry.freeze(events);
   }
 
   #pickReader(then: (reader: Reader) => void): void {

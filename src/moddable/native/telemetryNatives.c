@@ -24,6 +24,7 @@
 #define MAX_TOKENS 65535
 #define MAX_CLOSE_CODE 65535
 #define MAX_LIMIT 1000000
+#define MAX_EVENTS 9007199254740991.0
 
 typedef TelemetryEmitter Emitter;
 typedef TelemetryConnection Connection;
@@ -642,6 +643,23 @@ void xs_telemetry_emitter_enable(xsMachine* the)
 	emitter->isOpen = emitter->isEnabled && !emitter->perMs;
 	emitter->isQuick = emitter->isOpen && !emitter->clock;
 	emitter->isQuickLimited = emitter->isEnabled && emitter->perMs && !emitter->clock;
+}
+
+/** freeze(events) */
+void xs_telemetry_emitter_freeze(xsMachine* the)
+{
+	Emitter* emitter = emitterOf(the, &xsThis);
+	xsType type = xsmcArgc > 0 ? xsmcTypeOf(xsArg(0)) : xsUndefinedType;
+	double number = type == xsIntegerType || type == xsNumberType ? xsmcToNumber(xsArg(0)) : -1;
+	uint64_t events = number > 0 ? number < MAX_EVENTS ? (uint64_t)number : (uint64_t)MAX_EVENTS : 0;
+	if (number != (double)events)
+		add(&emitter->invalidArguments, 1);
+	telemetryRingFreeze(&emitter->ring, events);
+}
+
+void xs_telemetry_emitter_thaw(xsMachine* the)
+{
+	telemetryRingThaw(&emitterOf(the, &xsThis)->ring);
 }
 
 /* MESSAGE TYPES */

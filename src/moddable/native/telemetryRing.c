@@ -55,6 +55,8 @@ static void open(TelemetryRing* ring)
 		if (bound > ring->tail)
 			room += bound - ring->tail;
 	}
+	if (room > ring->frozenFrom - ring->eventSeq)
+		room = ring->frozenFrom - ring->eventSeq;
 	ring->end = ring->at + (room < left ? (uint32_t)room : left) * SLOT_WORDS;
 }
 
@@ -134,7 +136,7 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 	advance(ring, nowMs);
 	ring->eventSeq++;
 	/* Nothing has to be said before most records. */
-	if (!(ring->isUntold || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
+	if (ring->eventSeq > ring->frozenFrom || !(ring->isUntold || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
 		: makeRoom(ring, slots))) {
 		ring->discarded++;
 		ring->lostPending++;
@@ -155,13 +157,28 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
 	advance(ring, nowMs);
-	if (ring->isUntold) {
+	/* In a frozen ring nothing is written, for it might evict. */
+	if (ring->isUntold && ring->eventSeq < ring->frozenFrom) {
 		precede(ring, 0);
 		close(ring);
 	}
 	/* In another half than the newest record, the next one may have to say more than its time. */
 	if (ring->highMs != ring->recordHighMs || (ring->lowMs ^ ring->recordLowMs) < 0)
 		close(ring);
+}
+
+void telemetryRingFreeze(TelemetryRing* ring, uint64_t events)
+{
+	if (ring->frozenFrom != UINT64_MAX)
+		return;
+	telemetryRingSettle(ring);
+	ring->frozenFrom = ring->eventSeq + events;
+	close(ring);
+}
+
+void telemetryRingThaw(TelemetryRing* ring)
+{
+	ring->frozenFrom = UINT64_MAX;
 }
 
 void telemetryRingSuppress(TelemetryRing* ring, uint32_t count)
@@ -223,6 +240,7 @@ void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacityS
 	ring->discards = (uint32_t)discards;
 	ring->protectedFrom = discards ? 0 : UINT64_MAX;
 	ring->eventSeq = ring->evictedEvents = eventSeq;
+	ring->frozenFrom = UINT64_MAX;
 	ring->lowMs = ring->recordLowMs = (int32_t)(uint32_t)uptimeMs;
 	ring->highMs = ring->recordHighMs = (uint32_t)(uptimeMs >> 32);
 }

@@ -398,7 +398,9 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     }
 
     disconnected(closeCode?: number): void {
-      if (enabled) put(clock(), disconnectWord(closeCode), this.#identity);
+      if (enabled)
+        if (closeCode === undefined) put(clock(), RECORD_WS_DISCONNECT, this.#identity);
+        else put(clock(), disconnectWord(closeCode), this.#identity);
       else suppressed++;
     }
 
@@ -413,9 +415,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     }
   }
 
-  /** Word 1 of ws.disconnect. */
+  /** Word 1 of ws.disconnect with a close code. */
   function disconnectWord(closeCode: unknown): number {
-    if (closeCode === undefined) return RECORD_WS_DISCONNECT;
     if (typeof closeCode === "number" && closeCode === (closeCode & 0xffff))
       return RECORD_WS_DISCONNECT_CLOSE_CODE | (closeCode << CLOSE_CODE_SHIFT);
     invalidArguments++;

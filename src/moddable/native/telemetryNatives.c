@@ -369,7 +369,7 @@ static int32_t tokenArgument(xsMachine* the, xsIntegerValue index)
 }
 
 /* How many of so many messages may be recorded. */
-static uint32_t allow(Emitter* emitter, uint32_t count, int32_t nowMs)
+static inline __attribute__((always_inline)) uint32_t allow(Emitter* emitter, uint32_t count, int32_t nowMs)
 {
 	uint32_t elapsedMs = (uint32_t)(nowMs - emitter->lastMs);
 	uint32_t taken = 0;
@@ -413,16 +413,26 @@ static void message(xsMachine* the, const Connection* connection, const Types* t
 static __attribute__((noinline)) void limitedMessage(xsMachine* the, const Connection* connection, const Types* types, uint32_t fields,
 	int32_t token, xsSlot* payload)
 {
-	Connection copy = *connection; /* the clock may be a script's, and move it */
-	Emitter* emitter = copy.emitter;
-	int isRejected = (fields >> RESULT_SHIFT & RESULT_LAST) == RESULT_REJECTED;
-	uint32_t rest = 0;
-	if (isRejected || admitted(the, emitter, 1, &rest)) {
-		fields |= tokenField(emitter, token);
-		putText(the, emitter, types, fields, copy.clientId, copy.connEpoch, payload);
+	/* Before the clock: it may be a script's, and move the connection. */
+	Emitter* emitter = connection->emitter;
+	uint32_t clientId = connection->clientId;
+	uint32_t connEpoch = connection->connEpoch;
+	if ((fields >> RESULT_SHIFT & RESULT_LAST) != RESULT_REJECTED) {
+		if (emitter->clock) {
+			uint32_t rest;
+			uint32_t taken = admitted(the, emitter, 1, &rest);
+			if (rest)
+				over(emitter, rest);
+			if (!taken)
+				return;
+		}
+		else if (!allow(emitter, 1, (int32_t)modMilliseconds())) {
+			over(emitter, 1);
+			return;
+		}
 	}
-	else if (rest)
-		over(emitter, rest);
+	fields |= tokenField(emitter, token);
+	putText(the, emitter, types, fields, clientId, connEpoch, payload);
 }
 
 /* msg.recv or msg.send. */
@@ -458,7 +468,10 @@ static inline __attribute__((always_inline)) void quickMessage(xsMachine* the, c
 			return;
 		}
 	}
-	message(the, connection, types, fields, tokenArgument(the, 0), argument(the, 1));
+	if (isLimited && emitter->isEnabled)
+		limitedMessage(the, connection, types, fields, tokenArgument(the, 0), argument(the, 1));
+	else
+		message(the, connection, types, fields, tokenArgument(the, 0), argument(the, 1));
 }
 
 void telemetryReceived(xsMachine* the, const Connection* connection, int32_t token, xsSlot* payload)

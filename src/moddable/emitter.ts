@@ -207,19 +207,17 @@ class Gate implements Switched {
 
 class NativeEmitter extends NativeRing implements Emitter {
   private readonly gate: Gate;
-  readonly #isLimited: boolean;
 
   constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, limits }: EmitterSettings) {
     const { messagesPerSecond = 0, burst = 0 } = limits ?? {};
     super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, bytesOf, messagesPerSecond, burst);
-    this.#isLimited = limits !== undefined;
     this.enable(enabled);
     this.gate = new Gate(this);
     onSwitch(this.gate);
   }
 
   connect(clientId: unknown, ip: unknown): Connection {
-    return this.#isLimited ? new LimitedConnection(this, clientId, ip) : new NativeConnection(this, clientId, ip);
+    return new NativeConnection(this, clientId, ip);
   }
 
   reader(): Reader {
@@ -248,7 +246,13 @@ class NativeEmitter extends NativeRing implements Emitter {
   }
 }
 
+class LimitedEmitter extends NativeEmitter {
+  override connect(clientId: unknown, ip: unknown): Connection {
+    return new LimitedConnection(this, clientId, ip);
+  }
+}
+
 /** The emitter in C. */
 export function createEmitter(settings: EmitterSettings): Emitter {
-  return new NativeEmitter(settings);
+  return settings.limits ? new LimitedEmitter(settings) : new NativeEmitter(settings);
 }

@@ -371,7 +371,7 @@ static int32_t tokenArgument(xsMachine* the, xsIntegerValue index)
 /* How many of so many messages may be recorded. */
 static inline __attribute__((always_inline)) uint32_t allow(Emitter* emitter, uint32_t count, int32_t nowMs)
 {
-	uint32_t elapsedMs = (uint32_t)(nowMs - emitter->lastMs);
+	uint32_t elapsedMs = (uint32_t)nowMs - (uint32_t)emitter->lastMs;
 	uint32_t taken = 0;
 	emitter->lastMs = nowMs;
 	if (elapsedMs) {

@@ -18,7 +18,7 @@ export { eventTypesSource } from "./generate/typescript.ts";
 export { writersSource } from "./generate/writers.ts";
 export type * from "./generated/events.ts";
 export type * as v2 from "./generated/events-2.0.0.ts";
-export { registries, registry } from "./generated/registry.ts";
+export { emittedRegistry, registries, registry } from "./generated/registry.ts";
 export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate/migrate.ts";
 export { type BootRecord, bootText } from "./packet/boot-record.ts";

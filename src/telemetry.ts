@@ -1,6 +1,6 @@
 import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
-import type { Connection, Counters, Emitter, EmitterSettings, Privacy, Reader } from "./ring/api.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Limits, Privacy, Reader } from "./ring/api.ts";
 import { type Clock, guardClock } from "./ring/clock.ts";
 import { checkNames, checkNumber, refuse } from "./ring/options.ts";
 import { SLOT_BYTES } from "./ring/packet-layout.ts";
@@ -33,6 +33,8 @@ export interface TelemetryOptions extends RingOptions {
   readonly retained?: boolean;
   /** What of payloads and addresses reaches the ring: `privacy()` of xs-telemetry/privacy. Default: everything. */
   readonly privacy?: Privacy;
+  /** Messages beyond are counted as `suppressed`, and told by a record where they were. Never connects, disconnects, rejections. Default: none. */
+  readonly limits?: Limits;
 }
 
 /** The names of RingOptions. */
@@ -43,7 +45,9 @@ export const RING_OPTIONS: readonly string[] = Object.freeze([
   "bootId",
   "messageTypes",
 ]);
-const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("retained", "privacy"));
+const OPTIONS: readonly string[] = Object.freeze(RING_OPTIONS.concat("retained", "privacy", "limits"));
+const LIMITS: readonly string[] = Object.freeze(["messagesPerSecond", "burst"]);
+const MOST_MESSAGES = 1_000_000;
 const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
@@ -60,11 +64,12 @@ export class Telemetry {
 
   constructor(options: TelemetryOptions) {
     const settings = checkOptions(options, OPTIONS);
-    const { privacy, retained } = options;
+    const { privacy, retained, limits } = options;
     if (retained !== undefined && typeof retained !== "boolean") refuse("retained", "true or false", retained);
     if (privacy !== undefined && typeof privacy?.protect !== "function")
       refuse("privacy", "made by privacy() of xs-telemetry/privacy", privacy);
-    const emitter = createEmitter(retained === undefined ? settings : { ...settings, retained });
+    const limited = { ...settings, limits: checkLimits(limits) };
+    const emitter = createEmitter(retained === undefined ? limited : { ...limited, retained });
     this.#emitter = privacy ? privacy.protect(emitter, () => enabled) : emitter;
   }
 
@@ -92,6 +97,20 @@ export class Telemetry {
     return this.#emitter.reader();
   }
 
+  /**
+   * Keeps an incident: so many events more are recorded, then each is refused and counted as `discarded`, until thaw(). So the ring holds what
+   * was before and what came after. While it is frozen, freezing again changes nothing; readers read as ever. `events`: an integer from
+   * 0, other values are brought into range and counted. Never throws, allocates nothing.
+   */
+  freeze(events: number): void {
+    this.#emitter.freeze(events);
+  }
+
+  /** Records again. What was refused is told before the next record. */
+  thaw(): void {
+    this.#emitter.thaw();
+  }
+
   /** The counters as the first open reader sees them; without one nothing is drained. Allocates the object. */
   counters(): Counters {
     return this.#emitter.counters();
@@ -117,6 +136,15 @@ export function checkOptions(options: RingOptions, known: readonly string[]): Em
     bootId: bootId ?? randomBootId(first ?? 0),
     messageTypes,
   };
+}
+
+function checkLimits(limits: Limits | undefined): Limits | undefined {
+  if (limits === undefined) return undefined;
+  checkNames(limits, LIMITS, "limits");
+  const { messagesPerSecond, burst } = limits;
+  checkNumber("limits.messagesPerSecond", messagesPerSecond, 1, MOST_MESSAGES);
+  checkNumber("limits.burst", burst, 1, MOST_MESSAGES);
+  return { messagesPerSecond, burst };
 }
 
 function firstReading(clock: Clock): number {

@@ -86,7 +86,7 @@ export function instrument(
             traffic.settle();
           }
         }
-        if (args[0] === "close") Watched.trafficOf(this)?.end();
+        if (args[0] === "close") Watched.trafficOf(this)?.end(args[1]);
         return super.emit(...args);
       },
       send(this: WebSocket & Watched, ...args: [data: unknown, options?: unknown]): unknown {

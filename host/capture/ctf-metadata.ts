@@ -1,4 +1,11 @@
-import { RECORD_BOOT, RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
+import {
+  RECORD_BOOT,
+  RECORD_LOST,
+  RECORD_SUPPRESSED,
+  RECORD_TIME_JUMP,
+  SLOT_BYTES,
+  STREAM_DATA,
+} from "../../src/ring/packet-layout.ts";
 import { RESET_REASONS, RING_FATES } from "../packet/boot-record.ts";
 import { bootIdDigits } from "../packet/packet.ts";
 import type { Field, RecordType, RegistryModel } from "../registry/model.ts";
@@ -33,6 +40,7 @@ const INTERNAL_RECORDS: readonly { id: number; name: string; payload: Payload }[
       ],
     },
   },
+  { id: RECORD_SUPPRESSED, name: "_suppressed", payload: { align: 32, declarations: ["u64 _count;"] } },
 ];
 
 /** An enum that only one record has: its values stand there. */
@@ -123,7 +131,13 @@ export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = 
     out.push("", `enum ${identifiers.get(key)} : integer { size = ${width}; align = 1; signed = false; } {`);
     out.push(members.map(({ value, code }) => `  ${tsdlString(value)} = ${code}`).join(",\n"), "};");
   }
-  for (const type of model.recordTypes) out.push("", ...eventClass(type.id, type.event, payload(type, identifiers)));
+  const known = new Set(identifiers.keys());
+  const related = (model.related?.recordTypes ?? []).map((type) => ({
+    ...type,
+    fields: type.fields.filter(({ key }) => known.has(key)),
+  }));
+  for (const type of [...model.recordTypes, ...related])
+    out.push("", ...eventClass(type.id, type.event, payload(type, identifiers)));
   for (const { id, name, payload } of INTERNAL_RECORDS) out.push("", ...eventClass(id, name, payload));
   return `${out.join("\n")}\n`;
 }

@@ -14,7 +14,7 @@ import type { Context } from "./context.ts";
 import { quotedPath } from "./info.ts";
 import { deviceText } from "./io.ts";
 import { listen } from "./listen.ts";
-import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { addRegistryOption, capturedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { addSourceOptions, integerFrom, SOURCE_HELP, type SourceOptions, sourceOf } from "./source.ts";
 import { StatusLine } from "./status-line.ts";
 
@@ -89,7 +89,7 @@ function size(text: string): number {
 
 async function runCapture(options: Options, context: Context): Promise<void> {
   const source = sourceOf(options);
-  const registry = decodedRegistry(options, await registriesOf(options));
+  const registry = capturedRegistry(options, await registriesOf(options));
   const folder = nameOf(options.output);
   const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");
   let description = "";

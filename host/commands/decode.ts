@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import type { DecodeItem, DecodeSummary } from "../decode/types.ts";
-import { registry as emitted } from "../generated/registry.ts";
+import { registry as written } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
 import { counted } from "../validate/report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
 import { openCapture } from "./io.ts";
@@ -36,7 +37,7 @@ export function addDecode(program: Command, context: Context): void {
   addWithOption(addRegistryOption(command))
     .option(
       "--schema-version <version>",
-      `the schema version to write: ${known}, or the registry's own (default: ${emitted.schemaVersion}, or the newest of them)`,
+      `the schema version to write: ${known}, or the registry's own (default: ${written.schemaVersion}, or the newest of them)`,
     )
     .addHelpText("after", HELP)
     .action((capture: string, options: Options) => runDecode(capture, options, context));
@@ -93,6 +94,7 @@ function saySummary(summary: DecodeSummary, events: number, capture: string, con
   );
   const lines: [count: number, said: string][] = [
     [summary.lostOnDevice, `${counted(summary.lostOnDevice, "event")} lost on the device: overwritten or refused`],
+    [summary.suppressed ?? 0, `${counted(summary.suppressed ?? 0, "message")} over the device's limits, not recorded`],
     [summary.lostInTransit, `${counted(summary.lostInTransit, "event")} lost on the way, or in damaged packets`],
     [summary.missingPackets, `${counted(summary.missingPackets, "packet")} missing or damaged`],
     [summary.beforeFirstPacket, `${counted(summary.beforeFirstPacket, "event")} sent before the first packet here`],
@@ -105,4 +107,8 @@ function saySummary(summary: DecodeSummary, events: number, capture: string, con
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
   for (const [said, count] of Object.entries(summary.bootRecords ?? {}))
     context.say(`  reset: ${said}${count === 1 ? "" : ` (${count} times)`}`);
+  for (const [key, count] of Object.entries(summary.leftOut ?? {}))
+    context.say(
+      `  ${visible(key)} of ${counted(count, "event")} left out: this schema version does not have it, a newer one does (--schema-version)`,
+    );
 }

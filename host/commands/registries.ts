@@ -1,7 +1,8 @@
 /** Which registries a command reads with: the bundled ones, or those that --registry names. */
 import type { Command } from "commander";
-import { registry as emitted } from "../generated/registry.ts";
+import { emittedRegistry, registry } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
+import { relate } from "../registry/related.ts";
 import { compareSemver } from "../registry/semver.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
@@ -40,7 +41,7 @@ export async function registriesOf({ registry: files }: RegistryOption): Promise
       2,
     );
   });
-  return models.sort((a, b) => compareSemver(a.schemaVersion, b.schemaVersion));
+  return relate(models.sort((a, b) => compareSemver(a.schemaVersion, b.schemaVersion)));
 }
 
 /** That of a version. Throws TelemetryError E_VERSION, which lists the known ones. */
@@ -51,11 +52,17 @@ export function registryOf(schemaVersion: string, registries: readonly RegistryM
   throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is not known; known: ${known}`, 2);
 }
 
-/** What captures are decoded as: the version asked for, else what devices emit, or the newest of one's own. Throws as registryOf. */
+/** What captures are decoded as: the version asked for, else the first, or the newest of one's own. Throws as registryOf. */
 export function decodedRegistry(
   { registry: files, schemaVersion }: RegistryOption & { readonly schemaVersion?: string },
   registries: readonly RegistryModel[],
 ): RegistryModel {
   if (schemaVersion !== undefined) return registryOf(schemaVersion, registries);
-  return files === undefined ? emitted : registries[registries.length - 1]!;
+  return files === undefined ? registry : registries[registries.length - 1]!;
 }
+
+/** What captures are written with: what devices emit, or the newest of one's own, which says all that is in the packets. */
+export const capturedRegistry = (
+  { registry: files }: RegistryOption,
+  registries: readonly RegistryModel[],
+): RegistryModel => (files === undefined ? emittedRegistry : registries[registries.length - 1]!);

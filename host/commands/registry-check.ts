@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import picocolors from "picocolors";
-import { byVersion, checkEvolution, type ReadFile } from "../registry/evolution.ts";
+import { byVersion, checkEvolution, type ReadFile, versionsBefore } from "../registry/evolution.ts";
 import { readRegistry } from "../registry/load.ts";
 import { formatMistake, type Mistake } from "../registry/mistakes.ts";
 import { TelemetryError } from "../text/errors.ts";
@@ -22,9 +22,8 @@ export async function runCheck(files: readonly string[], against: readonly strin
   const versions = [...released.sort(byVersion), ...checked.sort(byVersion)];
   const { bold, green, red } = picocolors.createColors(context.hasColor);
   for (const [index, newer] of versions.entries()) {
-    const older = versions[index - 1];
     const isReleased = index < released.length;
-    const mistakes = older && !isReleased ? checkEvolution(older, newer) : [];
+    const mistakes = isReleased ? [] : versionsBefore(versions, index).flatMap((older) => checkEvolution(older, newer));
     say(mistakes, mistakes.length, context);
     const { schemaVersion, events, attributes, recordTypes } = newer.model;
     const size = [counted(events.length, "event"), counted(attributes.length, "attribute")].join(", ");

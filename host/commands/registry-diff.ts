@@ -40,6 +40,6 @@ function summary(a: RegistryModel, b: RegistryModel, changes: readonly Change[])
   const wire =
     a.fingerprint === b.fingerprint
       ? "Records are the same: packets of either are read as either."
-      : "Records differ: packets name the registry that they need by its fingerprint.";
+      : "Records differ, and so does the fingerprint: named together, each version reads what it can of the other's packets.";
   return [`${counts}: ${least === "none" ? step : `${step}; ${taken}`}`, wire];
 }

@@ -6,7 +6,8 @@ import { addRegistryGenerate } from "./registry-generate.ts";
 const CHECK_HELP = `
 Every mistake is shown as file:line:column, with the rule and the way out. Without a file: the registries of this package.
 Several files are versions of one registry. In the order of their versions, each must keep what the one before promised:
-ids and codes keep their meaning, nothing is removed, types and stability stay, and the version says how far it goes.
+ids and codes keep their meaning, nothing is removed, types and stability stay, and the version says how far it goes. What is
+added to 1.0.0 by 1.1.0, the newest 2.x must have too, but 2.0.0 need not.
 
 Examples:
   $ xs-telemetry registry check my.yaml

@@ -252,6 +252,7 @@ export class PacketScanner {
         this.#session.countBoot(checked.boot);
         items.boot({ kind: "boot", ...state.place, packet: header.packetNumber, record: checked.boot });
       }
+      sums.suppressed += checked.suppressed;
       // A packet may hold only losses, or a jump of time.
       if (checked.events > 0)
         items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state, tally);

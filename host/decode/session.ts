@@ -53,6 +53,7 @@ export class Session {
     beforeFirstPacket: 0,
     missingPackets: 0,
     timeJumps: 0,
+    suppressed: 0,
     damaged: 0,
     refused: 0,
     repeated: 0,
@@ -168,10 +169,15 @@ export class Session {
   summary(): DecodeSummary {
     const { unnamedTokens } = this.tally;
     const texts = this.#bootTexts;
+    const leftOut = this.records.leftOut(this.tally);
+    const events = this.records.eventsByName(this.tally);
+    const { suppressed, ...sums } = this.sums;
     return {
-      events: this.records.eventsByName(this.tally),
-      ...this.sums,
+      events,
+      ...sums,
+      ...(suppressed > 0 && { suppressed }),
       unnamedTokens,
+      ...(Object.keys(leftOut).length > 0 && { leftOut }),
       ...(texts.size > 0 && { bootRecords: Object.fromEntries(texts) }),
     };
   }

@@ -95,6 +95,8 @@ export interface DecodeSummary {
   /** Packets, data and token ones, that are missing or damaged. */
   readonly missingPackets: number;
   readonly timeJumps: number;
+  /** Messages that were over the device's limits, and are no events. Absent if there are none. */
+  readonly suppressed?: number;
   /** Damages reported: packets, and bytes that are none. */
   readonly damaged: number;
   /** Packets of another registry or wire format; the first of a run is reported. */
@@ -105,4 +107,6 @@ export interface DecodeSummary {
   readonly unnamedTokens: number;
   /** How often each thing was said by the records that boots begin with, as bootText() says it; absent if there were none. */
   readonly bootRecords?: Readonly<Record<string, number>>;
+  /** By attribute: events whose devices recorded one that the registry does not have, a newer version does. Absent if there are none. */
+  readonly leftOut?: Readonly<Record<string, number>>;
 }

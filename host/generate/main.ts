@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { ctfMetadata } from "../capture/ctf-metadata.ts";
 import { loadRegistry } from "../registry/load.ts";
 import type { RegistryModel } from "../registry/model.ts";
+import { relate } from "../registry/related.ts";
 import { compareSemver } from "../registry/semver.ts";
 import { layoutHeader } from "./c.ts";
 import { type Origin, referenceDocument, schemaDocument } from "./documents.ts";
@@ -17,25 +18,27 @@ const VERSIONS = readdirSync("registry")
   .map((name) => name.slice(0, -".yaml".length))
   .sort(compareSemver);
 /** What devices emit: all that is theirs is made from it. */
-const EMITTED = "1.0.0";
+const EMITTED = "1.1.0";
 const ORIGIN: Origin = { command: "npm run generate", format: "[format.md](format.md)" };
 
 const sourceOf = (version: string): string => `registry/${version}.yaml`;
 const models = VERSIONS.map((version) => loadRegistry(readFileSync(sourceOf(version), "utf8"), sourceOf(version)));
 const emitted = models[VERSIONS.indexOf(EMITTED)]!;
 const source = sourceOf(EMITTED);
+/** As the host reads packets with them. */
+const related = relate(models);
 
 const files: Record<string, string> = {
   "src/generated/layout.ts": layoutSource(emitted, source),
   "src/moddable/native/telemetryLayout.h": layoutHeader(emitted, source),
-  "host/generated/registry.ts": registriesSource(models, emitted, "registry/*.yaml"),
+  "host/generated/registry.ts": registriesSource(related, related[VERSIONS.indexOf(EMITTED)]!, "registry/*.yaml"),
   [`registry/${EMITTED}.tsdl`]: ctfMetadata(emitted),
   "docs/MIGRATIONS.md": migrationsDocument(models),
   "docs/otel.md": withSections("docs/otel.md", models),
 };
 for (const model of models) {
   const version = model.schemaVersion;
-  const suffix = model === emitted ? "" : `-${version}`;
+  const suffix = model === models[0] ? "" : `-${version}`;
   files[`host/generated/events${suffix}.ts`] = eventTypesSource(model, sourceOf(version));
   files[`registry/${version}.schema.json`] = `${JSON.stringify(schemaDocument(model), null, 2)}\n`;
   files[`docs/registry${suffix}.md`] = referenceDocument(model, sourceOf(version), ORIGIN);

@@ -10,16 +10,28 @@ export function migrationsDocument(registries: readonly RegistryModel[]): string
     "",
     "What `xs-telemetry migrate --to V FILE` does between one schema version and the next. Rules, history and support: [versions.md](versions.md).",
   ];
-  registries.slice(1).forEach((newer, index) => {
-    const older = registries[index]!;
+  for (const [older, newer] of steps(registries)) {
     const up = migrationStep(older, newer, newer);
     const down = migrationStep(newer, older, newer);
     out.push("", `## ${older.schemaVersion} and ${newer.schemaVersion}`, "", wireSentence(older, newer), "");
     out.push(...table([older.schemaVersion, newer.schemaVersion, "Events"], attributeRows(up)));
     out.push("", `### Up to ${newer.schemaVersion}`, "", ...lossList(up));
     out.push("", `### Back to ${older.schemaVersion}`, "", ...lossList(down));
-  });
+  }
   return `${out.join("\n")}\n`;
+}
+
+/** For each version: from the minor one before it, and from the newest of earlier major ones with its records, else the one before it. */
+function steps(registries: readonly RegistryModel[]): [RegistryModel, RegistryModel][] {
+  const major = ({ schemaVersion }: RegistryModel) => schemaVersion.split(".")[0];
+  return registries.flatMap((newer, index): [RegistryModel, RegistryModel][] => {
+    const before = registries.slice(0, index);
+    const minor = before.findLast((older) => major(older) === major(newer));
+    const earlier = before.filter((older) => major(older) !== major(newer));
+    const alike = earlier.findLast(({ fingerprint }) => fingerprint === newer.fingerprint);
+    const from = [minor, alike ?? (minor === undefined ? earlier.at(-1) : undefined)];
+    return from.flatMap((older) => (older === undefined ? [] : [[older, newer]]));
+  });
 }
 
 /** Tables of the OpenTelemetry names of a version's events and attributes; deprecated attributes, which no event has, are left out. */
@@ -61,7 +73,7 @@ function placeOf({ otelTarget = "attribute" }: Attribute): string {
 function wireSentence(older: RegistryModel, newer: RegistryModel): string {
   return older.fingerprint === newer.fingerprint
     ? "The records are the same, and so is the registry fingerprint: packets decode as either version."
-    : "The records differ: packets decode as the version whose fingerprint they bear; the lines can be migrated.";
+    : "The records differ by what the newer version adds: packets of either decode as either, without what that version does not have.";
 }
 
 /** Old name, new name, and the events that have it; in the order of the newer registry, what it does not have last. */

@@ -12,7 +12,10 @@ ${constants.join("\n")}
 /** All schema versions, oldest first. */
 export const registries: readonly RegistryModel[] = [${models.map(name).join(", ")}];
 
-/** The version that devices emit and decode writes, unless told otherwise. */
-export const registry: RegistryModel = ${name(emitted)};
+/** The version that decode writes unless told otherwise: the first, which traces out there have. */
+export const registry: RegistryModel = ${name(models[0]!)};
+
+/** The version that devices emit, and that captures are written with. */
+export const emittedRegistry: RegistryModel = ${name(emitted)};
 `;
 }

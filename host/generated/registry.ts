@@ -1443,7 +1443,1546 @@ const registry1_0_0: RegistryModel = {
       ],
       "shorterThan": 2
     }
-  ]
+  ],
+  "related": {
+    "fingerprints": [
+      "6daeb2e88ff7883dacde00b432ebc749",
+      "528d846896188ff4a4662b9896fabe52"
+    ],
+    "recordTypes": [
+      {
+        "id": 26,
+        "event": "ws.disconnect",
+        "slots": 1,
+        "fields": [
+          {
+            "key": "closeCode",
+            "type": "u16",
+            "offsetBits": 48,
+            "widthBits": 16,
+            "maxBytes": 0
+          },
+          {
+            "key": "clientId",
+            "type": "u32",
+            "offsetBits": 64,
+            "widthBits": 32,
+            "maxBytes": 0
+          },
+          {
+            "key": "connEpoch",
+            "type": "u32",
+            "offsetBits": 96,
+            "widthBits": 32,
+            "maxBytes": 0
+          }
+        ],
+        "optionals": []
+      }
+    ]
+  }
+};
+
+const registry1_1_0: RegistryModel = {
+  "schemaVersion": "1.1.0",
+  "fingerprint": "6daeb2e88ff7883dacde00b432ebc749",
+  "earlierFingerprints": [
+    "528d846896188ff4a4662b9896fabe52"
+  ],
+  "attributes": [
+    {
+      "key": "event",
+      "type": "string",
+      "brief": "The event's name.",
+      "note": "",
+      "examples": [
+        "ws.connect",
+        "msg.recv"
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "event_name",
+      "otelName": "event_name",
+      "otelNote": "Not an attribute: event.name is deprecated in favour of this field.",
+      "otelTarget": "log_record"
+    },
+    {
+      "key": "ts_mono_ms",
+      "type": "int",
+      "brief": "Monotonic time in milliseconds since the device booted.",
+      "note": "Boot time, not wall-clock time: devices without NTP have no other. It starts again at 0 with every boot.",
+      "examples": [
+        71323
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "time",
+      "otelName": "monotonic.timestamp",
+      "otelNote": "A custom monotonic clock; OpenTelemetry uses wall-clock time by default."
+    },
+    {
+      "key": "connEpoch",
+      "type": "int",
+      "brief": "Connection epoch. It increments on reconnect.",
+      "note": "0 for the first connection after boot, one more for every later one, so the same client that reconnects gets a greater one.",
+      "examples": [
+        0,
+        1
+      ],
+      "stability": "stable",
+      "members": [],
+      "otelName": "lw.conn.epoch",
+      "otelNote": "Custom namespace. session.id is a string, so an integer epoch cannot be renamed to it; session.id is derived on export."
+    },
+    {
+      "key": "eventSeq",
+      "type": "int",
+      "brief": "Monotonic event sequence number since boot.",
+      "note": "Every event takes a number, also one that could not be stored, so that a loss shows as a gap.",
+      "examples": [
+        0,
+        126
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "sequence",
+      "otelName": "lw.event.seq",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "clientId",
+      "type": "int",
+      "brief": "WebSocket client id.",
+      "note": "",
+      "examples": [
+        4
+      ],
+      "stability": "stable",
+      "members": [],
+      "otelName": "client.id",
+      "otelNote": "Custom, named as OpenTelemetry names things."
+    },
+    {
+      "key": "ip",
+      "type": "string",
+      "brief": "Client IP address.",
+      "note": "",
+      "examples": [
+        "192.168.0.25"
+      ],
+      "stability": "stable",
+      "members": [],
+      "maxBytes": 45,
+      "otelName": "client.address",
+      "otelNote": ""
+    },
+    {
+      "key": "msgType",
+      "type": "string",
+      "brief": "Message type. The empty string if it is unknown or the message could not be parsed.",
+      "note": "",
+      "examples": [
+        "getStatus",
+        ""
+      ],
+      "stability": "stable",
+      "members": [],
+      "otelName": "lw.msg.type",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "result",
+      "type": "enum",
+      "brief": "What became of the message.",
+      "note": "",
+      "examples": [],
+      "stability": "stable",
+      "members": [
+        {
+          "id": "ok",
+          "value": "ok",
+          "brief": "The message was accepted.",
+          "code": 0,
+          "stability": "stable"
+        },
+        {
+          "id": "rejected",
+          "value": "rejected",
+          "brief": "The message was rejected; reason says why.",
+          "code": 1,
+          "stability": "stable"
+        }
+      ],
+      "otelName": "lw.msg.result",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "reason",
+      "type": "enum",
+      "brief": "Rejection reason. The empty string exactly when result is ok.",
+      "note": "",
+      "examples": [],
+      "stability": "stable",
+      "members": [
+        {
+          "id": "none",
+          "value": "",
+          "brief": "No rejection; only used when result is ok.",
+          "code": 0,
+          "stability": "stable"
+        },
+        {
+          "id": "rate_limit",
+          "value": "rate_limit",
+          "brief": "Message rejected due to rate limiting.",
+          "code": 1,
+          "stability": "stable"
+        },
+        {
+          "id": "size_limit",
+          "value": "size_limit",
+          "brief": "Message rejected due to size limit.",
+          "code": 2,
+          "stability": "stable"
+        },
+        {
+          "id": "parse_error",
+          "value": "parse_error",
+          "brief": "Message rejected due to JSON parse error.",
+          "code": 3,
+          "stability": "stable"
+        },
+        {
+          "id": "auth_failed",
+          "value": "auth_failed",
+          "brief": "Message rejected due to authentication failure.",
+          "code": 4,
+          "stability": "stable"
+        }
+      ],
+      "emptyExactlyWhen": {
+        "key": "result",
+        "value": "ok"
+      },
+      "otelName": "error.type",
+      "otelNote": "Set for rejections only."
+    },
+    {
+      "key": "payloadSummary",
+      "type": "string",
+      "brief": "Truncated payload summary, at most 100 bytes of UTF-8, cut at a code point.",
+      "note": "",
+      "examples": [
+        "{\"type\":\"getStatus\"}"
+      ],
+      "stability": "stable",
+      "members": [],
+      "maxBytes": 100,
+      "otelName": "lw.msg.payload_summary",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "closeCode",
+      "type": "int",
+      "brief": "WebSocket close code.",
+      "note": "What the server says: a code of RFC 6455, 1000 for a normal closure, or 1005 and 1006 where a library says so that there was none. Absent where the server does not tell.",
+      "examples": [
+        1000,
+        1001,
+        1006
+      ],
+      "stability": "stable",
+      "members": [],
+      "most": 65535,
+      "otelName": "lw.conn.close_code",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "schemaVersion",
+      "type": "string",
+      "brief": "Version of the schema that the event follows.",
+      "note": "",
+      "examples": [
+        "1.1.0"
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "schema_version",
+      "value": "1.1.0",
+      "otelName": "schema_url",
+      "otelNote": "The last part of the URL.",
+      "otelTarget": "scope"
+    }
+  ],
+  "events": [
+    {
+      "name": "ws.connect",
+      "brief": "WebSocket connection attempt.",
+      "stability": "stable",
+      "span": {
+        "step": "begin",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "ws.connect",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "ts_mono_ms",
+          "required": true
+        },
+        {
+          "key": "connEpoch",
+          "required": true
+        },
+        {
+          "key": "eventSeq",
+          "required": true
+        },
+        {
+          "key": "clientId",
+          "required": true
+        },
+        {
+          "key": "ip",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "ws.connected",
+      "brief": "WebSocket handshake completed.",
+      "stability": "stable",
+      "span": {
+        "step": "ready",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "ws.connected",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "ts_mono_ms",
+          "required": true
+        },
+        {
+          "key": "connEpoch",
+          "required": true
+        },
+        {
+          "key": "eventSeq",
+          "required": true
+        },
+        {
+          "key": "clientId",
+          "required": true
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "ws.disconnect",
+      "brief": "WebSocket connection closed.",
+      "stability": "stable",
+      "span": {
+        "step": "end",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "ws.disconnect",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "ts_mono_ms",
+          "required": true
+        },
+        {
+          "key": "connEpoch",
+          "required": true
+        },
+        {
+          "key": "eventSeq",
+          "required": true
+        },
+        {
+          "key": "clientId",
+          "required": true
+        },
+        {
+          "key": "closeCode",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "msg.recv",
+      "brief": "Message received from client.",
+      "stability": "stable",
+      "span": {
+        "step": "inside",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ],
+        "beforeReady": {
+          "key": "reason",
+          "value": "auth_failed"
+        }
+      },
+      "otelName": "msg.recv",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "ts_mono_ms",
+          "required": true
+        },
+        {
+          "key": "connEpoch",
+          "required": true
+        },
+        {
+          "key": "eventSeq",
+          "required": true
+        },
+        {
+          "key": "clientId",
+          "required": true
+        },
+        {
+          "key": "msgType",
+          "required": true
+        },
+        {
+          "key": "result",
+          "required": true
+        },
+        {
+          "key": "reason",
+          "required": true
+        },
+        {
+          "key": "payloadSummary",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "msg.send",
+      "brief": "Message sent to client.",
+      "stability": "stable",
+      "span": {
+        "step": "inside",
+        "keys": [
+          "clientId",
+          "connEpoch"
+        ]
+      },
+      "otelName": "msg.send",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "ts_mono_ms",
+          "required": true
+        },
+        {
+          "key": "connEpoch",
+          "required": true
+        },
+        {
+          "key": "eventSeq",
+          "required": true
+        },
+        {
+          "key": "clientId",
+          "required": true
+        },
+        {
+          "key": "msgType",
+          "required": true
+        },
+        {
+          "key": "payloadSummary",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        }
+      ]
+    }
+  ],
+  "recordTypes": [
+    {
+      "id": 1,
+      "event": "ws.connect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 2,
+      "event": "ws.connect",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 45
+        }
+      ],
+      "optionals": [
+        "ip"
+      ]
+    },
+    {
+      "id": 3,
+      "event": "ws.connected",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 4,
+      "event": "ws.disconnect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 5,
+      "event": "msg.recv",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 6,
+      "event": "msg.recv",
+      "slots": 8,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 896,
+          "maxBytes": 100
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ]
+    },
+    {
+      "id": 7,
+      "event": "msg.send",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 8,
+      "event": "msg.send",
+      "slots": 8,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 896,
+          "maxBytes": 100
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ]
+    },
+    {
+      "id": 9,
+      "event": "ws.connect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "ip"
+      ]
+    },
+    {
+      "id": 10,
+      "event": "msg.recv",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ]
+    },
+    {
+      "id": 11,
+      "event": "msg.send",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ]
+    },
+    {
+      "id": 12,
+      "event": "msg.recv",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 13,
+      "event": "msg.recv",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 14,
+      "event": "msg.recv",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 15,
+      "event": "msg.recv",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 16,
+      "event": "msg.recv",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 17,
+      "event": "msg.recv",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 18,
+      "event": "msg.send",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 19,
+      "event": "msg.send",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 20,
+      "event": "msg.send",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 21,
+      "event": "msg.send",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 22,
+      "event": "msg.send",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 23,
+      "event": "msg.send",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "payloadSummary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 24,
+      "event": "ws.connect",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "ip"
+      ],
+      "shorterThan": 2
+    },
+    {
+      "id": 25,
+      "event": "ws.connect",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "ip"
+      ],
+      "shorterThan": 2
+    },
+    {
+      "id": 26,
+      "event": "ws.disconnect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "closeCode",
+          "type": "u16",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "closeCode"
+      ]
+    }
+  ],
+  "related": {
+    "fingerprints": [
+      "72edeb70cd5d84e0a4be8400188ce9bd",
+      "4b6858a69ff38dabb0ab2e04fd7509f9"
+    ],
+    "recordTypes": []
+  }
 };
 
 const registry2_0_0: RegistryModel = {
@@ -3180,11 +4719,1865 @@ const registry2_0_0: RegistryModel = {
       ],
       "shorterThan": 2
     }
-  ]
+  ],
+  "related": {
+    "fingerprints": [
+      "6daeb2e88ff7883dacde00b432ebc749",
+      "528d846896188ff4a4662b9896fabe52"
+    ],
+    "recordTypes": [
+      {
+        "id": 26,
+        "event": "ws.disconnect",
+        "slots": 1,
+        "fields": [
+          {
+            "key": "closeCode",
+            "type": "u16",
+            "offsetBits": 48,
+            "widthBits": 16,
+            "maxBytes": 0
+          },
+          {
+            "key": "clientId",
+            "type": "u32",
+            "offsetBits": 64,
+            "widthBits": 32,
+            "maxBytes": 0
+          },
+          {
+            "key": "connEpoch",
+            "type": "u32",
+            "offsetBits": 96,
+            "widthBits": 32,
+            "maxBytes": 0
+          }
+        ],
+        "optionals": []
+      }
+    ]
+  }
+};
+
+const registry2_1_0: RegistryModel = {
+  "schemaVersion": "2.1.0",
+  "fingerprint": "6daeb2e88ff7883dacde00b432ebc749",
+  "earlierFingerprints": [
+    "528d846896188ff4a4662b9896fabe52"
+  ],
+  "attributes": [
+    {
+      "key": "event",
+      "type": "string",
+      "brief": "The event's name.",
+      "note": "",
+      "examples": [
+        "ws.connect",
+        "msg.recv"
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "event_name",
+      "otelName": "event_name",
+      "otelNote": "Not an attribute: event.name is deprecated in favour of this field.",
+      "otelTarget": "log_record"
+    },
+    {
+      "key": "monotonic.timestamp",
+      "type": "int",
+      "brief": "Monotonic time in milliseconds since the device booted.",
+      "note": "Boot time, not wall-clock time: devices without NTP have no other. It starts again at 0 with every boot.",
+      "examples": [
+        71323
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "time",
+      "otelName": "monotonic.timestamp",
+      "otelNote": "A name of our own: OpenTelemetry has no monotonic clock."
+    },
+    {
+      "key": "lw.conn.epoch",
+      "type": "int",
+      "brief": "Connection epoch. It increments on reconnect.",
+      "note": "0 for the first connection after boot, one more for every later one, so the same client that reconnects gets a greater one.",
+      "examples": [
+        0,
+        1
+      ],
+      "stability": "stable",
+      "members": [],
+      "sameAs": "connEpoch",
+      "otelName": "lw.conn.epoch",
+      "otelNote": "A name of our own. session.id is a string: an export derives it."
+    },
+    {
+      "key": "lw.event.seq",
+      "type": "int",
+      "brief": "Monotonic event sequence number since boot.",
+      "note": "Every event takes a number, also one that could not be stored, so that a loss shows as a gap.",
+      "examples": [
+        0,
+        126
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "sequence",
+      "otelName": "lw.event.seq",
+      "otelNote": "A name of our own."
+    },
+    {
+      "key": "client.id",
+      "type": "int",
+      "brief": "WebSocket client id.",
+      "note": "",
+      "examples": [
+        4
+      ],
+      "stability": "stable",
+      "members": [],
+      "sameAs": "clientId",
+      "otelName": "client.id",
+      "otelNote": "A name of our own in a namespace of OpenTelemetry's, which has no such attribute."
+    },
+    {
+      "key": "client.address",
+      "type": "string",
+      "brief": "Client IP address.",
+      "note": "",
+      "examples": [
+        "192.168.0.25"
+      ],
+      "stability": "stable",
+      "members": [],
+      "sameAs": "ip",
+      "maxBytes": 45,
+      "otelName": "client.address",
+      "otelNote": "A stable attribute of OpenTelemetry's."
+    },
+    {
+      "key": "lw.msg.type",
+      "type": "string",
+      "brief": "Message type. The empty string if it is unknown or the message could not be parsed.",
+      "note": "",
+      "examples": [
+        "getStatus",
+        ""
+      ],
+      "stability": "stable",
+      "members": [],
+      "sameAs": "msgType",
+      "otelName": "lw.msg.type",
+      "otelNote": "A name of our own."
+    },
+    {
+      "key": "lw.msg.result",
+      "type": "enum",
+      "brief": "What became of the message.",
+      "note": "",
+      "examples": [],
+      "stability": "stable",
+      "members": [
+        {
+          "id": "ok",
+          "value": "ok",
+          "brief": "The message was accepted.",
+          "code": 0,
+          "stability": "stable"
+        },
+        {
+          "id": "rejected",
+          "value": "rejected",
+          "brief": "The message was rejected; lw.msg.reason says why.",
+          "code": 1,
+          "stability": "stable"
+        }
+      ],
+      "sameAs": "result",
+      "otelName": "lw.msg.result",
+      "otelNote": "A name of our own."
+    },
+    {
+      "key": "lw.msg.reason",
+      "type": "enum",
+      "brief": "Rejection reason. The empty string exactly when lw.msg.result is ok.",
+      "note": "",
+      "examples": [],
+      "stability": "stable",
+      "members": [
+        {
+          "id": "none",
+          "value": "",
+          "brief": "No rejection; only used when lw.msg.result is ok.",
+          "code": 0,
+          "stability": "stable"
+        },
+        {
+          "id": "rate_limit",
+          "value": "rate_limit",
+          "brief": "Message rejected due to rate limiting.",
+          "code": 1,
+          "stability": "stable"
+        },
+        {
+          "id": "size_limit",
+          "value": "size_limit",
+          "brief": "Message rejected due to size limit.",
+          "code": 2,
+          "stability": "stable"
+        },
+        {
+          "id": "parse_error",
+          "value": "parse_error",
+          "brief": "Message rejected due to JSON parse error.",
+          "code": 3,
+          "stability": "stable"
+        },
+        {
+          "id": "auth_failed",
+          "value": "auth_failed",
+          "brief": "Message rejected due to authentication failure.",
+          "code": 4,
+          "stability": "stable"
+        }
+      ],
+      "sameAs": "reason",
+      "emptyExactlyWhen": {
+        "key": "lw.msg.result",
+        "value": "ok"
+      },
+      "otelName": "lw.msg.reason",
+      "otelNote": "A name of our own; error.type carries it for those who know OpenTelemetry only."
+    },
+    {
+      "key": "error.type",
+      "type": "enum",
+      "brief": "Rejection reason once more, under the name that OpenTelemetry has for it. Absent when lw.msg.result is ok.",
+      "note": "",
+      "examples": [],
+      "stability": "stable",
+      "members": [
+        {
+          "id": "none",
+          "value": "",
+          "brief": "No rejection; the attribute is left out.",
+          "code": 0,
+          "stability": "stable"
+        },
+        {
+          "id": "rate_limit",
+          "value": "rate_limit",
+          "brief": "Message rejected due to rate limiting.",
+          "code": 1,
+          "stability": "stable"
+        },
+        {
+          "id": "size_limit",
+          "value": "size_limit",
+          "brief": "Message rejected due to size limit.",
+          "code": 2,
+          "stability": "stable"
+        },
+        {
+          "id": "parse_error",
+          "value": "parse_error",
+          "brief": "Message rejected due to JSON parse error.",
+          "code": 3,
+          "stability": "stable"
+        },
+        {
+          "id": "auth_failed",
+          "value": "auth_failed",
+          "brief": "Message rejected due to authentication failure.",
+          "code": 4,
+          "stability": "stable"
+        }
+      ],
+      "sameAs": "reason",
+      "absentWhenEmpty": true,
+      "emptyExactlyWhen": {
+        "key": "lw.msg.result",
+        "value": "ok"
+      },
+      "otelName": "error.type",
+      "otelNote": "A stable attribute of OpenTelemetry's, not to be set on success."
+    },
+    {
+      "key": "lw.msg.payload_summary",
+      "type": "string",
+      "brief": "Truncated payload summary, at most 100 bytes of UTF-8, cut at a code point.",
+      "note": "",
+      "examples": [
+        "{\"type\":\"getStatus\"}"
+      ],
+      "stability": "stable",
+      "members": [],
+      "sameAs": "payloadSummary",
+      "maxBytes": 100,
+      "otelName": "lw.msg.payload_summary",
+      "otelNote": "A name of our own."
+    },
+    {
+      "key": "lw.conn.close_code",
+      "type": "int",
+      "brief": "WebSocket close code.",
+      "note": "What the server says: a code of RFC 6455, 1000 for a normal closure, or 1005 and 1006 where a library says so that there was none. Absent where the server does not tell.",
+      "examples": [
+        1000,
+        1001,
+        1006
+      ],
+      "stability": "stable",
+      "members": [],
+      "sameAs": "closeCode",
+      "most": 65535,
+      "otelName": "lw.conn.close_code",
+      "otelNote": "A name of our own."
+    },
+    {
+      "key": "schemaVersion",
+      "type": "string",
+      "brief": "Version of the schema that the event follows.",
+      "note": "",
+      "examples": [
+        "2.1.0"
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "schema_version",
+      "value": "2.1.0",
+      "otelName": "schema_url",
+      "otelNote": "The last part of the URL.",
+      "otelTarget": "scope"
+    },
+    {
+      "key": "schemaUrl",
+      "type": "string",
+      "brief": "URL of the schema that the event follows.",
+      "note": "A name, not a place: nothing is fetched from it, and no one can own a domain under .invalid.",
+      "examples": [
+        "https://xs-telemetry.invalid/schemas/2.1.0"
+      ],
+      "stability": "stable",
+      "members": [],
+      "from": "schema_url",
+      "value": "https://xs-telemetry.invalid/schemas/2.1.0",
+      "otelName": "schema_url",
+      "otelNote": "",
+      "otelTarget": "scope"
+    },
+    {
+      "key": "ts_mono_ms",
+      "type": "int",
+      "brief": "Monotonic time in milliseconds since the device booted.",
+      "note": "Boot time, not wall-clock time: devices without NTP have no other. It starts again at 0 with every boot.",
+      "examples": [
+        71323
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "from": "time",
+      "renamedTo": "monotonic.timestamp",
+      "otelName": "monotonic.timestamp",
+      "otelNote": "A custom monotonic clock; OpenTelemetry uses wall-clock time by default."
+    },
+    {
+      "key": "connEpoch",
+      "type": "int",
+      "brief": "Connection epoch. It increments on reconnect.",
+      "note": "0 for the first connection after boot, one more for every later one, so the same client that reconnects gets a greater one.",
+      "examples": [
+        0,
+        1
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "renamedTo": "lw.conn.epoch",
+      "otelName": "lw.conn.epoch",
+      "otelNote": "Custom namespace. session.id is a string, so an integer epoch cannot be renamed to it; session.id is derived on export."
+    },
+    {
+      "key": "eventSeq",
+      "type": "int",
+      "brief": "Monotonic event sequence number since boot.",
+      "note": "Every event takes a number, also one that could not be stored, so that a loss shows as a gap.",
+      "examples": [
+        0,
+        126
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "from": "sequence",
+      "renamedTo": "lw.event.seq",
+      "otelName": "lw.event.seq",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "clientId",
+      "type": "int",
+      "brief": "WebSocket client id.",
+      "note": "",
+      "examples": [
+        4
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "renamedTo": "client.id",
+      "otelName": "client.id",
+      "otelNote": "Custom, named as OpenTelemetry names things."
+    },
+    {
+      "key": "ip",
+      "type": "string",
+      "brief": "Client IP address.",
+      "note": "",
+      "examples": [
+        "192.168.0.25"
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "renamedTo": "client.address",
+      "maxBytes": 45,
+      "otelName": "client.address",
+      "otelNote": ""
+    },
+    {
+      "key": "msgType",
+      "type": "string",
+      "brief": "Message type. The empty string if it is unknown or the message could not be parsed.",
+      "note": "",
+      "examples": [
+        "getStatus",
+        ""
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "renamedTo": "lw.msg.type",
+      "otelName": "lw.msg.type",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "result",
+      "type": "enum",
+      "brief": "What became of the message.",
+      "note": "",
+      "examples": [],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [
+        {
+          "id": "ok",
+          "value": "ok",
+          "brief": "The message was accepted.",
+          "code": 0,
+          "stability": "stable"
+        },
+        {
+          "id": "rejected",
+          "value": "rejected",
+          "brief": "The message was rejected; reason says why.",
+          "code": 1,
+          "stability": "stable"
+        }
+      ],
+      "renamedTo": "lw.msg.result",
+      "otelName": "lw.msg.result",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "reason",
+      "type": "enum",
+      "brief": "Rejection reason. The empty string exactly when result is ok.",
+      "note": "",
+      "examples": [],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [
+        {
+          "id": "none",
+          "value": "",
+          "brief": "No rejection; only used when result is ok.",
+          "code": 0,
+          "stability": "stable"
+        },
+        {
+          "id": "rate_limit",
+          "value": "rate_limit",
+          "brief": "Message rejected due to rate limiting.",
+          "code": 1,
+          "stability": "stable"
+        },
+        {
+          "id": "size_limit",
+          "value": "size_limit",
+          "brief": "Message rejected due to size limit.",
+          "code": 2,
+          "stability": "stable"
+        },
+        {
+          "id": "parse_error",
+          "value": "parse_error",
+          "brief": "Message rejected due to JSON parse error.",
+          "code": 3,
+          "stability": "stable"
+        },
+        {
+          "id": "auth_failed",
+          "value": "auth_failed",
+          "brief": "Message rejected due to authentication failure.",
+          "code": 4,
+          "stability": "stable"
+        }
+      ],
+      "renamedTo": "lw.msg.reason",
+      "emptyExactlyWhen": {
+        "key": "result",
+        "value": "ok"
+      },
+      "otelName": "error.type",
+      "otelNote": "Set for rejections only."
+    },
+    {
+      "key": "payloadSummary",
+      "type": "string",
+      "brief": "Truncated payload summary, at most 100 bytes of UTF-8, cut at a code point.",
+      "note": "",
+      "examples": [
+        "{\"type\":\"getStatus\"}"
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "renamedTo": "lw.msg.payload_summary",
+      "maxBytes": 100,
+      "otelName": "lw.msg.payload_summary",
+      "otelNote": "Custom namespace."
+    },
+    {
+      "key": "closeCode",
+      "type": "int",
+      "brief": "WebSocket close code.",
+      "note": "What the server says: a code of RFC 6455, 1000 for a normal closure, or 1005 and 1006 where a library says so that there was none. Absent where the server does not tell.",
+      "examples": [
+        1000,
+        1001,
+        1006
+      ],
+      "stability": "stable",
+      "deprecated": "renamed",
+      "members": [],
+      "renamedTo": "lw.conn.close_code",
+      "most": 65535,
+      "otelName": "lw.conn.close_code",
+      "otelNote": "Custom namespace."
+    }
+  ],
+  "events": [
+    {
+      "name": "ws.connect",
+      "brief": "WebSocket connection attempt.",
+      "stability": "stable",
+      "span": {
+        "step": "begin",
+        "keys": [
+          "client.id",
+          "lw.conn.epoch"
+        ]
+      },
+      "otelName": "ws.connect",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "monotonic.timestamp",
+          "required": true
+        },
+        {
+          "key": "lw.conn.epoch",
+          "required": true
+        },
+        {
+          "key": "lw.event.seq",
+          "required": true
+        },
+        {
+          "key": "client.id",
+          "required": true
+        },
+        {
+          "key": "client.address",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        },
+        {
+          "key": "schemaUrl",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "ws.connected",
+      "brief": "WebSocket handshake completed.",
+      "stability": "stable",
+      "span": {
+        "step": "ready",
+        "keys": [
+          "client.id",
+          "lw.conn.epoch"
+        ]
+      },
+      "otelName": "ws.connected",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "monotonic.timestamp",
+          "required": true
+        },
+        {
+          "key": "lw.conn.epoch",
+          "required": true
+        },
+        {
+          "key": "lw.event.seq",
+          "required": true
+        },
+        {
+          "key": "client.id",
+          "required": true
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        },
+        {
+          "key": "schemaUrl",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "ws.disconnect",
+      "brief": "WebSocket connection closed.",
+      "stability": "stable",
+      "span": {
+        "step": "end",
+        "keys": [
+          "client.id",
+          "lw.conn.epoch"
+        ]
+      },
+      "otelName": "ws.disconnect",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "monotonic.timestamp",
+          "required": true
+        },
+        {
+          "key": "lw.conn.epoch",
+          "required": true
+        },
+        {
+          "key": "lw.event.seq",
+          "required": true
+        },
+        {
+          "key": "client.id",
+          "required": true
+        },
+        {
+          "key": "lw.conn.close_code",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        },
+        {
+          "key": "schemaUrl",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "msg.recv",
+      "brief": "Message received from client.",
+      "stability": "stable",
+      "span": {
+        "step": "inside",
+        "keys": [
+          "client.id",
+          "lw.conn.epoch"
+        ],
+        "beforeReady": {
+          "key": "lw.msg.reason",
+          "value": "auth_failed"
+        }
+      },
+      "otelName": "msg.recv",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "monotonic.timestamp",
+          "required": true
+        },
+        {
+          "key": "lw.conn.epoch",
+          "required": true
+        },
+        {
+          "key": "lw.event.seq",
+          "required": true
+        },
+        {
+          "key": "client.id",
+          "required": true
+        },
+        {
+          "key": "lw.msg.type",
+          "required": true
+        },
+        {
+          "key": "lw.msg.result",
+          "required": true
+        },
+        {
+          "key": "lw.msg.reason",
+          "required": true
+        },
+        {
+          "key": "error.type",
+          "required": false
+        },
+        {
+          "key": "lw.msg.payload_summary",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        },
+        {
+          "key": "schemaUrl",
+          "required": true
+        }
+      ]
+    },
+    {
+      "name": "msg.send",
+      "brief": "Message sent to client.",
+      "stability": "stable",
+      "span": {
+        "step": "inside",
+        "keys": [
+          "client.id",
+          "lw.conn.epoch"
+        ]
+      },
+      "otelName": "msg.send",
+      "attributes": [
+        {
+          "key": "event",
+          "required": true
+        },
+        {
+          "key": "monotonic.timestamp",
+          "required": true
+        },
+        {
+          "key": "lw.conn.epoch",
+          "required": true
+        },
+        {
+          "key": "lw.event.seq",
+          "required": true
+        },
+        {
+          "key": "client.id",
+          "required": true
+        },
+        {
+          "key": "lw.msg.type",
+          "required": true
+        },
+        {
+          "key": "lw.msg.payload_summary",
+          "required": false
+        },
+        {
+          "key": "schemaVersion",
+          "required": true
+        },
+        {
+          "key": "schemaUrl",
+          "required": true
+        }
+      ]
+    }
+  ],
+  "recordTypes": [
+    {
+      "id": 1,
+      "event": "ws.connect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 2,
+      "event": "ws.connect",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 45
+        }
+      ],
+      "optionals": [
+        "client.address"
+      ]
+    },
+    {
+      "id": 3,
+      "event": "ws.connected",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 4,
+      "event": "ws.disconnect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 5,
+      "event": "msg.recv",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 6,
+      "event": "msg.recv",
+      "slots": 8,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 896,
+          "maxBytes": 100
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ]
+    },
+    {
+      "id": 7,
+      "event": "msg.send",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": []
+    },
+    {
+      "id": 8,
+      "event": "msg.send",
+      "slots": 8,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 896,
+          "maxBytes": 100
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ]
+    },
+    {
+      "id": 9,
+      "event": "ws.connect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "client.address"
+      ]
+    },
+    {
+      "id": 10,
+      "event": "msg.recv",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ]
+    },
+    {
+      "id": 11,
+      "event": "msg.send",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 0,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ]
+    },
+    {
+      "id": 12,
+      "event": "msg.recv",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 13,
+      "event": "msg.recv",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 14,
+      "event": "msg.recv",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 15,
+      "event": "msg.recv",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 16,
+      "event": "msg.recv",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 17,
+      "event": "msg.recv",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "result",
+          "type": "enum",
+          "offsetBits": 40,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "reason",
+          "type": "enum",
+          "offsetBits": 44,
+          "widthBits": 4,
+          "maxBytes": 0
+        },
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 6
+    },
+    {
+      "id": 18,
+      "event": "msg.send",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 19,
+      "event": "msg.send",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 20,
+      "event": "msg.send",
+      "slots": 4,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 384,
+          "maxBytes": 48
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 21,
+      "event": "msg.send",
+      "slots": 5,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 512,
+          "maxBytes": 64
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 22,
+      "event": "msg.send",
+      "slots": 6,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 640,
+          "maxBytes": 80
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 23,
+      "event": "msg.send",
+      "slots": 7,
+      "fields": [
+        {
+          "key": "msgType",
+          "type": "token",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "payloadSummary",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 768,
+          "maxBytes": 96
+        }
+      ],
+      "optionals": [
+        "lw.msg.payload_summary"
+      ],
+      "shorterThan": 8
+    },
+    {
+      "id": 24,
+      "event": "ws.connect",
+      "slots": 2,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 128,
+          "maxBytes": 16
+        }
+      ],
+      "optionals": [
+        "client.address"
+      ],
+      "shorterThan": 2
+    },
+    {
+      "id": 25,
+      "event": "ws.connect",
+      "slots": 3,
+      "fields": [
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "ip",
+          "type": "text",
+          "offsetBits": 128,
+          "widthBits": 256,
+          "maxBytes": 32
+        }
+      ],
+      "optionals": [
+        "client.address"
+      ],
+      "shorterThan": 2
+    },
+    {
+      "id": 26,
+      "event": "ws.disconnect",
+      "slots": 1,
+      "fields": [
+        {
+          "key": "closeCode",
+          "type": "u16",
+          "offsetBits": 48,
+          "widthBits": 16,
+          "maxBytes": 0
+        },
+        {
+          "key": "clientId",
+          "type": "u32",
+          "offsetBits": 64,
+          "widthBits": 32,
+          "maxBytes": 0
+        },
+        {
+          "key": "connEpoch",
+          "type": "u32",
+          "offsetBits": 96,
+          "widthBits": 32,
+          "maxBytes": 0
+        }
+      ],
+      "optionals": [
+        "lw.conn.close_code"
+      ]
+    }
+  ],
+  "related": {
+    "fingerprints": [
+      "72edeb70cd5d84e0a4be8400188ce9bd",
+      "4b6858a69ff38dabb0ab2e04fd7509f9"
+    ],
+    "recordTypes": []
+  }
 };
 
 /** All schema versions, oldest first. */
-export const registries: readonly RegistryModel[] = [registry1_0_0, registry2_0_0];
+export const registries: readonly RegistryModel[] = [registry1_0_0, registry1_1_0, registry2_0_0, registry2_1_0];
 
-/** The version that devices emit and decode writes, unless told otherwise. */
+/** The version that decode writes unless told otherwise: the first, which traces out there have. */
 export const registry: RegistryModel = registry1_0_0;
+
+/** The version that devices emit, and that captures are written with. */
+export const emittedRegistry: RegistryModel = registry1_1_0;

@@ -16,7 +16,7 @@ import {
 } from "../text/lines.ts";
 import { type Members, migrateEvent, type Refusal, shown } from "./event.ts";
 import { readMembers, stringOf } from "./json-members.ts";
-import { keyFrom, type MigrationStep, migrationPath } from "./steps.ts";
+import { keyFrom, type MigrationStep, migrationStep } from "./steps.ts";
 
 export interface MigrateOptions {
   /** The schema version that the lines are to have. */
@@ -63,11 +63,12 @@ async function* migrateLines(
   yield* migrator.take();
 }
 
-/** A version that lines may have, and the way from there. */
+/** A version that lines may have, and the step from there to the target. */
 interface Version {
   readonly schemaVersion: string;
   readonly versionKey: string;
-  readonly path: readonly MigrationStep[];
+  /** Undefined: it is the target. */
+  readonly step: MigrationStep | undefined;
 }
 
 class Migrator {
@@ -78,10 +79,11 @@ class Migrator {
   #hasLines = false;
 
   constructor(registries: readonly RegistryModel[], target: RegistryModel) {
-    this.#versions = registries.map((registry) => ({
+    const targetIndex = registries.indexOf(target);
+    this.#versions = registries.map((registry, index) => ({
       schemaVersion: registry.schemaVersion,
       versionKey: keyFrom(registry, "schema_version"),
-      path: migrationPath(registries, registry, target),
+      step: registry === target ? undefined : migrationStep(registry, target, index < targetIndex ? target : registry),
     }));
   }
 
@@ -145,13 +147,9 @@ class Migrator {
   #migrated(line: Members, text: string): string | Refusal {
     const version = this.#versionOf(line);
     if ("code" in version) return version;
-    let members = line;
-    for (const step of version.path) {
-      const after = migrateEvent(step, members);
-      if ("code" in after) return after;
-      members = after;
-    }
-    return members === line ? text : textOf(members);
+    if (version.step === undefined) return text;
+    const members = migrateEvent(version.step, line);
+    return "code" in members ? members : textOf(members);
   }
 
   #versionOf(line: Members): Version | Refusal {

@@ -48,19 +48,7 @@ export interface MigrationStep {
   readonly events: ReadonlyMap<string, EventStep>;
 }
 
-/** The steps from one version to another, both of `registries`, which are in order, oldest first: one for each version between. */
-export function migrationPath(
-  registries: readonly RegistryModel[],
-  from: RegistryModel,
-  to: RegistryModel,
-): MigrationStep[] {
-  const start = registries.indexOf(from);
-  const end = registries.indexOf(to);
-  const way = start <= end ? registries.slice(start, end + 1) : registries.slice(end, start + 1).reverse();
-  return way.slice(1).map((next, index) => migrationStep(way[index]!, next, start < end ? next : way[index]!));
-}
-
-/** The step between two versions that follow each other; `newer` is the one of them that says what was renamed. */
+/** The step between two versions, at once however many lie between; `newer` is the later of them, which says what was renamed. */
 export function migrationStep(from: RegistryModel, to: RegistryModel, newer: RegistryModel): MigrationStep {
   const events = new Map<string, EventStep>();
   for (const source of from.events) {

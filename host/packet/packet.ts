@@ -67,9 +67,9 @@ const NOTHING: HeaderOutcome = { kind: "none" };
 /** Above this the field is text or garbage, not a wire format to come. */
 const MOST_WIRE_FORMAT = 255;
 
-/** What packets that a registry reads have as their uuid: its own fingerprint first, then those of layouts that it has grown out of. */
-export function uuidsOf({ fingerprint, earlierFingerprints = [] }: RegistryModel): Uint8Array[] {
-  return [fingerprint, ...earlierFingerprints].map(uuidBytes);
+/** What packets that a registry reads have as their uuid: its own fingerprint first, then those of layouts that it has grown out of, and of other versions. */
+export function uuidsOf({ fingerprint, earlierFingerprints = [], related }: RegistryModel): Uint8Array[] {
+  return [fingerprint, ...earlierFingerprints, ...(related?.fingerprints ?? [])].map(uuidBytes);
 }
 
 /** A fingerprint of 32 hex digits as the 16 bytes of a packet's uuid. */

@@ -1,6 +1,13 @@
 /** What may be wrong with a record's bytes, in the words that a problem says it with. */
 import { isUtf8 } from "node:buffer";
-import { RECORD_BOOT, RECORD_LOST, RECORD_TIME_JUMP, SLOT_BYTES, TIME_JUMP_MS } from "../../src/ring/packet-layout.ts";
+import {
+  RECORD_BOOT,
+  RECORD_LOST,
+  RECORD_SUPPRESSED,
+  RECORD_TIME_JUMP,
+  SLOT_BYTES,
+  TIME_JUMP_MS,
+} from "../../src/ring/packet-layout.ts";
 import { bootRecordFault } from "./boot-record.ts";
 import { type Damage, readU64 } from "./packet.ts";
 import { codeOf, type Shape, type Step } from "./record-shapes.ts";
@@ -90,16 +97,22 @@ function floatFault({ kind }: Step, view: DataView, at: number): string | undefi
   return `${isSingle ? view.getFloat32(at, true) : view.getFloat64(at, true)} is not finite`;
 }
 
+const INTERNAL_NAMES: ReadonlyMap<number, string> = new Map([
+  [RECORD_LOST, "_lost"],
+  [RECORD_TIME_JUMP, "_time_jump"],
+  [RECORD_SUPPRESSED, "_suppressed"],
+]);
+
 /** Of a record of the format's own. */
 export function internalFault(id: number, view: DataView, at: number, first: boolean): Damage | undefined {
   if (id === RECORD_BOOT) {
     const fault = bootRecordFault(view, at, first);
     return fault === undefined ? undefined : { code: "E_RECORD", message: `${fault}: ${headHex(view, at)}` };
   }
-  if (id !== RECORD_LOST && id !== RECORD_TIME_JUMP)
+  const name = INTERNAL_NAMES.get(id);
+  if (name === undefined)
     return { code: "E_RECORD_TYPE", message: `record type ${id} is unknown, so is its length: ${headHex(view, at)}` };
-  const name = id === RECORD_LOST ? "_lost" : "_time_jump";
-  const least = id === RECORD_LOST ? 1 : TIME_JUMP_MS;
+  const least = id === RECORD_TIME_JUMP ? TIME_JUMP_MS : 1;
   const value = readU64(view, at + 8);
   if (view.getUint32(at + 4, true) !== id)
     return { code: "E_RECORD", message: `${name}: unused bits are not 0: ${headHex(view, at)}` };

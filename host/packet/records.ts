@@ -8,7 +8,7 @@ import {
   TWO_TO_32,
 } from "../../src/ring/packet-layout.ts";
 import type { TelemetryEvent } from "../generated/events.ts";
-import type { RegistryModel } from "../registry/model.ts";
+import type { RecordType, RegistryModel } from "../registry/model.ts";
 import { type BootRecord, readBootRecord } from "./boot-record.ts";
 import { type JsonOutput, jsonOf, type Piece, pieceOf } from "./json-output.ts";
 import type { LineContext } from "./line-context.ts";
@@ -23,6 +23,8 @@ export type DecodedEvent = TelemetryEvent & { readonly [key: string]: string | n
 export interface CheckedRecords extends Content {
   /** From the packet's beginning to the end of its last good record. */
   readonly endByte: number;
+  /** Messages over the limits, as `_suppressed` records tell. */
+  readonly suppressed: number;
   /** What is wrong behind the last good record. */
   readonly damage: Damage | undefined;
 }
@@ -68,6 +70,10 @@ export class TokenNames {
   }
 }
 
+/** All that its packets, and those of other versions, may hold. */
+const recordTypesOf = ({ recordTypes, related }: RegistryModel): readonly RecordType[] =>
+  related === undefined ? recordTypes : recordTypes.concat(related.recordTypes);
+
 const EMPTY_JSON = pieceOf('""');
 /** A run remembers so many values. */
 const MOST_KNOWN = 512;
@@ -86,7 +92,7 @@ export class RecordDecoder {
   constructor(model: RegistryModel) {
     this.#model = model;
     const shapes = new Array<Shape | undefined>(FIRST_INTERNAL_RECORD_TYPE).fill(undefined);
-    for (const type of model.recordTypes) shapes[type.id] = prepare(type, model);
+    for (const type of recordTypesOf(model)) shapes[type.id] = prepare(type, model);
     this.#shapes = shapes;
     this.#runs = shapes.flatMap((shape) => shape?.parts.filter((part) => part.kind === "run") ?? []);
   }
@@ -106,6 +112,7 @@ export class RecordDecoder {
     let events = 0;
     let lost = 0;
     let jumpMs = 0;
+    let suppressed = 0;
     let boot: BootRecord | undefined;
     let afterJump = false;
     let fault: Damage | undefined;
@@ -143,17 +150,17 @@ export class RecordDecoder {
           jumpMs = value;
         } else if (id === RECORD_BOOT) {
           boot = readBootRecord(view, position, header.timestampBegin - (header.timestampBegin % TWO_TO_32));
-        } else {
+        } else if (id === RECORD_LOST) {
           lost += value;
           eventSeq += value;
-        }
+        } else suppressed += value;
       }
       previousLow = low;
       position += size;
     }
     const endByte = position - at;
     const damage = fault && { ...fault, message: `record at byte ${endByte} of the packet: ${fault.message}` };
-    return { events, lost, jumpMs, boot, complete: position === contentEnd, endByte, damage };
+    return { events, lost, jumpMs, suppressed, boot, complete: position === contentEnd, endByte, damage };
   }
 
   /** Adds the tokens that a checked packet uses to `used`; token 0 not. */
@@ -195,8 +202,21 @@ export class RecordDecoder {
   /** Events of a tally by name, in the registry's order; 0 for those that did not occur. */
   eventsByName({ byType }: RecordTally): Record<string, number> {
     const byName = new Map(this.#model.events.map(({ name }) => [name, 0]));
-    for (const { id, event } of this.#model.recordTypes) byName.set(event, byName.get(event)! + byType[id]!);
+    for (const { id, event } of recordTypesOf(this.#model)) byName.set(event, byName.get(event)! + byType[id]!);
     return Object.fromEntries(byName);
+  }
+
+  /** By attribute: events of a tally that had one which their version does not have. */
+  leftOut({ byType }: RecordTally): Record<string, number> {
+    const { events, attributes, related } = this.#model;
+    const counts: Record<string, number> = {};
+    for (const { id, event, fields } of related?.recordTypes ?? []) {
+      const keys = events.find(({ name }) => name === event)!.attributes.map(({ key }) => key);
+      const known = new Set(attributes.filter(({ key }) => keys.includes(key)).map(({ key, sameAs }) => sameAs ?? key));
+      for (const { key } of fields)
+        if (byType[id]! > 0 && !known.has(key)) counts[key] = (counts[key] ?? 0) + byType[id]!;
+    }
+    return counts;
   }
 
   /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8; `context` behind their attributes. */

@@ -19,6 +19,23 @@ export function byVersion(a: ReadFile, b: ReadFile): number {
 }
 
 /**
+ * Of versions in their order: what one must keep the promises of: the one before it of its major version; and the newest of its major version, all of the major
+ * version before. The first of a major version keeps those of the first before: what was added to that later, 1.1.0 after 2.0.0, is added
+ * to this later as well.
+ */
+export function versionsBefore(versions: readonly ReadFile[], index: number): ReadFile[] {
+  const major = ({ model }: ReadFile) => model.schemaVersion.split(".")[0];
+  const of = major(versions[index]!);
+  const before = versions.slice(0, index);
+  const minor = before.findLast((older) => major(older) === of);
+  const others = before.filter((older) => major(older) !== of);
+  const newest = others.at(-1);
+  const isNewest = !versions.slice(index + 1).some((later) => major(later) === of);
+  const first = newest && others.find((older) => major(older) === major(newest));
+  return [minor, isNewest ? newest : minor ? undefined : first].filter((older) => older !== undefined);
+}
+
+/**
  * What of `older`, which is released, `newer` must not have changed: ids, codes, names, types, promises. And its version must
  * say how far it goes. The places are those in `newer`.
  */

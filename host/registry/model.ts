@@ -113,6 +113,14 @@ export interface RecordType {
   readonly shorterThan?: number | undefined;
 }
 
+/** What a version reads of the packets of other versions, which a device may send as well. */
+export interface RelatedPackets {
+  /** Of their layouts. */
+  readonly fingerprints: readonly string[];
+  /** Those that the version does not have: read as their events, without the attributes that these do not have. */
+  readonly recordTypes: readonly RecordType[];
+}
+
 export interface RegistryModel {
   readonly schemaVersion: string;
   /** 32 lower-case hex digits: the CTF trace UUID, a hash over the wire layout. */
@@ -122,6 +130,8 @@ export interface RegistryModel {
    * never change their meaning.
    */
   readonly earlierFingerprints?: readonly string[] | undefined;
+  /** Set where several versions of a registry are known, and some have other layouts. */
+  readonly related?: RelatedPackets | undefined;
   readonly attributes: readonly Attribute[];
   readonly events: readonly EventModel[];
   /** By id. */

@@ -254,15 +254,16 @@ export class Traffic<Message> {
     this.#relay?.stop();
   }
 
-  /** ws.disconnect, once. What comes behind it is not recorded. */
-  end(): void {
+  /** ws.disconnect, once. What comes behind it is not recorded. `closeCode`: what the server says; no number: it does not. */
+  end(closeCode?: unknown): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (this.#isPending) this.settle();
     this.#relay?.settle();
     this.stop();
     try {
-      if (this.#adapter.isAttached) this.#connection?.disconnected();
+      if (this.#adapter.isAttached)
+        this.#connection?.disconnected(typeof closeCode === "number" ? closeCode : undefined);
     } catch {
       this.#adapter.failures++;
     }

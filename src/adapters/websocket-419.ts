@@ -1,6 +1,6 @@
 /** Records what WebSocket connections of ECMA-419's HTTP server do. Imports nothing of the SDK's: its class is injected as `io`. */
 
-import { bytesOf } from "../ring/bytes.ts";
+import { byteLengthOf, bytesOf } from "../ring/bytes.ts";
 import {
   Adapter,
   type AdapterOptions,
@@ -22,6 +22,7 @@ export interface DetachedSocket {
   readonly remoteAddress?: string | undefined;
 }
 
+type Control = (this: object, opcode: number, data?: ArrayBuffer) => void;
 type Readable = (this: object, count: number, options: { more: boolean; binary: boolean }) => void;
 
 /** What is used of `embedded:network/websocket/client`, which makes the server's end of a connection if it is given `attach`. */
@@ -59,8 +60,15 @@ export interface InstrumentedUpgrade<Class extends WebSocketClass<WebSocketIO>>
   readonly io: Class;
 }
 
-/** The opcodes of control frames have this bit. */
+/** The opcodes of control frames have this bit; that of the frame that closes has no other. */
 const CONTROL = 8;
+const CLOSE = 8;
+
+/** The code in a frame that closes; undefined if there is none in it. */
+function closeCodeOf(data: unknown): number | undefined {
+  const bytes = bytesOf(data);
+  return bytes && byteLengthOf(bytes) >= 2 ? (bytes[0]! << 8) | bytes[1]! : undefined;
+}
 
 /**
  * Records the WebSocket connections that an ECMA-419 HTTP server hands on. An instance of `io` is recorded from its construction, as
@@ -82,10 +90,13 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
     readonly #traffic: Traffic<PieceOfMessage> | undefined;
     #isReading = false; // onReadable runs, and has read nothing of the message yet
     #isWriting = false; // in pieces
+    /** That of the peer's frame, or of the one that was sent if it has sent none. */
+    #closeCode: number | undefined;
+    #hasPeerClosed = false;
 
     // biome-ignore lint/suspicious/noExplicitAny: so must it be
     constructor(...parameters: any[]) {
-      const given = parameters[0] as { attach?: DetachedSocket; onReadable?: Readable };
+      const given = parameters[0] as { attach?: DetachedSocket; onReadable?: Readable; onControl?: Control };
       const socket = given?.attach;
       if (!socket || !adapter.isAttached) {
         super(...parameters);
@@ -100,7 +111,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
       }
       const traffic = adapter.connect(socket, address);
       attached++;
-      const { onReadable } = given;
+      const { onReadable, onControl } = given;
       let isBegun = false;
       const watchReadable: Readable = function (this: object, count, details) {
         const recorded = this as Recorded;
@@ -114,8 +125,21 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
           if (!isBegun) traffic.settle();
         }
       };
+      const watchControl: Control = function (this: object, opcode, data) {
+        if (opcode === CLOSE) {
+          const recorded = this as Recorded;
+          recorded.#hasPeerClosed = true;
+          recorded.#closeCode = closeCodeOf(data);
+        }
+        onControl?.call(this, opcode, data);
+      };
       try {
-        super(Object.create(given, { onReadable: { value: watchReadable, enumerable: true } }));
+        super(
+          Object.create(given, {
+            onReadable: { value: watchReadable, enumerable: true },
+            onControl: { value: watchControl, enumerable: true },
+          }),
+        );
       } catch (error) {
         traffic.end();
         throw error;
@@ -143,6 +167,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
     override write(data: any, details?: any): number {
       const result = super.write(data, details);
       const opcode = details?.opcode;
+      if (opcode === CLOSE && this.#traffic && !this.#hasPeerClosed) this.#closeCode = closeCodeOf(data);
       if (this.#traffic && !(opcode >= CONTROL)) {
         if (!this.#isWriting) this.#traffic.sent(data);
         this.#isWriting = opcode === undefined && details?.more === true;
@@ -152,7 +177,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
 
     override close(): void {
       // The class may close what it could not construct.
-      if (#traffic in this) this.#traffic?.end();
+      if (#traffic in this) this.#traffic?.end(this.#closeCode);
       super.close();
     }
   }

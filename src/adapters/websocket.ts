@@ -96,7 +96,7 @@ export function instrument(
         }
       }
       if (message === HANDSHAKE) traffic.connected();
-      else if (message === DISCONNECT) end();
+      else if (message === DISCONNECT) end(value);
       return next.call(this, message, value);
     };
     const { write, close, detach } = connection as ServerConnection & { detach?(): unknown };
@@ -124,8 +124,9 @@ export function instrument(
     }
     watched.push(entry);
 
-    function end(): void {
-      traffic.end();
+    /** `value`: the SDK's server gives none today. */
+    function end(value?: unknown): void {
+      traffic.end(value);
       const index = watched.indexOf(entry);
       if (index >= 0) watched.splice(index, 1);
     }

@@ -43,8 +43,8 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
     native("xs_telemetry_answered").call(this, receivedType, sentType);
   }
 
-  disconnected(): void {
-    native("xs_telemetry_disconnected").call(this);
+  disconnected(closeCode?: number): void {
+    native("xs_telemetry_disconnected").call(this, closeCode);
   }
 
   typeOf(message: unknown): number {
@@ -53,6 +53,16 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
 
   relay(next: unknown, write: unknown, other: unknown, token: number | undefined, payloads: boolean): Relay {
     return new NativeRelay(this, next, write, other, token, payloads) as NativeRelay & Relay;
+  }
+}
+
+class LimitedConnection extends NativeConnection {
+  override received(messageType: number, payload?: Payload): void {
+    native("xs_telemetry_limited_received").call(this, messageType, payload);
+  }
+
+  override sent(messageType: number, payload?: Payload): void {
+    native("xs_telemetry_limited_sent").call(this, messageType, payload);
   }
 }
 
@@ -92,6 +102,8 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     clock: (() => number) | undefined,
     messageTypes: number,
     bytesReader: typeof bytesOf,
+    messagesPerSecond: number,
+    burst: number,
     retained: boolean | undefined,
   ) {
     super();
@@ -105,6 +117,8 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
       clock,
       messageTypes,
       bytesReader,
+      messagesPerSecond,
+      burst,
       retained,
     );
   }
@@ -115,6 +129,14 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
 
   messageType(name: unknown): number {
     return native("xs_telemetry_message_type").call(this, name) as number;
+  }
+
+  freeze(events: unknown): void {
+    native("xs_telemetry_emitter_freeze").call(this, events);
+  }
+
+  thaw(): void {
+    native("xs_telemetry_emitter_thaw").call(this);
   }
 
   /** A counter as the first open reader sees it. */
@@ -191,8 +213,31 @@ class Gate implements Switched {
 class NativeEmitter extends NativeRing implements Emitter {
   private readonly gate: Gate;
 
-  constructor({ capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, retained }: EmitterSettings) {
-    super(capacitySlots, discard, eventSeq, uptimeMs, bootId, clock, messageTypes, bytesOf, retained);
+  constructor({
+    capacitySlots,
+    discard,
+    eventSeq,
+    uptimeMs,
+    bootId,
+    clock,
+    messageTypes,
+    limits,
+    retained,
+  }: EmitterSettings) {
+    const { messagesPerSecond = 0, burst = 0 } = limits ?? {};
+    super(
+      capacitySlots,
+      discard,
+      eventSeq,
+      uptimeMs,
+      bootId,
+      clock,
+      messageTypes,
+      bytesOf,
+      messagesPerSecond,
+      burst,
+      retained,
+    );
     // Without the manifest the natives have no byte for it, and no such counter.
     if (retained !== undefined && this.count(TOLD) === 0) throw new RangeError(NO_RETAINED);
     this.enable(enabled);
@@ -230,7 +275,13 @@ class NativeEmitter extends NativeRing implements Emitter {
   }
 }
 
+class LimitedEmitter extends NativeEmitter {
+  override connect(clientId: unknown, ip: unknown): Connection {
+    return new LimitedConnection(this, clientId, ip);
+  }
+}
+
 /** The emitter in C. */
 export function createEmitter(settings: EmitterSettings): Emitter {
-  return new NativeEmitter(settings);
+  return settings.limits ? new LimitedEmitter(settings) : new NativeEmitter(settings);
 }

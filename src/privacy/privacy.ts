@@ -202,6 +202,14 @@ class PrivateEmitter implements Emitter {
   counters(): Counters {
     return this.#emitter.counters();
   }
+
+  freeze(events: unknown): void {
+    this.#emitter.freeze(events);
+  }
+
+  thaw(): void {
+    this.#emitter.thaw();
+  }
 }
 
 class PrivateConnection implements Connection, Relaying {
@@ -242,8 +250,8 @@ class PrivateConnection implements Connection, Relaying {
     this.#connection.answered(receivedType, sentType);
   }
 
-  disconnected(): void {
-    this.#connection.disconnected();
+  disconnected(closeCode?: number): void {
+    this.#connection.disconnected(closeCode);
   }
 
   typeOf(message: unknown): number | undefined {

@@ -21,8 +21,8 @@ export interface Connection {
   sent(messageType: number, payload?: Payload): void;
   /** msg.recv, result ok, and msg.send that answers it, at one reading of the clock: received() and sent() in one call. */
   answered(receivedType: number, sentType: number): void;
-  /** ws.disconnect. */
-  disconnected(): void;
+  /** ws.disconnect. `closeCode`: 0 to 65,535, the WebSocket close code, where it is known; another one is left out, and counted. */
+  disconnected(closeCode?: number): void;
 }
 
 /** What connections of the emitter in C offer adapters besides. What is missing, or undefined, an adapter does itself. */
@@ -58,11 +58,11 @@ export interface Counters {
   readonly drained: number;
   /** Events evicted before this reader read them, those before it was made among them. */
   readonly overwritten: number;
-  /** Events refused because the ring was full. */
+  /** Events refused because the ring was full, or frozen. */
   readonly discarded: number;
   /** Events in the ring that this reader has yet to read. */
   readonly pending: number;
-  /** Calls that emitted nothing: made while telemetry was off, or rejected() with an unknown reason. */
+  /** Calls that emitted nothing: made while telemetry was off, rejected() with an unknown reason; and messages over the limits. */
   readonly suppressed: number;
   /** Arguments of a wrong type or out of range. */
   readonly invalidArguments: number;
@@ -100,6 +100,8 @@ export interface Emitter {
   messageType(name: unknown): number;
   reader(): Reader;
   counters(): Counters;
+  freeze(events: unknown): void;
+  thaw(): void;
 }
 
 /** What of payloads and addresses an emitter may record. privacy() of xs-telemetry/privacy makes one. */
@@ -132,8 +134,21 @@ export interface Records {
   count(suppressed: number, invalidArguments: number): void;
 }
 
+/**
+ * How many messages are recorded at most: msg.send, and msg.recv with result ok. In any t seconds there are no more than
+ * burst + messagesPerSecond * t.
+ */
+export interface Limits {
+  /** 1 to 1,000,000, on average. */
+  readonly messagesPerSecond: number;
+  /** 1 to 1,000,000: so many at once, if none came before. */
+  readonly burst: number;
+}
+
 /** All of it in range. */
 export interface EmitterSettings {
+  /** Undefined: all messages are recorded. */
+  readonly limits?: Limits | undefined;
   /** 16 or more. */
   readonly capacitySlots: number;
   readonly discard: boolean;

@@ -5,6 +5,7 @@
 import { createEncoder, platformClock } from "#platform";
 import {
   CLIENT_ID_WORD,
+  CLOSE_CODE_SHIFT,
   CONN_EPOCH_WORD,
   FINGERPRINT_WORDS,
   IP_MAX_BYTES,
@@ -20,6 +21,7 @@ import {
   RECORD_WS_CONNECT,
   RECORD_WS_CONNECTED,
   RECORD_WS_DISCONNECT,
+  RECORD_WS_DISCONNECT_CLOSE_CODE,
   RESULT_OK,
   RESULT_REJECTED,
   RESULT_SHIFT,
@@ -27,6 +29,7 @@ import {
 } from "../generated/layout.ts";
 import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
 import { bytesOf } from "./bytes.ts";
+import { createAllowance } from "./limits.ts";
 import {
   BOOT_RING_SHIFT,
   FIRST_INTERNAL_RECORD_TYPE,
@@ -34,6 +37,7 @@ import {
   MAX_RECORD_SLOTS,
   RECORD_BOOT,
   RECORD_LOST,
+  RECORD_SUPPRESSED,
   RECORD_TIME_JUMP,
   RING_NO_MEMORY,
   RING_NOT_ASKED,
@@ -104,6 +108,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   let head = 0;
   let tail = 0;
   let plainFrom = 0; // from this position on each record is an event of one slot
+  let frozenFrom = Number.POSITIVE_INFINITY; // events with this number or a greater one are refused
   let protectedFrom = discard ? 0 : Number.POSITIVE_INFINITY;
 
   let eventSeq = settings.eventSeq;
@@ -111,6 +116,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   let evictedRefused = 0;
   let discarded = 0;
   let lostPending = 0; // refused events that no record tells of yet
+  let suppressedPending = 0; // messages over the limits, likewise
+  let untold = 0; // the sum of both
 
   let high = Math.floor(uptimeMs / TWO_TO_32);
   let recordHigh = high; // of the newest record, or of the start
@@ -206,15 +213,18 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   function precede(slots: number): boolean {
     const idleMs = nowMs() - newestMs();
     const jumped = idleMs >= TIME_JUMP_MS;
-    if (!makeRoom(slots + (jumped ? 1 : 0) + (lostPending > 0 ? 1 : 0))) return false;
+    if (!makeRoom(slots + (jumped ? 1 : 0) + (lostPending > 0 ? 1 : 0) + (suppressedPending > 0 ? 1 : 0))) return false;
     if (high !== recordHigh) {
       recordHigh = high;
       sameHighFrom = head;
     }
     if (jumped) writeInternal(RECORD_TIME_JUMP, idleMs);
-    if (lostPending > 0) {
-      writeInternal(RECORD_LOST, lostPending);
+    if (untold > 0) {
+      if (lostPending > 0) writeInternal(RECORD_LOST, lostPending);
+      if (suppressedPending > 0) writeInternal(RECORD_SUPPRESSED, suppressedPending);
       lostPending = 0;
+      suppressedPending = 0;
+      untold = 0;
     }
     return true;
   }
@@ -227,12 +237,14 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     low = now;
     let hasRoom = true;
     let isNext = false; // nothing has to be said before it
-    if (lostPending === 0) if (high === recordHigh) if ((now ^ recordLow) >= 0) isNext = true;
-    if (!isNext) hasRoom = precede(slots);
+    if (untold === 0) if (high === recordHigh) if ((now ^ recordLow) >= 0) isNext = true;
+    if (eventSeq > frozenFrom) hasRoom = false;
+    else if (!isNext) hasRoom = precede(slots);
     else if (capacitySlots - (head - tail) < slots) hasRoom = makeRoom(slots);
     if (!hasRoom) {
       discarded++;
       lostPending++;
+      untold++;
       gate.enable(); // whoever can write keeps the gate
       return -1;
     }
@@ -262,6 +274,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     }
     let room = capacitySlots - (head - tail);
     if (tail >= plainFrom && protectedFrom > tail) room += Math.min(protectedFrom, head) - tail;
+    if (room > frozenFrom - eventSeq) room = frozenFrom - eventSeq;
     end = Math.min(at + room * SLOT_WORDS, capacityWords);
     quickEnd = isQuick ? end : 0;
   }
@@ -392,8 +405,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
       else suppressed++;
     }
 
-    disconnected(): void {
-      if (enabled) put(clock(), RECORD_WS_DISCONNECT, this.#identity);
+    disconnected(closeCode?: number): void {
+      if (enabled)
+        if (closeCode === undefined) put(clock(), RECORD_WS_DISCONNECT, this.#identity);
+        else put(clock(), disconnectWord(closeCode), this.#identity);
       else suppressed++;
     }
 
@@ -404,6 +419,49 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
       } else {
         suppressed++;
         if (enabled) invalidArguments++;
+      }
+    }
+  }
+
+  /** Word 1 of ws.disconnect with a close code. */
+  function disconnectWord(closeCode: unknown): number {
+    if (typeof closeCode === "number" && closeCode === (closeCode & 0xffff))
+      return RECORD_WS_DISCONNECT_CLOSE_CODE | (closeCode << CLOSE_CODE_SHIFT);
+    invalidArguments++;
+    return RECORD_WS_DISCONNECT;
+  }
+
+  const { limits } = settings;
+  const allow = limits && createAllowance(limits, low);
+
+  /** How many of so many messages are within the limits; while telemetry is off all, for then it is others who count. */
+  const admitted = (count: number): number => (enabled ? allow!(count, clock()) : count);
+
+  /** Counts messages over the limits, to be told before the next record. */
+  function over(count: number): void {
+    suppressed += count;
+    suppressedPending += count;
+    untold += count;
+    gate.enable();
+  }
+
+  class LimitedConnection extends RingConnection {
+    override received(messageType: number, payload?: Payload): void {
+      if (admitted(1) > 0) super.received(messageType, payload);
+      else over(1);
+    }
+
+    override sent(messageType: number, payload?: Payload): void {
+      if (admitted(1) > 0) super.sent(messageType, payload);
+      else over(1);
+    }
+
+    override answered(receivedType: number, sentType: number): void {
+      const count = admitted(2);
+      if (count === 2) super.answered(receivedType, sentType);
+      else {
+        if (count === 1) super.received(receivedType);
+        over(2 - count);
       }
     }
   }
@@ -431,7 +489,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     highMs: 0,
     tick() {
       observe(clock());
-      if (lostPending > 0) {
+      // In a frozen ring nothing is written, for it might evict.
+      if (untold > 0 && eventSeq < frozenFrom) {
         precede(0);
         gate.enable();
       }
@@ -484,7 +543,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
         } else put(now, RECORD_WS_CONNECT, identity);
         if (ip !== undefined && typeof ip !== "string") invalidArguments++;
       } else suppressed++;
-      return new RingConnection(identity);
+      return limits ? new LimitedConnection(identity) : new RingConnection(identity);
     },
 
     messageType(name) {
@@ -522,6 +581,19 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
         invalidArguments += invalid;
       },
     }),
+
+    freeze(events) {
+      const more = typeof events === "number" && events > 0 ? Math.min(Math.floor(events), Number.MAX_SAFE_INTEGER) : 0;
+      if (events !== more) invalidArguments++;
+      if (frozenFrom < Number.POSITIVE_INFINITY) return;
+      if (at !== counted) settle();
+      frozenFrom = eventSeq + more;
+      gate.enable();
+    },
+
+    thaw() {
+      frozenFrom = Number.POSITIVE_INFINITY;
+    },
 
     counters() {
       ring.settle();

@@ -57,6 +57,9 @@ export const RING_OTHER_LAYOUT = 2;
 export const RING_DAMAGED = 3;
 export const RING_NOT_ASKED = 4;
 export const RING_NO_MEMORY = 5;
+export const RECORD_SUPPRESSED = 243;
+/** What a message takes of the allowance of src/ring/limits.ts, which grows by messagesPerSecond with each millisecond. */
+export const MESSAGE_COST = 1000;
 
 /** Most bytes of UTF-8 in a token's name. */
 export const MAX_TOKEN_BYTES = 64;

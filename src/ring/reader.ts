@@ -88,9 +88,10 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   /** Goes to the oldest record if what this reader would have read next was overwritten. */
   function catchUp(): void {
     if (position >= ring.tail) return;
-    const oldest = ring.evictedEvents + ring.evictedRefused;
-    overwritten += oldest - eventSeq;
-    eventSeq = oldest;
+    // Refused events count as discarded, also where the record that tells them was overwritten.
+    overwritten += ring.evictedEvents - (eventSeq - refusedSeen);
+    refusedSeen = ring.evictedRefused;
+    eventSeq = ring.evictedEvents + refusedSeen;
     position = ring.tail;
     lastTimeMs = -1;
   }

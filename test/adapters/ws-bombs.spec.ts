@@ -46,7 +46,7 @@ describe("the adapter for ws, under deflate bombs", () => {
         }
       },
     });
-    const each = (id: number) => [`${id} ws.connect 127.0.0.1`, `${id} ws.connected`, `${id} ws.disconnect`];
+    const each = (id: number) => [`${id} ws.connect 127.0.0.1`, `${id} ws.connected`, `${id} ws.disconnect 1006`];
     deepEqual(events, [...each(1), ...each(2)]);
   });
 

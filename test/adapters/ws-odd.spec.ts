@@ -223,7 +223,7 @@ describe("the adapter for ws, in odd programs", () => {
       "1 ws.connected",
       "1 msg.recv",
       "1 msg.send",
-      "1 ws.disconnect",
+      "1 ws.disconnect 1005",
     ]);
   });
 

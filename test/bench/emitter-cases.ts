@@ -1,5 +1,13 @@
 /** The emitter's own cases, the same in every engine: calls as an application makes them. */
-import { type Clock, type Connection, enabled, type Reader, setEnabled, Telemetry } from "xs-telemetry";
+import {
+  type Clock,
+  type Connection,
+  enabled,
+  type Reader,
+  setEnabled,
+  Telemetry,
+  type TelemetryOptions,
+} from "xs-telemetry";
 import { equal, ok } from "../support/assert.ts";
 import { type PlainRecord, readPacket } from "../support/bytes.ts";
 import { type BenchCase, CLIENT_ID, IP, MESSAGE_TYPE, PAYLOADS, RING_BYTES, type Running } from "./case.ts";
@@ -85,8 +93,8 @@ const CALLS: readonly Call[] = [
 
 /** `path` names the module that xs-telemetry is bound to. Without a clock: the platform's. */
 export function emitterCases(path: Path, clock?: Clock): BenchCase[] {
-  const subjectOf = (payload: string, capacityBytes = RING_BYTES): Subject => {
-    const telemetry = new Telemetry({ capacityBytes, ...(clock && { clock }) });
+  const subjectOf = (payload: string, capacityBytes = RING_BYTES, limits?: TelemetryOptions["limits"]): Subject => {
+    const telemetry = new Telemetry({ capacityBytes, ...(clock && { clock }), ...(limits && { limits }) });
     return { telemetry, connection: telemetry.connect(CLIENT_ID), token: telemetry.messageType(MESSAGE_TYPE), payload };
   };
   const cases = CALLS.map(
@@ -107,6 +115,19 @@ export function emitterCases(path: Path, clock?: Clock): BenchCase[] {
       payloadChars,
       eventsPerTurn: RECORDS_BYTES / recordBytes(payloadChars),
       start: () => startDrain(payloadChars, subjectOf),
+    });
+  // Messages within the limits: what the limits cost.
+  for (const payloadChars of [0, 20])
+    cases.push({
+      path,
+      event: "limited",
+      payloadChars,
+      start() {
+        const limits = { messagesPerSecond: 1_000_000, burst: 1_000_000 };
+        const subject = subjectOf(PAYLOADS[payloadChars]!, RING_BYTES, limits);
+        const call = CALLS.find((each) => each.event === "msg.recv" && each.payloadChars === payloadChars)!;
+        return { run: (count) => call.run(count, subject), check: (count) => checkEmitted(call, subject, count) };
+      },
     });
   cases.push({
     path,

@@ -44,6 +44,7 @@ export type EventName =
   | "server"
   | "traffic"
   | "off"
+  | "limited"
   | "clock";
 
 /** Tells how far a measurement is: a line for people. */

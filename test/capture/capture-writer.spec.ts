@@ -354,7 +354,15 @@ describe("writing a capture folder", () => {
         eventsIn(list)
           .map(({ ts_mono_ms, eventSeq }) => `${ts_mono_ms} ${eventSeq}`)
           .sort();
-      assert.deepEqual(keys(items), keys(whole), label);
+      // Where a further boot begins, packets that were passed over before may turn out to be its first: the capture has more than was taken.
+      const held = new Set(keys(items));
+      if (codes().includes("W_BOOT_ID"))
+        assert.deepEqual(
+          keys(whole).filter((key) => !held.has(key)),
+          [],
+          label,
+        );
+      else assert.deepEqual(keys(items), keys(whole), label);
     }
   });
 });

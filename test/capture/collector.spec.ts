@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { Collector, type CollectorOptions } from "../../host/capture/collector.ts";
+import { ctfMetadata } from "../../host/capture/ctf-metadata.ts";
 import { ANCHORS_FILE, deviceFolderName, listBoots, listCaptures, TOKENS_FILE } from "../../host/capture/folder.ts";
 import type { DecodeItem, DecodeSummary } from "../../host/decode/types.ts";
 import { registry } from "../../host/generated/registry.ts";
@@ -560,11 +561,15 @@ describe("collecting packets of devices", () => {
   });
 
   it("is decoded as far as it was when decoding began, while it goes on: no event lacks a name that came later", async () => {
-    const all = collector({ rotateBytes: 8910 });
     const source = new PacketSource({ bootId: 7 });
     const sends = (token: number) => source.data([{ event: "msg.send", time: 1, token }]).bytes;
-    all.packet("a", source.tokens([[1, "first"]]).bytes, T0);
-    for (let index = 0; index < 24; index++) all.packet("a", sends(1), T0);
+    const [names, ...events] = [source.tokens([[1, "first"]]).bytes, ...Array.from({ length: 24 }, () => sends(1))];
+    const metadata = ctfMetadata(registry, { bootId: 7, reader: 0, tokens: new Map([[1, "first"]]) });
+    // The first part is full.
+    const all = collector({
+      rotateBytes: events.reduce((sum, { length }) => sum + length, metadata.length + names.length),
+    });
+    for (const bytes of [names, ...events]) all.packet("a", bytes, T0);
     const items = decodePath(dir, { registry, with: "none" });
     const found: DecodeItem[] = [(await items.next()).value as DecodeItem];
     all.packet("a", source.tokens([[2, "second"]]).bytes, T0);

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { connectAsync, type MqttClient } from "mqtt";
 import { runBoard } from "../../examples/sensor/board.ts";
 import { Telemetry as Board } from "../../examples/sensor/telemetry.gen.ts";
-import { registry as bundled } from "../../host/generated/registry.ts";
+import { emittedRegistry as bundled } from "../../host/generated/registry.ts";
 import { type Broker, startBroker } from "../support/broker.ts";
 import { Run, run, WITHOUT_PRIVILEGES } from "../support/command.ts";
 import { drain, emitter } from "../support/emit.ts";

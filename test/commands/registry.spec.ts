@@ -106,7 +106,7 @@ describe("xs-telemetry registry", () => {
       "minor: record type 11: is added to station.label: no other had that id",
       "patch: attribute pressure: other words in brief: it is said to people only",
       "1 breaking, 1 minor, 1 patch: the version must take a major step; 1.2.3 to 1.3.0 is none",
-      "Records differ: packets name the registry that they need by its fingerprint.",
+      "Records differ, and so does the fingerprint: named together, each version reads what it can of the other's packets.",
       "",
     ]);
     deepEqual([status, stderr], [0, ""]);

@@ -472,7 +472,7 @@ describe("hostile use", () => {
         ) => object)
       | undefined;
     const bytesOf = (value: unknown) => value;
-    const good: unknown[] = [64, false, 0, 0, 1, undefined, 64, bytesOf];
+    const good: unknown[] = [64, false, 0, 0, 1, undefined, 64, bytesOf, 0, 0];
     const changed = (index: number, value: unknown) => good.map((known, at) => (at === index ? value : known));
     const odd = [
       -1,

@@ -10,12 +10,12 @@ import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { decode } from "../../host/decode/decode.ts";
 import { openTelemetryTables } from "../../host/generate/migrations.ts";
 import type { TelemetryEvent as TelemetryEvent2 } from "../../host/generated/events-2.0.0.ts";
-import { registries, registry } from "../../host/generated/registry.ts";
+import { emittedRegistry, registries, registry } from "../../host/generated/registry.ts";
 import { migrate } from "../../host/migrate/migrate.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { drain, emitter } from "../support/emit.ts";
 
-const [V1, V2] = registries as [RegistryModel, RegistryModel];
+const [V1, , V2] = registries as [RegistryModel, RegistryModel, RegistryModel];
 const command = resolve(JSON.parse(readFileSync("package.json", "utf8")).bin["xs-telemetry"]);
 
 /** What a device that met these messages sends. */
@@ -72,12 +72,13 @@ async function migrated(lines: string, to: string): Promise<string> {
 }
 
 describe("schema versions", () => {
-  it("are bundled oldest first; devices emit 1.0.0", () => {
+  it("are bundled oldest first; decode writes 1.0.0, devices emit 1.1.0", () => {
     deepEqual(
       registries.map(({ schemaVersion }) => schemaVersion),
-      ["1.0.0", "2.0.0"],
+      ["1.0.0", "1.1.0", "2.0.0", "2.1.0"],
     );
     equal(registry, V1);
+    equal(emittedRegistry, registries[1]);
   });
 
   it("share records and fingerprint, so that packets decode as either", () => {
@@ -254,7 +255,10 @@ describe("the commands for schema versions", () => {
   it("decode knows no other version, says which it knows, and exits 2", () => {
     const { status, stdout, stderr } = run(["decode", "--schema-version", "3.0.0", "capture"]);
     deepEqual([status, stdout], [2, ""]);
-    match(stderr, /E_VERSION: schema version "3\.0\.0" is not known; known: "1\.0\.0", "2\.0\.0"/);
+    match(
+      stderr,
+      /E_VERSION: schema version "3\.0\.0" is not known; known: "1\.0\.0", "1\.1\.0", "2\.0\.0", "2\.1\.0"/,
+    );
   });
 
   it("migrate prints a file, or standard input, in the version asked for", () => {
@@ -289,7 +293,7 @@ describe("the commands for schema versions", () => {
       [["migrate", "trace.jsonl"], /required option '--to <version>' not specified/],
       [
         ["migrate", "--to", "2", "trace.jsonl"],
-        /E_VERSION: schema version "2" is not known; known: "1\.0\.0", "2\.0\.0"/,
+        /E_VERSION: schema version "2" is not known; known: "1\.0\.0", "1\.1\.0", "2\.0\.0", "2\.1\.0"/,
       ],
       [["migrate", "--to", "2.0.0", "absent.jsonl"], /E_NOT_FOUND: absent\.jsonl/],
       [

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import type { Change } from "../../host/registry/changes.ts";
 import { diffRegistries, isEnough, leastBump } from "../../host/registry/diff.ts";
-import { byVersion, checkEvolution, type ReadFile } from "../../host/registry/evolution.ts";
+import { byVersion, checkEvolution, type ReadFile, versionsBefore } from "../../host/registry/evolution.ts";
 import { readRegistry } from "../../host/registry/load.ts";
 import { formatMistake } from "../../host/registry/mistakes.ts";
 import { bumpOf, compareSemver, isSemver } from "../../host/registry/semver.ts";
@@ -49,8 +49,21 @@ describe("the changes of a registry", () => {
     const files = readdirSync("registry").filter((name) => name.endsWith(".yaml"));
     const versions = files.map((name) => read(readFileSync(`registry/${name}`, "utf8"), name)).sort(byVersion);
     ok(versions.length > 0);
-    for (const [index, later] of versions.slice(1).entries())
-      deepEqual(checkEvolution(versions[index]!, later).map(formatMistake), []);
+    for (const [index, later] of versions.entries())
+      for (const older of versionsBefore(versions, index))
+        deepEqual(checkEvolution(older, later).map(formatMistake), []);
+  });
+
+  it("are kept from by each version that the one before it, or the newest of its major version, owes something", () => {
+    const numbers = ["1.0.0", "1.1.0", "2.0.0", "2.1.0", "3.0.0"];
+    const versions = numbers.map((number) => read(withVersion(SMALL_REGISTRY, number), number));
+    const before = versions.map((_, index) => versionsBefore(versions, index).map(({ file }) => file));
+    deepEqual(before, [[], ["1.0.0"], ["1.0.0"], ["2.0.0", "1.1.0"], ["2.1.0"]]);
+    deepEqual(
+      versionsBefore(versions.slice(0, 3), 2).map(({ file }) => file),
+      ["1.1.0"],
+      "2.0.0 alone lacks nothing",
+    );
   });
 });
 

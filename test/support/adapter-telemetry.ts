@@ -2,7 +2,13 @@
 import { Telemetry, type TelemetryOptions } from "xs-telemetry";
 import { readPacket } from "./bytes.ts";
 
-const NAMES: Record<number, string> = { 1: "ws.connect", 2: "ws.connect", 3: "ws.connected", 4: "ws.disconnect" };
+const NAMES: Record<number, string> = {
+  1: "ws.connect",
+  2: "ws.connect",
+  3: "ws.connected",
+  4: "ws.disconnect",
+  26: "ws.disconnect",
+};
 for (const type of [5, 6, 10]) NAMES[type] = "msg.recv";
 for (const type of [7, 8, 11]) NAMES[type] = "msg.send";
 const REASONS = ["", "rate_limit", "size_limit", "parse_error", "auth_failed"];
@@ -12,7 +18,7 @@ export function adapterTelemetry(options: Partial<TelemetryOptions> = {}) {
   const reader = telemetry.reader();
   const buffer = new Uint8Array(4096);
   const tokens: string[] = [""];
-  /** "client event type reason text" of each event since the last call; what is empty is left out. */
+  /** "client event type reason text", or "client event code", of each event since the last call; what is empty is left out. */
   const events = (): string[] => {
     const lines: string[] = [];
     for (let length = reader.next(buffer); length > 0; length = reader.next(buffer)) {
@@ -20,6 +26,7 @@ export function adapterTelemetry(options: Partial<TelemetryOptions> = {}) {
       for (const { token, name } of packet.tokens ?? []) tokens[token] = name;
       for (const { type, code, token, clientId, text } of packet.records ?? []) {
         const parts = [String(clientId), NAMES[type] ?? `record ${type}`, tokens[token]!, REASONS[code >> 4]!];
+        if (type === 26) parts[2] = String(token); // the close code stands there
         if (text) parts.push(String.fromCharCode(...text));
         lines.push(parts.filter((part) => part !== "").join(" "));
       }

@@ -65,8 +65,10 @@ const SLOTS: Record<number, number> = {
   23: 7,
   24: 2,
   25: 3,
+  26: 1,
   240: 1,
   241: 1,
+  243: 1,
 };
 /** With an empty text. */
 const EMPTY_TEXT = [9, 10, 11];

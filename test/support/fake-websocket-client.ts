@@ -7,6 +7,7 @@ interface Options {
   readonly target?: unknown;
   readonly format?: string;
   readonly onReadable?: (this: FakeWebSocketClient, count: number, options: { more: boolean; binary: boolean }) => void;
+  readonly onControl?: (this: FakeWebSocketClient, opcode: number, data: ArrayBuffer) => void;
   readonly onClose?: (this: FakeWebSocketClient) => void;
 }
 
@@ -52,6 +53,10 @@ export class FakeWebSocketClient {
   peerSends(data: Uint8Array, more = false): void {
     this.#data = data;
     this.options.onReadable?.call(this, data.length, { more, binary: true });
+  }
+
+  peerControls(opcode: number, data: ArrayBuffer): void {
+    this.options.onControl?.call(this, opcode, data);
   }
 
   peerCloses(): void {

@@ -69,9 +69,11 @@ export class FakeConnection {
     return this.callback(5, protocols);
   }
 
-  peerCloses(): void {
+  /** The SDK's server does not tell the code. */
+  peerCloses(code?: number): void {
     this.state = 4;
-    this.callback(4);
+    if (code === undefined) this.callback(4);
+    else this.callback(4, code);
     this.close();
   }
 }

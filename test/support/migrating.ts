@@ -8,9 +8,9 @@ import { arbitraryEvent } from "./arbitrary-events.ts";
 import { laterVersion } from "./later-version.ts";
 
 export const eventLines = (version: RegistryModel) => arbitraryEvent(version).map((event) => JSON.stringify(event));
-export const [V1, V2] = registries as [RegistryModel, RegistryModel];
+export const [V1, V11, V2, V21] = registries as [RegistryModel, RegistryModel, RegistryModel, RegistryModel];
 export const V3 = laterVersion(V2);
-export const ALL = [V1, V2, V3];
+export const ALL = [V1, V11, V2, V21, V3];
 
 export const HEAD1 = '"ts_mono_ms":71324,"connEpoch":2,"eventSeq":9,"clientId":4';
 export const HEAD2 = '"monotonic.timestamp":71324,"lw.conn.epoch":2,"lw.event.seq":9,"client.id":4';

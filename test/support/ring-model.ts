@@ -4,6 +4,7 @@ import { equal, ok } from "./assert.ts";
 
 const LOST = 240;
 const TIME_JUMP = 241;
+const SUPPRESSED = 243;
 const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
 const HEADER_BYTES = 96;
@@ -62,6 +63,12 @@ export class RingModel {
   invalidArguments = 0;
   unlistedTypes = 0;
   lostPending = 0;
+  suppressedPending = 0;
+  /** Events with this number or a greater one are refused. */
+  frozenFrom = Infinity;
+  /** Messages that may be recorded, in thousandths. */
+  #allowance: number;
+  #allowedMs: number;
   used = 0;
   lastRecordMs: number;
   connections = 0;
@@ -75,8 +82,27 @@ export class RingModel {
     readonly policy: Policy,
     nowMs: number,
     readonly bootId: number,
+    readonly limits?: { messagesPerSecond: number; burst: number },
   ) {
     this.lastRecordMs = nowMs;
+    this.#allowance = (limits?.burst ?? 0) * 1000;
+    this.#allowedMs = nowMs;
+  }
+
+  /** How many of so many messages are within the limits. */
+  admit(count: number, nowMs: number): number {
+    const { messagesPerSecond, burst } = this.limits!;
+    this.#allowance = Math.min(burst * 1000, this.#allowance + (nowMs - this.#allowedMs) * messagesPerSecond);
+    this.#allowedMs = nowMs;
+    const admitted = Math.min(count, Math.floor(this.#allowance / 1000));
+    this.#allowance -= admitted * 1000;
+    return admitted;
+  }
+
+  /** Messages over the limits. */
+  suppress(count: number): void {
+    this.suppressed += count;
+    this.suppressedPending += count;
   }
 
   #makeRoom(slots: number): boolean {
@@ -113,23 +139,28 @@ export class RingModel {
     const hasJumped = elapsedMs >= TWO_31;
     const lost = this.lostPending;
     const slots = event?.slots ?? 0;
-    if (!this.#makeRoom(slots + (hasJumped ? 1 : 0) + (lost > 0 ? 1 : 0))) return false;
+    const suppressed = this.suppressedPending;
+    if (!this.#makeRoom(slots + (hasJumped ? 1 : 0) + (lost > 0 ? 1 : 0) + (suppressed > 0 ? 1 : 0))) return false;
     if (hasJumped) this.#store(TIME_JUMP, 1, nowMs, seq - lost, elapsedMs);
     if (lost > 0) this.#store(LOST, 1, nowMs, seq - lost, lost);
+    if (suppressed > 0) this.#store(SUPPRESSED, 1, nowMs, seq, suppressed);
     this.lostPending = 0;
+    this.suppressedPending = 0;
     if (event) this.#store(event.type, slots, nowMs, seq, 0, event);
     return true;
   }
 
   emit(nowMs: number, event: Event): void {
-    if (this.#put(nowMs, this.emitted++, event)) return;
+    const isFrozen = this.emitted >= this.frozenFrom;
+    if (isFrozen) this.emitted++;
+    else if (this.#put(nowMs, this.emitted++, event)) return;
     this.discarded++;
     this.lostPending++;
   }
 
   /** What every next() does before it reads. */
   tick(nowMs: number): void {
-    if (this.lostPending > 0) this.#put(nowMs, this.emitted);
+    if (this.emitted < this.frozenFrom && this.lostPending + this.suppressedPending > 0) this.#put(nowMs, this.emitted);
   }
 
   addReader(reader: Reader): void {

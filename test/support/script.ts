@@ -16,6 +16,7 @@ export interface Script {
   policy: Policy;
   bootId: number;
   messageTypes?: number;
+  limits?: { messagesPerSecond: number; burst: number };
   /** The clock's readings in the order they are taken; the last one stays. */
   clock: number[];
   calls: Call[];
@@ -27,7 +28,8 @@ export type ScriptPayload = string | { hex: string };
 export type Call =
   | { do: "connect"; id: number; ip?: string }
   /** `on`: which connection, counted from 0. */
-  | { do: "connected" | "disconnected"; on: number }
+  | { do: "connected"; on: number }
+  | { do: "disconnected"; on: number; code?: number }
   | { do: "received" | "sent"; on: number; type: string; payload?: ScriptPayload }
   | { do: "rejected"; on: number; reason: Reason; type: string; payload?: ScriptPayload }
   | { do: "reader" }
@@ -45,9 +47,16 @@ export interface Stage {
 /** Plays a script; returns every packet in hex. */
 export function play(script: Script, stage: Stage = { Telemetry, setEnabled }): string[] {
   let reading = 0;
-  const { clock: readings, calls, capacityBytes, policy, bootId, messageTypes = 64 } = script;
+  const { clock: readings, calls, capacityBytes, policy, bootId, messageTypes = 64, limits } = script;
   const clock = { now: () => readings[Math.min(reading++, readings.length - 1)]! };
-  const telemetry = new stage.Telemetry({ capacityBytes, policy, bootId, messageTypes, clock });
+  const telemetry = new stage.Telemetry({
+    capacityBytes,
+    policy,
+    bootId,
+    messageTypes,
+    clock,
+    ...(limits && { limits }),
+  });
   const connections: Connection[] = [];
   const readers: Reader[] = [];
   const packets: string[] = [];
@@ -62,7 +71,7 @@ export function play(script: Script, stage: Stage = { Telemetry, setEnabled }): 
         connections[call.on]!.connected();
         break;
       case "disconnected":
-        connections[call.on]!.disconnected();
+        connections[call.on]!.disconnected(call.code);
         break;
       case "received":
         connections[call.on]!.received(telemetry.messageType(call.type), bytesOf(call.payload));

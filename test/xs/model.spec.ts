@@ -20,6 +20,8 @@ const BOOT_ID = 2 ** 53 - 1;
 const REASONS = [Reason.rateLimit, Reason.sizeLimit, Reason.parseError, Reason.authFailed];
 /** What the registry says of the results. */
 const REJECTED = 1;
+const NO_CODES = [-1, 65_536, 2 ** 32 + 1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "1000", null, {}] as number[];
+const NO_COUNTS = [-1, 2.5, 1e300, Number.POSITIVE_INFINITY, Number.NaN, undefined, null, "7", {}] as number[];
 const CHARACTERS = ["a", "Z", "\0", "\n", "é", "☃", "😀"];
 
 /** UTF-8 of a string without lone surrogates. */
@@ -55,6 +57,12 @@ function recordOf(event: keyof typeof RECORDS, text: Text | undefined): Pick<Eve
   return { type, slots: 1 + textSlots, text: text.bytes };
 }
 
+interface Asking {
+  readonly count: number;
+  admitted: number;
+  isOn: boolean;
+}
+
 class Driver {
   readonly #dice: ReturnType<typeof random>;
   readonly #telemetry: Telemetry;
@@ -76,15 +84,22 @@ class Driver {
   #isSly = false;
   #depth = 0;
   #failure: unknown;
+  /** A call whose messages the limits are asked for, until the clock is read. */
+  #asking: Asking | undefined;
+  readonly #limits: { messagesPerSecond: number; burst: number } | undefined;
 
-  constructor(slots: number, policy: Policy, seed: number, isPlatform: boolean) {
+  constructor(slots: number, policy: Policy, seed: number, isPlatform: boolean, isLimited: boolean) {
     this.#dice = random(seed);
     this.#isPlatform = isPlatform;
     this.#nowMs = isPlatform ? Number.NaN : 0;
     const clock = { now: () => this.#read() };
-    const options = { capacityBytes: slots * 16, policy, bootId: BOOT_ID, messageTypes: MOST_TYPES };
+    const { below, pick } = this.#dice;
+    if (isLimited)
+      this.#limits = { messagesPerSecond: pick([1, 7, 50, 1000, 1_000_000]), burst: 1 + below(pick([2, 30, 1e6])) };
+    const limits = this.#limits && { limits: this.#limits };
+    const options = { capacityBytes: slots * 16, policy, bootId: BOOT_ID, messageTypes: MOST_TYPES, ...limits };
     this.#telemetry = new Telemetry(isPlatform ? options : { ...options, clock });
-    this.#model = new RingModel(slots, policy, this.#nowMs, BOOT_ID);
+    this.#model = new RingModel(slots, policy, this.#nowMs, BOOT_ID, this.#limits);
     for (let count = isStressed ? 4 : 40; count > 0; count--) {
       this.#texts.push(this.#text(PAYLOAD_BYTES));
       this.#addresses.push(this.#text(IP_BYTES));
@@ -133,8 +148,22 @@ class Driver {
     equal(drained + overwritten + discarded + pending, emitted, `identity of ${what}`);
   }
 
-  /** The user's clock. It may do anything before it says the time, which may be the one before that. */
+  /** The user's clock; the first reading of a call with messages is the limits'. */
   #read(): number {
+    const asking = this.#asking;
+    this.#asking = undefined;
+    try {
+      return this.#readTime();
+    } finally {
+      if (asking) {
+        asking.admitted = this.#model.admit(asking.count, this.#nowMs);
+        asking.isOn = this.#isOn;
+      }
+    }
+  }
+
+  /** It may do anything before it says the time, which may be the one before that. */
+  #readTime(): number {
     const before = this.#ms;
     if (this.#isSly) {
       this.#isSly = this.#dice.below(3) === 0 && this.#depth < 3;
@@ -165,7 +194,7 @@ class Driver {
     else if (what < 68) this.#message(below(2) === 0, this.#token(), pick(this.#texts));
     else if (what < 71) this.#reject();
     else if (what < 73) this.#plain(3, () => this.#connection.connected());
-    else if (what < 75) this.#plain(4, () => this.#connection.disconnected());
+    else if (what < 75) this.#disconnect();
     else if (what < 80) this.#wait();
     else if (what < 81) this.#name();
     else if (what < 95) this.#next();
@@ -180,6 +209,7 @@ class Driver {
       this.#readers.push(reader);
       this.#model.addReader(reader);
     } else if (what === 98 && below(4) === 0) this.#close();
+    else if (what === 98) this.#freeze();
     else if (what === 99)
       this.#pickReader((reader) => {
         throws(() => reader.next("x" as never), "TypeError");
@@ -205,6 +235,7 @@ class Driver {
   #token(): number {
     const { below } = this.#dice;
     const count = this.#model.names.length;
+    if (this.#limits) return below(count + 1); // whether one that is not in use is counted is the limits' affair
     return below(50) === 0 ? [count + 1, -1, 1.5, Number.NaN, 65_536][below(5)]! : below(count + 1);
   }
 
@@ -215,6 +246,30 @@ class Driver {
     return isInUse ? token : 0;
   }
 
+  /** The same of messages that may be over the limits. */
+  #tellLimited(call: () => void, events: readonly Partial<Event>[], isInvalid = false): void {
+    if (!this.#limits || !this.#isOn) {
+      this.#tell(call, events, isInvalid);
+      return;
+    }
+    const asking: Asking = { count: events.length, admitted: 0, isOn: true };
+    this.#asking = asking;
+    const { clientId, connEpoch } = { clientId: this.#clientId, connEpoch: this.#connEpoch };
+    call();
+    const told = events.slice(0, asking.admitted);
+    if (!asking.isOn) this.#model.suppressed += told.length;
+    else {
+      if (isInvalid && told.length > 0) this.#model.invalidArguments++;
+      this.#emit(told, clientId, connEpoch);
+    }
+    this.#model.suppress(events.length - told.length);
+  }
+
+  #emit(events: readonly Partial<Event>[], clientId: number, connEpoch: number): void {
+    for (const event of events)
+      this.#model.emit(this.#nowMs, { slots: 1, code: 0, token: 0, text: [], clientId, connEpoch, type: 0, ...event });
+  }
+
   /** Makes a call that tells events at one reading of the clock. Whether telemetry is on is asked before the clock is. */
   #tell(call: () => void, events: readonly Partial<Event>[], isInvalid = false): void {
     const { clientId, connEpoch } = { clientId: this.#clientId, connEpoch: this.#connEpoch };
@@ -222,22 +277,23 @@ class Driver {
     if (isOn && isInvalid) this.#model.invalidArguments++;
     if (!isOn) this.#model.suppressed += events.length;
     call();
-    if (isOn)
-      for (const event of events)
-        this.#model.emit(this.#nowMs, {
-          slots: 1,
-          code: 0,
-          token: 0,
-          text: [],
-          clientId,
-          connEpoch,
-          type: 0,
-          ...event,
-        });
+    if (isOn) this.#emit(events, clientId, connEpoch);
   }
 
   #plain(type: number, call: () => void): void {
     this.#tell(call, [{ type }]);
+  }
+
+  /** Codes that are none are left out, and counted while telemetry is on. */
+  #disconnect(): void {
+    const { below, pick } = this.#dice;
+    const code = below(3) === 0 ? undefined : below(4) > 0 ? below(65_536) : pick(NO_CODES);
+    const isKnown = Number.isInteger(code) && code! >= 0 && code! < 65_536;
+    this.#tell(
+      () => this.#connection.disconnected(code),
+      [isKnown ? { type: 26, token: code! } : { type: 4 }],
+      code !== undefined && !isKnown,
+    );
   }
 
   #connect(): void {
@@ -270,7 +326,8 @@ class Driver {
       else if (isSent) connection.sent(token, value);
       else connection.received(token, value);
     };
-    this.#tell(call, [event], text?.isInvalid);
+    if (reason >= 0) this.#tell(call, [event], text?.isInvalid);
+    else this.#tellLimited(call, [event], text?.isInvalid);
   }
 
   #reject(): void {
@@ -290,7 +347,7 @@ class Driver {
       { type: 5, token: this.#tokenOf(received) },
       { type: 7, token: this.#tokenOf(sent) },
     ];
-    this.#tell(() => this.#connection.answered(received, sent), events);
+    this.#tellLimited(() => this.#connection.answered(received, sent), events);
   }
 
   /** The clock must be read once in 2^31 ms. */
@@ -314,6 +371,27 @@ class Driver {
   #switch(): void {
     this.#isOn = !this.#isOn || this.#dice.below(2) === 0;
     setEnabled(this.#isOn);
+  }
+
+  /** Seldom for long, or it would be all that is looked at. */
+  #freeze(): void {
+    const { below, pick } = this.#dice;
+    const model = this.#model;
+    if (model.frozenFrom < Infinity && below(3) > 0) {
+      this.#telemetry.thaw();
+      model.frozenFrom = Infinity;
+      return;
+    }
+    const isOdd = below(5) === 0;
+    const events = isOdd ? pick(NO_COUNTS) : below(pick([1, 4, 100]));
+    if (isOdd) model.invalidArguments++;
+    const more = isOdd
+      ? [2.5, 1e300, Infinity].includes(events)
+        ? Math.floor(Math.min(events, 2 ** 53 - 1))
+        : 0
+      : events;
+    if (model.frozenFrom === Infinity) model.frozenFrom = model.emitted + more;
+    this.#telemetry.freeze(events);
   }
 
   #pickReader(then: (reader: Reader) => void): void {
@@ -348,15 +426,17 @@ class Driver {
 
 describe("the emitter against a plain model of it", () => {
   const capacities = isStressed ? [16] : [16, 17, 23, 64, 250, 1024, 4096, 65_536];
-  const each = isStressed ? STRESSED_OPERATIONS : Math.ceil(OPERATIONS / (capacities.length * 3));
+  const each = isStressed ? STRESSED_OPERATIONS : Math.ceil(OPERATIONS / (capacities.length * 5));
   for (const policy of ["overwrite", "discard"] as const)
     for (const slots of capacities)
-      for (const clock of policy === "overwrite" ? ["user's", "platform's"] : ["user's"])
+      for (const clock of policy === "overwrite"
+        ? ["user's", "platform's", "limited user's"]
+        : ["user's", "limited user's"])
         it(`keeps every count and every byte, ${policy}, ${slots} slots, ${clock} clock, ${each} operations`, function () {
           (this as { timeout?(ms: number): void } | undefined)?.timeout?.(3_600_000);
           const seed = seedFor(slots);
           try {
-            new Driver(slots, policy, seed, clock !== "user's").run(each);
+            new Driver(slots, policy, seed, clock === "platform's", clock.startsWith("limited")).run(each);
           } catch (error) {
             throw new AssertionFailed(
               `seed ${seed}: ${error instanceof Error ? `${error.message}\n${error.stack}` : error}`,

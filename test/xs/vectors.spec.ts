@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "../support/assert.ts";
 import { play } from "../support/script.ts";
 import { scripts } from "../vectors/scripts.ts";
-import vectors from "../vectors/wire-format-1-72edeb70.json" with { type: "json" };
+import vectors from "../vectors/wire-format-1-6daeb2e8.json" with { type: "json" };
 
 const kept = vectors as Record<string, { packets: string[] }>;
 

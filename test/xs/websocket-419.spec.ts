@@ -108,6 +108,61 @@ describe("an ECMA-419 upgrade", () => {
     deepEqual(events(), ["1 ws.connect", "1 ws.connected", "1 msg.send getStatus", "1 ws.disconnect"]);
   });
 
+  it("records the close code of the peer, or of the application where the peer has sent none", () => {
+    const { events, instrumented } = setUp();
+    const seen: unknown[][] = [];
+    const options = {
+      attach: {},
+      onControl(this: unknown, ...parameters: unknown[]) {
+        seen.push([this, ...parameters]);
+      },
+    };
+    const codes = (act: (connection: FakeWebSocketClient) => void) => {
+      const connection = new instrumented.io(options);
+      act(connection);
+      connection.close();
+      return events()
+        .slice(2)
+        .map((event) => event.replace(/^\d+ /, ""));
+    };
+    const away = new Uint8Array([0x03, 0xe9, 0x21]);
+    deepEqual(
+      codes((connection) => connection.peerControls(8, away.buffer)),
+      ["ws.disconnect 1001"],
+    );
+    equal(seen.length, 1, "the application is told as well");
+    deepEqual(seen[0]!.slice(1), [8, away.buffer], "the same");
+    equal(seen[0]![0] instanceof FakeWebSocketClient, true, "this");
+    deepEqual(
+      codes((connection) => connection.peerControls(8, new ArrayBuffer(0))),
+      ["ws.disconnect"],
+      "no code",
+    );
+    deepEqual(
+      codes((connection) => connection.peerControls(9, away.buffer)),
+      ["ws.disconnect"],
+      "a ping",
+    );
+    const tooBig = new Uint8Array([0x03, 0xf1]);
+    deepEqual(
+      codes((connection) => connection.write(tooBig, { opcode: 8 })),
+      ["ws.disconnect 1009"],
+    );
+    deepEqual(
+      codes((connection) => {
+        connection.write(tooBig, { opcode: 8 });
+        connection.peerControls(8, away.buffer);
+        connection.write(tooBig, { opcode: 8 });
+      }),
+      ["ws.disconnect 1001"],
+      "of both, the peer's",
+    );
+    const bare = new instrumented.io({ attach: {} });
+    bare.peerControls(8, away.buffer);
+    bare.close();
+    deepEqual(events().slice(2), ["6 ws.disconnect 1001"], "without an onControl of its own");
+  });
+
   it("is called as it was: this, arguments, results and errors", () => {
     const { instrumented } = setUp();
     const calls: unknown[][] = [];

@@ -155,6 +155,41 @@ describe("a callback server", () => {
     );
   });
 
+  it("records a close code where the server's callback is called with one, which the SDK's is not today", () => {
+    const { server, events } = setUp();
+    const seen: unknown[] = [];
+    server.callback = (message: number, value: unknown) => {
+      if (message === 4) seen.push(value);
+    };
+    for (const code of [1001, undefined, 70_000]) server.accept("::1").peerCloses(code);
+    deepEqual(
+      events().filter((event) => event.includes("disconnect")),
+      ["1 ws.disconnect 1001", "2 ws.disconnect", "3 ws.disconnect"],
+    );
+    deepEqual(seen, [1001, undefined, 70_000], "the application is told as before");
+  });
+
+  it("records no more messages than the limits allow, whoever relays them", () => {
+    const { telemetry, events } = adapterTelemetry({ limits: { messagesPerSecond: 1, burst: 3 } });
+    const server = new FakeServer();
+    instrument(server, telemetry);
+    server.callback = function (this: FakeConnection, message: number) {
+      if (message === 3) this.write("x");
+    };
+    const connection = server.accept("::1");
+    for (let count = 0; count < 5; count++) connection.peerSends("x");
+    connection.peerCloses();
+    deepEqual(events(), [
+      "1 ws.connect ::1",
+      "1 msg.recv",
+      "1 msg.send",
+      "1 msg.recv",
+      "7 record 243",
+      "1 ws.disconnect",
+    ]);
+    equal(telemetry.counters().suppressed, 7);
+  });
+
   it("takes ids, types and payloads as its options say", () => {
     const { telemetry, events } = adapterTelemetry();
     const server = new FakeServer();

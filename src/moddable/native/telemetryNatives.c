@@ -25,6 +25,9 @@
 #define MIN_CAPACITY_SLOTS 16
 #define MAX_CAPACITY_SLOTS 16777216
 #define MAX_TOKENS 65535
+#define MAX_CLOSE_CODE 65535
+#define MAX_LIMIT 1000000
+#define MAX_EVENTS 9007199254740991.0
 
 typedef TelemetryEmitter Emitter;
 typedef TelemetryConnection Connection;
@@ -40,8 +43,16 @@ struct TelemetryEmitter {
 	uint64_t unlistedTypes;
 	uint64_t bootId;
 	TelemetryReader* readers; /* those that are open, the oldest first */
+	/* The allowance of messages, as in src/ring/limits.ts; without limits `perMs` is 0. */
+	uint32_t perMs;
+	uint32_t left;
+	uint32_t most;
+	uint32_t fullMs;
+	int32_t lastMs;
 	uint32_t isEnabled;
-	uint32_t isQuick; /* isEnabled, and the clock is the platform's */
+	uint32_t isOpen; /* isEnabled, and messages have no limits */
+	uint32_t isQuick; /* isOpen, and the clock is the platform's */
+	uint32_t isQuickLimited; /* isEnabled, messages have limits, and the clock is the platform's */
 	uint32_t connections;
 	uint32_t readersMade;
 	uint32_t holders; /* this one and its readers: XS destroys those of a collection in any order */
@@ -350,12 +361,82 @@ static int32_t tokenArgument(xsMachine* the, xsIntegerValue index)
 	return xsmcArgc > index ? telemetryWhole(the, &xsArg(index), MAX_TOKENS) : -1;
 }
 
+/* How many of so many messages may be recorded. */
+static inline __attribute__((always_inline)) uint32_t allow(Emitter* emitter, uint32_t count, int32_t nowMs)
+{
+	uint32_t elapsedMs = (uint32_t)nowMs - (uint32_t)emitter->lastMs;
+	uint32_t taken = 0;
+	emitter->lastMs = nowMs;
+	if (elapsedMs) {
+		uint32_t left = emitter->left + elapsedMs * emitter->perMs;
+		emitter->left = elapsedMs < emitter->fullMs && left < emitter->most ? left : emitter->most;
+	}
+	for (; taken < count && emitter->left >= MESSAGE_COST; taken++)
+		emitter->left -= MESSAGE_COST;
+	return taken;
+}
+
+/* Counts messages over the limits, to be told before the next record. */
+static __attribute__((noinline)) void over(Emitter* emitter, uint32_t count)
+{
+	add(&emitter->suppressed, count);
+	telemetryRingSuppress(&emitter->ring, count);
+}
+
+/* The same, where the clock may be a script's; none while telemetry is off, or if the clock switches it off. `rest`: how many are over the limits. */
+static uint32_t admitted(xsMachine* the, Emitter* emitter, uint32_t count, uint32_t* rest)
+{
+	uint32_t taken = count;
+	*rest = 0;
+	if (emitter->isEnabled) {
+		taken = allow(emitter, count, readClock(the, emitter));
+		*rest = count - taken;
+		if (emitter->clock)
+			xsmcSetUndefined(xsResult);
+		if (emitter->isEnabled)
+			return taken;
+	}
+	add(&emitter->suppressed, taken);
+	return 0;
+}
+
+static void message(xsMachine* the, const Connection* connection, const Types* types, uint32_t fields, int32_t token, xsSlot* payload);
+
+/* A message of an emitter that has limits. Rejections have none. */
+static __attribute__((noinline)) void limitedMessage(xsMachine* the, const Connection* connection, const Types* types, uint32_t fields,
+	int32_t token, xsSlot* payload)
+{
+	/* Before the clock: it may be a script's, and move the connection. */
+	Emitter* emitter = connection->emitter;
+	uint32_t clientId = connection->clientId;
+	uint32_t connEpoch = connection->connEpoch;
+	if ((fields >> RESULT_SHIFT & RESULT_LAST) != RESULT_REJECTED) {
+		if (emitter->clock) {
+			uint32_t rest;
+			uint32_t taken = admitted(the, emitter, 1, &rest);
+			if (rest)
+				over(emitter, rest);
+			if (!taken)
+				return;
+		}
+		else if (!allow(emitter, 1, (int32_t)modMilliseconds())) {
+			over(emitter, 1);
+			return;
+		}
+	}
+	fields |= tokenField(emitter, token);
+	putText(the, emitter, types, fields, clientId, connEpoch, payload);
+}
+
 /* msg.recv or msg.send. */
 static void message(xsMachine* the, const Connection* connection, const Types* types, uint32_t fields, int32_t token, xsSlot* payload)
 {
 	Emitter* emitter = connection->emitter;
-	if (!emitter->isEnabled) {
-		add(&emitter->suppressed, 1);
+	if (!emitter->isOpen) {
+		if (emitter->isEnabled)
+			limitedMessage(the, connection, types, fields, token, payload);
+		else
+			add(&emitter->suppressed, 1);
 		return;
 	}
 	fields |= tokenField(emitter, token);
@@ -363,19 +444,27 @@ static void message(xsMachine* the, const Connection* connection, const Types* t
 }
 
 /* message(token, payload), the common case in a few instructions: a token, no payload, the platform's clock. */
-static void quickMessage(xsMachine* the, const Types* types, uint32_t fields)
+static inline __attribute__((always_inline)) void quickMessage(xsMachine* the, const Types* types, uint32_t fields, int isLimited)
 {
 	Connection* connection = xsmcGetHostChunkValidate(xsThis, (void*)&connectionHooks);
 	Emitter* emitter = connection->emitter;
-	if (emitter->isQuick && xsmcArgc == 1 && xsmcTypeOf(xsArg(0)) == xsIntegerType) {
+	if ((isLimited ? emitter->isQuickLimited : emitter->isQuick) && xsmcArgc == 1 && xsmcTypeOf(xsArg(0)) == xsIntegerType) {
 		uint32_t token = (uint32_t)xsmcToInteger(xsArg(0));
 		if (token <= emitter->tokens.count) {
+			int32_t nowMs;
 			fields |= types->none | token << MSG_TYPE_SHIFT;
-			put(emitter, (int32_t)modMilliseconds(), fields, connection->clientId, connection->connEpoch);
+			nowMs = (int32_t)modMilliseconds();
+			if (!isLimited || allow(emitter, 1, nowMs))
+				put(emitter, nowMs, fields, connection->clientId, connection->connEpoch);
+			else
+				over(emitter, 1);
 			return;
 		}
 	}
-	message(the, connection, types, fields, tokenArgument(the, 0), argument(the, 1));
+	if (isLimited && emitter->isEnabled)
+		limitedMessage(the, connection, types, fields, tokenArgument(the, 0), argument(the, 1));
+	else
+		message(the, connection, types, fields, tokenArgument(the, 0), argument(the, 1));
 }
 
 void telemetryReceived(xsMachine* the, const Connection* connection, int32_t token, xsSlot* payload)
@@ -390,12 +479,22 @@ void telemetrySent(xsMachine* the, const Connection* connection, int32_t token, 
 
 void xs_telemetry_received(xsMachine* the)
 {
-	quickMessage(the, &receiveTypes, RECEIVED);
+	quickMessage(the, &receiveTypes, RECEIVED, 0);
 }
 
 void xs_telemetry_sent(xsMachine* the)
 {
-	quickMessage(the, &sendTypes, 0);
+	quickMessage(the, &sendTypes, 0, 0);
+}
+
+void xs_telemetry_limited_received(xsMachine* the)
+{
+	quickMessage(the, &receiveTypes, RECEIVED, 1);
+}
+
+void xs_telemetry_limited_sent(xsMachine* the)
+{
+	quickMessage(the, &sendTypes, 0, 1);
 }
 
 void telemetryAnswered(xsMachine* the, const Connection* connection, int32_t receivedToken, int32_t sentToken)
@@ -406,9 +505,15 @@ void telemetryAnswered(xsMachine* the, const Connection* connection, int32_t rec
 	uint32_t received = RECORD_MSG_RECV | RECEIVED;
 	uint32_t sent = RECORD_MSG_SEND;
 	int32_t nowMs;
-	if (!emitter->isEnabled) {
-		add(&emitter->suppressed, 2);
-		return;
+	if (!emitter->isOpen) {
+		uint32_t rest;
+		uint32_t count = admitted(the, emitter, 2, &rest);
+		if (count == 1)
+			putText(the, emitter, &receiveTypes, RECEIVED | tokenField(emitter, receivedToken), clientId, connEpoch, NULL);
+		if (rest)
+			over(emitter, rest);
+		if (count < 2)
+			return;
 	}
 	received |= tokenField(emitter, receivedToken);
 	sent |= tokenField(emitter, sentToken);
@@ -440,7 +545,8 @@ void xs_telemetry_rejected(xsMachine* the)
 	telemetryRejected(the, connectionOf(the), argument(the, 0), tokenArgument(the, 1), argument(the, 2));
 }
 
-static void plain(xsMachine* the, uint32_t type)
+/* An event without a text. `word1`: its first word behind the time. */
+static void plain(xsMachine* the, uint32_t word1)
 {
 	Connection* connection = connectionOf(the);
 	Emitter* emitter = connection->emitter;
@@ -450,7 +556,7 @@ static void plain(xsMachine* the, uint32_t type)
 		add(&emitter->suppressed, 1);
 		return;
 	}
-	put(emitter, readClock(the, emitter), type, clientId, connEpoch);
+	put(emitter, readClock(the, emitter), word1, clientId, connEpoch);
 	if (emitter->clock)
 		xsmcSetUndefined(xsResult);
 }
@@ -462,7 +568,17 @@ void xs_telemetry_connected(xsMachine* the)
 
 void xs_telemetry_disconnected(xsMachine* the)
 {
-	plain(the, RECORD_WS_DISCONNECT);
+	xsSlot* slot = argument(the, 0);
+	uint32_t word1 = RECORD_WS_DISCONNECT;
+	if (slot && xsmcTypeOf(*slot) != xsUndefinedType) {
+		Emitter* emitter = connectionOf(the)->emitter;
+		int32_t code = telemetryWhole(the, slot, MAX_CLOSE_CODE);
+		if (code >= 0)
+			word1 = RECORD_WS_DISCONNECT_CLOSE_CODE | (uint32_t)code << CLOSE_CODE_SHIFT;
+		else
+			add(&emitter->invalidArguments, emitter->isEnabled);
+	}
+	plain(the, word1);
 }
 
 /** new Connection(emitter, clientId, ip) */
@@ -490,9 +606,9 @@ enum { NOT_ASKED, ASKED, RETAINED };
 
 static int asked(xsMachine* the)
 {
-	if (xsmcArgc <= 8 || xsmcTypeOf(xsArg(8)) != xsBooleanType)
+	if (xsmcArgc <= 10 || xsmcTypeOf(xsArg(10)) != xsBooleanType)
 		return NOT_ASKED;
-	return xsmcToBoolean(xsArg(8)) ? RETAINED : ASKED;
+	return xsmcToBoolean(xsArg(10)) ? RETAINED : ASKED;
 }
 
 static int isRetained(xsMachine* the)
@@ -501,17 +617,19 @@ static int isRetained(xsMachine* the)
 }
 #endif
 
-/** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, messageTypes, bytesOf, retained: true, false or undefined) */
+/** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, messageTypes, bytesOf, messagesPerSecond or 0, burst, retained: true, false or undefined) */
 void xs_telemetry_emitter(xsMachine* the)
 {
-	int32_t capacitySlots, messageTypes;
+	int32_t capacitySlots, messageTypes, messagesPerSecond, burst;
 	uint32_t bytes;
 	Emitter* emitter;
 	double eventSeq, uptimeMs, bootId;
-	needArguments(the, 8);
+	needArguments(the, 10);
 	capacitySlots = telemetryWhole(the, &xsArg(0), MAX_CAPACITY_SLOTS);
 	messageTypes = telemetryWhole(the, &xsArg(6), MAX_TOKENS);
-	if (capacitySlots < MIN_CAPACITY_SLOTS || messageTypes < 0)
+	messagesPerSecond = telemetryWhole(the, &xsArg(8), MAX_LIMIT);
+	burst = telemetryWhole(the, &xsArg(9), MAX_LIMIT);
+	if (capacitySlots < MIN_CAPACITY_SLOTS || messageTypes < 0 || messagesPerSecond < 0 || burst < 0)
 		telemetryRefuse(the);
 	/* Any numbers do. A script may run for them, so they come before the memory. */
 	eventSeq = xsmcToNumber(xsArg(2));
@@ -539,6 +657,12 @@ void xs_telemetry_emitter(xsMachine* the)
 	emitter->holders = 1;
 	xsmcSetHostData(xsThis, emitter);
 	emitter->bootId = (uint64_t)bootId;
+	if (messagesPerSecond) {
+		emitter->perMs = (uint32_t)messagesPerSecond;
+		emitter->left = emitter->most = (uint32_t)burst * MESSAGE_COST;
+		emitter->fullMs = (emitter->most + emitter->perMs - 1) / emitter->perMs;
+		emitter->lastMs = emitter->ring.lowMs;
+	}
 	emitter->tokens.bound = (uint32_t)messageTypes;
 	emitter->tokens.seed = (uint32_t)emitter->bootId;
 #ifdef MODDEF_TELEMETRY_RETAINED
@@ -566,7 +690,26 @@ void xs_telemetry_emitter_enable(xsMachine* the)
 {
 	Emitter* emitter = calledEmitter(the);
 	emitter->isEnabled = xsmcToBoolean(xsArg(0));
-	emitter->isQuick = emitter->isEnabled && !emitter->clock;
+	emitter->isOpen = emitter->isEnabled && !emitter->perMs;
+	emitter->isQuick = emitter->isOpen && !emitter->clock;
+	emitter->isQuickLimited = emitter->isEnabled && emitter->perMs && !emitter->clock;
+}
+
+/** freeze(events) */
+void xs_telemetry_emitter_freeze(xsMachine* the)
+{
+	Emitter* emitter = emitterOf(the, &xsThis);
+	xsType type = xsmcArgc > 0 ? xsmcTypeOf(xsArg(0)) : xsUndefinedType;
+	double number = type == xsIntegerType || type == xsNumberType ? xsmcToNumber(xsArg(0)) : -1;
+	uint64_t events = number > 0 ? number < MAX_EVENTS ? (uint64_t)number : (uint64_t)MAX_EVENTS : 0;
+	if (number != (double)events)
+		add(&emitter->invalidArguments, 1);
+	telemetryRingFreeze(&emitter->ring, events);
+}
+
+void xs_telemetry_emitter_thaw(xsMachine* the)
+{
+	telemetryRingThaw(&emitterOf(the, &xsThis)->ring);
 }
 
 /* MESSAGE TYPES */

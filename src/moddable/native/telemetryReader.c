@@ -18,11 +18,12 @@ void telemetryReaderStart(TelemetryReader* reader, TelemetryRing* ring, uint64_t
 
 void telemetryReaderCatchUp(TelemetryReader* reader, TelemetryRing* ring)
 {
-	uint64_t oldest = ring->evictedEvents + ring->evictedRefused;
 	if (reader->position >= ring->tail)
 		return;
-	reader->overwritten += oldest - reader->eventSeq;
-	reader->eventSeq = oldest;
+	/* Refused events count as discarded, also where the record that tells them was overwritten. */
+	reader->overwritten += ring->evictedEvents - (reader->eventSeq - reader->refusedSeen);
+	reader->refusedSeen = ring->evictedRefused;
+	reader->eventSeq = ring->evictedEvents + reader->refusedSeen;
 	reader->position = ring->tail;
 	reader->follows = 0;
 }

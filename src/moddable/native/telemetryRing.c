@@ -74,6 +74,8 @@ static void open(TelemetryRing* ring)
 		if (bound > ring->tail)
 			room += bound - ring->tail;
 	}
+	if (room > ring->frozenFrom - ring->eventSeq)
+		room = ring->frozenFrom - ring->eventSeq;
 	ring->end = ring->at + (room < left ? (uint32_t)room : left) * SLOT_WORDS;
 }
 
@@ -198,29 +200,28 @@ static int precede(TelemetryRing* ring, uint32_t slots)
 		ring->lowMs = lowMs;
 	}
 #endif
-	if (!makeRoom(ring, slots + (jumped ? 1 : 0) + (ring->lostPending ? 1 : 0)))
+	if (!makeRoom(ring, slots + (jumped ? 1 : 0) + (ring->lostPending ? 1 : 0) + (ring->suppressedPending ? 1 : 0)))
 		return 0;
 	if (jumped)
 		takeInternal(ring, RECORD_TIME_JUMP, idleMs);
-	if (ring->lostPending) {
+	if (ring->lostPending)
 		takeInternal(ring, RECORD_LOST, ring->lostPending);
-		ring->lostPending = 0;
-	}
+	if (ring->suppressedPending)
+		takeInternal(ring, RECORD_SUPPRESSED, ring->suppressedPending);
+	ring->lostPending = ring->suppressedPending = 0;
+	ring->isUntold = 0;
 	return 1;
 }
 
 #ifdef MODDEF_TELEMETRY_RETAINED
-#define HAS_PENDING(RING) ((RING)->lostPending || (RING)->bootWord)
-
 void telemetryRingBoot(TelemetryRing* ring, uint32_t word1, uint64_t value)
 {
 	ring->bootWord = word1;
 	ring->bootValue = value;
+	ring->isUntold = 1;
 	precede(ring, 0);
 	close(ring);
 }
-#else
-#define HAS_PENDING(RING) ((RING)->lostPending)
 #endif
 
 uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowMs)
@@ -233,10 +234,11 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 #endif
 	ring->eventSeq++;
 	/* Nothing has to be said before most records. */
-	if (!(HAS_PENDING(ring) || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
+	if (ring->eventSeq > ring->frozenFrom || !(ring->isUntold || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
 		: makeRoom(ring, slots))) {
 		ring->discarded++;
 		ring->lostPending++;
+		ring->isUntold = 1;
 		close(ring);
 #ifdef MODDEF_TELEMETRY_RETAINED
 		if (ring->kept)
@@ -257,7 +259,8 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
 	advance(ring, nowMs);
-	if (HAS_PENDING(ring)) {
+	/* In a frozen ring nothing is written, for it might evict. */
+	if (ring->isUntold && ring->eventSeq < ring->frozenFrom) {
 #ifdef MODDEF_TELEMETRY_RETAINED
 		telemetryKeepMark(ring);
 #endif
@@ -267,6 +270,27 @@ void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 	/* In another half than the newest record, the next one may have to say more than its time. */
 	if (ring->highMs != ring->recordHighMs || (ring->lowMs ^ ring->recordLowMs) < 0)
 		close(ring);
+}
+
+void telemetryRingFreeze(TelemetryRing* ring, uint64_t events)
+{
+	if (ring->frozenFrom != UINT64_MAX)
+		return;
+	telemetryRingSettle(ring);
+	ring->frozenFrom = ring->eventSeq + events;
+	close(ring);
+}
+
+void telemetryRingThaw(TelemetryRing* ring)
+{
+	ring->frozenFrom = UINT64_MAX;
+}
+
+void telemetryRingSuppress(TelemetryRing* ring, uint32_t count)
+{
+	ring->suppressedPending += count;
+	ring->isUntold = 1;
+	close(ring);
 }
 
 int32_t telemetryRingNewest(TelemetryRing* ring)
@@ -321,6 +345,7 @@ void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacityS
 	ring->discards = (uint32_t)discards;
 	ring->protectedFrom = discards ? 0 : UINT64_MAX;
 	ring->eventSeq = ring->evictedEvents = eventSeq;
+	ring->frozenFrom = UINT64_MAX;
 	ring->lowMs = ring->recordLowMs = (int32_t)(uint32_t)uptimeMs;
 	ring->highMs = ring->recordHighMs = (uint32_t)(uptimeMs >> 32);
 #ifdef MODDEF_TELEMETRY_RETAINED

@@ -47,10 +47,13 @@ typedef struct TelemetryRing {
 
 	/* Events since boot. */
 	uint64_t eventSeq;
+	uint64_t frozenFrom; /* events with this number or a greater one are refused; UINT64_MAX: none */
 	uint64_t evictedEvents;
 	uint64_t evictedRefused;
 	uint64_t discarded;
 	uint64_t lostPending; /* refused, and no record tells of them yet */
+	uint64_t suppressedPending; /* messages over the limits, likewise */
+	uint32_t isUntold; /* either is not 0, or the boot's record waits for room */
 
 	uint32_t highMs;
 	uint32_t recordHighMs; /* of the newest record, or of the start */
@@ -77,6 +80,14 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 
 /** Takes a reading of the clock, and tells a pending loss if there is room; every reader calls it before it reads. */
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs);
+
+/** So many events more are recorded, and then none, unless it is frozen already. */
+void telemetryRingFreeze(TelemetryRing* ring, uint64_t events);
+
+void telemetryRingThaw(TelemetryRing* ring);
+
+/** So many messages were not recorded: told before the next record. */
+void telemetryRingSuppress(TelemetryRing* ring, uint32_t count);
 
 /** Brings the figures up to date. They may be read until the next event. */
 void telemetryRingSettle(TelemetryRing* ring);

@@ -58,7 +58,7 @@ static int recordIsGood(const uint32_t* record, uint32_t tokens, int isFirst)
 		uint32_t ring = record[1] >> BOOT_RING_SHIFT;
 		return isFirst && ring <= RING_NO_MEMORY && (ring == RING_KEPT || value == 0);
 	}
-	if (type == RECORD_LOST)
+	if (type == RECORD_LOST || type == RECORD_SUPPRESSED)
 		return fields == 0 && value >= 1 && value <= MOST;
 	if (type == RECORD_TIME_JUMP)
 		return fields == 0 && value >= TIME_JUMP_MS && value <= MOST;
@@ -73,6 +73,8 @@ static int recordIsGood(const uint32_t* record, uint32_t tokens, int isFirst)
 		if (record[1] >> MSG_TYPE_SHIFT > tokens || (fields & 0xff) != 0)
 			return 0;
 	}
+	else if (type == RECORD_WS_DISCONNECT_CLOSE_CODE)
+		return (fields & 0xff) == 0;
 	else if (fields != 0)
 		return 0;
 	else if (type == RECORD_WS_CONNECT || IS_IN(type, connects))

@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     show: async () => (await import("./commands/show.ts")).addShow,
     stats: async () => (await import("./commands/stats.ts")).addStats,
     decode: async () => (await import("./commands/decode.ts")).addDecode,
+    export: async () => (await import("./commands/export.ts")).addExport,
     extract: async () => (await import("./commands/extract.ts")).addExtract,
   },
   "Check:": {

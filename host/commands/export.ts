@@ -14,6 +14,7 @@ import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf }
 const HELP = `
 perfetto  a trace for https://ui.perfetto.dev: drag the file onto the page
 chrome    the same as JSON, for viewers that read Chrome's traces
+csv       a table for spreadsheets
 
 A file is there whole or not at all. Boots whose time of day nobody knows stand in a file of their own, .since-boot. Losses and damage are
 named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: something is damaged, or there is nothing; the good part
@@ -21,9 +22,10 @@ is exported. 2: it could not be read or written, or an option is wrong.
 
 Examples:
   $ xs-telemetry export --to perfetto capture/ -o trace.pftrace
-  $ xs-telemetry export --to chrome capture/ | gzip > trace.json.gz`;
+  $ xs-telemetry export --to chrome capture/ | gzip > trace.json.gz
+  $ xs-telemetry export --to csv capture/ -o events.csv`;
 
-const FORMATS = ["perfetto", "chrome"] as const;
+const FORMATS = ["perfetto", "chrome", "csv"] as const;
 
 interface Options extends RegistryOption {
   readonly to: (typeof FORMATS)[number];
@@ -36,7 +38,7 @@ export function addExport(program: Command, context: Context): void {
   const command = program
     .command("export")
     .summary("a recording for other tools")
-    .description("Writes a recording for other tools: viewers of traces.")
+    .description("Writes a recording for other tools: viewers of traces, spreadsheets.")
     .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input")
     .addOption(new Option("--to <format>", "for what").choices(FORMATS).makeOptionMandatory())
     .option("-o, --output <file>", "where to; - is standard output", "-");
@@ -116,6 +118,8 @@ async function exporterOf({ to, output: path }: Options, registry: RegistryModel
         return new TraceTracks(target, registry, isTimed);
       });
     }
+    case "csv":
+      return new (await import("../export/csv.ts")).CsvExporter(path, await open(), registry);
   }
 }
 

@@ -10,11 +10,14 @@ import { type Context, REGISTRIES } from "./context.ts";
 import { bytesDone, type Output, openCapture } from "./io.ts";
 import { numberText } from "./numbers.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { usage } from "./source.ts";
 
 const HELP = `
 perfetto  a trace for https://ui.perfetto.dev: drag the file onto the page
 chrome    the same as JSON, for viewers that read Chrome's traces
 csv       a table for spreadsheets
+parquet   a table for DuckDB, Spark, Trino, ClickHouse, pandas: files in a folder, by device and date, to which a further export adds
+          what is new
 
 A file is there whole or not at all. Boots whose time of day nobody knows stand in a file of their own, .since-boot. Losses and damage are
 named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: something is damaged, or there is nothing; the good part
@@ -23,9 +26,10 @@ is exported. 2: it could not be read or written, or an option is wrong.
 Examples:
   $ xs-telemetry export --to perfetto capture/ -o trace.pftrace
   $ xs-telemetry export --to chrome capture/ | gzip > trace.json.gz
-  $ xs-telemetry export --to csv capture/ -o events.csv`;
+  $ xs-telemetry export --to csv capture/ -o events.csv
+  $ xs-telemetry export --to parquet fleet/ -o lake/`;
 
-const FORMATS = ["perfetto", "chrome", "csv"] as const;
+const FORMATS = ["perfetto", "chrome", "csv", "parquet"] as const;
 
 interface Options extends RegistryOption {
   readonly to: (typeof FORMATS)[number];
@@ -38,10 +42,10 @@ export function addExport(program: Command, context: Context): void {
   const command = program
     .command("export")
     .summary("a recording for other tools")
-    .description("Writes a recording for other tools: viewers of traces, spreadsheets.")
+    .description("Writes a recording for other tools: viewers of traces, spreadsheets, databases.")
     .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input")
     .addOption(new Option("--to <format>", "for what").choices(FORMATS).makeOptionMandatory())
-    .option("-o, --output <file>", "where to; - is standard output", "-");
+    .option("-o, --output <path>", "where to: a file, of parquet a folder; - is standard output", "-");
   addRegistryOption(command)
     .option(
       "--schema-version <version>",
@@ -85,6 +89,10 @@ async function runExport(path: string, options: Options, context: Context): Prom
     }
     const names = await exporter.finish();
     progress.clear();
+    for (const problem of exporter.problems ?? []) {
+      if (problem.code.startsWith("E_")) context.worsen(1);
+      context.sayProblem(problem, path);
+    }
     for (const [code, count] of problems)
       if (count > MOST_NAMED) context.say(`${nameOf(path)}: ${code}: ${numberText(count - MOST_NAMED)} more like it`);
     if (sums.events === 0) {
@@ -120,6 +128,10 @@ async function exporterOf({ to, output: path }: Options, registry: RegistryModel
     }
     case "csv":
       return new (await import("../export/csv.ts")).CsvExporter(path, await open(), registry);
+    case "parquet": {
+      if (path === "-") throw usage("--to parquet makes many files: name a folder for them with -o");
+      return new (await import("../export/parquet.ts")).ParquetExporter(path, registry);
+    }
   }
 }
 

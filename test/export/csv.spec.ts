@@ -115,7 +115,14 @@ describe("export --to csv", () => {
     );
     const piped = spawnSync(
       "bash",
-      ["-c", '"$0" "$1" export --to csv - | head -c 5 > /dev/null; echo "${PIPESTATUS[0]}"', process.execPath, COMMAND],
+      [
+        "-o",
+        "pipefail",
+        "-c",
+        '"$0" "$1" export --to csv - | head -c 5 > /dev/null; echo $?',
+        process.execPath,
+        COMMAND,
+      ],
       { input: many },
     );
     assert.deepEqual([piped.stdout.toString(), piped.stderr.toString()], ["0\n", ""]);

@@ -1,6 +1,6 @@
 /** Where an export goes: a file that is there whole or not at all, or a stream. */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { TelemetryError } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
@@ -61,16 +61,6 @@ export async function openFile(path: string): Promise<FileOutput> {
 /** What a link leads to is replaced, not the link. */
 async function targetOf(path: string): Promise<string> {
   return realpath(path).catch(() => path);
-}
-
-/** The same in a folder that is made if it is not there. */
-export async function openFileIn(folder: string, name: string): Promise<FileOutput> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw writeError(folder, error);
-  }
-  return openFile(join(folder, name));
 }
 
 export class FileOutput implements ExportOutput {

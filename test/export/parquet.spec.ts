@@ -203,7 +203,7 @@ describe("export --to parquet", () => {
       "'",
       "7",
     ];
-    const text = names.map((device) => asLine({ device, boot: 1, bootId: "../../../y" })).join("");
+    const text = names.map((device) => asLine({ device, boot: 1, bootId: "../../../../../y" })).join("");
     const to = join(root, "a", "lake");
     await exported(to, Buffer.from(text));
     assert.deepEqual(readdirSync(root), ["a"]);

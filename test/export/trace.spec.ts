@@ -404,6 +404,24 @@ for (const format of FORMATS)
       assert.equal(first!.values.timeUncertaintyMs, 3);
     });
 
+    it("ends no connection before it begins where a clock was set back; instants stand where decode has them", async () => {
+      const at = (event: string, eventSeq: number, time: string) =>
+        `${JSON.stringify({ event, ts_mono_ms: 10 + eventSeq, connEpoch: 0, eventSeq, clientId: 1, schemaVersion: "1.0.0", boot: 1, time, timeUncertaintyMs: 0 })}\n`;
+      const [late, early] = ["2026-11-28T03:54:15.123Z", "2026-11-28T03:50:00.000Z"];
+      const text = at("ws.connect", 0, late) + at("ws.disconnect", 1, early);
+      const trace = (await traced(format, await recordingFrom(Buffer.from(text)))).traces.get("it.x")!;
+      assertSound(trace);
+      assert.deepEqual(
+        trace.events.filter(({ type }) => type !== "counter").map(({ type, ms }) => [type, ms]),
+        [
+          ["begin", Date.parse(late)],
+          ["instant", Date.parse(late)],
+          ["instant", Date.parse(early)],
+          ["end", Date.parse(late)],
+        ],
+      );
+    });
+
     it("tells the events of further readers once", async () => {
       const packets = [0, 1].flatMap((reader) => {
         const source = new PacketSource({ bootId: 9, reader });

@@ -6,7 +6,7 @@ const LEVELS = [
   ["host/start.ts"],
   ["host/cli.ts"],
   ["host/index.ts", "host/commands"],
-  ["host/view"],
+  ["host/view", "host/export"],
   ["host/read"],
   ["host/decode", "host/generate"],
   ["host/capture", "host/simulate", "host/board"],

@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     stats: async () => (await import("./commands/stats.ts")).addStats,
     decode: async () => (await import("./commands/decode.ts")).addDecode,
     view: async () => (await import("./commands/view.ts")).addView,
+    export: async () => (await import("./commands/export.ts")).addExport,
     extract: async () => (await import("./commands/extract.ts")).addExtract,
   },
   "Check:": {

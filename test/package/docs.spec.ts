@@ -22,7 +22,7 @@ const UNCHECKED: Readonly<Record<string, string>> = {};
 /** Modules of Moddable's SDK: such blocks are type-checked as firmware is, and cannot run in Node. */
 const SDK_IMPORT = /from "(embedded:[^"]+|mc\/config|websocket|time|timer|text\/encoder|net|http|listener)"/;
 
-function check(block: CodeBlock, workspace: Workspace): void {
+function check(block: CodeBlock, workspace: Workspace): void | Promise<void> {
   const { language, text, place } = block;
   const [, file = ""] = /^file (\S+)$/.exec(block.check) ?? [];
   switch (language) {
@@ -36,6 +36,8 @@ function check(block: CodeBlock, workspace: Workspace): void {
     case "yaml":
       workspace.checkYaml(text);
       break;
+    case "sql":
+      return workspace.checkSql(text);
     case "ts": {
       ok(["", "continues", "types", `file ${file}`].includes(block.check), `<!-- check: ${block.check} --> is unknown`);
       const path = workspace.writeModule(text, place, { continues: block.check === "continues", file });

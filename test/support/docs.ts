@@ -1,8 +1,10 @@
 /** Checks of code blocks in documents, as somebody who follows the document would meet them. Each check throws what is wrong. */
+
 import { ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { buildSync } from "esbuild";
 import { isMap, isScalar, isSeq, type Node, parse, parseDocument } from "yaml";
 
@@ -33,6 +35,7 @@ const NEED_A_DEVICE = /^(capture|tail|simulate|bench|forward)$/;
 export class Workspace {
   readonly folder: string;
   readonly #bin: string;
+  #database: Promise<DuckDBConnection> | undefined;
   /** Where the last TypeScript block went. */
   #lastFile = "";
   #lastText = "";
@@ -71,6 +74,14 @@ export class Workspace {
       return isRun;
     });
     this.#run("/bin/sh", ["-eu", "-c", kept.join("\n")]);
+  }
+
+  /** Runs a document's statements one after the other in one DuckDB, which finds files as commands do. */
+  async checkSql(text: string): Promise<void> {
+    this.#database ??= (await DuckDBInstance.create(":memory:", { threads: "1" })).connect();
+    const connection = await this.#database;
+    await connection.run(`SET file_search_path = '${this.folder}'`);
+    await connection.run(text);
   }
 
   /** The command is there, and its options are in its help. */

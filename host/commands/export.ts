@@ -1,0 +1,160 @@
+/** export: a recording for other tools. */
+import { type Command, Option } from "commander";
+import type { Exporter } from "../export/exporter.ts";
+import type { ExportOutput } from "../export/output.ts";
+import type { ExportItem } from "../export/source.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { nameOf } from "../text/io-error.ts";
+import { counted } from "../validate/report.ts";
+import { type Context, REGISTRIES } from "./context.ts";
+import { bytesDone, type Output, openCapture } from "./io.ts";
+import { numberText } from "./numbers.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { usage } from "./source.ts";
+
+const HELP = `
+perfetto  a trace for https://ui.perfetto.dev: drag the file onto the page
+chrome    the same as JSON, for viewers that read Chrome's traces
+csv       a table for spreadsheets
+parquet   a table for DuckDB, Spark, Trino, ClickHouse, pandas: files in a folder, by device and date, to which a further export adds
+          what is new
+
+A file is there whole or not at all. Boots whose time of day nobody knows stand in a file of their own, .since-boot. Losses and damage are
+named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: something is damaged, or there is nothing; the good part
+is exported. 2: it could not be read or written, or an option is wrong.
+
+Examples:
+  $ xs-telemetry export --to perfetto capture/ -o trace.pftrace
+  $ xs-telemetry export --to chrome capture/ | gzip > trace.json.gz
+  $ xs-telemetry export --to csv capture/ -o events.csv
+  $ xs-telemetry export --to parquet fleet/ -o lake/`;
+
+const FORMATS = ["perfetto", "chrome", "csv", "parquet"] as const;
+
+interface Options extends RegistryOption {
+  readonly to: (typeof FORMATS)[number];
+  readonly output: string;
+  readonly schemaVersion?: string;
+}
+
+export function addExport(program: Command, context: Context): void {
+  const known = REGISTRIES.map(({ schemaVersion }) => schemaVersion).join(", ");
+  const command = program
+    .command("export")
+    .summary("a recording for other tools")
+    .description("Writes a recording for other tools: viewers of traces, spreadsheets, databases.")
+    .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input")
+    .addOption(new Option("--to <format>", "for what").choices(FORMATS).makeOptionMandatory())
+    .option("-o, --output <path>", "where to: a file, of parquet a folder; - is standard output", "-");
+  addRegistryOption(command)
+    .option(
+      "--schema-version <version>",
+      `the schema version whose names are written: ${known}, or the registry's own (default: as decode)`,
+    )
+    .addHelpText("after", HELP)
+    .action((recording: string, options: Options) => runExport(recording, options, context));
+}
+
+/** Problems of one code that are named each; then they are counted. */
+const MOST_NAMED = 20;
+
+async function runExport(path: string, options: Options, context: Context): Promise<void> {
+  const { exportItems } = await import("../export/source.ts");
+  const registry = decodedRegistry(options, await registriesOf(options));
+  const progress = context.progress("export", path, false);
+  const problems = new Map<string, number>();
+  const sums = { events: 0, boots: 0, missing: 0 };
+  const isTaken = (item: ExportItem) => {
+    if (item.kind === "problem") {
+      const { code } = item.problem;
+      const count = (problems.get(code) ?? 0) + 1;
+      problems.set(code, count);
+      if (code.startsWith("E_")) context.worsen(1);
+      progress.clear();
+      if (count <= MOST_NAMED) context.sayProblem(item.problem, path);
+      return false;
+    }
+    if (item.kind === "summary") return false;
+    if (item.kind === "event") sums.events++;
+    else if (item.kind === "gap") sums.missing += item.missing;
+    sums.boots = Math.max(sums.boots, item.boot.index + 1);
+    return true;
+  };
+  const recording = await openCapture(path, (input) => progress.update(() => bytesDone(input)));
+  const exporter = await exporterOf(options, registry, context);
+  try {
+    for await (const items of exportItems(recording, registry)) {
+      await exporter.add(items.filter((item) => isTaken(item)) as Parameters<Exporter["add"]>[0]);
+      progress.update(() => counted(sums.events, "event"));
+    }
+    const names = await exporter.finish();
+    progress.clear();
+    for (const problem of exporter.problems ?? []) {
+      if (problem.code.startsWith("E_")) context.worsen(1);
+      context.sayProblem(problem, path);
+    }
+    for (const [code, count] of problems)
+      if (count > MOST_NAMED) context.say(`${nameOf(path)}: ${code}: ${numberText(count - MOST_NAMED)} more like it`);
+    if (sums.events === 0) {
+      context.worsen(1);
+      if (problems.size === 0) context.say(`${nameOf(path)}: E_EMPTY: there is no event in it`);
+    }
+    const lost = sums.missing === 0 ? "" : `; ${counted(sums.missing, "event")} missing, which the export shows`;
+    const to = names.map(nameOf).join(", ");
+    context.say(
+      `${nameOf(path)}: ${counted(sums.events, "event")}, ${counted(sums.boots, "boot")}${to && ` to ${to}`}${lost}`,
+    );
+  } finally {
+    progress.clear();
+    await exporter.abandon();
+  }
+}
+
+async function exporterOf({ to, output: path }: Options, registry: RegistryModel, context: Context): Promise<Exporter> {
+  const open = async (): Promise<ExportOutput> =>
+    path === "-" ? new StreamOutput(context.output) : (await import("../export/output.ts")).openFile(path);
+  switch (to) {
+    case "perfetto":
+    case "chrome": {
+      const { TraceExporter } = await import("../export/traces.ts");
+      const { TraceTracks } = await import("../export/trace.ts");
+      const { PerfettoTrace } = await import("../export/perfetto.ts");
+      const { ChromeTrace } = await import("../export/chrome.ts");
+      return new TraceExporter(path, open, (output, isTimed) => {
+        const target =
+          to === "perfetto" ? new PerfettoTrace(output, registry, isTimed) : new ChromeTrace(output, isTimed);
+        return new TraceTracks(target, registry, isTimed);
+      });
+    }
+    case "csv":
+      return new (await import("../export/csv.ts")).CsvExporter(path, await open(), registry);
+    case "parquet": {
+      if (path === "-") throw usage("--to parquet makes many files: name a folder for them with -o");
+      return new (await import("../export/parquet.ts")).ParquetExporter(path, registry);
+    }
+  }
+}
+
+/** Standard output. */
+class StreamOutput implements ExportOutput {
+  readonly isRenamed = false;
+  readonly #output: Output;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  write(data: string | Uint8Array): void {
+    this.#output.write(data);
+  }
+
+  async room(): Promise<void> {
+    if (this.#output.isFull) await this.#output.room();
+  }
+
+  async finish(): Promise<void> {
+    await this.#output.flush();
+  }
+
+  async abandon(): Promise<void> {}
+}

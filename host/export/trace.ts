@@ -1,0 +1,291 @@
+/** The events of boots on tracks, for viewers of traces: instants, connections as slices, answers as flows, counters. */
+import { bootText } from "../packet/boot-record.ts";
+import type { RegistryModel, SpanRole } from "../registry/model.ts";
+import type { BootItem } from "./exporter.ts";
+import type { ExportBoot, ExportEvent, ExportGap, Values } from "./source.ts";
+
+export interface Track {
+  /** From 1. */
+  readonly id: number;
+  readonly parent: Track | undefined;
+  readonly name: string;
+  /** What it holds. "group": other tracks. */
+  readonly kind: "group" | "events" | "counter";
+  readonly unit?: string;
+  readonly description?: string;
+  /** The boot's track that it stands under, or is. */
+  readonly boot: Track | undefined;
+}
+
+export interface Flows {
+  /** 0: none begins here. */
+  readonly begins: number;
+  readonly ends: readonly number[];
+}
+
+/** Writes a trace of one format. Times are whole milliseconds, since 1970 or since boot; the order of calls is that of the events. */
+export interface TraceTarget {
+  track(track: Track): void;
+  begin(track: Track, ms: number, name: string, values: Values): void;
+  end(track: Track, ms: number): void;
+  instant(track: Track, ms: number, name: string, values: Values, flows: Flows): void;
+  counter(track: Track, ms: number, value: number): void;
+  /** The trace ends. */
+  close(): void;
+}
+
+/** A connection, or another span of events. */
+interface Span {
+  readonly track: Track;
+  /** When its slice began; undefined if its beginning is not here, or it has ended. */
+  begunMs: number | undefined;
+  /** Flows of messages that nothing answered yet. */
+  unanswered: number[];
+}
+
+interface BootTracks {
+  readonly boot: ExportBoot;
+  readonly track: Track;
+  readonly rate: Track;
+  readonly lost: Track;
+  readonly gaps: Track;
+  ring: Track | undefined;
+  readonly owners: Map<string, Track>;
+  readonly spans: Map<string, Span>;
+  readonly others: Map<string, Track>;
+  lastMs: number;
+  /** From device time to the trace's: the last that was known. */
+  offsetMs: number;
+  second: number;
+  secondEvents: number;
+  totalLost: number;
+}
+
+/** What comes before the event whose time is its time. */
+interface Waiting {
+  readonly gaps: ExportGap[];
+  fill: number | undefined;
+}
+
+const SECOND_MS = 1000;
+/** A message that waits longer than for so many further ones has no flow to its answer. */
+const MOST_UNANSWERED = 1000;
+const NO_FLOWS: Flows = { begins: 0, ends: [] };
+
+/** Draws the boots that it is given. All have a time of day, or none has. */
+export class TraceTracks {
+  readonly #target: TraceTarget;
+  readonly #isTimed: boolean;
+  readonly #roles: ReadonlyMap<string, SpanRole | undefined>;
+  readonly #nameKey: string;
+  readonly #boots = new Map<ExportBoot, BootTracks>();
+  readonly #devices = new Map<string | undefined, { readonly track: Track; newest: ExportBoot }>();
+  readonly #waiting = new Map<ExportBoot, Waiting>();
+  #tracks = 0;
+  #flows = 0;
+
+  constructor(target: TraceTarget, registry: RegistryModel, isTimed: boolean) {
+    this.#target = target;
+    this.#isTimed = isTimed;
+    this.#roles = new Map(registry.events.map(({ name, span }) => [name, span]));
+    this.#nameKey = registry.attributes.find(({ from }) => from === "event_name")!.key;
+  }
+
+  add(item: BootItem): void {
+    if (item.kind === "event") this.#event(item);
+    else {
+      let waiting = this.#waiting.get(item.boot);
+      if (waiting === undefined) {
+        waiting = { gaps: [], fill: undefined };
+        this.#waiting.set(item.boot, waiting);
+      }
+      if (item.kind === "gap") waiting.gaps.push(item);
+      else waiting.fill = item.fill;
+    }
+  }
+
+  /** Ends the trace. What was lost behind the last event of a boot, and what never ended before the next boot, ends with the boot. */
+  close(): void {
+    for (const [boot, waiting] of this.#waiting) {
+      const tracks = this.#tracksOf(boot, this.#boots.get(boot)?.lastMs ?? 0);
+      this.#before(tracks, waiting, tracks.lastMs);
+    }
+    for (const tracks of this.#boots.values()) {
+      if (tracks.secondEvents > 0) this.#endSecond(tracks);
+      if (this.#devices.get(tracks.boot.device)!.newest === tracks.boot) continue;
+      for (const span of tracks.spans.values()) this.#endSpan(span, tracks.lastMs);
+    }
+    this.#target.close();
+  }
+
+  #event(item: ExportEvent): void {
+    const { boot, event, deviceMs, unixMs, uncertaintyMs } = item;
+    const known = this.#boots.get(boot);
+    const ms = this.#isTimed ? (unixMs ?? deviceMs + known!.offsetMs) : deviceMs;
+    const tracks = known ?? this.#tracksOf(boot, ms);
+    const waiting = this.#waiting.get(boot);
+    if (waiting !== undefined) {
+      this.#waiting.delete(boot);
+      this.#before(tracks, waiting, ms);
+    }
+    tracks.offsetMs = ms - deviceMs;
+    tracks.lastMs = Math.max(tracks.lastMs, ms);
+    const second = Math.floor(ms / SECOND_MS);
+    if (second !== tracks.second) {
+      this.#endSecond(tracks, second);
+      tracks.second = second;
+      tracks.secondEvents = 0;
+    }
+    tracks.secondEvents++;
+    const name = String(event[this.#nameKey]);
+    const role = this.#roles.get(name);
+    const values = uncertaintyMs > 0 && unixMs !== undefined ? { timeUncertaintyMs: uncertaintyMs, ...event } : event;
+    if (role === undefined) this.#target.instant(this.#otherTrack(tracks, name), ms, name, values, NO_FLOWS);
+    else this.#spanEvent(tracks, role, ms, name, values);
+  }
+
+  #spanEvent(tracks: BootTracks, { step, keys }: SpanRole, ms: number, name: string, values: Values): void {
+    const key = JSON.stringify(keys.map((each) => values[each]));
+    let span = tracks.spans.get(key);
+    if (step === "begin" && span !== undefined) {
+      this.#endSpan(span, ms);
+      span = undefined;
+    }
+    if (span === undefined) {
+      span = { track: this.#spanTrack(tracks, keys, values), begunMs: undefined, unanswered: [] };
+      tracks.spans.set(key, span);
+    }
+    if (step === "begin") {
+      span.begunMs = ms;
+      const said = Object.fromEntries(keys.map((each) => [each, values[each]!]));
+      this.#target.begin(span.track, ms, keys.map((each) => `${each} ${values[each]}`).join(", "), said);
+    }
+    let flows = NO_FLOWS;
+    if (name === "msg.recv") {
+      flows = { begins: ++this.#flows, ends: [] };
+      span.unanswered.push(flows.begins);
+      if (span.unanswered.length > MOST_UNANSWERED) span.unanswered.shift();
+    } else if (name === "msg.send" && span.unanswered.length > 0) {
+      flows = { begins: 0, ends: span.unanswered };
+      span.unanswered = [];
+    }
+    this.#target.instant(span.track, ms, name, values, flows);
+    if (step !== "end") return;
+    this.#endSpan(span, ms);
+    tracks.spans.delete(key);
+  }
+
+  #endSpan(span: Span, ms: number): void {
+    if (span.begunMs === undefined) return;
+    // A clock that was set back in between would end it before its beginning.
+    this.#target.end(span.track, Math.max(ms, span.begunMs));
+    span.begunMs = undefined;
+  }
+
+  /** What is missing stands from the event before it to this one; nobody knows what it would have answered. */
+  #before(tracks: BootTracks, { gaps, fill }: Waiting, ms: number): void {
+    if (gaps.length > 0) for (const span of tracks.spans.values()) span.unanswered = [];
+    const from = Math.min(tracks.lastMs, ms);
+    for (const { missing, causes } of gaps) {
+      tracks.totalLost += missing;
+      this.#target.begin(tracks.gaps, from, `${missing} lost`, { missing, ...causes });
+      this.#target.end(tracks.gaps, ms);
+    }
+    if (gaps.length > 0) this.#target.counter(tracks.lost, ms, tracks.totalLost);
+    if (fill === undefined) return;
+    tracks.ring ??= this.#track("ring fill", "counter", tracks.track, { unit: "%" });
+    this.#target.counter(tracks.ring, ms, Math.round(fill * 1000) / 10);
+  }
+
+  /** `next`: the second of the event that comes now. */
+  #endSecond({ rate, second, secondEvents }: BootTracks, next?: number): void {
+    if (secondEvents > 0) this.#target.counter(rate, second * SECOND_MS, secondEvents);
+    if (next === undefined || next > second + 1) this.#target.counter(rate, (second + 1) * SECOND_MS, 0);
+  }
+
+  #tracksOf(boot: ExportBoot, ms: number): BootTracks {
+    const known = this.#boots.get(boot);
+    if (known !== undefined) return known;
+    let device = this.#devices.get(boot.device);
+    if (device === undefined) {
+      const name = boot.device === undefined ? "a device without a name" : boot.device;
+      device = { track: this.#track(name, "group", undefined), newest: boot };
+      this.#devices.set(boot.device, device);
+    }
+    device.newest = boot;
+    const after = boot.reset === undefined ? "" : ` after ${boot.reset.reset}`;
+    const said = `boot ${boot.boot ?? "of an unknown number"}${after}${this.#isTimed ? "" : ", from its start: the time of day is not known"}`;
+    const about = [boot.bootId && `boot id ${boot.bootId}`, boot.reset && `after: ${bootText(boot.reset)}`];
+    const description = about.filter((each) => each).join("; ");
+    const track = this.#track(said, "group", device.track, { description });
+    const tracks: BootTracks = {
+      boot,
+      track,
+      rate: this.#track("events a second", "counter", track, { unit: "events" }),
+      lost: this.#track("events lost so far", "counter", track, { unit: "events" }),
+      gaps: this.#track("lost events", "events", track),
+      ring: undefined,
+      owners: new Map(),
+      spans: new Map(),
+      others: new Map(),
+      lastMs: ms,
+      offsetMs: 0,
+      second: Math.floor(ms / SECOND_MS),
+      secondEvents: 0,
+      totalLost: 0,
+    };
+    this.#boots.set(boot, tracks);
+    return tracks;
+  }
+
+  /** Of each span one of its own: slices on one track that overlap are drawn wrong. */
+  #spanTrack(tracks: BootTracks, keys: readonly string[], values: Values): Track {
+    let parent = tracks.track;
+    if (keys.length > 1) {
+      const name = keys
+        .slice(0, -1)
+        .map((key) => `${key} ${values[key]}`)
+        .join(", ");
+      let owner = tracks.owners.get(name);
+      if (owner === undefined) {
+        owner = this.#track(name, "group", tracks.track);
+        tracks.owners.set(name, owner);
+      }
+      parent = owner;
+    }
+    return this.#track(`${keys.at(-1)} ${values[keys.at(-1)!]}`, "events", parent);
+  }
+
+  #otherTrack(tracks: BootTracks, name: string): Track {
+    let track = tracks.others.get(name);
+    if (track === undefined) {
+      track = this.#track(name, "events", tracks.track);
+      tracks.others.set(name, track);
+    }
+    return track;
+  }
+
+  #track(
+    name: string,
+    kind: Track["kind"],
+    parent: Track | undefined,
+    { unit = "", description = "" }: { unit?: string; description?: string } = {},
+  ): Track {
+    const id = ++this.#tracks;
+    const draft = { id, parent, name, kind, unit, description };
+    const boot = parent === undefined ? undefined : parent.boot;
+    const track: Track =
+      parent !== undefined && parent.parent === undefined && kind === "group" && boot === undefined
+        ? ownBoot(draft)
+        : { ...draft, boot };
+    this.#target.track(track);
+    return track;
+  }
+}
+
+/** A track under a device's is a boot's: its own. */
+function ownBoot(draft: Omit<Track, "boot">): Track {
+  const track = { ...draft, boot: undefined as Track | undefined };
+  track.boot = track;
+  return track;
+}

@@ -1,0 +1,489 @@
+// Traces for viewers, read back by another protobuf implementation and by JSON.parse: what decode says of a recording is what stands in them.
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import protobuf from "protobufjs";
+import { ChromeTrace } from "../../host/export/chrome.ts";
+import type { ExportOutput } from "../../host/export/output.ts";
+import { PerfettoTrace } from "../../host/export/perfetto.ts";
+import { TraceTracks } from "../../host/export/trace.ts";
+import { sinceBootPath, TraceExporter } from "../../host/export/traces.ts";
+import { registry } from "../../host/generated/registry.ts";
+import { openRecording, type Recording } from "../../host/read/recording.ts";
+import type { RegistryModel } from "../../host/registry/model.ts";
+import { rounds, seedFor } from "../support/campaign.ts";
+import { run } from "../support/command.ts";
+import { captureFleet, exportTo, type Line, linesOf, MemoryOutput, recordingFrom } from "../support/exports.ts";
+import { joined, mixedPackets, PacketSource } from "../support/packets.ts";
+
+const TRACE = protobuf
+  .parse(
+    `
+  syntax = "proto2";
+  message Trace { repeated Packet packet = 1; }
+  message Packet {
+    optional Clocks clock_snapshot = 6; optional uint64 timestamp = 8; optional uint32 sequence = 10; optional Event event = 11;
+    optional Interned interned = 12; optional uint32 flags = 13; optional Defaults defaults = 59; optional Descriptor track = 60;
+    optional bool first = 87;
+  }
+  message Clocks { repeated Clock clocks = 1; optional uint32 primary = 2; }
+  message Clock { optional uint32 id = 1; optional uint64 timestamp = 2; }
+  message Defaults { optional uint32 clock = 58; }
+  message Named { optional uint64 iid = 1; optional string name = 2; }
+  message Interned { repeated Named events = 2; repeated Named keys = 3; }
+  message Descriptor {
+    optional uint64 uuid = 1; optional string name = 2; optional uint64 parent = 5; optional Counter counter = 8;
+    optional int32 ordering = 11; optional int32 rank = 12; optional string description = 14;
+  }
+  message Counter { optional string unit = 6; }
+  message Event {
+    repeated Annotation annotations = 4; optional int32 type = 9; optional uint64 name_iid = 10; optional uint64 track = 11;
+    optional string name = 23; optional int64 counter = 30; optional double double_counter = 44;
+    repeated fixed64 flows = 47; repeated fixed64 ends = 48;
+  }
+  message Annotation {
+    optional uint64 key = 1; optional bool bool = 2; optional int64 int = 4; optional double double = 5; optional string string = 6;
+    optional string name = 10;
+  }`,
+    { keepCase: true },
+  )
+  .root.lookupType("Trace");
+
+interface ReadEvent {
+  readonly type: "begin" | "end" | "instant" | "counter";
+  /** The names of the tracks, from the device on. */
+  readonly track: readonly string[];
+  readonly uuid: string;
+  readonly ms: number;
+  readonly name: string;
+  readonly values: Line;
+  readonly value: number | undefined;
+  readonly flows: readonly string[];
+  readonly ends: readonly string[];
+}
+interface ReadTrace {
+  readonly events: readonly ReadEvent[];
+  readonly clocks: number;
+}
+
+/** As the schema above has it; 64-bit numbers are texts. */
+interface ReadAnnotation {
+  readonly key?: string;
+  readonly bool?: boolean;
+  readonly int?: string;
+  readonly double?: number;
+  readonly string?: string;
+  readonly name?: string;
+}
+interface ReadNamed {
+  readonly iid: string;
+  readonly name: string;
+}
+interface ReadPacket {
+  readonly clock_snapshot?: { readonly clocks: readonly { readonly timestamp: string }[] };
+  readonly timestamp: string;
+  readonly sequence: number;
+  readonly event?: {
+    readonly annotations: readonly ReadAnnotation[];
+    readonly type: number;
+    readonly name_iid: string;
+    readonly track: string;
+    readonly name?: string;
+    readonly counter?: string;
+    readonly double_counter?: number;
+    readonly flows: readonly string[];
+    readonly ends: readonly string[];
+  };
+  readonly interned?: { readonly events: readonly ReadNamed[]; readonly keys: readonly ReadNamed[] };
+  readonly flags?: number;
+  readonly track?: { readonly uuid: string; readonly name: string; readonly parent?: string };
+}
+
+const TYPES = ["", "begin", "end", "instant", "counter"] as const;
+
+function readPerfetto(bytes: Uint8Array): ReadTrace {
+  const message = TRACE.decode(bytes);
+  // Fields that the other implementation does not know would be gone, and numbers that take more bytes than they must shorter.
+  assert.equal(TRACE.encode(message).finish().length, bytes.length);
+  const { packet: packets } = TRACE.toObject(message, { longs: String, arrays: true }) as { packet: ReadPacket[] };
+  const interned = packets.find((packet) => packet.interned)!.interned!;
+  const names = (list: readonly ReadNamed[]) => new Map(list.map(({ iid, name }) => [iid, name]));
+  const [events, keys] = [names(interned.events), names(interned.keys)];
+  const tracks = new Map<string, string[]>();
+  const found: ReadEvent[] = [];
+  assert.equal(packets[0]!.flags, 3);
+  for (const { sequence, track, event, timestamp, flags } of packets) {
+    assert.equal(sequence, 1);
+    if (track) {
+      assert.ok(!tracks.has(track.uuid) && track.uuid !== "0");
+      tracks.set(track.uuid, [...(track.parent ? tracks.get(track.parent)! : []), track.name]);
+    }
+    if (!event) continue;
+    assert.equal(flags, 2);
+    assert.equal(BigInt(timestamp) % 1_000_000n, 0n);
+    const value = ({ bool, int, double, string }: ReadAnnotation) =>
+      bool ?? (int === undefined ? (double ?? string) : Number(int));
+    found.push({
+      type: TYPES[event.type as number] as ReadEvent["type"],
+      track: tracks.get(event.track)!,
+      uuid: event.track,
+      ms: Number(BigInt(timestamp) / 1_000_000n),
+      name: event.name ?? events.get(event.name_iid) ?? "",
+      values: Object.fromEntries(event.annotations.map((each) => [each.name ?? keys.get(each.key!)!, value(each)!])),
+      value: event.double_counter ?? (event.counter === undefined ? undefined : Number(event.counter)),
+      flows: event.flows,
+      ends: event.ends,
+    });
+  }
+  const snapshots = packets.flatMap(({ clock_snapshot: snapshot }) => snapshot ?? []);
+  for (const { clocks } of snapshots) assert.equal(clocks[0]!.timestamp, clocks[1]!.timestamp);
+  return { events: found, clocks: snapshots.length };
+}
+
+function readChrome(bytes: Uint8Array): ReadTrace {
+  const { traceEvents, otherData } = JSON.parse(bytes.toString());
+  const processes = new Map<number, string>();
+  const threads = new Map<string, string>();
+  const found: ReadEvent[] = [];
+  const phases: Record<string, ReadEvent["type"]> = { b: "begin", e: "end", n: "instant", C: "counter" };
+  for (const { ph, name, pid, tid, args, ts, id, id2 } of traceEvents) {
+    const last = found.at(-1)!;
+    if (ph === "M" && name === "process_name") processes.set(pid, args.name);
+    else if (ph === "M" && name === "thread_name") threads.set(`${pid} ${tid}`, args.name);
+    else if (ph === "s" || ph === "f") {
+      assert.deepEqual([last.type, last.ms], ["instant", ts / 1000]);
+      (last[ph === "s" ? "flows" : "ends"] as string[]).push(String(id));
+    } else if (ph !== "M") {
+      if (ph !== "C") assert.equal(id2.local, `0x${tid.toString(16)}`);
+      const track = ph === "C" ? name : threads.get(`${pid} ${tid}`)!;
+      found.push({
+        type: phases[ph as string]!,
+        track: [...processes.get(pid)!.split(/: (?=boot [^:]*$)/), ...track.split(", ")],
+        uuid: String(tid),
+        ms: ts / 1000,
+        name: name ?? "",
+        values: ph === "C" ? {} : (args ?? {}),
+        value: ph === "C" ? (Object.values(args)[0] as number) : undefined,
+        flows: [],
+        ends: [],
+      });
+    }
+  }
+  return { events: found, clocks: otherData.time.startsWith("UTC") ? 1 : 0 };
+}
+
+const FORMATS = [
+  [
+    "perfetto",
+    readPerfetto,
+    (output: ExportOutput, model: RegistryModel, timed: boolean) => new PerfettoTrace(output, model, timed),
+  ],
+  ["chrome", readChrome, (output: ExportOutput, _: RegistryModel, timed: boolean) => new ChromeTrace(output, timed)],
+] as const;
+
+type Format = (typeof FORMATS)[number];
+
+/** The traces of a recording by the names they get. */
+async function traced([, read, open]: Format, recording: Recording, model = registry) {
+  const outputs: MemoryOutput[] = [];
+  const exporter = new TraceExporter(
+    "it.x",
+    async () => {
+      const output = new MemoryOutput();
+      outputs.push(output);
+      return output;
+    },
+    (output, isTimed) => new TraceTracks(open(output, model, isTimed), model, isTimed),
+  );
+  const outcome = await exportTo(exporter, recording, model);
+  const traces = new Map(outputs.map((output) => [output.name!, read(output.bytes)]));
+  return { ...outcome, traces };
+}
+
+/** What a viewer can rely on. */
+function assertSound({ events }: ReadTrace): void {
+  const open = new Map<string, number>();
+  const begun = new Set<string>();
+  for (const { type, uuid, ms, flows, ends } of events) {
+    if (type === "begin") {
+      assert.ok(!open.has(uuid), "slices of one track do not overlap");
+      open.set(uuid, ms);
+    } else if (type === "end") {
+      assert.ok(open.get(uuid)! <= ms, "no slice ends before it begins");
+      open.delete(uuid);
+    }
+    for (const id of flows) assert.ok(!begun.has(id) && begun.add(id));
+    for (const id of ends) assert.ok(begun.delete(id), "a flow that ends has begun, and ends once");
+  }
+}
+
+function eventsOf({ events }: ReadTrace): Line[] {
+  return events.filter(({ type }) => type === "instant").map(({ values }) => values);
+}
+
+const sorted = (lines: readonly Line[]) => lines.map((line) => JSON.stringify(Object.entries(line).sort())).sort();
+const withoutPlace = ({ device: _, boot: _b, bootId: _i, reader: _r, time: _t, ...rest }: Line): Line => rest;
+
+let root = "";
+
+for (const format of FORMATS)
+  describe(`a trace for ${format[0]}`, () => {
+    beforeEach(() => {
+      root = mkdtempSync(join(tmpdir(), "xs-telemetry-trace-"));
+    });
+    afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+    it("has the events that decode has, each once, at their time, under device, boot, client and connection; and what was lost", async function () {
+      this.timeout(300_000);
+      for (let round = 0; round < rounds(120, 8); round++) {
+        const folder = join(root, String(round));
+        captureFleet(seedFor(141) + round, folder);
+        if (!existsSync(folder)) continue;
+        const lines = await linesOf(folder);
+        const { traces, missing, names } = await traced(format, await openRecording(folder));
+        const all = [...traces.values()];
+        all.forEach(assertSound);
+        assert.deepEqual(
+          sorted(all.flatMap(eventsOf)),
+          sorted(
+            lines
+              .map(withoutPlace)
+              .map((line) => (line.timeUncertaintyMs === 0 ? without(line, "timeUncertaintyMs") : line)),
+          ),
+        );
+        const trace = traces.get("it.x")!;
+        const timed = lines.filter(({ time }) => time !== undefined);
+        if (timed.length > 0) {
+          assert.equal(trace.clocks, 1);
+          const places = (of: readonly (readonly unknown[])[]) => of.map((each) => JSON.stringify(each)).sort();
+          assert.deepEqual(
+            places(
+              trace.events
+                .filter(({ type }) => type === "instant")
+                .map(({ ms, track, name, values: { eventSeq } }) => [ms, track, name, eventSeq]),
+            ),
+            places(
+              timed.map((line) => [
+                Date.parse(String(line.time)),
+                [line.device, `boot ${line.boot}`, `clientId ${line.clientId}`, `connEpoch ${line.connEpoch}`],
+                line.event,
+                line.eventSeq,
+              ]),
+            ),
+          );
+        }
+        assert.equal(names.length, all.length);
+        const lost = all.flatMap(({ events }) =>
+          events.filter(({ track, type }) => track.at(-1) === "lost events" && type === "begin"),
+        );
+        assert.equal(
+          lost.reduce((sum, { values }) => sum + Number(values.missing), 0),
+          missing,
+        );
+        const rates = all.flatMap(({ events }) => events.filter(({ track }) => track.at(-1) === "events a second"));
+        assert.equal(
+          rates.reduce((sum, { value }) => sum + value!, 0),
+          lines.length,
+          "the rate counts every event",
+        );
+      }
+    });
+
+    it("draws connections as slices, answers as flows, the ring and losses as counters", async () => {
+      const source = new PacketSource({ bootId: 7, ringCapacitySlots: 100, ringPendingSlots: 20 });
+      const packets = [
+        source.tokens([[1, "get"]]),
+        source.data([
+          { event: "ws.connect", time: 1000, clientId: 4, connEpoch: 0 },
+          { event: "ws.connect", time: 1001, clientId: 5, connEpoch: 1 },
+          { event: "msg.recv", time: 1002, clientId: 4, token: 1 },
+          { event: "msg.recv", time: 1003, clientId: 4, token: 1 },
+          { event: "msg.send", time: 1004, clientId: 4, token: 1 },
+          { event: "msg.recv", time: 1005, clientId: 4, token: 1 },
+        ]),
+        source.data(
+          [
+            { event: "msg.send", time: 1010, clientId: 4, token: 1 },
+            { event: "ws.disconnect", time: 1011, clientId: 4 },
+            { event: "ws.disconnect", time: 1012, clientId: 9, connEpoch: 3 },
+          ],
+          8,
+        ),
+      ];
+      const { traces, missing } = await traced(format, await recordingFrom(joined(packets)));
+      const trace = traces.get("it.x")!;
+      assertSound(trace);
+      assert.equal(missing, 8);
+      assert.equal(trace.clocks, 0, "the time of day is not known");
+      const of = (end: string) => trace.events.filter(({ track }) => track.at(-1) === end);
+      const steps = (events: readonly ReadEvent[]) => events.map(({ type, ms }) => [type, ms]);
+      assert.deepEqual(steps(of("connEpoch 0").filter(({ type }) => type !== "instant")), [
+        ["begin", 1000],
+        ["end", 1011],
+      ]);
+      assert.deepEqual(
+        steps(of("connEpoch 1")),
+        [
+          ["begin", 1001],
+          ["instant", 1001],
+        ],
+        "it is open at the end",
+      );
+      assert.deepEqual(steps(of("connEpoch 3")), [["instant", 1012]], "no beginning is invented");
+      assert.deepEqual(steps(of("lost events")), [
+        ["begin", 1005],
+        ["end", 1010],
+      ]);
+      assert.deepEqual(of("lost events")[0]!.values, {
+        missing: 8,
+        lostOnDevice: 8,
+        lostInTransit: 0,
+        beforeFirstPacket: 0,
+      });
+      const flows = of("connEpoch 0").filter(({ type }) => type === "instant");
+      assert.deepEqual(
+        flows.map((event) => [event.flows.length, event.ends.length]),
+        [
+          [0, 0],
+          [1, 0],
+          [1, 0],
+          [0, 2],
+          [1, 0],
+          [0, 0],
+          [0, 0],
+        ],
+        "an answer after a gap may be one to what was lost",
+      );
+      assert.deepEqual(
+        of("ring fill").map(({ value }) => value),
+        [26, 23],
+      );
+      assert.deepEqual(
+        of("events lost so far").map(({ value }) => value),
+        [8],
+      );
+      assert.deepEqual(
+        of("events a second").map(({ value, ms }) => [ms, value]),
+        [
+          [1000, 9],
+          [2000, 0],
+        ],
+      );
+    });
+
+    it("is whole for an empty recording, one event, damage, boots with and without time of day, hostile texts", async () => {
+      const none = await traced(format, await recordingFrom(new Uint8Array(0)));
+      assert.deepEqual([none.codes, [...none.traces.values()].flatMap(({ events }) => events)], [["E_EMPTY"], []]);
+      const one = new PacketSource().data([{ event: "ws.connected", time: 5, clientId: 1 }]);
+      assert.equal(eventsOf((await traced(format, await recordingFrom(one.bytes))).traces.get("it.x")!).length, 1);
+
+      const packets = mixedPackets();
+      const damaged = joined(packets);
+      damaged[packets[0]!.bytes.length + packets[1]!.bytes.length + 120] = 0xee;
+      const good = await traced(format, await recordingFrom(damaged));
+      assert.ok(good.codes.some((code) => code.startsWith("E_")));
+      assert.ok(eventsOf(good.traces.get("it.x")!).length >= 8);
+
+      const event = (boot: number, more: object) =>
+        `${JSON.stringify({ event: "msg.recv", ts_mono_ms: 7, connEpoch: 0, eventSeq: 0, clientId: 1, msgType: 'a"\u202e</script>\0\ud800', result: "ok", reason: "", payloadSummary: "\u0007\ud800x\0y", schemaVersion: "1.0.0", device: "\u001b]0;\0:, x", boot, ...more })}\n`;
+      const text =
+        event(1, { time: "2026-11-28T03:54:15.123Z", timeUncertaintyMs: 3 }) +
+        event(2, {}) +
+        event(3, { time: "9999-12-31T23:59:59.999Z", ts_mono_ms: 2 ** 53 - 1 }) +
+        event(4, { ts_mono_ms: 1.5 }) +
+        event(5, { ts_mono_ms: -1 });
+      const both = await traced(format, await recordingFrom(Buffer.from(text)));
+      assert.deepEqual([...both.traces.keys()].sort(), ["it.since-boot.x", "it.x"]);
+      assert.equal(eventsOf(both.traces.get("it.x")!).length, 2);
+      assert.equal(eventsOf(both.traces.get("it.since-boot.x")!).length, 3);
+      const [first] = both.traces.get("it.x")!.events.filter(({ type }) => type === "instant");
+      assert.equal(first!.ms, Date.parse("2026-11-28T03:54:15.123Z"));
+      const nul = format[0] === "perfetto" ? "␀" : "\0";
+      assert.equal(first!.values.payloadSummary, `\u0007\ufffdx${nul}y`);
+      assert.equal(first!.values.timeUncertaintyMs, 3);
+    });
+
+    it("ends no connection before it begins where a clock was set back; instants stand where decode has them", async () => {
+      const at = (event: string, eventSeq: number, time: string) =>
+        `${JSON.stringify({ event, ts_mono_ms: 10 + eventSeq, connEpoch: 0, eventSeq, clientId: 1, schemaVersion: "1.0.0", boot: 1, time, timeUncertaintyMs: 0 })}\n`;
+      const [late, early] = ["2026-11-28T03:54:15.123Z", "2026-11-28T03:50:00.000Z"];
+      const text = at("ws.connect", 0, late) + at("ws.disconnect", 1, early);
+      const trace = (await traced(format, await recordingFrom(Buffer.from(text)))).traces.get("it.x")!;
+      assertSound(trace);
+      assert.deepEqual(
+        trace.events.filter(({ type }) => type !== "counter").map(({ type, ms }) => [type, ms]),
+        [
+          ["begin", Date.parse(late)],
+          ["instant", Date.parse(late)],
+          ["instant", Date.parse(early)],
+          ["end", Date.parse(late)],
+        ],
+      );
+    });
+
+    it("tells the events of further readers once", async () => {
+      const packets = [0, 1].flatMap((reader) => {
+        const source = new PacketSource({ bootId: 9, reader });
+        return [1, 2].map((time) => source.data([{ event: "ws.connect", time, clientId: time, connEpoch: time }]));
+      });
+      const { traces, codes } = await traced(format, await recordingFrom(joined(packets)));
+      assert.deepEqual([eventsOf(traces.get("it.x")!).length, codes], [2, ["W_READER"]]);
+    });
+  });
+
+function without(line: Line, key: string): Line {
+  return Object.fromEntries(Object.entries(line).filter(([each]) => each !== key));
+}
+
+describe("export --to perfetto and chrome", () => {
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "xs-telemetry-trace-"));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  it("writes a file that is there whole or not at all, or standard output", async () => {
+    const bytes = joined(mixedPackets());
+    const file = join(root, "trace.json");
+    const { status, stderr } = await run(["export", "--to", "chrome", "-", "-o", file], bytes);
+    assert.equal(status, 0, stderr);
+    assert.match(
+      stderr,
+      /standard input: 11 events, 1 boot to .*trace.json; 57 events missing, which the export shows/,
+    );
+    assert.equal(eventsOf(readChrome(readFileSync(file))).length, 11);
+    const piped = await run(["export", "--to", "chrome", "-"], bytes);
+    assert.equal(piped.stdout, readFileSync(file, "utf8"));
+
+    const before = readFileSync(file);
+    const damaged = Uint8Array.from(bytes);
+    damaged[mixedPackets()[0]!.bytes.length + mixedPackets()[1]!.bytes.length + 100] = 0xee; // a record of an unknown type
+    assert.equal((await run(["export", "--to", "chrome", "-", "-o", join(root, "good.json")], damaged)).status, 1);
+    assert.ok(eventsOf(readChrome(readFileSync(join(root, "good.json")))).length > 0, "the good part");
+    const failed = await run(["export", "--to", "perfetto", join(root, "none"), "-o", file]);
+    assert.deepEqual([failed.status, readFileSync(file)], [2, before]);
+    for (const bad of [root, join(root, "none/x"), join(file, "x")]) {
+      const outcome = await run(["export", "--to", "perfetto", "-", "-o", bad], bytes);
+      assert.equal(outcome.status, 2);
+      assert.match(outcome.stderr, /E_WRITE: .*cannot be written: (EISDIR|ENOENT|ENOTDIR): /);
+    }
+    const full = await run(["export", "--to", "chrome", "-", "-o", "/dev/full"], bytes);
+    assert.equal(full.status, 2);
+    assert.match(full.stderr, /E_WRITE: \/dev\/full cannot be written: ENOSPC: no space is left/);
+    assert.deepEqual(readdirSync(root).sort(), ["good.json", "trace.json"], "no temporary file stays");
+    assert.equal((await run(["export", "--to", "svg", "-"], bytes)).status, 2);
+    assert.equal((await run(["export", "--to", "perfetto", "-"], "")).status, 1, "nothing is in it");
+  });
+
+  it("wants a file where two are needed", async () => {
+    const line = (more: object) =>
+      `${JSON.stringify({ event: "ws.connected", ts_mono_ms: 7, connEpoch: 0, eventSeq: 0, clientId: 1, schemaVersion: "1.0.0", ...more })}\n`;
+    const text = line({ boot: 1, time: "2026-11-28T03:54:15.123Z", timeUncertaintyMs: 0 }) + line({ boot: 2 });
+    const { status, stderr } = await run(["export", "--to", "chrome", "-"], text);
+    assert.equal(status, 2);
+    assert.match(stderr, /E_TIME: .*name a file with -o/);
+    const file = join(root, "t.json");
+    assert.equal((await run(["export", "--to", "chrome", "-", "-o", file], text)).status, 0);
+    assert.ok(existsSync(file) && existsSync(sinceBootPath(file)));
+  });
+});

@@ -3,13 +3,15 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
+import { decode } from "../../host/decode/decode.ts";
 import { registries, registry } from "../../host/generated/registry.ts";
 import { Numbers, type Spread } from "../../host/read/histogram.ts";
 import { decodePath, openRecording, recordingOf } from "../../host/read/recording.ts";
 import type { Statistics } from "../../host/read/stats.ts";
 import { summarize } from "../../host/read/summarize.ts";
 import { Top } from "../../host/read/top.ts";
-import { rounds, seedFor } from "../support/campaign.ts";
+import { campaign, seedFor } from "../support/campaign.ts";
+import { CAPTURES, readTraces, replay } from "../support/captures.ts";
 import { fleetPackets, longWay, spreadOf } from "../support/fleet.ts";
 import { randomIntegers } from "../support/packets.ts";
 
@@ -94,7 +96,7 @@ describe("stats", () => {
 
   it("says of fleets what an independent calculation finds in their lines, from packets and from lines alike", async function () {
     this.timeout(600_000);
-    for (let round = 0; round < rounds(300, 12); round++) {
+    for (const round of campaign("fleets whose statistics are worked out a second way", 300, 12)) {
       const seed = seedFor(101) + round;
       const folder = join(root, String(round));
       capture(seed, folder);
@@ -123,6 +125,24 @@ describe("stats", () => {
       assert.deepEqual(lines.attributes, statistics.attributes);
     }
   });
+
+  if (!existsSync(CAPTURES)) it(`has no captures to compare (${CAPTURES})`, () => assert.ok(!existsSync(CAPTURES)));
+  else
+    it("says of traces of real devices what an independent calculation finds, from packets and from lines alike", async () => {
+      for (const [name, events] of await readTraces()) {
+        const { packets } = replay(events);
+        const source = (async function* () {
+          for (const packet of packets) yield packet;
+        })();
+        const { statistics } = await summarize(await recordingOf(source, name), OPTIONS);
+        let text = "";
+        for await (const item of decode(packets, { registry, output: "lines", with: "none" }))
+          if (item.kind === "lines") text += Buffer.from(item.lines).toString();
+        assertSame(statistics, text);
+        assert.equal(text.split("\n").length - 1, events.length, name);
+        assertSame((await summarize(await recordingOf(bytesOf(text), name), OPTIONS)).statistics, text);
+      }
+    });
 
   it("counts what one reader tells once, however many readers there are", async () => {
     const { PacketSource } = await import("../support/packets.ts");

@@ -238,3 +238,30 @@ export function codeOf({ offset, shift, mask }: Step, bytes: Uint8Array, at: num
   const high = mask << shift > 0xff ? bytes[at + offset + 1]! << 8 : 0;
   return ((low | high) >> shift) & mask;
 }
+
+/** The value of a field of a number, or a token, in the record at `record`. */
+export function numberIn({ kind, offset }: Step, bytes: Uint8Array, view: DataView, record: number): number {
+  const at = record + offset;
+  switch (kind) {
+    case "u8":
+      return bytes[at]!;
+    case "u16":
+    case "token":
+      return view.getUint16(at, true);
+    case "i32":
+      return view.getInt32(at, true);
+    case "f32":
+      return view.getFloat32(at, true);
+    case "f64":
+      return view.getFloat64(at, true);
+    default:
+      return view.getUint32(at, true);
+  }
+}
+
+/** Bytes of a text in the record at `at`: zeros behind it fill its slots. */
+export function textBytes({ offset, tailBytes }: Step, bytes: Uint8Array, at: number): number {
+  let length = tailBytes;
+  while (length > 0 && bytes[at + offset + length - 1] === 0) length--;
+  return length;
+}

@@ -3,7 +3,7 @@ import { PACKET_HEADER_BYTES, SLOT_BYTES, STREAM_DATA } from "../../src/ring/pac
 import type { DecodeItem, Gap, PacketReader, PacketSink } from "../decode/types.ts";
 import { type BootPlace, bootIdText, type TimeOf } from "../packet/line-context.ts";
 import type { PacketHeader } from "../packet/packet.ts";
-import { codeOf, type Shape, type Step } from "../packet/record-shapes.ts";
+import { codeOf, numberIn, type Shape, type Step, textBytes } from "../packet/record-shapes.ts";
 import type { CheckedPacket, RecordDecoder, RecordTally, TokenNames } from "../packet/records.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -152,32 +152,6 @@ export class StatsSink implements PacketSink {
   }
 }
 
-function numberIn({ kind, offset }: Step, bytes: Uint8Array, view: DataView, record: number): number {
-  const at = record + offset;
-  switch (kind) {
-    case "u8":
-      return bytes[at]!;
-    case "u16":
-    case "token":
-      return view.getUint16(at, true);
-    case "i32":
-      return view.getInt32(at, true);
-    case "f32":
-      return view.getFloat32(at, true);
-    case "f64":
-      return view.getFloat64(at, true);
-    default:
-      return view.getUint32(at, true);
-  }
-}
-
 function wordIn(step: Step, bytes: Uint8Array, at: number): string {
   return step.values[codeOf(step, bytes, at)]!;
-}
-
-/** Zeros behind a text fill its slots. */
-function textBytes({ offset, tailBytes }: Step, bytes: Uint8Array, at: number): number {
-  let length = tailBytes;
-  while (length > 0 && bytes[at + offset + length - 1] === 0) length--;
-  return length;
 }

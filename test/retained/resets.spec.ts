@@ -109,8 +109,7 @@ describe("a retained ring, by itself", () => {
   });
 });
 
-/** What a decoder says of packets, but that it has not seen those before. */
-/** But that the first packets are late, and that two boots have one id: of memory that holds anything, they may. */
+/** What a decoder says of packets, but that those before are not here, and that two boots have one id: of memory that holds anything, they may. */
 function faults(packets: readonly Buffer[]): string[] {
   const decoder = new StreamDecoder({ registry, output: "lines", isWhole: true });
   const items = [...packets.flatMap((packet) => [...decoder.push(packet)]), ...decoder.end()];

@@ -90,6 +90,8 @@ class View {
   readonly #first: RegistryModel;
   readonly #filters = new Map<RegistryModel, (event: object) => boolean>();
   #place: ReadPlace | undefined;
+  /** The boot whose reset was told last. */
+  #resetOf = "";
   /** Gaps before the next event that is shown. */
   #gaps: string[] = [];
   #last: (() => string)[] = [];
@@ -113,7 +115,10 @@ class View {
       return;
     }
     if (item.kind === "boot") {
-      if (place.reader === 0) this.#gaps.push(resetNote(item.record, place.device));
+      // Each reader tells it.
+      const whose = JSON.stringify([place.device, place.boot, place.bootId]);
+      if (whose !== this.#resetOf) this.#gaps.push(resetNote(item.record, place.device));
+      this.#resetOf = whose;
       return;
     }
     this.#events++;

@@ -128,6 +128,11 @@ describe("the record that a boot begins with", () => {
     const said = "panic; ring of the boots before: kept 12 events";
     const shown = await run(["show", "-"], bytes);
     match(shown.stdout, new RegExp(`the device booted after: ${said}`), shown.stderr);
+    const { telemetry } = emitter({ retained: true });
+    const later = telemetry.reader();
+    telemetry.connect(1);
+    const ofLater = await run(["show", "-"], Buffer.concat(drain(later)));
+    equal(ofLater.stdout.match(/booted after/g)?.length, 1, "whichever reader tells it");
     const info = await run(["info", "-"], bytes);
     match(info.stdout, new RegExp(`booted after +${said}\n`));
     const json = JSON.parse((await run(["info", "-", "--format", "json"], bytes)).stdout);

@@ -62,6 +62,8 @@ static void change(uint32_t kind)
 			words[at % (most / 4)] += (at >> 24) % 3 == 0 ? 16 : (at >> 24) % 3 == 1 ? -16u : 1;
 		else if (kind == 5)
 			words[at % (most / 4)] = words[random32() % (most / 4)];
+		else if (kind == 6)
+			((TelemetryState*)retainedMemory)->boot[at % TELEMETRY_KEPT_BOOTS].tail += (at >> 24) % 16 << 4;
 		else
 			memset(bytes + at % most, (int)(at >> 28) * 17, most - at % most < 64 ? most - at % most : 64);
 	}
@@ -110,7 +112,7 @@ int main(int argc, char** argv)
 			for (uint32_t operation = 0; operation < 4 + operations % 60; operation++)
 				deviceOperate(&seed);
 		}
-		change(image % 7);
+		change(image % 8);
 		if (random32() & 1)
 			mend();
 		memset(&device, 0, offsetof(Device, packet));

@@ -402,10 +402,12 @@ static uint32_t look(TelemetryState* state, uint32_t capacitySlots, uint32_t res
 		past[index].ring.discards = (uint32_t)discards;
 		*from = past[index].ring.head;
 	}
-	for (uint32_t index = 0; index < *count; index++) {
+	for (uint32_t index = 0, holds = 0; index < *count; index++) {
 		const TelemetryRing* ring = &past[index].ring;
-		if (ring->tail != ring->head && *from - ring->tail > capacitySlots)
+		/* The oldest goes first: a boot has all its records as long as one before it has any. */
+		if ((ring->tail != ring->head && *from - ring->tail > capacitySlots) || (holds && ring->tail != past[index].boot->from))
 			return RING_DAMAGED;
+		holds |= ring->tail != ring->head;
 	}
 	return RING_KEPT;
 }

@@ -1,5 +1,5 @@
 import { createEncoder } from "#platform";
-import type { Counters, Reader, RecordEmitter, Records } from "./ring/api.ts";
+import type { Counters, Reader, RecordEmitter, Records, Token } from "./ring/api.ts";
 import { bytesOf } from "./ring/bytes.ts";
 import { createEmitter } from "./ring/emitter.ts";
 import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./ring/packet-layout.ts";
@@ -136,7 +136,7 @@ export class Recorder {
   }
 
   /** A token in use; 0, and counted, for everything else. */
-  token(value: unknown): number {
+  token(value: unknown): Token {
     return this.#records.tokenOf(value);
   }
 
@@ -162,7 +162,7 @@ export class Recorder {
   }
 
   /** As Telemetry.messageType. */
-  messageType(name: string): number {
+  messageType(name: string): Token {
     return this.#emitter.messageType(name);
   }
 

@@ -1,6 +1,6 @@
 import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
-import type { Connection, Counters, Emitter, EmitterSettings, Limits, Privacy, Reader } from "./ring/api.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Limits, Privacy, Reader, Token } from "./ring/api.ts";
 import { type Clock, guardClock } from "./ring/clock.ts";
 import { checkNames, checkNumber, refuse } from "./ring/options.ts";
 import { SLOT_BYTES } from "./ring/packet-layout.ts";
@@ -85,7 +85,7 @@ export class Telemetry {
    * Token of a message type: the same string gives the same token. 0, which stands for "", if the table is full or
    * the type has more than 64 bytes; that is counted in `unlistedTypes`. A known type allocates nothing.
    */
-  messageType(name: string): number {
+  messageType(name: string): Token {
     return this.#emitter.messageType(name);
   }
 

@@ -6,6 +6,7 @@ import {
   Recorder,
   type RingOptions,
   type TextField,
+  type Token,
 } from "xs-telemetry/recorder";
 
 /** How bad it is. */
@@ -122,7 +123,7 @@ export class Telemetry {
    * `component`: The part that failed. A name that comes again and again is two bytes. What token() gave.
    * `detail` (optional): What happened, at most 60 bytes. At most 60 bytes of UTF-8 are kept, cut at a code point.
    */
-  error(severity: Severity, component: number, detail?: Text): void {
+  error(severity: Severity, component: Token, detail?: Text): void {
     const recorder = this.#recorder;
     if (!recorder.begin()) return;
     const detailBytes = detail === undefined ? -1 : this.#detail.put(detail);
@@ -146,7 +147,7 @@ export class Telemetry {
    * Token of a name: the same string gives the same token. 0, which stands for "", if the table is full or the name has more
    * than 64 bytes; that is counted in unlistedTypes. A known name allocates nothing.
    */
-  token(name: string): number {
+  token(name: string): Token {
     return this.#recorder.messageType(name);
   }
 

@@ -78,7 +78,7 @@ export class EventRows {
     const prefix = this.#prefix(device, wall);
     const since = this.#hasSince ? `${this.#since(deviceMs).padEnd(SINCE_CHARS)}${INDENT}` : "";
     const left = columns - widthOf(prefix.plain) - since.length;
-    return `${prefix.shown}${colors.dim(since)}${this.textOf(registry).row(event as never, left)}`;
+    return `${prefix.shown}${colors.dim(since)}${this.textOf(registry).row(event, left)}`;
   }
 
   /** Log text. */

@@ -1,11 +1,11 @@
-import type { Connection, Payload } from "../../src/ring/api.ts";
+import type { Connection, Payload, Token } from "../../src/ring/api.ts";
 import { Reason } from "../../src/ring/reason.ts";
 import type { Random } from "./random.ts";
 
 /** What traffic calls: Telemetry has it, and a test can play it. */
 export interface TrafficTarget {
   connect(clientId: number, ip?: string): Connection;
-  messageType(name: string): number;
+  messageType(name: string): Token;
 }
 
 export interface TrafficOptions {
@@ -156,7 +156,7 @@ export class Traffic {
     if (random.chance(REJECT_CHANCE)) {
       const { reason } = random.pick(REJECTIONS);
       // What cannot be parsed has no type either.
-      if (reason === Reason.parseError) connection.rejected(reason, 0, '{"type":"setLi');
+      if (reason === Reason.parseError) connection.rejected(reason, target.messageType(""), '{"type":"setLi');
       else connection.rejected(reason, target.messageType(type.name), payload);
       return;
     }

@@ -24,8 +24,7 @@ export function rememberTypes(
   tokenOf: (type: string | undefined) => Token,
 ): (message: unknown) => Token {
   const known: Beginning[] = [];
-  while (known.length < remembered)
-    known.push({ text: "", bytes: new Uint8Array(MOST_BYTES), length: 0, token: 0 as Token });
+  while (known.length < remembered) known.push({ text: "", bytes: new Uint8Array(MOST_BYTES), length: 0, token: 0 });
   // Messages of one type come in runs: what the last one began with is tried first.
   let last = known[0]!;
   let oldest = 0;
@@ -69,7 +68,7 @@ export function rememberTypes(
         return beginning.token;
       }
     const type = findMessageType(message);
-    const token = type === "" ? (0 as Token) : tokenOf(type);
+    const token = type === "" ? 0 : tokenOf(type);
     if (token > 0 && piecesOfType > 0) keep(message, token);
     return token;
   };

@@ -56,7 +56,7 @@ export class JsonOutput {
     this.#end = 0;
   }
 
-  /** What has been written from there on; good until the next clear(). */
+  /** What has been written from there on; good until the next clear(). @internal */
   written(from = 0): Buffer {
     return this.#bytes.subarray(from, this.#end);
   }

@@ -20,7 +20,7 @@ const UUIDS = uuidsOf(registry);
 const LEAST_CODE = 5;
 const OPENING_BRACE = 0x7b;
 
-/** The form; undefined as long as more bytes could change the answer, which they do not if `isWhole`. */
+/** The form; undefined as long as more bytes could change the answer, which they do not if `isWhole`. @internal */
 export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   if (hasFlashBlock(head)) return "flash";
   for (let at = head.indexOf(MAGIC); at >= 0; at = head.indexOf(MAGIC, at + 1)) {

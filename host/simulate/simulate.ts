@@ -15,7 +15,7 @@ export interface SimulateOptions {
   readonly events?: number;
   /** … or after so long; without either, when `signal` says so. */
   readonly durationMs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: { readonly aborted: boolean };
   /** Events a second and device, in the mean; "max": as fast as the rings are drained, nothing being overwritten. Default 20. */
   readonly rate?: number | "max";
   /** Events from boot to reboot, in the mean; 0: never. Default 2,000. */

@@ -156,7 +156,7 @@ export class Traffic {
     if (random.chance(REJECT_CHANCE)) {
       const { reason } = random.pick(REJECTIONS);
       // What cannot be parsed has no type either.
-      if (reason === Reason.parseError) connection.rejected(reason, target.messageType(""), '{"type":"setLi');
+      if (reason === Reason.parseError) connection.rejected(reason, 0, '{"type":"setLi');
       else connection.rejected(reason, target.messageType(type.name), payload);
       return;
     }

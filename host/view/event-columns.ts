@@ -77,7 +77,7 @@ export interface ViewFilter {
 
 export class EventColumns {
   readonly #filter: ViewFilter;
-  readonly #onBlock: (bytes: Buffer) => void;
+  readonly #onBlock: (bytes: Uint8Array) => void;
   readonly #kinds: Kind[] = [];
   readonly #byName = new Map<RegistryModel, ReadonlyMap<string, Kind>>();
   readonly #lines = new Map<RegistryModel, LineKinds>();
@@ -95,7 +95,7 @@ export class EventColumns {
   unknown = 0;
 
   /** `onBlock` takes bytes of the page's stream. */
-  constructor(filter: ViewFilter, onBlock: (bytes: Buffer) => void) {
+  constructor(filter: ViewFilter, onBlock: (bytes: Uint8Array) => void) {
     this.#filter = filter;
     this.#onBlock = onBlock;
   }

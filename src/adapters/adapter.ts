@@ -88,8 +88,8 @@ export class Adapter<Message, Peer> {
     this.#isSearching = messageType === undefined;
     const typeOf =
       typeof messageType === "function" ? messageType : remember((type) => telemetry.messageType(type ?? GIVEN_UP));
-    this.#received = { typeOf, name: "", token: 0 as Token };
-    this.#sent = { typeOf, name: "", token: 0 as Token };
+    this.#received = { typeOf, name: "", token: 0 };
+    this.#sent = { typeOf, name: "", token: 0 };
     this.#clientId = clientId;
     this.payloads = payloads;
     this.isAsking = payloads || this.fixedToken === undefined;
@@ -124,7 +124,7 @@ export class Adapter<Message, Peer> {
       const type = way.typeOf(message, event);
       if (typeof type === "number") return type;
       if (type === way.name) return way.token;
-      if (type === "") return 0 as Token;
+      if (type === "") return 0;
       const token = this.#telemetry.messageType(type);
       // One that is in no table is counted each time.
       if (token > 0) {
@@ -134,7 +134,7 @@ export class Adapter<Message, Peer> {
       return token;
     } catch {
       this.failures++;
-      return 0 as Token;
+      return 0;
     }
   }
 
@@ -163,7 +163,7 @@ export class Traffic<Message> {
   #relay: Relay | undefined;
   /** A message is being handled, and not yet recorded. */
   #isPending = false;
-  #token = 0 as Token;
+  #token: Token = 0;
   #payload: unknown;
   #hasEnded = false;
 
@@ -193,7 +193,7 @@ export class Traffic<Message> {
     const adapter = this.#adapter;
     if (!adapter.isAttached || this.#hasEnded) return;
     this.#isPending = true;
-    this.#token = adapter.fixedToken ?? (0 as Token);
+    this.#token = adapter.fixedToken ?? 0;
     if (adapter.isAsking && message !== undefined) this.identify(message);
   }
 

@@ -214,7 +214,7 @@ export function rememberTexts(tokenOf: (type: string | undefined) => Token): (me
       }
     }
     const type = findMessageType(message);
-    const token = type === "" ? (0 as Token) : tokenOf(type);
+    const token = type === "" ? 0 : tokenOf(type);
     if (isText && token > 0 && piecesOfType > 0) {
       const pieces = split.call(message, QUOTE_TEXT, piecesOfType);
       let begin = pieces[0]!;

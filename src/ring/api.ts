@@ -8,10 +8,10 @@ export type Payload = string | Uint8Array | ArrayBuffer;
 declare const TOKEN: unique symbol;
 
 /**
- * A message type as records have it: what `messageType()` of a Telemetry gave, or `token()` of a generated one. At run time a number
- * from 0 to 65,535; to TypeScript no other number will do. Token 0 stands for "", `messageType("")`.
+ * A message type as records have it: what `messageType()` of a Telemetry gave, or `token()` of a generated one; or 0, which stands for
+ * "". At run time a number from 0 to 65,535; to TypeScript no other number will do.
  */
-export type Token = number & { readonly [TOKEN]: true };
+export type Token = 0 | (number & { readonly [TOKEN]: true });
 
 /**
  * One WebSocket connection. No method throws, blocks or logs, whatever it is given; without a payload none allocates on XS.

@@ -308,7 +308,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   function tokenOf(value: unknown): Token {
     if (typeof value === "number" && value === (value & 0xffff) && value <= tokenCount) return value as Token;
     if (enabled) invalidArguments++;
-    return 0 as Token;
+    return 0;
   }
 
   /** msg.recv or msg.send. `fields`: the bits of word 1 beside the record type, with a token in use. */
@@ -549,13 +549,13 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     messageType(name) {
       if (typeof name !== "string") {
         invalidArguments++;
-        return 0 as Token;
+        return 0;
       }
       const token = tokens.intern(name, text);
       tokenCount = tokens.count;
       if (token >= 0) return token as Token;
       unlistedTypes++;
-      return 0 as Token;
+      return 0;
     },
 
     reader(): Reader {

@@ -1,10 +1,12 @@
 // The bundled registry's own events by generated writers: the same packets as Telemetry writes, byte for byte.
+
 import { deepEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
 import type { Connection, Payload, Reader, Reason, TelemetryOptions } from "xs-telemetry";
 import { setEnabled } from "xs-telemetry/recorder";
 import { writersSource } from "../../host/generate/writers.ts";
 import { emittedRegistry } from "../../host/generated/registry.ts";
+import type { Token } from "../../src/ring/api.ts";
 import { type CommonMethods, evaluate } from "../support/own-writers.ts";
 import { runs } from "../support/properties.ts";
 import { type Call, play, type Script } from "../support/script.ts";
@@ -51,8 +53,8 @@ class ByWriters {
     };
   }
 
-  messageType(name: string): number {
-    return this.#writers.token(name);
+  messageType(name: string): Token {
+    return this.#writers.token(name) as number as Token;
   }
 
   reader(): Reader {

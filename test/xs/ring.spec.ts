@@ -1,6 +1,6 @@
 // The emitter started where a real device comes only after months: by its own settings, not those of Telemetry.
 import { createEmitter } from "#emitter";
-import type { Connection, Token } from "../../src/ring/api.ts";
+import type { Connection } from "../../src/ring/api.ts";
 import { guardClock } from "../../src/ring/clock.ts";
 import { setEnabled } from "../../src/ring/switch.ts";
 import { deepEqual, equal } from "../support/assert.ts";
@@ -49,7 +49,7 @@ function setUp({ slots = 64, discard = false, eventSeq = 0, uptimeMs = 0 } = {})
     clock,
     newReader,
     emit: (id = 1) => connection(id).connected(),
-    emitLong: () => connection(1).sent(0 as Token, "x".repeat(100)),
+    emitLong: () => connection(1).sent(0, "x".repeat(100)),
   };
 }
 

@@ -2,11 +2,10 @@
 
 import { deepEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
-import type { Connection, Payload, Reader, Reason, TelemetryOptions } from "xs-telemetry";
+import type { Connection, Payload, Reader, Reason, TelemetryOptions, Token } from "xs-telemetry";
 import { setEnabled } from "xs-telemetry/recorder";
 import { writersSource } from "../../host/generate/writers.ts";
 import { emittedRegistry } from "../../host/generated/registry.ts";
-import type { Token } from "../../src/ring/api.ts";
 import { type CommonMethods, evaluate } from "../support/own-writers.ts";
 import { runs } from "../support/properties.ts";
 import { type Call, play, type Script } from "../support/script.ts";
@@ -54,7 +53,7 @@ class ByWriters {
   }
 
   messageType(name: string): Token {
-    return this.#writers.token(name) as number as Token;
+    return this.#writers.token(name);
   }
 
   reader(): Reader {

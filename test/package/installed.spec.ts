@@ -1,7 +1,7 @@
 // The package as its users get it: packed, installed into an empty folder, used there.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, normalize, resolve } from "node:path";
 import { transformSync } from "esbuild";
 import { publint } from "publint";
@@ -168,53 +168,6 @@ for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) ca
     writeFileSync(join(FOLDER, "trace.jsonl"), lines);
     match(run("npx", "--no-install", "xs-telemetry", "validate", "trace.jsonl"), /3 events, 0 errors/);
   });
-
-  for (const [title, options] of [
-    ["module nodenext", { module: "nodenext", moduleResolution: "nodenext" }],
-    ["moduleResolution bundler", { module: "esnext", moduleResolution: "bundler" }],
-  ] as const)
-    it(`gives TypeScript its types with ${title}, in strict programs that check declarations too`, () => {
-      const folder = join(FOLDER, options.moduleResolution);
-      mkdirSync(folder, { recursive: true });
-      const all = (names: readonly string[]) => {
-        const imports = names.map((name, index) => `import * as m${index} from "${name}";\n`).join("");
-        return `${imports}export const all: readonly object[] = [${names.map((_, index) => `m${index}`).join(", ")}];\n`;
-      };
-      const { exports } = readJson(join(installed, "package.json"));
-      const isForDevices = (name: string) => "moddable" in exports[name.replace("xs-telemetry", ".")];
-      writeFileSync(join(folder, "device.ts"), all(subpaths.filter(isForDevices)));
-      writeFileSync(join(folder, "all.ts"), all(subpaths));
-      writeFileSync(
-        join(folder, "program.ts"),
-        `import { type Connection, type Counters, Reason, Telemetry } from "xs-telemetry";
-import { type DecodedEvent, decodePath, registry, TelemetryError } from "xs-telemetry/host";
-import { Recorder } from "xs-telemetry/recorder";
-
-const telemetry = new Telemetry({ capacityBytes: 4096 });
-const connection: Connection = telemetry.connect(1);
-connection.rejected(Reason.rateLimit, telemetry.messageType("a"), new Uint8Array(1));
-// @ts-expect-error A message type is a token.
-connection.sent("getStatus");
-export const counters: Counters = telemetry.counters();
-export const recorder: typeof Recorder = Recorder;
-export const fail = (): never => {
-  throw new TelemetryError("E_MINE", "mine", 1);
-};
-export async function connects(path: string): Promise<DecodedEvent[]> {
-  const events: DecodedEvent[] = [];
-  for await (const item of decodePath(path, { registry })) if (item.kind === "events") events.push(...item.events);
-  return events.filter(({ event }) => event === "ws.connect");
-}
-`,
-      );
-      const common = { ...options, target: "es2022", lib: ["es2022"], strict: true, skipLibCheck: false, noEmit: true };
-      const check = (files: string[], types: string[]) => {
-        writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: { ...common, types }, files }));
-        run(process.execPath, resolve("node_modules/typescript/bin/tsc"), "-p", options.moduleResolution);
-      };
-      check(["device.ts"], []);
-      check(["all.ts", "program.ts"], ["node"]);
-    });
 
   it("has manifests whose relative paths lead to files of the package", () => {
     for (const name of manifests) {

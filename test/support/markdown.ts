@@ -24,3 +24,29 @@ export function codeBlocks(file: string): CodeBlock[] {
     check: CHECK.exec(document.slice(Math.max(0, index - 200), index))?.[1] ?? "",
   }));
 }
+
+/** Where a document's links and pictures lead, code left out. */
+export function linksOf(file: string): string[] {
+  const prose = readFileSync(file, "utf8")
+    .replaceAll(FENCE, "")
+    .replaceAll(/`[^`\n]+`/g, "code");
+  return [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].map(
+    ([, link, attribute]) => (link ?? attribute)!,
+  );
+}
+
+/** The anchors of a document's headings, as GitHub makes them. */
+export function headingsOf(file: string): string[] {
+  const prose = readFileSync(file, "utf8").replaceAll(FENCE, "");
+  const seen = new Map<string, number>();
+  return [...prose.matchAll(/^#+ (.+)$/gm)].map(([, text]) => {
+    const anchor = text!
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, "")
+      .replaceAll(" ", "-");
+    const count = seen.get(anchor) ?? 0;
+    seen.set(anchor, count + 1);
+    return count === 0 ? anchor : `${anchor}-${count}`;
+  });
+}

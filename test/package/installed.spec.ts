@@ -7,7 +7,7 @@ import { build, transformSync } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { outside } from "../bench/outside.ts";
-import { codeBlocks, headingsOf, linksOf } from "../support/markdown.ts";
+import { anchorsOf, codeBlocks, linksOf } from "../support/markdown.ts";
 
 interface Sizes {
   readonly tarballBytes: number;
@@ -151,7 +151,7 @@ if (added.length > 0) throw new Error(added.join());
         const target = path === "" ? document : normalize(join(dirname(document), path)).replace(/\/$/, "");
         ok(files.includes(target) || folders.has(target), `${document}: ${link} is not in the package`);
         if (heading !== undefined)
-          ok(headingsOf(join(installed, target)).includes(heading), `${document}: ${link} is no heading there`);
+          ok(anchorsOf(join(installed, target)).includes(heading), `${document}: ${link} is no heading there`);
       }
     ok(found >= 100, `${found} links`);
   });

@@ -35,11 +35,11 @@ export function linksOf(file: string): string[] {
   );
 }
 
-/** The anchors of a document's headings, as GitHub makes them. */
-export function headingsOf(file: string): string[] {
+/** Where links within a document may lead: its headings, by the anchors that GitHub makes of them, and what has an id. */
+export function anchorsOf(file: string): string[] {
   const prose = readFileSync(file, "utf8").replaceAll(FENCE, "");
   const seen = new Map<string, number>();
-  return [...prose.matchAll(/^#+ (.+)$/gm)].map(([, text]) => {
+  const headings = [...prose.matchAll(/^#+ (.+)$/gm)].map(([, text]) => {
     const anchor = text!
       .trim()
       .toLowerCase()
@@ -49,4 +49,5 @@ export function headingsOf(file: string): string[] {
     seen.set(anchor, count + 1);
     return count === 0 ? anchor : `${anchor}-${count}`;
   });
+  return [...headings, ...[...prose.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id!)];
 }

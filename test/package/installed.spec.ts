@@ -89,7 +89,7 @@ describe("the package, installed", function () {
       (file.startsWith("dist/moddable/") && reached.has(file.replace(/\.d\.ts$/, ".js"))) ||
       manifests.includes(file) ||
       natives.some((start) => file.startsWith(start)) ||
-      /^examples\/(unit-test|firmware|restarts|sensor)\/[\w./-]+\.(js|json|ts|csv|yaml)$/.test(file) ||
+      /^examples\/(unit-test|firmware|restarts|sensor|traces)\/[\w./-]+\.(js|json|jsonl|ts|csv|yaml)$/.test(file) ||
       file === "examples/sdk.d.ts" ||
       /^(package\.json|LICENSE|[A-Z]+\.md|docs\/.*\.(md|svg|png)|registry\/.*\.(yaml|json|tsdl))$/.test(file);
     deepEqual(

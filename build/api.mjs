@@ -87,7 +87,7 @@ pages.set(
   INDEX,
   `# Reference of the library
 
-${NOTE}For programmers who know what they look for: every export, with shapes, units, ranges, errors and costs. How to begin is in
+${NOTE}For programmers who know what they look for. Afterwards you know the shapes, units, ranges, errors and costs of every export. How to begin is in
 [the README](../../README.md), on Node in [node.md](../node.md).
 
 | Import | |

@@ -83,6 +83,16 @@ describe("documents", () => {
       );
   });
 
+  it("say first for whom they are, and what their readers can do or know afterwards", () => {
+    const told = documents.filter((name) => /^docs\/[^/]+\.md$|^docs\/api\/README/.test(name));
+    ok(told.length >= 25, told.join());
+    for (const document of told) {
+      const text = readFileSync(document, "utf8").replaceAll(/<!--.*?-->/g, "");
+      const [, first] = /^# .+\n\s*(.+(?:\n.+)*)/m.exec(text) ?? [];
+      ok(/^For [^.:]+\. Afterwards you (can|know) /.test(first?.replaceAll("\n", " ") ?? ""), `${document}: ${first}`);
+    }
+  });
+
   for (const document of documents) {
     const fences = readFileSync(document, "utf8").match(/^ *```/gm)?.length ?? 0;
     const blocks = codeBlocks(document);

@@ -78,7 +78,7 @@ export class Recorder {
   }
 
   /**
-   * Puts the record into the ring, or counts it as discarded: so many slots of `words`, and the text behind them, 1 to 8 slots
+   * Puts the record into the ring, or counts it as discarded: that many slots of `words`, and the text after them, 1 to 8 slots
    * together. `shorterFrom`: the record takes the slots that the text's bytes, as put() returned them, need; if those are fewer than
    * the longest takes, its record type is this one for one slot, the next for two, and so on. Costs a copy of them.
    */
@@ -140,7 +140,7 @@ export class Recorder {
     return this.#records.tokenOf(value);
   }
 
-  /** A text of at most so many bytes, 1 to 112, to be put at the end of records. */
+  /** A text of at most that many bytes, 1 to 112, to be put at the end of records. */
   text(maxBytes: number): TextField {
     const memory = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
     const text = createText(createEncoder(), memory, 0);

@@ -42,7 +42,7 @@ const LAYOUT: Layout = Object.freeze({
 /**
  * Records the events of sensor.yaml, schema version 1.0.0, in a preallocated ring, to be drained as packets.
  * Only the constructor throws, as that of xs-telemetry's Telemetry. A number out of range is brought into it, what is no number
- * is taken for 0, an optional text that is none is left out; a value that is none of its enum's emits nothing. All that is
+ * is taken for 0, an invalid optional text is left out; an invalid value of an enum emits nothing. All that is
  * counted in invalidArguments.
  */
 export class Telemetry {

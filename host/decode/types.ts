@@ -16,7 +16,7 @@ export interface DecodeOptions {
    * piece, several times as fast as objects, for whoever writes them on at once. Or who takes the packets' records as they are.
    */
   readonly output?: "events" | "lines" | "batches" | OpenSink;
-  /** What stands behind the registry's attributes: whose event it was, and when. Default "auto": all that is known, once there is more than one boot. */
+  /** What comes after the registry's attributes: whose event it was, and when. Default "auto": all that is known, once there is more than one boot. */
   readonly with?: ContextChoice;
   /** Gaps are items of their own. Default false. */
   readonly gaps?: boolean;
@@ -47,7 +47,7 @@ export interface Gap {
   readonly beforeFirstPacket: number;
 }
 
-/** Takes what decoding finds, in the order of the bytes. Nothing of a packet is good behind the call. */
+/** Takes what decoding finds, in the order of the bytes. Nothing of a packet is good after the call. */
 export interface PacketSink {
   /** The good records of a packet, which has events; they are to be counted in `tally`. */
   packet(packet: CheckedPacket, reader: PacketReader, tally: RecordTally): void;

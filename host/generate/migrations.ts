@@ -123,20 +123,20 @@ function lossList({ from, to, events }: MigrationStep): string[] {
     for (const { key, sameAs, json } of dropped) {
       if (json !== undefined && targetKeys.has(key)) continue;
       if (sameAs === undefined && json === undefined)
-        losses.add(`${code(key)} of ${code(event)} has no place: a line with it stays behind.`);
+        losses.add(`${code(key)} of ${code(event)} has no place: a line with it is not written.`);
       else
         leftOut.add(
-          `${code(key)} is left out, for the way back makes it again; a line stays behind where it is not ${sameAs === undefined ? code(json ?? "") : `what ${code(sameAs)} is`}.`,
+          `${code(key)} is left out, for the way back makes it again; a line is not written where it is not ${sameAs === undefined ? code(json ?? "") : `what ${code(sameAs)} is`}.`,
         );
     }
     for (const { key, isRequired, isEmptyWhenAbsent, origin, unknownValues } of attributes) {
       for (const value of unknownValues)
-        losses.add(`${code(key)} cannot be ${code(JSON.stringify(value))}: a line with it stays behind.`);
+        losses.add(`${code(key)} cannot be ${code(JSON.stringify(value))}: a line with it is not written.`);
       const isGiven =
         origin.kind === "constant" || isEmptyWhenAbsent || (origin.kind === "attribute" && required.has(origin.key));
       if (isRequired && !isGiven)
         losses.add(
-          `${code(key)} is required in ${code(event)}${origin.kind === "none" ? "" : ` and ${code(origin.key)} is not`}: a line without it stays behind.`,
+          `${code(key)} is required in ${code(event)}${origin.kind === "none" ? "" : ` and ${code(origin.key)} is not`}: a line without it is not written.`,
         );
     }
   }

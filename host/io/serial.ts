@@ -17,7 +17,7 @@ export interface SerialOptions {
   readonly baud?: number;
   /** Bytes of the FIFO. Default: an ESP32's 128, or what the line sends in two ms, as Node's timers tick in whole ones. */
   readonly fifoBytes?: number;
-  /** The FIFO is all but empty, and has room for so many bytes; first when the port is open. */
+  /** The FIFO is all but empty, and has room for `count` bytes; first when the port is open. */
   readonly onWritable?: (this: Serial, count: number) => void;
   /** The port cannot be opened, or is gone. It is closed. */
   readonly onError?: (this: Serial, error?: unknown) => void;

@@ -36,8 +36,8 @@ export interface Recording {
 }
 
 /**
- * Opens what a path leads to: a folder, or a file, gzipped or not, which is told by its bytes. Throws TelemetryError (exit code 2)
- * E_NOT_FOUND or E_READ. `onRead` is told of the bytes read so far.
+ * Opens what a path leads to: a folder, or a file, gzipped or not, which is recognised by its bytes. Throws TelemetryError (exit code 2)
+ * E_NOT_FOUND or E_READ. `onRead` is called with the bytes read so far.
  */
 export async function openRecording(path: string, onRead?: (bytes: number) => void): Promise<Recording> {
   try {

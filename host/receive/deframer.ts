@@ -9,11 +9,11 @@ import { FrameRecovery } from "./frame-recovery.ts";
 import { LogLines } from "./log-lines.ts";
 
 export type Deframed =
-  /** A packet whose CRC holds, in bytes of its own. `offsetBytes` is that of its frame, behind the zero. */
+  /** A packet whose CRC holds, in bytes of its own. `offsetBytes` is that of its frame, after the zero. */
   | { readonly kind: "packet"; readonly packet: Uint8Array; readonly offsetBytes: number }
   /** A line of log text, without its end; `offsetBytes` is that of its first byte. */
   | { readonly kind: "text"; readonly text: string; readonly offsetBytes: number }
-  /** `E_FRAME`: a bad frame. `E_NO_FRAMES`: packets that are in no frames, told once. */
+  /** `E_FRAME`: a bad frame. `E_NO_FRAMES`: packets that are in no frames, reported once. */
   | { readonly kind: "damage"; readonly problem: Problem };
 
 /** As much log text may stand within one frame. */

@@ -232,7 +232,7 @@ export function formatAnchor({ deviceMs, unixMs, uncertaintyMs }: Anchor): strin
   return `${JSON.stringify({ deviceMs, unixMs, uncertaintyMs })}\n`;
 }
 
-/** The anchors of `anchors.jsonl`; a line that is none, as one that was cut, is passed over. */
+/** The anchors of `anchors.jsonl`; an invalid line, such as one that was cut, is passed over. */
 export function parseAnchors(text: string): Anchor[] {
   return text.split("\n").flatMap((line) => {
     try {

@@ -222,7 +222,7 @@ function checkText(
     const left = (MOST_RECORD_BITS - offsetBits) / 8;
     field.at.mistake(
       "E_LAYOUT",
-      `${field.maxBytes} bytes behind the other fields of ${event} make a record of more than ${MOST_SLOTS} slots`,
+      `${field.maxBytes} bytes after the other fields of ${event} make a record of more than ${MOST_SLOTS} slots`,
       left > 0 ? `max_bytes can be ${left}` : "leave a field out",
     );
   }

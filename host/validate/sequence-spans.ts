@@ -151,7 +151,7 @@ export class SpanChecker {
       const said = `a second ${event} of ${shownSpan(object, table)}, expected one`;
       this.#log.report("E_ORDER", null, said);
     } else if (span.earlyLine > 0) {
-      const said = `${event} of ${shownSpan(object, table)} stands behind ${quote(span.earlyEvent)}${this.#log.placeOf === undefined ? ` in line ${span.earlyLine}` : ""}`;
+      const said = `${event} of ${shownSpan(object, table)} comes after ${quote(span.earlyEvent)}${this.#log.placeOf === undefined ? ` in line ${span.earlyLine}` : ""}`;
       this.#log.report("E_ORDER", null, `${said}, expected before it`);
     }
     span.isReady = true;
@@ -170,7 +170,7 @@ export class SpanChecker {
       this.#log.report(
         "E_ORDER",
         null,
-        `${event} of ${shownSpan(object, table)} stands before ${ready}, expected behind it`,
+        `${event} of ${shownSpan(object, table)} comes before ${ready}, expected after it`,
       );
       span.earlyLine = -1;
     } else {
@@ -183,8 +183,8 @@ export class SpanChecker {
     const found = `${event} of ${shownSpan(object, table)}`;
     const said =
       number === owner.ended
-        ? `${found} stands behind its ${table.ends}, expected before it`
-        : `${found} stands where no ${table.begins} of it was, expected behind one`;
+        ? `${found} comes after its ${table.ends}, expected before it`
+        : `${found} comes where no ${table.begins} of it was, expected after one`;
     this.#log.report("E_SPAN", table.number.key, said);
   }
 

@@ -150,7 +150,7 @@ export class FlashStore implements Sink {
   /**
    * Stores the packet that is the first `byteLength` bytes of `buffer`; returns true: it has been read back and is the same.
    * When its block is full, the oldest is given up, which takes as long as an erase. Throws if four blocks in a row cannot be
-   * written; another call tries the blocks behind them. Throws TypeError if `buffer` is no Uint8Array, RangeError if the packet is
+   * written; another call tries the blocks after them. Throws TypeError if `buffer` is no Uint8Array, RangeError if the packet is
    * longer than that, or than maxPacketBytes.
    * Allocates the view that the flash's write() takes.
    */

@@ -23,7 +23,7 @@ export interface Connection {
   connected(): void;
   /** msg.recv, result ok. `messageType`: of the same Telemetry. */
   received(messageType: Token, payload?: Payload): void;
-  /** msg.recv, result rejected. A reason that is none of the four emits nothing. */
+  /** msg.recv, result rejected. An invalid reason emits nothing. */
   rejected(reason: Reason, messageType: Token, payload?: Payload): void;
   /** msg.send. */
   sent(messageType: Token, payload?: Payload): void;
@@ -91,7 +91,7 @@ export interface Reader {
    */
   next(buffer: Uint8Array): number;
   /**
-   * The next packets tell all tokens again: for a listener that joined late, or behind a link that was opened again. They go before
+   * The next packets send all tokens again: for a listener that joined late, or after a link was opened again. They go before
    * the next records; while nothing waits, none are written. Until a packet of records has followed, asking again changes nothing,
    * so that however often it is asked, records move. On a closed reader it does nothing. Never throws, allocates nothing.
    */
@@ -131,8 +131,8 @@ export interface Records {
   /** Reads the clock, which may be the user's, and emit. */
   begin(): void;
   /**
-   * Writes a record of so many slots, or counts it as discarded. Its time is the last reading of the clock: begin()'s, or a later one
-   * if what the caller did meanwhile has emitted or drained. `fields`: its words 1 and on; `tail`: the words behind those. Together
+   * Writes a record of that many slots, or counts it as discarded. Its time is the last reading of the clock: begin()'s, or a later one
+   * if what the caller did meanwhile has emitted or drained. `fields`: its words 1 and on; `tail`: the words after those. Together
    * they fill the slots. Allocates nothing.
    */
   write(slots: number, fields: Int32Array, tail: Int32Array | undefined): void;
@@ -149,7 +149,7 @@ export interface Records {
 export interface Limits {
   /** 1 to 1,000,000, on average. */
   readonly messagesPerSecond: number;
-  /** 1 to 1,000,000: so many at once, if none came before. */
+  /** 1 to 1,000,000: that many at once, if none came before. */
   readonly burst: number;
 }
 

@@ -116,7 +116,7 @@ export class EventRows {
     return Number.isNaN(elapsedMs) ? "" : `+${(elapsedMs / 1000).toFixed(3)}`.padStart(SINCE_CHARS);
   }
 
-  /** Time of day and device, each with the space behind it. */
+  /** Time of day and device, each with the space after it. */
   #prefix(device: string | undefined, wall: Wall | undefined): { plain: string; shown: string } {
     const { colors, hasDevices, uncertainty, columns } = this.#options;
     const time = wall === undefined ? "" : wallText(wall, uncertainty);

@@ -1,4 +1,4 @@
-/** --with: whose an event is and when it was, behind the registry's attributes. */
+/** --with: whose an event is and when it was, after the registry's attributes. */
 import { type Command, InvalidArgumentError } from "commander";
 import { CONTEXT_PARTS, type ContextChoice } from "../registry/context.ts";
 

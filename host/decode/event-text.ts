@@ -50,7 +50,7 @@ export class EventText {
     return Number(event[this.#timeKey]);
   }
 
-  /** What a row says of an event behind its time, in so many columns. */
+  /** What a row says of an event after its time, in so many columns. */
   row(event: AnyEvent, columns = Number.POSITIVE_INFINITY): string {
     const { bold, dim, red } = this.#colors;
     const name = String(event[this.#nameKey]);
@@ -65,7 +65,7 @@ export class EventText {
     let gap = "  ";
     for (const [key, value] of Object.entries(event)) {
       const attribute = this.#attributes.get(key);
-      // What is no attribute stands behind them: whose the event was, and when.
+      // What is no attribute stands after them: whose the event was, and when.
       const isKnown = attribute === undefined || attribute.from !== undefined || attribute.value !== undefined;
       if (isKnown || keys.includes(key)) continue;
       if (typeof value === "string" && attribute.type !== "enum" && attribute.maxBytes !== undefined) {

@@ -113,7 +113,7 @@ function afterOf({ key, origin, isAbsentWhenEmpty }: TargetAttribute): string {
   return code(key) + (isAbsentWhenEmpty ? ', left out where it is `""`' : "");
 }
 
-/** What stays behind, beside what holds for every step. */
+/** What is not written, beside what holds for every step. */
 function lossList({ from, to, events }: MigrationStep): string[] {
   const losses = new Set<string>();
   for (const { name } of from.events)

@@ -261,6 +261,6 @@ export interface Content {
   readonly jumpMs: number;
   /** What the first record says if it is a `_boot`. */
   readonly boot: BootRecord | undefined;
-  /** False if the packet is cut or damaged behind them. */
+  /** False if the packet is cut or damaged after them. */
   readonly complete: boolean;
 }

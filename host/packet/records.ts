@@ -46,7 +46,7 @@ export interface CheckedRecords extends Content {
   readonly endByte: number;
   /** Messages over the limits, as `_suppressed` records tell. */
   readonly suppressed: number;
-  /** What is wrong behind the last good record. */
+  /** What is wrong after the last good record. */
   readonly damage: Damage | undefined;
 }
 
@@ -240,7 +240,7 @@ export class RecordDecoder {
     return counts;
   }
 
-  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8; `context` behind their attributes. */
+  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8; `context` after their attributes. */
   write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, out: JsonOutput, context?: LineContext): void {
     const { bytes, view, at, header, checked } = packet;
     const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);

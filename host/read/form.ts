@@ -39,7 +39,7 @@ export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   return isText ? "text" : "bytes";
 }
 
-/** In a frame, the fields behind magic and fingerprint stand elsewhere: a header that is damaged is none there. */
+/** In a frame, the fields after magic and fingerprint stand elsewhere: a header that is damaged is none there. */
 function mayBePacket(head: Buffer, at: number, isFramed: boolean): boolean {
   if (head.length < at + PACKET_HEADER_BYTES) return false;
   const outcome = parsePacketHeader(new DataView(head.buffer, head.byteOffset, head.length), at, UUIDS);

@@ -119,7 +119,7 @@ function itemsOf<E>(form: ByteForm, bytes: Source, options: DecodeOptions): Asyn
   }
 }
 
-/** Packets or frames may begin behind the bytes that were looked at. */
+/** Packets or frames may begin after the bytes that were looked at. */
 async function* soughtItems<E>(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem<E>, void, undefined> {
   const chunks = bytes[Symbol.asyncIterator]();
   const decoder = new StreamDecoder<E>(options);
@@ -144,7 +144,7 @@ async function* soughtItems<E>(bytes: Source, options: DecodeOptions): AsyncGene
       return;
     }
     yield* decoder.push(chunk);
-    // A frame's zero and code, and a part of the magic behind them, may be its last bytes.
+    // A frame's zero and code, and a part of the magic after them, may be its last bytes.
     before = Buffer.from(whole.subarray(Math.max(0, whole.length - BEGINNING_BYTES)));
     readBytes += chunk.length;
     if (found === "packets") break;

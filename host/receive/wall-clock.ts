@@ -7,7 +7,7 @@ export interface Anchor {
   readonly deviceMs: number;
   /** Milliseconds since 1970, by this computer's clock. */
   readonly unixMs: number;
-  /** It may be off by so much more, as nobody knows whether the clock was set behind it, or the computer slept. Default 0. */
+  /** It may be off by so much more, as it is unknown whether the clock was set unnoticed, or the computer slept. Default 0. */
   readonly uncertaintyMs?: number;
 }
 

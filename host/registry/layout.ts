@@ -185,7 +185,7 @@ function bitsOf({ key, offsetBits, widthBits }: Field): string {
   return `${key} (${last > offsetBits ? `bits ${offsetBits} to ${last}` : `bit ${offsetBits}`})`;
 }
 
-/** The first place behind the field's own, else the first of all, where no other field stands. */
+/** The first place after the field's own, else the first of all, where no other field stands. */
 function nextFreePlace(field: Field, fields: readonly Field[]): number | undefined {
   const { widthBits } = field;
   const step = field.type === "enum" ? 1 : widthBits;

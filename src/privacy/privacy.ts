@@ -121,7 +121,7 @@ const NO_LENGTH = Object.freeze({ length: omit, release: () => {} });
 
 /**
  * The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. It is read
- * behind the clock, which may be the user's and emit: until a view has been released, other calls get views of their own.
+ * after the clock, which may be the user's and emit: until a view has been released, other calls get views of their own.
  */
 function lengthFilter(): { length: Filter; release: Release } {
   const bytesOfText = utf8Length();

@@ -111,7 +111,11 @@ describe("the package, installed", function () {
 
   it("loads without doing anything, but for the command, as sideEffects says: what is not used can be left out", async () => {
     const { sideEffects } = readJson(join(installed, "package.json"));
-    deepEqual(sideEffects, ["./dist/host/cli.js", "./dist/host/cli-*.js"]);
+    // Of what is shipped, the command. The rest is of a clone, whose own bundles keep what they import.
+    deepEqual(
+      sideEffects.filter((path: string) => path.startsWith("./dist/")),
+      ["./dist/host/cli.js", "./dist/host/cli-*.js"],
+    );
     writeFileSync(join(FOLDER, "unused.mjs"), subpaths.map((name) => `import ${JSON.stringify(name)};\n`).join(""));
     const { outputFiles } = await build({
       entryPoints: [join(FOLDER, "unused.mjs")],

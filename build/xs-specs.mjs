@@ -25,6 +25,7 @@ const { status, stdout, stderr } = await run(
 );
 process.stderr.write(stderr);
 let failed = status === 0 ? 0 : 1;
+let ran = 0;
 for (const line of stdout.trim().split("\n")) {
   let entry;
   try {
@@ -34,6 +35,11 @@ for (const line of stdout.trim().split("\n")) {
   }
   if (entry?.title === undefined) console.log(line);
   else console.log(entry.error === "" ? `  ok ${entry.title}` : `FAIL ${entry.title}\n${entry.error}`);
+  if (entry?.title !== undefined) ran++;
   if (entry?.error) failed++;
+}
+if (ran === 0) {
+  console.error(`${args.join(" ")}: no case ran`);
+  failed++;
 }
 process.exit(failed > 0 ? 1 : 0);

@@ -23,7 +23,7 @@ export { type NodeFileFlashOptions, openFileFlash } from "./io/file-flash.ts";
 export { type MigrateItem, type MigrateOptions, migrate } from "./migrate/migrate.ts";
 export { type BootRecord, bootText } from "./packet/boot-record.ts";
 export type { BootPlace } from "./packet/line-context.ts";
-export type { DecodedEvent } from "./packet/records.ts";
+export type { DecodedEvent, EventContext } from "./packet/records.ts";
 export { type Collected, collect, drain, type PacketReaders } from "./read/collect.ts";
 export { type ReadEvent, type ReadItem, type ReadOptions, type ReadPlace, readEvents } from "./read/events.ts";
 export type { Spread } from "./read/histogram.ts";

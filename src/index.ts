@@ -1,4 +1,4 @@
-export type { Connection, Counters, Payload, Privacy, Reader } from "./ring/api.ts";
+export type { Connection, Counters, Payload, Privacy, Reader, Token } from "./ring/api.ts";
 export type { Clock } from "./ring/clock.ts";
 export { Reason } from "./ring/reason.ts";
 export { enabled, setEnabled } from "./ring/switch.ts";

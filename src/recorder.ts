@@ -1,5 +1,5 @@
 import { createEncoder } from "#platform";
-import type { Counters, Reader, RecordEmitter, Records } from "./ring/api.ts";
+import type { Counters, Reader, RecordEmitter, Records, Token } from "./ring/api.ts";
 import { bytesOf } from "./ring/bytes.ts";
 import { createEmitter } from "./ring/emitter.ts";
 import { MAX_RECORD_SLOTS, SLOT_BYTES } from "./ring/packet-layout.ts";
@@ -78,7 +78,7 @@ export class Recorder {
   }
 
   /**
-   * Puts the record into the ring, or counts it as discarded: so many slots of `words`, and the text behind them, 1 to 8 slots
+   * Puts the record into the ring, or counts it as discarded: that many slots of `words`, and the text after them, 1 to 8 slots
    * together. `shorterFrom`: the record takes the slots that the text's bytes, as put() returned them, need; if those are fewer than
    * the longest takes, its record type is this one for one slot, the next for two, and so on. Costs a copy of them.
    */
@@ -136,11 +136,11 @@ export class Recorder {
   }
 
   /** A token in use; 0, and counted, for everything else. */
-  token(value: unknown): number {
+  token(value: unknown): Token {
     return this.#records.tokenOf(value);
   }
 
-  /** A text of at most so many bytes, 1 to 112, to be put at the end of records. */
+  /** A text of at most that many bytes, 1 to 112, to be put at the end of records. */
   text(maxBytes: number): TextField {
     const memory = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
     const text = createText(createEncoder(), memory, 0);
@@ -162,7 +162,7 @@ export class Recorder {
   }
 
   /** As Telemetry.messageType. */
-  messageType(name: string): number {
+  messageType(name: string): Token {
     return this.#emitter.messageType(name);
   }
 

@@ -1,6 +1,6 @@
 import { createEmitter } from "#emitter";
 import { randomBootId } from "#platform";
-import type { Connection, Counters, Emitter, EmitterSettings, Limits, Privacy, Reader } from "./ring/api.ts";
+import type { Connection, Counters, Emitter, EmitterSettings, Limits, Privacy, Reader, Token } from "./ring/api.ts";
 import { type Clock, guardClock } from "./ring/clock.ts";
 import { checkNames, checkNumber, refuse } from "./ring/options.ts";
 import { SLOT_BYTES } from "./ring/packet-layout.ts";
@@ -33,7 +33,7 @@ export interface TelemetryOptions extends RingOptions {
   readonly retained?: boolean;
   /** What of payloads and addresses reaches the ring: `privacy()` of xs-telemetry/privacy. Default: everything. */
   readonly privacy?: Privacy;
-  /** Messages beyond are counted as `suppressed`, and told by a record where they were. Never connects, disconnects, rejections. Default: none. */
+  /** Messages beyond are counted as `suppressed`, and reported by a record where they were. Never connects, disconnects, rejections. Default: none. */
   readonly limits?: Limits;
 }
 
@@ -85,7 +85,7 @@ export class Telemetry {
    * Token of a message type: the same string gives the same token. 0, which stands for "", if the table is full or
    * the type has more than 64 bytes; that is counted in `unlistedTypes`. A known type allocates nothing.
    */
-  messageType(name: string): number {
+  messageType(name: string): Token {
     return this.#emitter.messageType(name);
   }
 
@@ -98,7 +98,7 @@ export class Telemetry {
   }
 
   /**
-   * Keeps an incident: so many events more are recorded, then each is refused and counted as `discarded`, until thaw(). So the ring holds what
+   * Keeps an incident: that many more events are recorded, then each is refused and counted as `discarded`, until thaw(). So the ring holds what
    * was before and what came after. While it is frozen, freezing again changes nothing; readers read as ever. `events`: an integer from
    * 0, other values are brought into range and counted. Never throws, allocates nothing.
    */
@@ -106,7 +106,7 @@ export class Telemetry {
     this.#emitter.freeze(events);
   }
 
-  /** Records again. What was refused is told before the next record. */
+  /** Records again. What was refused is reported before the next record. */
   thaw(): void {
     this.#emitter.thaw();
   }

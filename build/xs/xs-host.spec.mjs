@@ -30,7 +30,7 @@ function file(name, content) {
 
 let specs = 0;
 
-/** Runs source as a module in a host; options come before its name, args behind. */
+/** Runs source as a module in a host; options come before its name, args after. */
 const runIn = (host, source, { options = [], args = [] } = {}) =>
   start(host, [...options, file(`spec-${++specs}.js`, source), ...args]);
 
@@ -236,7 +236,7 @@ describe("the XS host, sanitized", () => {
     assert.equal(out, strings.map(([, text]) => `${text}\n`).join(""), err);
   });
 
-  it("encodeInto ends the machine where the SDK's does, or would read behind the string", async () => {
+  it("encodeInto ends the machine where the SDK's does, or would read past the string", async () => {
     for (const bytes of [
       [0x80],
       [0x61, 0xbf],

@@ -6,6 +6,7 @@ import {
   Recorder,
   type RingOptions,
   type TextField,
+  type Token,
 } from "xs-telemetry/recorder";
 
 /** How bad it is. */
@@ -41,7 +42,7 @@ const LAYOUT: Layout = Object.freeze({
 /**
  * Records the events of sensor.yaml, schema version 1.0.0, in a preallocated ring, to be drained as packets.
  * Only the constructor throws, as that of xs-telemetry's Telemetry. A number out of range is brought into it, what is no number
- * is taken for 0, an optional text that is none is left out; a value that is none of its enum's emits nothing. All that is
+ * is taken for 0, an invalid optional text is left out; an invalid value of an enum emits nothing. All that is
  * counted in invalidArguments.
  */
 export class Telemetry {
@@ -122,7 +123,7 @@ export class Telemetry {
    * `component`: The part that failed. A name that comes again and again is two bytes. What token() gave.
    * `detail` (optional): What happened, at most 60 bytes. At most 60 bytes of UTF-8 are kept, cut at a code point.
    */
-  error(severity: Severity, component: number, detail?: Text): void {
+  error(severity: Severity, component: Token, detail?: Text): void {
     const recorder = this.#recorder;
     if (!recorder.begin()) return;
     const detailBytes = detail === undefined ? -1 : this.#detail.put(detail);
@@ -146,7 +147,7 @@ export class Telemetry {
    * Token of a name: the same string gives the same token. 0, which stands for "", if the table is full or the name has more
    * than 64 bytes; that is counted in unlistedTypes. A known name allocates nothing.
    */
-  token(name: string): number {
+  token(name: string): Token {
     return this.#recorder.messageType(name);
   }
 

@@ -1,5 +1,6 @@
 /** Types of messages, most of them found by a comparison with how earlier ones began. */
 import { findMessageType, piecesOfType } from "../../src/adapters/message-type.ts";
+import type { Token } from "../../src/ring/api.ts";
 
 /** Of the beginning of a message that is remembered. */
 const MOST_BYTES = 96;
@@ -11,7 +12,7 @@ interface Beginning {
   readonly bytes: Uint8Array;
   /** Of the bytes, those that count; -1 if the message was text, 0 if there was none. */
   length: number;
-  token: number;
+  token: Token;
 }
 
 /**
@@ -20,8 +21,8 @@ interface Beginning {
  */
 export function rememberTypes(
   remembered: number,
-  tokenOf: (type: string | undefined) => number,
-): (message: unknown) => number {
+  tokenOf: (type: string | undefined) => Token,
+): (message: unknown) => Token {
   const known: Beginning[] = [];
   while (known.length < remembered) known.push({ text: "", bytes: new Uint8Array(MOST_BYTES), length: 0, token: 0 });
   // Messages of one type come in runs: what the last one began with is tried first.
@@ -40,7 +41,7 @@ export function rememberTypes(
   }
 
   /** Remembers how the message that was looked at began, in the place of what has been known for longest. */
-  function keep(message: unknown, token: number): void {
+  function keep(message: unknown, token: Token): void {
     const isText = typeof message === "string";
     if (!isText && !(message instanceof Uint8Array)) return;
     const head = isText

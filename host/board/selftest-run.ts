@@ -110,6 +110,6 @@ export class SelftestRun {
       else if (this.#passed + this.#failed === 0) this.#fault("none of the cases can run there, so nothing is proven");
       this.#state = "complete";
     } else if (selftest !== "spec")
-      this.#fault(`a line of a self-test that is none: ${visible(JSON.stringify(value)).slice(0, 120)}`);
+      this.#fault(`a line that is not a self-test's: ${visible(JSON.stringify(value)).slice(0, 120)}`);
   }
 }

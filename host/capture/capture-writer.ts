@@ -16,9 +16,9 @@ export interface CaptureWriterOptions {
   readonly registry: RegistryModel;
   /** Told of each packet that was refused, and of packets that are missing. */
   readonly onProblem?: (problem: Problem) => void;
-  /** A trace folder of so many bytes or more is followed by a further one of the same boot and reader. Default: none is. */
+  /** A trace folder that has reached that many bytes is followed by a further one of the same boot and reader. Default: never. */
   readonly rotateBytes?: number;
-  /** So many trace folders are kept, the newest; what was in older ones is given up, and told. Default: all. */
+  /** The newest trace folders, that many, are kept; what was in older ones is given up, and reported. Default: all. */
   readonly keepParts?: number;
   /** The folder may hold a capture already, which goes on: its boots too, with the packets that are not in it. */
   readonly append?: boolean;
@@ -142,7 +142,7 @@ export class CaptureWriter {
     this.#parts = parts.map((part, index) => ({ part, boot: 0, ...folders[index]! }));
   }
 
-  /** Token names that are held, and what is held besides as so many names. */
+  /** Token names that are held, and what is held besides, counted as names. */
   get names(): number {
     let names = 0;
     for (const { held } of this.#traces.values()) names += held;

@@ -39,7 +39,7 @@ export interface CollectorOptions {
 
 /** Every packet given to the collector is counted once in what follows `devices`, or waits. */
 export interface CollectorCounters extends CaptureCounters {
-  /** Devices of which packets came: one that sent only text is none. */
+  /** Devices of which packets came. One that sent only text does not count. */
   readonly devices: number;
   /** Packets that came after they had been given up, and packets whose number is far from all others. */
   readonly late: number;
@@ -179,7 +179,7 @@ export class Collector {
   }
 
   /**
-   * Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day of boots that go on are put right with their next
+   * Says that the clock of `wallMs` was set forward by that many milliseconds, or back. Times of day of boots that go on are put right with their next
    * packet, those of boots that have ended stay, and nothing that waits is let go for it. Not `isSure`: the computer may have slept instead.
    */
   clockSet(byMs: number, isSure = true): void {

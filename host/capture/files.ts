@@ -19,7 +19,10 @@ export class OwnFolder {
   readonly #ino: bigint;
 
   /** `stat`: of the folder, if it was looked at. Throws what the file system throws. */
-  constructor(path: string, stat: Pick<fs.BigIntStats, "dev" | "ino"> = fs.statSync(path, { bigint: true })) {
+  constructor(
+    path: string,
+    stat: { readonly dev: bigint; readonly ino: bigint } = fs.statSync(path, { bigint: true }),
+  ) {
     this.path = path;
     this.#dev = stat.dev;
     this.#ino = stat.ino;
@@ -102,7 +105,7 @@ export function appendFile(folder: OwnFolder, name: string, bytes: Uint8Array): 
   );
 }
 
-/** What is in a file, of `mostBytes` at most; undefined if there is none. Throws TelemetryError E_WRITE, as what it is read for. */
+/** What is in a file, of `mostBytes` at most; undefined if there is none. Throws TelemetryError E_WRITE, as what it is read for. @internal */
 export function readFile(folder: OwnFolder, name: string, mostBytes: number): Buffer | undefined {
   return attempt(join(folder.path, name), () =>
     folder.within((within) => readSmall(join(within, name), within, mostBytes)),

@@ -131,7 +131,7 @@ const RESERVED =
 
 /**
  * The name of a device's folder, whatever the id is: `A-Z a-z 0-9 . _ -` as they are, other bytes as %XX, and a dot at either
- * end, a - at the beginning, which would look like an option, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and told apart by a hash.
+ * end, a - at the beginning, which would look like an option, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and distinguished by a hash.
  */
 export function deviceFolderName(device: string): string {
   let name = device.replace(/[^A-Za-z0-9._-]/gu, hex);

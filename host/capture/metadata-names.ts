@@ -12,7 +12,7 @@ export interface MetadataNames {
 const BOOT = /^ {2}boot_id = "([0-9a-f]{14})";$/m;
 const READER = /^ {2}reader = (\d{1,10});$/m;
 const TOKENS = "\nenum token : u16 {\n";
-/** One label, as tsdlString() writes it; `y`: they stand one behind the other, and where none stands, the enum ends. */
+/** One label, as tsdlString() writes it; `y`: they stand one after the other, and where none stands, the enum ends. */
 const LABEL = /(?:,\n)? {2}"((?:[^"\\\n]|\\[0-7]{3})*)" = (\d{1,5})/y;
 /** 65,535 names of 64 bytes, each byte written as four, and what stands around them. */
 export const MOST_METADATA_BYTES = 65_535 * (4 * MAX_TOKEN_BYTES + 20) + (1 << 20);

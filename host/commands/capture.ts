@@ -54,8 +54,8 @@ export function addCapture(program: Command, context: Context): void {
     );
   addRegistryOption(addSourceOptions(command))
     .option("--append", "go on in a folder that holds a capture")
-    .option("--rotate <size>", "begin a further part of a boot after so many bytes, such as 64M", size)
-    .option("--keep <parts>", "keep so many parts of a device, the newest (default: all)", integerFrom(1, 9999))
+    .option("--rotate <size>", "begin a further part of a boot after that many bytes, such as 64M", size)
+    .option("--keep <parts>", "keep the newest N parts of a device (default: all)", integerFrom(1, 9999))
     .option("--max-devices <count>", "refuse further devices (default: 10000)", integerFrom(1, 1_000_000))
     .addHelpText("after", HELP)
     .action((options: Options) => runCapture(options, context));

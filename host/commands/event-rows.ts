@@ -78,7 +78,7 @@ export class EventRows {
     const prefix = this.#prefix(device, wall);
     const since = this.#hasSince ? `${this.#since(deviceMs).padEnd(SINCE_CHARS)}${INDENT}` : "";
     const left = columns - widthOf(prefix.plain) - since.length;
-    return `${prefix.shown}${colors.dim(since)}${this.textOf(registry).row(event as never, left)}`;
+    return `${prefix.shown}${colors.dim(since)}${this.textOf(registry).row(event, left)}`;
   }
 
   /** Log text. */
@@ -116,7 +116,7 @@ export class EventRows {
     return Number.isNaN(elapsedMs) ? "" : `+${(elapsedMs / 1000).toFixed(3)}`.padStart(SINCE_CHARS);
   }
 
-  /** Time of day and device, each with the space behind it. */
+  /** Time of day and device, each with the space after it. */
   #prefix(device: string | undefined, wall: Wall | undefined): { plain: string; shown: string } {
     const { colors, hasDevices, uncertainty, columns } = this.#options;
     const time = wall === undefined ? "" : wallText(wall, uncertainty);

@@ -5,7 +5,7 @@ import { type Command, Help } from "commander";
 /** Columns that a description may be squeezed into, beside what it describes. */
 const LEAST_COLUMNS = 20;
 
-/** Puts what a command's help has behind its options, by addHelpText, into that order; of all commands within it, too. */
+/** Puts what a command's help has after its options, by addHelpText, into that order; of all commands within it, too. */
 export function arrangeHelp(command: Command): void {
   const texts: string[] = [];
   // Commander is an EventEmitter, which its types do not say of listeners.

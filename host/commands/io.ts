@@ -113,7 +113,7 @@ export function placeOf({ line, packet, offsetBytes, attribute }: Problem): stri
 export class Output {
   readonly #stream: Writable;
   #pieces: Uint8Array[] = [];
-  /** Comes behind the pieces. */
+  /** Comes after the pieces. */
   #text = "";
   #size = 0;
   #isScheduled = false;

@@ -48,7 +48,7 @@ export function addShow(program: Command, context: Context): void {
   addFilterOptions(addRegistryOption(command))
     .option("--since <time>", "only events from then on", moment)
     .option("--until <time>", "only events up to then", moment)
-    .option("--last <count>", "only the last events, so many", count)
+    .option("--last <count>", "only the last COUNT events", count)
     .option("--delta", "instead of the time since boot, that since the event before")
     .option("--follow", "go on with what a capture gets from now on, until Ctrl-C")
     .option("--uncertainty", "say how far each time of day may be off, not only where it is more than a second")

@@ -4,7 +4,6 @@ import { LiveDecoder, type LiveEvents, type LiveTotals } from "../decode/live-de
 import type { Gap } from "../decode/types.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
 import type { BootPlace } from "../packet/line-context.ts";
-import type { DecodedEvent } from "../packet/records.ts";
 import type { LinkEvents } from "../receive/links/link.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -72,7 +71,7 @@ async function runTail(options: Options, context: Context): Promise<void> {
       if (boot !== undefined) screen.boot(boot, device);
       if (gap !== undefined) screen.lost(gap, device);
       for (const line of lines) {
-        const event: DecodedEvent = JSON.parse(line);
+        const event: Readonly<Record<string, unknown>> = JSON.parse(line);
         if (isWanted(event)) screen.event(line, event, device, timeOf);
       }
     },
@@ -177,7 +176,12 @@ class Screen {
     this.#write(this.#rows.heading(this.#registry, true));
   }
 
-  event(line: string, event: DecodedEvent, device: string | undefined, timeOf: LiveEvents["timeOf"]): void {
+  event(
+    line: string,
+    event: Readonly<Record<string, unknown>>,
+    device: string | undefined,
+    timeOf: LiveEvents["timeOf"],
+  ): void {
     if (this.#options.format === "json") this.#write(this.#isTerminal ? visibleLines(line) : oneLineEach(line));
     else {
       const deviceMs = this.#rows.textOf(this.#registry).timeOf(event);

@@ -139,7 +139,7 @@ async function validateFile(file: string, around: Surroundings): Promise<unknown
   return failure;
 }
 
-/** Of a file that could not be read, or not to its end: behind the lines that could. */
+/** Of a file that could not be read, or not to its end: after the lines that could. */
 function issueOf({ code, message }: TelemetryError, validator: Validator): Issue {
   return { line: validator.line + 1, severity: "error", code, event: null, attribute: null, message };
 }
@@ -171,7 +171,7 @@ async function* decodedLines(
   }
 }
 
-/** Of each boot, events that were lost on the way behind its first one: the others that are missing were lost on the device. */
+/** Of each boot, events that were lost on the way after its first one: the others that are missing were lost on the device. */
 class LossCauses {
   readonly #inTransit = new Map<string, number>();
 

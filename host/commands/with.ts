@@ -1,4 +1,4 @@
-/** --with: whose an event is and when it was, behind the registry's attributes. */
+/** --with: whose an event is and when it was, after the registry's attributes. */
 import { type Command, InvalidArgumentError } from "commander";
 import { CONTEXT_PARTS, type ContextChoice } from "../registry/context.ts";
 
@@ -9,7 +9,7 @@ export interface WithOption {
 export function addWithOption(command: Command): Command {
   return command.option(
     "--with <parts>",
-    "whose and when, behind the event's attributes: some of device,boot,time, or none, or auto: all, once there is more than one boot (default: auto)",
+    "whose and when, after the event's attributes: some of device,boot,time, or none, or auto: all, once there is more than one boot (default: auto)",
     parseParts,
   );
 }

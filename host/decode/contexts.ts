@@ -5,7 +5,7 @@ import type { DecodeOptions } from "./types.ts";
 /** What makes time of day of a boot's time, if anybody knows. */
 export type ClockOf = (place: BootPlace) => TimeOf | undefined;
 
-/** Whose packets are read, and what stands behind their events' attributes because of that. */
+/** Whose packets are read, and what stands after their events' attributes because of that. */
 export class Contexts {
   readonly #parts: ReadonlySet<ContextPart>;
   readonly #isAuto: boolean;
@@ -37,7 +37,7 @@ export class Contexts {
     return { device: this.#device, boot: this.#boots, bootId, reader };
   }
 
-  /** What lines of a boot have behind them, from now on; undefined: nothing. */
+  /** What lines of a boot have after them, from now on; undefined: nothing. */
   lineOf(place: BootPlace): LineContext | undefined {
     if (this.#parts.size === 0 || (this.#isAuto && !this.areMany)) return undefined;
     let line = this.#lines.get(place);

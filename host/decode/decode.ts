@@ -11,6 +11,7 @@ import {
   TOKENS_FILE,
 } from "../capture/folder.ts";
 import { NotRegular, openRegular } from "../capture/regular-file.ts";
+import type { TelemetryEvent } from "../generated/events.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
 import { canBeRead, isGivenUp, mergeFiles, type Trace, type TraceFile, tracesOf } from "./merge.ts";
@@ -30,9 +31,16 @@ type Source = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
  * Decodes a packet stream: packets as the device wrote them, data and tokens. Whatever the bytes are, events conform to the
  * registry and damage is a problem with its place; nothing is thrown but what the source throws. Memory is bounded and time
  * linear in the bytes. The problem of a damaged packet bears the offset of the packet.
+ *
+ * `E`: the events of `options.registry`, a type that `registry generate --types` writes, `v2.TelemetryEvent` for the bundled
+ * registry's version 2.0.0. Default: those of the bundled registry as `registry` has it. What is decoded conforms to the registry; that
+ * the type is that registry's is the caller's word.
  */
-export async function* decode(source: Source, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
-  const decoder = new StreamDecoder(options);
+export async function* decode<E = TelemetryEvent>(
+  source: Source,
+  options: DecodeOptions,
+): AsyncGenerator<DecodeItem<E>, void, undefined> {
+  const decoder = new StreamDecoder<E>(options);
   for await (const chunk of source instanceof Uint8Array ? [source] : source)
     for (const slice of slices(chunk)) yield* decoder.push(slice);
   yield* decoder.end();
@@ -43,7 +51,14 @@ export async function* decode(source: Source, options: DecodeOptions): AsyncGene
  * What one boot and reader of a device has in several folders is put together by packet number. The tokens of a boot are read first.
  * Throws TelemetryError E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
  */
-export async function* decodeFolder(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+export function decodeFolder<E = TelemetryEvent>(
+  path: string,
+  options: DecodeOptions,
+): AsyncGenerator<DecodeItem<E>, void, undefined> {
+  return folderItems(path, options) as AsyncGenerator<DecodeItem<E>, void, undefined>;
+}
+
+async function* folderItems(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
   const session = new Session(options);
   const buffer = Buffer.alloc(READ_BYTES);
   const captures = capturesOf(path);
@@ -71,8 +86,8 @@ export async function* decodeFolder(path: string, options: DecodeOptions): Async
   yield { kind: "summary", summary: session.summary() };
 }
 
-/** decode() for those who have bytes coming in and cannot wait: `push` each chunk, then `end`. */
-export class StreamDecoder {
+/** decode() for those who have bytes coming in and cannot wait: `push` each chunk, then `end`. `E`: as there. */
+export class StreamDecoder<E = TelemetryEvent> {
   readonly #session: Session;
   readonly #scanner: PacketScanner;
 
@@ -86,21 +101,21 @@ export class StreamDecoder {
    * Takes bytes, of which nothing is kept by reference. Returns what they complete; memory as much as they bring. A batch's
    * bytes are good until the next call. Unless packets come whole, one in whose last bytes another may begin waits for 19 more.
    */
-  push(chunk: Uint8Array): DecodeItem[] {
-    return this.#scanner.push(chunk);
+  push(chunk: Uint8Array): DecodeItem<E>[] {
+    return this.#scanner.push(chunk) as DecodeItem<E>[];
   }
 
   /** Says that no more bytes come. Returns what is left, the summary last. */
-  end(): DecodeItem[] {
-    const items = this.#scanner.end();
+  end(): DecodeItem<E>[] {
+    const items = this.#scanner.end() as DecodeItem<E>[];
     for (const problem of this.#session.takeUnnamed()) items.push({ kind: "problem", problem });
     items.push({ kind: "summary", summary: this.#session.summary() });
     return items;
   }
 
   /** Says that something is wrong that the packets themselves do not tell: a frame. Counted as a damage. */
-  damage(problem: Problem): DecodeItem {
-    return this.#session.damage(problem);
+  damage(problem: Problem): DecodeItem<E> {
+    return this.#session.damage(problem) as DecodeItem<E>;
   }
 
   /** As of now. */

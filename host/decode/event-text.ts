@@ -1,10 +1,12 @@
 /** Decoded events as lines for people. */
 import type picocolors from "picocolors";
-import type { DecodedEvent } from "../packet/records.ts";
 import type { Attribute, EventModel, RegistryModel } from "../registry/model.ts";
 import { quote, visible } from "../text/lines.ts";
 
 type Colors = ReturnType<typeof picocolors.createColors>;
+
+/** An event of any registry. */
+type AnyEvent = Readonly<Record<string, unknown>>;
 
 /** What an attribute says without its name: a word. Everything else has its name with it, or quotes. */
 const WORD = /^[\p{L}\p{N}_.:/-]+$/u;
@@ -44,27 +46,26 @@ export class EventText {
   }
 
   /** Milliseconds since boot. */
-  timeOf(event: DecodedEvent): number {
-    return Number((event as unknown as Readonly<Record<string, unknown>>)[this.#timeKey]);
+  timeOf(event: AnyEvent): number {
+    return Number(event[this.#timeKey]);
   }
 
-  /** What a row says of an event behind its time, in so many columns. */
-  row(event: DecodedEvent, columns = Number.POSITIVE_INFINITY): string {
+  /** What a row says of an event after its time, in so many columns. */
+  row(event: AnyEvent, columns = Number.POSITIVE_INFINITY): string {
     const { bold, dim, red } = this.#colors;
-    const values = event as unknown as Readonly<Record<string, string | number | boolean>>;
-    const name = String(values[this.#nameKey]);
+    const name = String(event[this.#nameKey]);
     const keys = this.#events.get(name)?.span?.keys ?? [];
     const row = new Columns(columns);
     if (this.#keys.length > 0) {
-      const said = keys.map((key) => visible(String(values[key]))).join("/");
+      const said = keys.map((key) => visible(String(event[key]))).join("/");
       row.add(`${said.padEnd(KEY_CHARS)}  `);
     }
     row.add(visible(name).padEnd(this.#nameChars), bold);
     const texts: string[] = [];
     let gap = "  ";
-    for (const [key, value] of Object.entries(values)) {
+    for (const [key, value] of Object.entries(event)) {
       const attribute = this.#attributes.get(key);
-      // What is no attribute stands behind them: whose the event was, and when.
+      // What is no attribute stands after them: whose the event was, and when.
       const isKnown = attribute === undefined || attribute.from !== undefined || attribute.value !== undefined;
       if (isKnown || keys.includes(key)) continue;
       if (typeof value === "string" && attribute.type !== "enum" && attribute.maxBytes !== undefined) {
@@ -86,7 +87,7 @@ export class EventText {
   }
 
   /** The same with the time since boot before it, without its end. */
-  line(event: DecodedEvent): string {
+  line(event: AnyEvent): string {
     return `${this.#colors.dim(sinceBoot(this.timeOf(event)))}  ${this.row(event)}`;
   }
 }

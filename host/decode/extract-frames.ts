@@ -1,5 +1,6 @@
 /** Events out of the frames in a log, or in a flash image. */
 
+import type { TelemetryEvent } from "../generated/events.ts";
 import { Deframer } from "../receive/deframer.ts";
 import { InputSample } from "../receive/nothing-found.ts";
 import { StreamDecoder } from "./decode.ts";
@@ -10,16 +11,16 @@ const SLICE_BYTES = 64 * 1024;
 /**
  * Decodes the packets that stand in frames in these bytes, whatever stands between them: log text, erased flash, garbage. The
  * offset of a problem is that of its frame. Bad frames are damages; where no packet is, E_NO_FRAMES says why. Fails only as the
- * source fails; memory is bounded.
+ * source fails; memory is bounded. `E`: as decode() has it.
  */
-export async function* extractFrames(
+export async function* extractFrames<E = TelemetryEvent>(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: DecodeOptions,
-): AsyncGenerator<DecodeItem, void, undefined> {
+): AsyncGenerator<DecodeItem<E>, void, undefined> {
   const deframer = new Deframer();
-  const decoder = new StreamDecoder({ ...options, isWhole: true });
+  const decoder = new StreamDecoder<E>({ ...options, isWhole: true });
   const sample = new InputSample();
-  function* decoded(items: ReturnType<Deframer["push"]>): Generator<DecodeItem, void, undefined> {
+  function* decoded(items: ReturnType<Deframer["push"]>): Generator<DecodeItem<E>, void, undefined> {
     for (const item of items) {
       if (item.kind === "text") continue;
       if (item.kind === "damage") {

@@ -39,7 +39,7 @@ export interface LiveEvents {
 /** All devices together, from the beginning. */
 export interface LiveTotals {
   readonly devices: number;
-  /** Taken: data packets of which events were delivered, and token packets. What was refused or passed over is told, not counted here. */
+  /** Taken: data packets of which events were delivered, and token packets. What was refused or passed over is reported, not counted here. */
   readonly packets: number;
   readonly events: number;
   /** Overwritten or refused, as devices counted them. */
@@ -47,7 +47,7 @@ export interface LiveTotals {
   readonly lostInTransit: number;
   /** Packets that came again, or too late. */
   readonly repeated: number;
-  /** How full the ring was behind the last data packet, 0 to 1; undefined before the first. */
+  /** How full the ring was after the last data packet, 0 to 1; undefined before the first. */
   readonly ringFill: number | undefined;
   /** Uses of a token whose name is not known: "" in the event. */
   readonly unnamedTokens: number;
@@ -123,7 +123,7 @@ export class LiveDecoder {
     for (const state of this.#devices.values()) this.#ordered(state, () => state.order.tick(wallMs));
   }
 
-  /** Says that the clock of `wallMs` was set forward by so many milliseconds, or back. Times of day are by the new one from now on. */
+  /** Says that the clock of `wallMs` was set forward by that many milliseconds, or back. Times of day are by the new one from now on. */
   clockSet(byMs: number, isSure = true): void {
     for (const { order, clocks } of this.#devices.values()) {
       order.shift(byMs);

@@ -95,7 +95,7 @@ export async function* mergeFiles(
       if (isRepeated && least.skip()) session.sums.repeated++;
       else {
         yield* least.take();
-        // Not the empty one that begins a part: what another chain has of the packet before it may come behind it.
+        // Not the empty one that begins a part: what another chain has of the packet before it may come after it.
         if (least.isWhole && bytes.length > PACKET_HEADER_BYTES) lastBytes = bytes.copy(last);
       }
       yield* await least.advance();
@@ -166,7 +166,7 @@ export class PacketSource {
     return this.#scanner!.push(this.packet);
   }
 
-  /** Passes over the packet that is next. False if damage stands before it, or might, and the scanner must see what comes behind. */
+  /** Passes over the packet that is next. False if damage stands before it, or might, and the scanner must see what comes after. */
   skip(): boolean {
     const maySkip = this.#isClean && this.#scanner!.waitingBytes === 0;
     if (maySkip) this.#scanner!.skip(this.packet.length);

@@ -23,7 +23,7 @@ export function ownBytes(
   const found = beginningIn(searched, beginnings);
   if (found >= 0) {
     if (end < start + packetBytes + MAGIC.length && !final) return undefined;
-    // Numbers of an own registry may hold anything; what another packet stands behind is as long as it says.
+    // Numbers of an own registry may hold anything; what another packet stands after is as long as it says.
     const isFollowed = bytes.subarray(start + packetBytes, end).indexOf(MAGIC) === 0;
     return isFollowed ? packetBytes : 1 + found;
   }

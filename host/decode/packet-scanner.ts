@@ -22,7 +22,7 @@ interface Origin {
 }
 
 /**
- * Finds the packets in a stream of bytes. Behind a good packet the next one is expected; behind anything else the bytes are
+ * Finds the packets in a stream of bytes. After a good packet the next one is expected; after anything else the bytes are
  * searched for one, a damaged packet from its second byte on, since the size it claims may be wrong and swallow good ones.
  * Each byte is checked as part of a record once, and searched once.
  */

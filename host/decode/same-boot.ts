@@ -19,7 +19,7 @@ interface Boot {
 
 /**
  * The boots that the folders of a trace are of: nearly always one. A folder that a rotation began says which packet came before it; others
- * are compared, packet by packet of one number: those of one boot are alike, but for damage, behind which others are alike again. Where there are none
+ * are compared, packet by packet of one number: those of one boot are alike, but for damage, after which others are alike again. Where there are none
  * of one number, counts and times must rise with the numbers. Costs the first packet of each folder, and of those that are compared a reading of all.
  */
 export async function bootsOf(session: Session, trace: Trace, root: string): Promise<Trace[]> {
@@ -71,7 +71,7 @@ class Folders {
     for (const folder of chain) {
       const before = await this.#beforeOf(folder);
       let run = before === undefined ? undefined : runs.at(-1);
-      // Packets of an older boot may come behind the beginning of the next.
+      // Packets of an older boot may come after the beginning of the next.
       if (run !== undefined && runs.length > 1)
         for (const candidate of runs) if ((await this.reach(candidate)).last === before) run = candidate;
       if (run === undefined) runs.push([folder]);

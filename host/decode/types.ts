@@ -1,4 +1,5 @@
 // What decoding is given, and what it brings.
+import type { TelemetryEvent } from "../generated/events.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
 import type { BootPlace, TimeOf } from "../packet/line-context.ts";
 import type { PacketHeader } from "../packet/packet.ts";
@@ -15,7 +16,7 @@ export interface DecodeOptions {
    * piece, several times as fast as objects, for whoever writes them on at once. Or who takes the packets' records as they are.
    */
   readonly output?: "events" | "lines" | "batches" | OpenSink;
-  /** What stands behind the registry's attributes: whose event it was, and when. Default "auto": all that is known, once there is more than one boot. */
+  /** What comes after the registry's attributes: whose event it was, and when. Default "auto": all that is known, once there is more than one boot. */
   readonly with?: ContextChoice;
   /** Gaps are items of their own. Default false. */
   readonly gaps?: boolean;
@@ -46,7 +47,7 @@ export interface Gap {
   readonly beforeFirstPacket: number;
 }
 
-/** Takes what decoding finds, in the order of the bytes. Nothing of a packet is good behind the call. */
+/** Takes what decoding finds, in the order of the bytes. Nothing of a packet is good after the call. */
 export interface PacketSink {
   /** The good records of a packet, which has events; they are to be counted in `tally`. */
   packet(packet: CheckedPacket, reader: PacketReader, tally: RecordTally): void;
@@ -63,10 +64,11 @@ export type OpenSink = (records: RecordDecoder, timeOf: (place: BootPlace) => Ti
 /**
  * What decoding brings, in the order of the bytes: the events of a packet, or their JSON lines (each ended by "\n", in UTF-8),
  * or a batch of lines, whose bytes are good until the item after it is asked for; if asked for, before a packet's events, what is
- * missing; or what a boot begins with, of each reader; or a problem; last of all, once, the summary.
+ * missing; or what a boot begins with, of each reader; or a problem; last of all, once, the summary. `E`: the events of the
+ * registry that decoding is given.
  */
-export type DecodeItem =
-  | (PacketPlace & { readonly kind: "events"; readonly events: readonly DecodedEvent[] })
+export type DecodeItem<E = TelemetryEvent> =
+  | (PacketPlace & { readonly kind: "events"; readonly events: readonly DecodedEvent<E>[] })
   | (PacketPlace & { readonly kind: "lines"; readonly lines: Uint8Array; readonly count: number })
   | { readonly kind: "batch"; readonly lines: Uint8Array; readonly count: number }
   | (PacketPlace & Gap & { readonly kind: "gap" })

@@ -35,7 +35,7 @@ export function constantName(name: string): string {
     .toUpperCase();
 }
 
-/** The id of the record type for a text of one slot, behind which those for more follow, if this one has such. */
+/** The id of the record type for a text of one slot, after which those for more follow, if this one has such. */
 export const shorterFrom = (model: RegistryModel, { id }: RecordType): number | undefined =>
   model.recordTypes.find(({ shorterThan }) => shorterThan === id)?.id;
 

@@ -12,7 +12,7 @@ ${constants.join("\n")}
 /** All schema versions, oldest first. */
 export const registries: readonly RegistryModel[] = [${models.map(name).join(", ")}];
 
-/** The version that decode writes unless told otherwise: the first, which traces out there have. */
+/** The version that decode writes by default: the first, which traces out there have. */
 export const registry: RegistryModel = ${name(models[0]!)};
 
 /** The version that devices emit, and that captures are written with. */

@@ -152,7 +152,7 @@ export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames
 
 function argumentType({ field }: Argument, { enums }: ModuleNames): string {
   if (field.type === "enum") return enums.get(field.key)!.type;
-  return field.type === "bool" ? "boolean" : "number";
+  return field.type === "bool" ? "boolean" : field.type === "token" ? "Token" : "number";
 }
 
 function documentation(plan: WriterPlan, nameOf: (argument: Argument) => string, module: ModuleNames): string[] {

@@ -17,7 +17,7 @@ export interface Argument {
 export interface Body {
   readonly types: readonly RecordType[];
   readonly arguments: readonly Argument[];
-  /** Words of these fields and of unused bits behind them, whole slots. */
+  /** Words of these fields and of unused bits after them, whole slots. */
   readonly words: number;
 }
 

@@ -5,7 +5,7 @@ import { fingerprintWords, recordSlots } from "./typescript.ts";
 import { type ModuleNames, writerMethod } from "./writer-method.ts";
 import { type Argument, planWriters, type WriterPlan } from "./writer-plan.ts";
 
-const IMPORTS = ["Counters", "Layout", "Reader", "Recorder", "RingOptions", "TextField"];
+const IMPORTS = ["Counters", "Layout", "Reader", "Recorder", "RingOptions", "TextField", "Token"];
 
 /**
  * A TypeScript module for the device: a class with a method for each event, built on xs-telemetry/recorder. `source` is the
@@ -32,6 +32,7 @@ export function writersSource(model: RegistryModel, source: string): string {
     "  Recorder,",
     "  type RingOptions,",
     ...(hasTexts ? ["  type TextField,"] : []),
+    "  type Token,",
     '} from "xs-telemetry/recorder";',
     "",
   ];
@@ -47,7 +48,7 @@ export function writersSource(model: RegistryModel, source: string): string {
     docComment([
       `Records the events of ${source}, schema version ${model.schemaVersion}, in a preallocated ring, to be drained as packets.`,
       "Only the constructor throws, as that of xs-telemetry's Telemetry. A number out of range is brought into it, what is no number",
-      "is taken for 0, an optional text that is none is left out; a value that is none of its enum's emits nothing. All that is",
+      "is taken for 0, an invalid optional text is left out; an invalid value of an enum emits nothing. All that is",
       "counted in invalidArguments.",
     ]),
     "export class Telemetry {",
@@ -71,7 +72,7 @@ const COMMON_METHODS = `
    * Token of a name: the same string gives the same token. 0, which stands for "", if the table is full or the name has more
    * than 64 bytes; that is counted in unlistedTypes. A known name allocates nothing.
    */
-  token(name: string): number {
+  token(name: string): Token {
     return this.#recorder.messageType(name);
   }
 

@@ -6576,7 +6576,7 @@ const registry2_1_0: RegistryModel = {
 /** All schema versions, oldest first. */
 export const registries: readonly RegistryModel[] = [registry1_0_0, registry1_1_0, registry2_0_0, registry2_1_0];
 
-/** The version that decode writes unless told otherwise: the first, which traces out there have. */
+/** The version that decode writes by default: the first, which traces out there have. */
 export const registry: RegistryModel = registry1_0_0;
 
 /** The version that devices emit, and that captures are written with. */

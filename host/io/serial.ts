@@ -1,15 +1,23 @@
-import type { Writable } from "node:stream";
 import { SerialPort } from "serialport";
 import { copyOf, type IOBuffer } from "./bytes.ts";
 
+/** What Serial asks of a stream. A Writable of Node has it, so have a socket and an open port. */
+export interface SerialStream {
+  readonly destroyed: boolean;
+  write(bytes: Uint8Array, taken: (error?: Error | null) => void): unknown;
+  on(event: "error" | "close", listener: (error?: unknown) => void): unknown;
+  off(event: "error" | "close", listener: (error?: unknown) => void): unknown;
+  listeners(event: "error"): readonly unknown[];
+}
+
 export interface SerialOptions {
   /** Path of a serial port, as "/dev/ttyUSB0"; or a stream, or open port, that takes its place, and is left open by close(). */
-  readonly port: string | Writable;
+  readonly port: string | SerialStream;
   /** Bits a second, ten to a byte. A stream without it goes as fast as it is read. */
   readonly baud?: number;
   /** Bytes of the FIFO. Default: an ESP32's 128, or what the line sends in two ms, as Node's timers tick in whole ones. */
   readonly fifoBytes?: number;
-  /** The FIFO is all but empty, and has room for so many bytes; first when the port is open. */
+  /** The FIFO is all but empty, and has room for `count` bytes; first when the port is open. */
   readonly onWritable?: (this: Serial, count: number) => void;
   /** The port cannot be opened, or is gone. It is closed. */
   readonly onError?: (this: Serial, error?: unknown) => void;
@@ -29,7 +37,7 @@ const ignore = () => {};
  */
 export class Serial {
   readonly #options: SerialOptions;
-  readonly #stream: Writable;
+  readonly #stream: SerialStream;
   readonly #fifoBytes: number;
   readonly #bytesPerMs: number;
   /** Bytes in the FIFO at #atMs. */
@@ -130,6 +138,6 @@ export class Serial {
 }
 
 /** Of a stream that will not take anything. A port that was closed would keep what is written until somebody opens it again. */
-function isGone(stream: Writable): boolean {
+function isGone(stream: SerialStream): boolean {
   return stream.destroyed || (stream instanceof SerialPort && !stream.isOpen && !stream.opening);
 }

@@ -52,7 +52,7 @@ export class UDP {
 
   /**
    * Sends a datagram. `address`: numbers, no name. Throws if the socket is closed, and TypeError or RangeError for an address that is
-   * not of its family, or a port that is none; a datagram that gets lost is nobody's error.
+   * not of its family, or an invalid port; a datagram that gets lost is nobody's error.
    */
   write(buffer: IOBuffer, address: string, port: number): void {
     if (this.#isClosed) throw new Error("closed");

@@ -7,14 +7,14 @@ import type { DroppedAttribute, EventStep, MigrationStep } from "./steps.ts";
 /** JSON values as they are spelled, by attribute. */
 export type Members = ReadonlyMap<string, string>;
 
-/** Why a line stays behind. */
+/** Why a line is not written. */
 export interface Refusal {
   readonly code: string;
   readonly message: string;
   readonly attribute?: string;
 }
 
-/** The event after the step, attributes in the target registry's order, undeclared ones behind them; or why it cannot go without loss. */
+/** The event after the step, attributes in the target registry's order, undeclared ones after them; or why it cannot go without loss. */
 export function migrateEvent({ from, to, eventKey, events }: MigrationStep, members: Members): Members | Refusal {
   const name = stringOf(members.get(eventKey));
   const step = events.get(name ?? "");

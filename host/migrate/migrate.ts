@@ -32,7 +32,7 @@ export type MigrateItem =
 
 /**
  * Brings JSON lines to a schema version. A line that has it already goes on as it is; others come as JSON without spaces,
- * attributes in the registry's order, undeclared ones behind them. A line that cannot go without loss stays behind and is a
+ * attributes in the registry's order, undeclared ones after them. A line that would lose something is not written, and is a
  * problem E_…; the rest goes on. W_DUPLICATE: the line went, without the values that did not count.
  * Throws TelemetryError E_VERSION (exit code 2) if `to` is not known. What it returns fails only as the source fails.
  * Memory: one line, and what one chunk of the source gives.

@@ -29,7 +29,7 @@ const DEFAULT_MOST_IDS = 64;
 /** Repetitions that are held, since the next packet may tell that they were none. */
 const MOST_HELD = 64;
 const MOST_HELD_BYTES = 256 << 10;
-/** A packet of an older boot may come behind the beginning of the next one, with so many missing before it. */
+/** A packet of an older boot may come after the beginning of the next one, with so many missing before it. */
 const MOST_GAP = 64;
 const MUCH_NEARER = 8;
 

@@ -12,9 +12,9 @@ export const MOST_ESCAPE_BYTES = 6;
 export const SPARE_BYTES = 15;
 
 /**
- * UTF-8 prepared for output: as little-endian doubles, zeros behind it up to 16 bytes. Copying eight bytes at a time is
+ * UTF-8 prepared for output: as little-endian doubles, zeros after it up to 16 bytes. Copying eight bytes at a time is
  * several times as fast as bytes, and short pieces are not worth a call. No eight bytes of UTF-8 are a NaN, whose bits
- * would not be kept: that takes 0x7f or 0xff behind a byte of 0xf0 or more.
+ * would not be kept: that takes 0x7f or 0xff after a byte of 0xf0 or more.
  */
 export interface Piece {
   readonly words: Float64Array;
@@ -56,7 +56,7 @@ export class JsonOutput {
     this.#end = 0;
   }
 
-  /** What has been written from there on; good until the next clear(). */
+  /** What has been written from there on; good until the next clear(). @internal */
   written(from = 0): Buffer {
     return this.#bytes.subarray(from, this.#end);
   }

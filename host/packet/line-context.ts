@@ -1,4 +1,4 @@
-/** Whose an event is, and when it was, written behind the attributes of its line. */
+/** Whose an event is, and when it was, written after the attributes of its line. */
 import type { ContextPart } from "../registry/context.ts";
 import { type JsonOutput, jsonOf, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
 
@@ -34,7 +34,7 @@ const AFTER_TIME = pieceOf('Z","timeUncertaintyMs":');
 /** `,"time":"2026-11-28T03:54:15.123Z","timeUncertaintyMs":` */
 const TIME_BYTES = 64;
 
-/** What is written behind the attributes of the events of one boot and reader. */
+/** What is written after the attributes of the events of one boot and reader. */
 export class LineContext {
   /** Of output, whatever the time is. */
   readonly mostBytes: number;

@@ -247,7 +247,7 @@ export function readTokens(
     position = from + length;
   }
   for (const stop = at + Math.min(header.packetBytes, available); position < stop; position++)
-    if (bytes[position] !== 0) return damaged(position, `byte behind the content is ${bytes[position]}, expected 0`);
+    if (bytes[position] !== 0) return damaged(position, `byte after the content is ${bytes[position]}, expected 0`);
   return { entries, damage: undefined };
 }
 
@@ -261,6 +261,6 @@ export interface Content {
   readonly jumpMs: number;
   /** What the first record says if it is a `_boot`. */
   readonly boot: BootRecord | undefined;
-  /** False if the packet is cut or damaged behind them. */
+  /** False if the packet is cut or damaged after them. */
   readonly complete: boolean;
 }

@@ -84,7 +84,7 @@ function textFault({ maxBytes, tailBytes }: Step, bytes: Uint8Array, view: DataV
     for (let at = end; at < wordEnd; at++) stale |= bytes[at]!;
   }
   if (end - from > maxBytes) return `${end - from} bytes of text, at most ${maxBytes} are allowed`;
-  if (stale !== 0) return `bytes behind the text's end, after ${end - from} bytes, are not 0`;
+  if (stale !== 0) return `bytes past the text's end, after ${end - from} bytes, are not 0`;
   const isAscii = (bits & 0x80808080) === 0;
   return isAscii || isUtf8(bytes.subarray(from, end)) ? undefined : "the text is not UTF-8";
 }

@@ -46,7 +46,7 @@ export interface Rule {
   readonly text: string;
 }
 
-/** What stands behind the last attribute of a JSON line, as if it were an attribute without a value. */
+/** What stands after the last attribute of a JSON line, as if it were an attribute without a value. */
 export interface End {
   readonly kind: "end";
   readonly offset: 0;
@@ -72,7 +72,7 @@ export interface Run {
 
 export type Part = Step | Omissible | Run | End;
 
-/** Bits of a word, which begins so many bytes behind the record's first. */
+/** Bits of a word, which begins so many bytes after the record's first. */
 export interface WordBits {
   readonly offset: number;
   readonly mask: number;
@@ -83,7 +83,7 @@ export interface Shape {
   readonly bytes: number;
   /** Bits of the head slot's words 1 to 3 that must be 0. */
   readonly unused: readonly number[];
-  /** Bits behind the head slot that must be 0; a text's are not among them. */
+  /** Bits after the head slot that must be 0; a text's are not among them. */
   readonly unusedInTail: readonly WordBits[];
   /** Attributes that bytes can make wrong. */
   readonly fallible: readonly Step[];
@@ -259,7 +259,7 @@ export function numberIn({ kind, offset }: Step, bytes: Uint8Array, view: DataVi
   }
 }
 
-/** Bytes of a text in the record at `at`: zeros behind it fill its slots. */
+/** Bytes of a text in the record at `at`: zeros after it fill its slots. */
 export function textBytes({ offset, tailBytes }: Step, bytes: Uint8Array, at: number): number {
   let length = tailBytes;
   while (length > 0 && bytes[at + offset + length - 1] === 0) length--;

@@ -16,8 +16,29 @@ import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.
 import { internalFault, recordFault, sequenceFault, timeFault, tooShort } from "./record-faults.ts";
 import { codeOf, type End, type Omissible, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
 
-/** A decoded event: the registry's attributes, in its order. Typed for the bundled registry; by key for any. */
-export type DecodedEvent = TelemetryEvent & { readonly [key: string]: string | number | boolean };
+/** Whose an event was, and when: what stands after its attributes, as far as it was asked for and is known. */
+export interface EventContext {
+  readonly device?: string;
+  /** From 1: the boots of a device in the order in which the recording has them. */
+  readonly boot?: number;
+  /** 14 hex digits. */
+  readonly bootId?: string;
+  /** Absent for the first reader of a boot, 0. */
+  readonly reader?: number;
+  /** Time of day: `2026-11-28T03:54:15.123Z`. */
+  readonly time?: string;
+  /** By how many milliseconds `time` may be wrong. */
+  readonly timeUncertaintyMs?: number;
+}
+
+type KeyOf<E> = E extends unknown ? keyof E : never;
+type ContextOf<E> = [KeyOf<E> & keyof EventContext] extends [never] ? EventContext : Omit<EventContext, KeyOf<E>>;
+
+/**
+ * A decoded event: the registry's attributes, in its order, then its context. `E`: the events of the registry, as
+ * `registry generate --types` writes them; an attribute of theirs that has a name of the context's counts.
+ */
+export type DecodedEvent<E = TelemetryEvent> = E & ContextOf<E>;
 
 /** The records of one packet as check() found them. */
 export interface CheckedRecords extends Content {
@@ -25,7 +46,7 @@ export interface CheckedRecords extends Content {
   readonly endByte: number;
   /** Messages over the limits, as `_suppressed` records tell. */
   readonly suppressed: number;
-  /** What is wrong behind the last good record. */
+  /** What is wrong after the last good record. */
   readonly damage: Damage | undefined;
 }
 
@@ -219,7 +240,7 @@ export class RecordDecoder {
     return counts;
   }
 
-  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8; `context` behind their attributes. */
+  /** Adds the events of a checked packet to `out` as JSON lines, each ended by "\n", in UTF-8; `context` after their attributes. */
   write(packet: CheckedPacket, names: TokenNames, tally: RecordTally, out: JsonOutput, context?: LineContext): void {
     const { bytes, view, at, header, checked } = packet;
     const timeHigh = header.timestampBegin - (header.timestampBegin % TWO_TO_32);

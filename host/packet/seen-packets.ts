@@ -4,7 +4,7 @@ import type { PacketHeader } from "./packet.ts";
 
 /**
  * What a packet is to those before it. "same": one of them, or one that is forgotten. "late": not seen, and fits between those around it, or before them.
- * "next": the one behind the last. "later": further on. "wrong": number, counts and time do not go the same way. "other": of another boot.
+ * "next": the one after the last. "later": further on. "wrong": number, counts and time do not go the same way. "other": of another boot.
  */
 export type Place = "same" | "late" | "next" | "later" | "wrong" | "other";
 
@@ -59,7 +59,7 @@ export class SeenPackets {
     const isSeen = rows[at] === packetNumber;
     if (isSeen && digest !== NO_DIGEST && rows[at + 4] !== NO_DIGEST) {
       if (rows[at + 4] === digest) return "same";
-      // Where no link has a checksum, a number may be damaged: all else goes on behind the last.
+      // Where no link has a checksum, a number may be damaged: all else goes on after the last.
       const events = this.#eventsSince(this.#count - 1, header);
       return events > 0 && events <= MAX_PACKET_EVENTS && this.#isBehind(this.#count - 1, header) ? "wrong" : "other";
     }

@@ -1,8 +1,9 @@
 /** What an emitter recorded, without files: for unit tests, and for whoever keeps packets elsewhere. */
 import { StreamDecoder } from "../decode/decode.ts";
-import type { DecodeOptions, DecodeSummary } from "../decode/types.ts";
+import type { DecodeItem, DecodeOptions, DecodeSummary } from "../decode/types.ts";
 import type { TelemetryEvent } from "../generated/events.ts";
 import { registry as emitted } from "../generated/registry.ts";
+import type { DecodedEvent } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
 
 /** What packets are read from: a reader of a Telemetry, or of a recorder of one's own events. */
@@ -18,7 +19,7 @@ export interface PacketReaders {
 
 export interface Collected<Event = TelemetryEvent> {
   /** In their order. */
-  readonly events: readonly Event[];
+  readonly events: readonly DecodedEvent<Event>[];
   /** What is wrong with the packets: nothing, as a rule. Losses are in the summary. */
   readonly problems: readonly Problem[];
   readonly summary: DecodeSummary;
@@ -45,7 +46,7 @@ export function drain(reader: PacketReader, onPacket: (packet: Uint8Array) => vo
 
 /**
  * The events that wait for a reader, or, of a Telemetry, all that its ring holds: whoever else reads it misses nothing. `registry`: of
- * one's own events; default: the bundled one. `with`: as DecodeOptions has it.
+ * one's own events; default: the bundled one. `Event`: its type, as decode() has it. `with`: as DecodeOptions has it.
  *
  *     const { events } = collect(telemetry);
  *     assert.deepEqual(events.map(({ event }) => event), ["ws.connect", "msg.recv"]);
@@ -67,13 +68,13 @@ function collectFrom<Event>(
   reader: PacketReader,
   options: Partial<Pick<DecodeOptions, "registry" | "with">>,
 ): Collected<Event> {
-  const decoder = new StreamDecoder({ registry: emitted, ...options, isWhole: true });
-  const events: Event[] = [];
+  const decoder = new StreamDecoder<Event>({ registry: emitted, ...options, isWhole: true });
+  const events: DecodedEvent<Event>[] = [];
   const problems: Problem[] = [];
   let summary = decoder.summary();
-  const take = (items: ReturnType<StreamDecoder["push"]>): void => {
+  const take = (items: readonly DecodeItem<Event>[]): void => {
     for (const item of items)
-      if (item.kind === "events") events.push(...(item.events as readonly unknown[] as readonly Event[]));
+      if (item.kind === "events") events.push(...item.events);
       else if (item.kind === "problem") problems.push(item.problem);
       else if (item.kind === "summary") summary = item.summary;
   };

@@ -19,7 +19,7 @@ export interface ReadPlace {
 export interface ReadEvent {
   readonly kind: "event";
   readonly place: ReadPlace;
-  /** With what stands behind its attributes. */
+  /** With what comes after its attributes. */
   readonly event: Readonly<Record<string, unknown>>;
   /** As it was written, without its end. */
   readonly line: string;

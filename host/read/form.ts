@@ -20,7 +20,7 @@ const UUIDS = uuidsOf(registry);
 const LEAST_CODE = 5;
 const OPENING_BRACE = 0x7b;
 
-/** The form; undefined as long as more bytes could change the answer, which they do not if `isWhole`. */
+/** The form; undefined as long as more bytes could change the answer, which they do not if `isWhole`. @internal */
 export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   if (hasFlashBlock(head)) return "flash";
   for (let at = head.indexOf(MAGIC); at >= 0; at = head.indexOf(MAGIC, at + 1)) {
@@ -39,7 +39,7 @@ export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   return isText ? "text" : "bytes";
 }
 
-/** In a frame, the fields behind magic and fingerprint stand elsewhere: a header that is damaged is none there. */
+/** In a frame, the fields after magic and fingerprint stand elsewhere: a header that is damaged is none there. */
 function mayBePacket(head: Buffer, at: number, isFramed: boolean): boolean {
   if (head.length < at + PACKET_HEADER_BYTES) return false;
   const outcome = parsePacketHeader(new DataView(head.buffer, head.byteOffset, head.length), at, UUIDS);

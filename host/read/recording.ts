@@ -3,6 +3,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { decode, decodeFolder, StreamDecoder } from "../decode/decode.ts";
 import { extractFrames } from "../decode/extract-frames.ts";
 import type { DecodeItem, DecodeOptions } from "../decode/types.ts";
+import type { TelemetryEvent } from "../generated/events.ts";
 import { readFlashImage } from "../receive/flash-image.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { plainBytes } from "../text/input-kind.ts";
@@ -27,7 +28,7 @@ export interface Recording {
    * Its events, as decode() has them. Bytes that hold no packet, JSON lines among them, are a damage. Fails as the source fails; throws
    * TelemetryError E_NO_CAPTURE (exit code 2) for a folder without packets, E_TOO_LARGE (1) for an image that no flash has.
    */
-  items(options: DecodeOptions): AsyncIterable<DecodeItem>;
+  items<E = TelemetryEvent>(options: DecodeOptions): AsyncIterable<DecodeItem<E>>;
   /** Its bytes, unpacked. Not of a folder. */
   bytes(): Source;
   /** Its bytes, unpacked, for JSON lines: the inner lines of those that wrap others, as Docker's and journald's do. Not of a folder. */
@@ -35,15 +36,15 @@ export interface Recording {
 }
 
 /**
- * Opens what a path leads to: a folder, or a file, gzipped or not, which is told by its bytes. Throws TelemetryError (exit code 2)
- * E_NOT_FOUND or E_READ. `onRead` is told of the bytes read so far.
+ * Opens what a path leads to: a folder, or a file, gzipped or not, which is recognised by its bytes. Throws TelemetryError (exit code 2)
+ * E_NOT_FOUND or E_READ. `onRead` is called with the bytes read so far.
  */
 export async function openRecording(path: string, onRead?: (bytes: number) => void): Promise<Recording> {
   try {
     if ((await stat(path)).isDirectory())
       return {
         form: "folder",
-        items: (options) => decodeFolder(path, options),
+        items: <E>(options: DecodeOptions) => decodeFolder<E>(path, options),
         bytes: noLines(path),
         lines: noLines(path),
       };
@@ -89,36 +90,39 @@ export async function recordingOf(source: Source, name: string): Promise<Recordi
   }
   return {
     form,
-    items: (options) => closing(itemsOf(form, bytes(), { file: name, ...options })),
+    items: <E>(options: DecodeOptions) => closing(itemsOf<E>(form, bytes(), { file: name, ...options })),
     bytes: () => closing(bytes()),
     lines: () => closing(unwrapped(bytes())),
   };
 }
 
 /** decode() for whatever a path leads to. Throws as openRecording, and as its items. */
-export async function* decodePath(path: string, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
-  yield* (await openRecording(path)).items(options);
+export async function* decodePath<E = TelemetryEvent>(
+  path: string,
+  options: DecodeOptions,
+): AsyncGenerator<DecodeItem<E>, void, undefined> {
+  yield* (await openRecording(path)).items<E>(options);
 }
 
-function itemsOf(form: ByteForm, bytes: Source, options: DecodeOptions): AsyncIterable<DecodeItem> {
+function itemsOf<E>(form: ByteForm, bytes: Source, options: DecodeOptions): AsyncIterable<DecodeItem<E>> {
   switch (form) {
     case "packets":
     case "lines":
-      return decode(bytes, options);
+      return decode<E>(bytes, options);
     case "frames":
-      return extractFrames(bytes, options);
+      return extractFrames<E>(bytes, options);
     case "flash":
-      return flashItems(bytes, options);
+      return flashItems<E>(bytes, options);
     case "text":
     case "bytes":
-      return soughtItems(bytes, options);
+      return soughtItems<E>(bytes, options);
   }
 }
 
-/** Packets or frames may begin behind the bytes that were looked at. */
-async function* soughtItems(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+/** Packets or frames may begin after the bytes that were looked at. */
+async function* soughtItems<E>(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem<E>, void, undefined> {
   const chunks = bytes[Symbol.asyncIterator]();
-  const decoder = new StreamDecoder(options);
+  const decoder = new StreamDecoder<E>(options);
   let before: Buffer = Buffer.alloc(0);
   let readBytes = 0;
   for (;;) {
@@ -133,14 +137,14 @@ async function* soughtItems(bytes: Source, options: DecodeOptions): AsyncGenerat
         yield whole;
         yield* { [Symbol.asyncIterator]: () => chunks };
       }
-      for await (const item of extractFrames(rest(), options))
+      for await (const item of extractFrames<E>(rest(), options))
         yield item.kind === "problem" && item.problem.offsetBytes !== undefined
           ? { kind: "problem", problem: { ...item.problem, offsetBytes: item.problem.offsetBytes + base } }
           : item;
       return;
     }
     yield* decoder.push(chunk);
-    // A frame's zero and code, and a part of the magic behind them, may be its last bytes.
+    // A frame's zero and code, and a part of the magic after them, may be its last bytes.
     before = Buffer.from(whole.subarray(Math.max(0, whole.length - BEGINNING_BYTES)));
     readBytes += chunk.length;
     if (found === "packets") break;
@@ -153,7 +157,7 @@ async function* soughtItems(bytes: Source, options: DecodeOptions): AsyncGenerat
   yield* decoder.end();
 }
 
-async function* flashItems(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem, void, undefined> {
+async function* flashItems<E>(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem<E>, void, undefined> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const chunk of bytes) {
@@ -165,7 +169,7 @@ async function* flashItems(bytes: Source, options: DecodeOptions): AsyncGenerato
     parts.push(Buffer.from(chunk));
   }
   const { packets, problems } = readFlashImage(Buffer.concat(parts, length));
-  const decoder = new StreamDecoder({ ...options, isWhole: true });
+  const decoder = new StreamDecoder<E>({ ...options, isWhole: true });
   for (const problem of problems) yield decoder.damage(problem);
   for (const packet of packets) yield* decoder.push(packet);
   yield* decoder.end();

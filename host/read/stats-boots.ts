@@ -18,7 +18,7 @@ export interface TypeStats {
   /** Milliseconds from a message to the next one sent on its connection. */
   readonly answers: Numbers;
   unanswered: number;
-  /** Events are missing behind them, or too many waited: whether there was an answer is not known. */
+  /** Events are missing after them, or too many waited: whether there was an answer is not known. */
   unknown: number;
 }
 

@@ -85,9 +85,9 @@ export interface Statistics {
   };
   /** Enums and booleans: how often each value came; numbers: what they were. By attribute. */
   readonly attributes: Readonly<Record<string, Readonly<Record<string, number>> | Spread>>;
-  /** Events of readers that tell what another one of the boot has told: not counted. */
+  /** Events of readers that repeat what another reader of the boot has given: not counted. */
   readonly repeatedByReaders: number;
-  /** Clients were so many that those with few events may have been left out. */
+  /** There were too many clients: those with few events may have been left out. */
   readonly isRough: boolean;
 }
 

@@ -9,11 +9,11 @@ import { FrameRecovery } from "./frame-recovery.ts";
 import { LogLines } from "./log-lines.ts";
 
 export type Deframed =
-  /** A packet whose CRC holds, in bytes of its own. `offsetBytes` is that of its frame, behind the zero. */
+  /** A packet whose CRC holds, in bytes of its own. `offsetBytes` is that of its frame, after the zero. */
   | { readonly kind: "packet"; readonly packet: Uint8Array; readonly offsetBytes: number }
   /** A line of log text, without its end; `offsetBytes` is that of its first byte. */
   | { readonly kind: "text"; readonly text: string; readonly offsetBytes: number }
-  /** `E_FRAME`: a bad frame. `E_NO_FRAMES`: packets that are in no frames, told once. */
+  /** `E_FRAME`: a bad frame. `E_NO_FRAMES`: packets that are in no frames, reported once. */
   | { readonly kind: "damage"; readonly problem: Problem };
 
 /** As much log text may stand within one frame. */
@@ -53,7 +53,7 @@ export class Deframer {
   #magicSeen = 0;
   /** The byte before them in this segment, -1 if there is none. */
   #beforeMagic = -1;
-  /** The segment's first byte, if it may be the code of a frame that text has cut right behind it; else -1. */
+  /** The segment's first byte, if it may be the code of a frame that text has cut right after it; else -1. */
   #pendingCode = -1;
 
   /** "head", "frame": what has come of the segment, from #bodyOffset on. */
@@ -161,7 +161,7 @@ export class Deframer {
     this.#magicSeen = 0;
   }
 
-  /** The first bytes behind a zero: enough of them to tell a frame from text, no more. */
+  /** The first bytes after a zero: enough of them to tell a frame from text, no more. */
   #head(byte: number): void {
     if (this.#bodyBytes === 0) {
       this.#bodyOffset = this.#offset;
@@ -231,7 +231,7 @@ export class Deframer {
     if (byte !== ERASED_FLASH) this.#lines.add(byte, offset);
   }
 
-  /** A packet begins in the midst of text, or behind it: its zero was lost, or text came between the zero and the frame. */
+  /** A packet begins in the midst of text, or after it: its zero was lost, or text came between the zero and the frame. */
   #foundMagic(): void {
     const before = this.#beforeMagic;
     const pending = this.#pendingCode;
@@ -389,7 +389,7 @@ export class Deframer {
   }
 }
 
-/** These may begin log text behind a frame as well as be a frame's first code. */
+/** These may begin log text after a frame as well as be a frame's first code. */
 function isLineSpace(byte: number): boolean {
   return byte === 0x09 || byte === 0x0a || byte === 0x0d;
 }

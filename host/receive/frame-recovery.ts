@@ -108,7 +108,7 @@ export class FrameRecovery {
     return true;
   }
 
-  /** A whole frame behind others bytes: its leading zero was lost. */
+  /** A whole frame after others bytes: its leading zero was lost. */
   #later(body: Buffer): Recovered | undefined {
     let at = 1;
     for (let most = MOST_LATER; most > 0 && this.#spend(1 + (body.length >> 3)); most--) {
@@ -138,7 +138,7 @@ export class FrameRecovery {
     return undefined;
   }
 
-  /** Text behind the header, which says how long the packet is: that leaves few lengths for the text, and a place is soon refuted. */
+  /** Text after the header, which says how long the packet is: that leaves few lengths for the text, and a place is soon refuted. */
   #behindHeader(body: Buffer, runs: readonly Run[], content: number, wholeLines: boolean): Recovered | undefined {
     // One byte more than the content for the first code, and one for each full group: all that COBS adds.
     const fullGroups = Math.floor(content / (MAX_GROUP_CODE - 1)) + 1;

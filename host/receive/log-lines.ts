@@ -173,7 +173,7 @@ function isClean(bytes: Buffer): boolean {
   return textSuffix(bytes).length === bytes.length;
 }
 
-/** The longest end of the bytes that looks like text and is UTF-8; of what is not, the ASCII behind it. */
+/** The longest end of the bytes that looks like text and is UTF-8; of what is not, the ASCII after it. */
 function textSuffix(bytes: Buffer): Buffer {
   let from = bytes.length;
   while (from > 0 && isTextByte(bytes[from - 1]!)) from--;

@@ -60,7 +60,7 @@ export class InputSample {
   }
 }
 
-/** What an input with these first bytes, of so many, most likely is, if what is sought is not in it. */
+/** What an input with these first bytes, of so many, most likely is, if what is sought is not in it. @internal */
 export function nothingFound(sample: Buffer, bytes: number, sought: Sought): NothingFound {
   const [cause, said] = causeOf(sample, sought);
   const isPackets = sought === "packets";

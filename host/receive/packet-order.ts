@@ -5,7 +5,7 @@ import type { PacketHeader } from "../packet/packet.ts";
 export interface PacketOrderOptions {
   /** Packets that wait at the most, of all boots and readers together. 0: none waits. Default 64. */
   readonly reorderPackets?: number;
-  /** A packet waits at most so long for those before it. Default 2,000. */
+  /** A packet waits at most that long for those before it. Default 2,000. */
   readonly reorderMs?: number;
   /**
    * Whether a data packet may go, whose turn it is: it waits for token packets of its reader otherwise, as for packets before it.

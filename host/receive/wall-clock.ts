@@ -7,7 +7,7 @@ export interface Anchor {
   readonly deviceMs: number;
   /** Milliseconds since 1970, by this computer's clock. */
   readonly unixMs: number;
-  /** It may be off by so much more, as nobody knows whether the clock was set behind it, or the computer slept. Default 0. */
+  /** It may be off by so much more, as it is unknown whether the clock was set unnoticed, or the computer slept. Default 0. */
   readonly uncertaintyMs?: number;
 }
 
@@ -232,7 +232,7 @@ export function formatAnchor({ deviceMs, unixMs, uncertaintyMs }: Anchor): strin
   return `${JSON.stringify({ deviceMs, unixMs, uncertaintyMs })}\n`;
 }
 
-/** The anchors of `anchors.jsonl`; a line that is none, as one that was cut, is passed over. */
+/** The anchors of `anchors.jsonl`; an invalid line, such as one that was cut, is passed over. */
 export function parseAnchors(text: string): Anchor[] {
   return text.split("\n").flatMap((line) => {
     try {

@@ -1,5 +1,5 @@
 /**
- * Whose an event is, and when it was: attributes that stand behind the registry's own; docs/format.md is normative. A registry of one's
+ * Whose an event is, and when it was: attributes that come after the registry's own; docs/format.md is normative. A registry of one's
  * own may have an attribute of such a name: then that one counts.
  */
 import { TelemetryError } from "../text/errors.ts";
@@ -49,7 +49,7 @@ const ATTRIBUTES: readonly ContextAttribute[] = [
   },
 ];
 
-/** Those that stand behind the events of a registry. */
+/** Those that come after the events of a registry. */
 export function contextAttributes({ attributes }: RegistryModel): readonly ContextAttribute[] {
   return ATTRIBUTES.filter(({ key }) => !attributes.some((own) => own.key === key));
 }

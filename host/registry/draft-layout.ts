@@ -143,7 +143,7 @@ function enumWidth(attribute: Node): number {
   return ENUM_WIDTHS.find((width) => width > needed) ?? SLOT_BITS / 16;
 }
 
-/** The text with what was settled behind each `type`, as the mapping is written: in braces, or a line each. */
+/** The text with what was settled after each `type`, as the mapping is written: in braces, or a line each. */
 function written(text: string, drafts: readonly Draft[]): string {
   const shift = text.startsWith("\ufeff") ? 1 : 0;
   const insertions: [at: number, what: string][] = [];

@@ -12,7 +12,7 @@ export function readRegistryText(path: string): string {
   return registryText(readAtMost(path, MAX_REGISTRY_BYTES + 1), path);
 }
 
-/** The bytes of a registry as text. Throws TelemetryError E_REGISTRY_FILE if they are too many, or no UTF-8. */
+/** The bytes of a registry as text. Throws TelemetryError E_REGISTRY_FILE if they are too many, or no UTF-8. @internal */
 export function registryText(bytes: Buffer, file: string): string {
   const failed = (line: number, message: string, fix: string) =>
     mistakesError([{ file, line, column: 1, code: "E_YAML", message, fix }]);

@@ -185,7 +185,7 @@ function bitsOf({ key, offsetBits, widthBits }: Field): string {
   return `${key} (${last > offsetBits ? `bits ${offsetBits} to ${last}` : `bit ${offsetBits}`})`;
 }
 
-/** The first place behind the field's own, else the first of all, where no other field stands. */
+/** The first place after the field's own, else the first of all, where no other field stands. */
 function nextFreePlace(field: Field, fields: readonly Field[]): number | undefined {
   const { widthBits } = field;
   const step = field.type === "enum" ? 1 : widthBits;
@@ -222,7 +222,7 @@ function checkText(
     const left = (MOST_RECORD_BITS - offsetBits) / 8;
     field.at.mistake(
       "E_LAYOUT",
-      `${field.maxBytes} bytes behind the other fields of ${event} make a record of more than ${MOST_SLOTS} slots`,
+      `${field.maxBytes} bytes after the other fields of ${event} make a record of more than ${MOST_SLOTS} slots`,
       left > 0 ? `max_bytes can be ${left}` : "leave a field out",
     );
   }

@@ -11,11 +11,11 @@ export interface SimulateOptions {
   readonly devices?: number;
   /** What names of devices begin with. Default "sim". */
   readonly name?: string;
-  /** It ends when each device has emitted so many events … */
+  /** It ends when each device has emitted that many events … */
   readonly events?: number;
-  /** … or after so long; without either, when `signal` says so. */
+  /** … or after that long; without either, when `signal` says so. */
   readonly durationMs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: { readonly aborted: boolean };
   /** Events a second and device, in the mean; "max": as fast as the rings are drained, nothing being overwritten. Default 20. */
   readonly rate?: number | "max";
   /** Events from boot to reboot, in the mean; 0: never. Default 2,000. */
@@ -28,7 +28,7 @@ export interface SimulateOptions {
   readonly packetBytes?: number;
   readonly everyMs?: number;
   readonly packetsPerSlice?: number;
-  /** What waits in rings may take so long to leave when no more events come. Default 5,000 ms. */
+  /** How long what waits in rings may take to leave when no more events come. Default 5,000 ms. */
   readonly lingerMs?: number;
   /** Told of events so far, now and then. */
   readonly onProgress?: (events: number) => void;

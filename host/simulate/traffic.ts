@@ -1,11 +1,11 @@
-import type { Connection, Payload } from "../../src/ring/api.ts";
+import type { Connection, Payload, Token } from "../../src/ring/api.ts";
 import { Reason } from "../../src/ring/reason.ts";
 import type { Random } from "./random.ts";
 
 /** What traffic calls: Telemetry has it, and a test can play it. */
 export interface TrafficTarget {
   connect(clientId: number, ip?: string): Connection;
-  messageType(name: string): number;
+  messageType(name: string): Token;
 }
 
 export interface TrafficOptions {

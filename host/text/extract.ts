@@ -14,7 +14,7 @@ import { WrappedLines } from "./wrapped-line.ts";
 export type Extracted =
   /** A telemetry line that is a JSON object; `text` as in the log, colours and carriage returns removed. */
   | { readonly kind: "event"; readonly text: string; readonly line: number; readonly offsetBytes: number }
-  /** A telemetry line that is none: `E_JSON`, `E_UTF8`, `E_LINE_LENGTH`. `offsetBytes` is that of its first `{`. */
+  /** An invalid telemetry line: `E_JSON`, `E_UTF8`, `E_LINE_LENGTH`. `offsetBytes` is that of its first `{`. */
   | { readonly kind: "broken"; readonly problem: Problem }
   /** A line too long to read whole, with no sign of telemetry in its first MiB: `W_LINE_LENGTH`. */
   | { readonly kind: "skipped"; readonly problem: Problem };

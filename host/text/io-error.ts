@@ -21,7 +21,7 @@ export function tooManyFiles(error: unknown): TelemetryError | undefined {
   const limit = code === "EMFILE" ? "this process may open no more files" : "this machine may open no more files";
   return new TelemetryError(
     "E_FILES",
-    `${limit}: raise the limit (ulimit -n 1024; in a service LimitNOFILE=, of a container --ulimit nofile=), or end what holds so many`,
+    `${limit}: raise the limit (ulimit -n 1024; in a service LimitNOFILE=, of a container --ulimit nofile=), or end what holds many files open`,
     2,
   );
 }

@@ -7,8 +7,8 @@ export type Severity = "error" | "warning";
  * errors, all but those of UNALTERED.
  */
 export const ISSUE_CODES = {
-  E_JSON: "the line is no JSON",
-  E_NOT_OBJECT: "the line is JSON, but no object",
+  E_JSON: "the line is not JSON",
+  E_NOT_OBJECT: "the line is JSON, but not an object",
   E_LINE_LENGTH: "the line is longer than 1 MiB",
   E_UTF8: "the line is not UTF-8",
   E_PACKETS: "the file holds packets, not JSON lines",
@@ -20,11 +20,11 @@ export const ISSUE_CODES = {
   E_MISSING: "a required attribute is missing",
   E_TYPE: "a value is of the wrong JSON type",
   E_RANGE: "a number is out of its range, or fractional where an integer is expected",
-  E_ENUM: "a value is none of those allowed",
+  E_ENUM: "the value is not one of those allowed",
   E_RULE: "two attributes contradict each other",
   E_TIME: "time goes back within a boot",
   E_SEQUENCE: "the event's number does not rise within a boot",
-  E_SPAN: "the event stands outside its span: before its begin, or behind its end",
+  E_SPAN: "the event stands outside its span: before its beginning, or after its end",
   E_ORDER: "the event stands on the wrong side of its span's ready event, or is a second one",
   E_EPOCH: "a span begins under a number that is not greater than the one before",
   W_UNDECLARED: "the event does not declare the attribute",

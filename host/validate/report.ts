@@ -72,7 +72,7 @@ class JsonReporter implements Reporter {
   finish(): void {}
 }
 
-/** Workflow commands: one annotation an issue. GitHub shows ten of a kind and step, so counts stand behind them all. */
+/** Workflow commands: one annotation an issue. GitHub shows ten of a kind and step, so counts stand after them all. */
 class GithubReporter implements Reporter {
   readonly #write: (text: string) => void;
   readonly #total = new Total();

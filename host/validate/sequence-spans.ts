@@ -1,6 +1,6 @@
 /**
  * Spans: stretches of a boot that begin, get ready and end, such as connections. What stands in a span must stand between
- * its begin and its end, and behind ready where the device tells of ready.
+ * its begin and its end, and after ready where the device tells of ready.
  *
  * Between two events that are not neighbours anything may have happened: spans may have begun, got ready and ended there.
  * Such a place is a blind spot. What stays known in spite of it: a span that has ended does not go on; numbers of one owner
@@ -30,7 +30,7 @@ interface Owner {
   readonly spans: Map<number, Span>;
   /** The greatest number known to have begun. */
   latest: number;
-  /** Blind spots that are certainly before the begin of the next greater one: it may hide in those behind. */
+  /** Blind spots that are certainly before the begin of the next greater one: it may hide in those after. */
   blindAtLatest: number;
   /** Blind spots that may be before the begin of the latest: a smaller one began there. */
   blindBeforeLatest: number;
@@ -141,7 +141,7 @@ export class SpanChecker {
   /** A span whose begin was not seen, and that is not open. */
   #mayHaveBegun(owner: Owner, number: number): boolean {
     if (number === owner.ended) return false;
-    // A greater one began behind the latest, a smaller one before it: each in a blind spot.
+    // A greater one began after the latest, a smaller one before it: each in a blind spot.
     return number > owner.latest ? this.#blindSpots > owner.blindAtLatest : owner.blindBeforeLatest > 0;
   }
 
@@ -151,7 +151,7 @@ export class SpanChecker {
       const said = `a second ${event} of ${shownSpan(object, table)}, expected one`;
       this.#log.report("E_ORDER", null, said);
     } else if (span.earlyLine > 0) {
-      const said = `${event} of ${shownSpan(object, table)} stands behind ${quote(span.earlyEvent)}${this.#log.placeOf === undefined ? ` in line ${span.earlyLine}` : ""}`;
+      const said = `${event} of ${shownSpan(object, table)} comes after ${quote(span.earlyEvent)}${this.#log.placeOf === undefined ? ` in line ${span.earlyLine}` : ""}`;
       this.#log.report("E_ORDER", null, `${said}, expected before it`);
     }
     span.isReady = true;
@@ -170,7 +170,7 @@ export class SpanChecker {
       this.#log.report(
         "E_ORDER",
         null,
-        `${event} of ${shownSpan(object, table)} stands before ${ready}, expected behind it`,
+        `${event} of ${shownSpan(object, table)} comes before ${ready}, expected after it`,
       );
       span.earlyLine = -1;
     } else {
@@ -183,8 +183,8 @@ export class SpanChecker {
     const found = `${event} of ${shownSpan(object, table)}`;
     const said =
       number === owner.ended
-        ? `${found} stands behind its ${table.ends}, expected before it`
-        : `${found} stands where no ${table.begins} of it was, expected behind one`;
+        ? `${found} comes after its ${table.ends}, expected before it`
+        : `${found} comes where no ${table.begins} of it was, expected after one`;
     this.#log.report("E_SPAN", table.number.key, said);
   }
 

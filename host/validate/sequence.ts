@@ -188,7 +188,7 @@ export class SequenceChecker {
     const boot = this.#boot;
     if (boot.number < 0) {
       begin(boot, number, event);
-      boot.unread = 0; // a line that cannot be read before it is none of those behind it
+      boot.unread = 0; // a line that cannot be read before it is none of those after it
       return true;
     }
     let before = boot.number;
@@ -247,7 +247,7 @@ export class SequenceChecker {
     return true;
   }
 
-  /** What comes behind the first event of a boot tells whether it was one: if the boot before goes on, it stood at a wrong place. */
+  /** What comes after the first event of a boot tells whether it was one: if the boot before goes on, it stood at a wrong place. */
   #settle({ boot, place, sequenceKey, number }: Suspended, next: number, nextTime: number): void {
     this.#stream.suspended = undefined;
     const goesOn = next === boot.number + 1 && nextTime >= boot.timeMs;

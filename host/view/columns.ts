@@ -55,7 +55,7 @@ export class Column {
     this.length += to - from;
   }
 
-  /** What there is, preceded by the column's id and length; then it is empty. */
+  /** What there is, preceded by the column's id and length; then it is empty. @internal */
   take(): Buffer {
     const taken = Buffer.allocUnsafeSlow(8 + this.length);
     taken.writeUInt32LE(this.id, 0);

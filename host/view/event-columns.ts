@@ -77,7 +77,7 @@ export interface ViewFilter {
 
 export class EventColumns {
   readonly #filter: ViewFilter;
-  readonly #onBlock: (bytes: Buffer) => void;
+  readonly #onBlock: (bytes: Uint8Array) => void;
   readonly #kinds: Kind[] = [];
   readonly #byName = new Map<RegistryModel, ReadonlyMap<string, Kind>>();
   readonly #lines = new Map<RegistryModel, LineKinds>();
@@ -95,7 +95,7 @@ export class EventColumns {
   unknown = 0;
 
   /** `onBlock` takes bytes of the page's stream. */
-  constructor(filter: ViewFilter, onBlock: (bytes: Buffer) => void) {
+  constructor(filter: ViewFilter, onBlock: (bytes: Uint8Array) => void) {
     this.#filter = filter;
     this.#onBlock = onBlock;
   }
@@ -166,7 +166,7 @@ export class EventColumns {
       return false;
     }
     if (this.events >= MOST_EVENTS) throw tooMuch(`more than ${MOST_EVENTS.toLocaleString("en")} events`);
-    // Before the event: what belongs to it comes behind.
+    // Before the event: what belongs to it comes after.
     if (this.#blockEvents >= BLOCK_EVENTS || (this.events & 1023) === 0) this.#endBlock(BLOCK_BYTES);
     this.events++;
     this.#blockEvents++;
@@ -192,7 +192,7 @@ export class EventColumns {
     boot.beforeFirst += beforeFirstPacket;
   }
 
-  /** What is left goes out; returns what stands behind all blocks. */
+  /** What is left goes out; returns what stands after all blocks. */
   end(title: string, problems: Readonly<Record<string, number>>): PageMeta {
     this.#endBlock(0);
     for (const boot of this.#boots) {
@@ -220,7 +220,7 @@ export class EventColumns {
     };
   }
 
-  /** Numbers are missing: the causes that were told are theirs. One behind a packet's first event is the device's own. */
+  /** Numbers are missing: the causes that were told are theirs. One after a packet's first event is the device's own. */
   #missing(boot: Boot, ms: number, eventSeq: number, unixMs: number): void {
     const isFirst = boot.nextSeq < 0;
     const missing = eventSeq - (isFirst ? 0 : boot.nextSeq);

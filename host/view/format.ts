@@ -10,7 +10,7 @@ export const TIME = 2;
 export const SEQUENCE = 3;
 export const FIRST_ATTRIBUTE = 4;
 
-/** A number as so many bytes of seven bits, the last one below 128. 0: there is none. 1: it stands behind, in 8 bytes. Else it is zigzag, and 2 more. */
+/** A number as so many bytes of seven bits, the last one below 128. 0: there is none. 1: it comes after this byte, in 8 bytes. Else it is zigzag, and 2 more. */
 export const ABSENT = 0;
 export const WIDE = 1;
 export const NARROW = 2;

@@ -1,7 +1,7 @@
 /** What all adapters share: they tell a Telemetry what a WebSocket server does, and never the server. */
 
 import { rememberTexts } from "#type-search";
-import type { Connection, Payload, Relay, Relaying } from "../ring/api.ts";
+import type { Connection, Payload, Relay, Relaying, Token } from "../ring/api.ts";
 import type { Reason } from "../ring/reason.ts";
 import type { Telemetry } from "../telemetry.ts";
 
@@ -12,11 +12,11 @@ const RECEIVED = "msg.recv";
 const SENT = "msg.send";
 
 /** Says what type a message has: a token of Telemetry.messageType(), or a name, "" if it has none. */
-export type MessageTypeOf<Message> = (message: Message, event: typeof RECEIVED | typeof SENT) => number | string;
+export type MessageTypeOf<Message> = (message: Message, event: typeof RECEIVED | typeof SENT) => Token | string;
 
 export interface AdapterOptions<Message, Peer> {
   /** A function, or one token for all messages. Default: the JSON `type`, else `method`, within the bounds of docs/adapters.md. */
-  readonly messageType?: number | MessageTypeOf<Message>;
+  readonly messageType?: Token | MessageTypeOf<Message>;
   /** The id of the client that asks for a connection. Default: 1, 2, 3 … in their order. */
   readonly clientId?: (peer: Peer) => number;
   /** Whether messages are recorded as payloads too, as far as the Telemetry's policies let them. Default false. */
@@ -53,17 +53,17 @@ interface Way<Message> {
   readonly typeOf: MessageTypeOf<Message>;
   /** The last type in the table of tokens, and its token. */
   name: string;
-  token: number;
+  token: Token;
 }
 
 /** Says which token the type of a message has; `tokenOf` is asked for types that are not remembered. */
-type Remember = (tokenOf: (type: string | undefined) => number) => (message: unknown) => number;
+type Remember = (tokenOf: (type: string | undefined) => Token) => (message: unknown) => Token;
 
 /** Of one server: its options, and what went wrong. */
 export class Adapter<Message, Peer> {
   readonly payloads: boolean;
   /** Of all messages. */
-  readonly fixedToken: number | undefined;
+  readonly fixedToken: Token | undefined;
   /** Whether it matters what a message says. */
   readonly isAsking: boolean;
   isAttached = true;
@@ -114,7 +114,7 @@ export class Adapter<Message, Peer> {
   }
 
   /** The token of a message's type, if that is not the same for all. Never throws. */
-  tokenOf(message: Message, event: typeof RECEIVED | typeof SENT, connection: Offered | undefined): number {
+  tokenOf(message: Message, event: typeof RECEIVED | typeof SENT, connection: Offered | undefined): Token {
     try {
       if (this.#isInC) {
         const token = connection?.typeOf?.(message);
@@ -163,7 +163,7 @@ export class Traffic<Message> {
   #relay: Relay | undefined;
   /** A message is being handled, and not yet recorded. */
   #isPending = false;
-  #token = 0;
+  #token: Token = 0;
   #payload: unknown;
   #hasEnded = false;
 

@@ -11,6 +11,7 @@
  */
 
 import { headOf, isCut, MOST_STEPS, textOf } from "#message-head";
+import type { Token } from "../ring/api.ts";
 import { bytesOf } from "../ring/bytes.ts";
 
 const STRING_STEPS = 2;
@@ -192,10 +193,10 @@ function find(head: string): string | undefined {
  * Says which token the type of a message has. `tokenOf` is asked, but for texts that begin as one of the last ones with a token, up to its
  * type: those are found by comparisons alone.
  */
-export function rememberTexts(tokenOf: (type: string | undefined) => number): (message: unknown) => number {
+export function rememberTexts(tokenOf: (type: string | undefined) => Token): (message: unknown) => Token {
   const begins: string[] = [];
   const ends: string[] = []; // the first text behind those that begin so
-  const tokens: number[] = [];
+  const tokens: Token[] = [];
   let last = 0;
   let oldest = 0;
   return (message) => {

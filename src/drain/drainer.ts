@@ -12,9 +12,9 @@ export type { DrainTimer } from "./timer.ts";
 export interface PacketSource {
   /** Writes the next packet into buffer. Returns its bytes, 0 if nothing waits. */
   next(buffer: Uint8Array): number;
-  /** The next packets tell all tokens again, where there are any. */
+  /** The next packets send all tokens again, where there are any. */
   repeatTokens?(): void;
-  /** A Reader's, whose drained, overwritten and pending events flush() goes by. Others tell it nothing. */
+  /** A Reader's, whose drained, overwritten and pending events flush() goes by. It learns nothing from others. */
   counters?(): object;
 }
 
@@ -42,9 +42,9 @@ export interface DrainerOptions {
   readonly retryMs?: number;
   /** The doubling ends here, `retryMs` to 86,400,000 ms. Default 60,000, or `retryMs` if that is more. */
   readonly mostRetryMs?: number;
-  /** A sink that has not taken a packet for so long is broken, 1 to 86,400,000 ms. Default 60,000: more than connecting takes. */
+  /** A sink that has not taken a packet for that long is broken, 1 to 86,400,000 ms. Default 60,000: more than connecting takes. */
   readonly stallMs?: number;
-  /** Tokens are told again after so long, 1 to 86,400,000 ms. Default 60,000. */
+  /** Tokens are sent again after that long, 1 to 86,400,000 ms. Default 60,000. */
   readonly tokensEveryMs?: number;
   /** Default: the platform's. */
   readonly timer?: DrainTimer;

@@ -165,7 +165,7 @@ function levelBytes(name: string, value: unknown, withLevels: boolean): number {
     const isHigh = code >= 0xd800 && code < 0xdc00;
     if (code === 0 || code === 0x23 || code === 0x2b || (code === 0x2f && !withLevels)) refuse(name, allowed, value);
     if (isHigh) {
-      const next = value.charCodeAt(++index); // NaN behind the end
+      const next = value.charCodeAt(++index); // NaN past the end
       if (!(next >= 0xdc00 && next < 0xe000)) refuse(name, allowed, value);
     } else if (code >= 0xdc00 && code < 0xe000) refuse(name, allowed, value);
     bytes += isHigh ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;

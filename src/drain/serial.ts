@@ -113,7 +113,7 @@ class FrameOutput {
   }
 
   isOut(): boolean {
-    return this.#at >= this.#end; // behind it when cleared from within a port's write()
+    return this.#at >= this.#end; // past it when cleared from within a port's write()
   }
 
   /** The longest piece that is left and fits; there must be a byte left, and room for it. */

@@ -1,6 +1,6 @@
 /** Where packets go from the device, in ECMA-419's manner. */
 
-/** What a sink tells whoever has opened it. Neither call throws; a sink that was closed makes none. */
+/** What a sink reports to its owner, who opened it. Neither call throws; a sink that was closed makes none. */
 export interface SinkEvents {
   /** After a refusal: the packet is worth offering again. */
   onWritable(): void;
@@ -16,7 +16,7 @@ export interface Sink {
    * Takes the packet that is the first `byteLength` bytes of `buffer`. True: it has the packet, and the buffer may be used for
    * the next. False: not yet; the buffer stays as it is, onWritable() follows, and the same packet is offered again until it is
    * taken. So a sink may be in the middle of it, and what breaks with the sink is sent again by the next one. Throws if the sink
-   * is broken, or the buffer is no Uint8Array of so many bytes: its owner closes it. Allocates no more than the IO below makes
+   * is broken, or the buffer is no Uint8Array of that many bytes: its owner closes it. Allocates no more than the IO below makes
    * unavoidable; each sink says how much that is.
    */
   write(buffer: Uint8Array, byteLength: number): boolean;

@@ -13,8 +13,8 @@ export interface FlashStatus {
   /** Bytes of a block, the least that can be erased: a multiple of 256. */
   readonly blockLength: number;
   readonly blocks: number;
-  /** Writes begin and end at multiples of it. ESP32 does not tell; 4 stands for what is not told, and for less. */
+  /** Writes begin and end at multiples of it. ESP32 does not say; 4 stands for what is not said, and for less. */
   readonly writeAlign?: number;
-  /** ESP32 does not tell; a store wants 255. */
+  /** ESP32 does not say; a store needs 255. */
   readonly eraseValue?: number;
 }

@@ -1,6 +1,6 @@
 import { CRC_OF_NIBBLE } from "../drain/frame.ts";
 
-/** What is left in the register by any bytes with their own CRC-32 behind them. */
+/** What is left in the register by any bytes with their own CRC-32 after them. */
 const CRC_RESIDUE = 0xdebb20e3 | 0;
 const CRC_BYTES = 4;
 const FULL_GROUP = 255;
@@ -8,7 +8,7 @@ const FULL_GROUP = 255;
 /**
  * Reads the frame whose bytes between the delimiters are those of `from`, `at` to before `end`; none of them is zero. Returns the
  * bytes of its content, which is then in `into`; 0 if it is damaged, or longer than `into`. `into` changes either way, up to 4
- * bytes behind the content. Allocates nothing.
+ * bytes after the content. Allocates nothing.
  */
 export function readFrame(from: Uint8Array, at: number, end: number, into: Uint8Array): number {
   let crc = -1;
@@ -27,7 +27,7 @@ export function readFrame(from: Uint8Array, at: number, end: number, into: Uint8
       isFull = left === FULL_GROUP;
       if (followsFull) continue;
     }
-    into[length++] = byte; // behind the end of `into`, a typed array drops it
+    into[length++] = byte; // past the end of `into`, a typed array drops it
     crc = (crc >>> 4) ^ CRC_OF_NIBBLE[(crc ^ byte) & 15]!;
     crc = (crc >>> 4) ^ CRC_OF_NIBBLE[(crc ^ (byte >> 4)) & 15]!;
   }

@@ -150,7 +150,7 @@ export class FlashStore implements Sink {
   /**
    * Stores the packet that is the first `byteLength` bytes of `buffer`; returns true: it has been read back and is the same.
    * When its block is full, the oldest is given up, which takes as long as an erase. Throws if four blocks in a row cannot be
-   * written; another call tries the blocks behind them. Throws TypeError if `buffer` is no Uint8Array, RangeError if the packet is
+   * written; another call tries the blocks after them. Throws TypeError if `buffer` is no Uint8Array, RangeError if the packet is
    * longer than that, or than maxPacketBytes.
    * Allocates the view that the flash's write() takes.
    */
@@ -249,7 +249,7 @@ export class FlashStore implements Sink {
     this.#writeAt = this.#endOf(block);
   }
 
-  /** Where the next packet may stand: behind the last byte that is not erased; 0 if no packet stands in the block. */
+  /** Where the next packet may stand: after the last byte that is not erased; 0 if no packet stands in the block. */
   #endOfData(block: number): number {
     const begin = block * this.#blockBytes + this.#headerBytes;
     for (let at = this.#endOf(block) - PAGE_BYTES; at + PAGE_BYTES > begin; at -= PAGE_BYTES) {
@@ -257,7 +257,7 @@ export class FlashStore implements Sink {
       let index = PAGE_BYTES - 1;
       while (index >= 0 && this.#page[index] === ERASED) index--;
       if (index < 0 || at + index < begin + this.#align) continue;
-      // A frame ends with zero, and whole. If this one does not, power was lost as it was written, and bits behind it may seem
+      // A frame ends with zero, and whole. If this one does not, power was lost as it was written, and bits after it may seem
       // erased that are not quite: the rest of the page is left alone.
       const end = at + index + 1;
       return this.#page[index] === 0 && end % this.#align === 0 ? end : at + PAGE_BYTES;
@@ -305,7 +305,7 @@ export class FlashStore implements Sink {
     return true;
   }
 
-  /** Gives up the next block, and makes it the newest. Returns whether that went well; either way the one behind it is next. */
+  /** Gives up the next block, and makes it the newest. Returns whether that went well; either way the one after it is next. */
   #begin(): boolean {
     const block = this.#nextBlock;
     const at = block * this.#blockBytes;
@@ -364,7 +364,7 @@ export class FlashStore implements Sink {
     while (this.#readAt === 0) {
       const block = this.#readBlock;
       const sequence = this.#sequenceOf(block);
-      // One behind newer ones was given up, but its header could not be set to zeros; one newer than the newest has a header that
+      // One after newer ones was given up, but its header could not be set to zeros; one newer than the newest has a header that
       // reads now so, now so.
       const isNext = sequence >= this.#readSequence && sequence <= this.#sequence;
       if (isNext) this.#readSequence = sequence;
@@ -375,18 +375,18 @@ export class FlashStore implements Sink {
     return true;
   }
 
-  /** If `block` is being read, the block behind it is the next to be. */
+  /** If `block` is being read, the block after it is the next to be. */
   #leave(block: number): void {
     if (this.#readBlock !== block) return;
     this.#readBlock = this.#after(block);
     this.#readAt = 0;
   }
 
-  /** Reads the next intact packet before `end` into `into`, and stands behind it. Returns its bytes, 0 if there is none. */
+  /** Reads the next intact packet before `end` into `into`, and stands after it. Returns its bytes, 0 if there is none. */
   #scan(into: Uint8Array, end: number): number {
     const frame = this.#frame;
     while (this.#readAt < end) {
-      // The byte behind is looked at, too.
+      // The byte after is looked at, too.
       if (this.#windowAt < 0 || this.#readAt < this.#windowAt || this.#readAt + 1 >= this.#windowAt + frame.length)
         this.#fill();
       const from = this.#readAt - this.#windowAt;

@@ -1,4 +1,14 @@
-import type { Connection, Counters, Emitter, EmitterSettings, Payload, Reader, Relay, Relaying } from "../ring/api.ts";
+import type {
+  Connection,
+  Counters,
+  Emitter,
+  EmitterSettings,
+  Payload,
+  Reader,
+  Relay,
+  Relaying,
+  Token,
+} from "../ring/api.ts";
 import { bytesOf, checkBytes } from "../ring/bytes.ts";
 import { MIN_PACKET_BUFFER_BYTES } from "../ring/packet-layout.ts";
 import type { Reason } from "../ring/reason.ts";
@@ -47,8 +57,8 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
     native("xs_telemetry_disconnected").call(this, closeCode);
   }
 
-  typeOf(message: unknown): number {
-    return native("xs_telemetry_type_of").call(this, message) as number;
+  typeOf(message: unknown): Token {
+    return native("xs_telemetry_type_of").call(this, message) as Token;
   }
 
   relay(next: unknown, write: unknown, other: unknown, token: number | undefined, payloads: boolean): Relay {
@@ -127,8 +137,8 @@ class NativeRing extends Native("xs_telemetry_emitter_destructor") {
     native("xs_telemetry_emitter_enable").call(this, on);
   }
 
-  messageType(name: unknown): number {
-    return native("xs_telemetry_message_type").call(this, name) as number;
+  messageType(name: unknown): Token {
+    return native("xs_telemetry_message_type").call(this, name) as Token;
   }
 
   freeze(events: unknown): void {

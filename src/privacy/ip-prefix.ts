@@ -4,7 +4,7 @@ const DOT = 0x2e;
 const COLON = 0x3a;
 const ZERO = 0x30;
 const GROUPS = 8;
-/** Prefix of addresses that hold an IPv4 address in the two groups behind it (RFC 3056). */
+/** Prefix of addresses that hold an IPv4 address in the two groups after it (RFC 3056). */
 const SIX_TO_FOUR = 0x2002;
 
 /**

@@ -1,7 +1,7 @@
 /** What of payloads and addresses may reach the ring. The emitters know nothing of it: it stands between them and the application. */
 
 import { utf8Length } from "#utf8-length";
-import type { Connection, Counters, Emitter, Payload, Privacy, Reader, Relay, Relaying } from "../ring/api.ts";
+import type { Connection, Counters, Emitter, Payload, Privacy, Reader, Relay, Relaying, Token } from "../ring/api.ts";
 import { byteLengthOf, bytesOf } from "../ring/bytes.ts";
 import { checkNames, refuse } from "../ring/options.ts";
 import { isReason, type Reason } from "../ring/reason.ts";
@@ -121,7 +121,7 @@ const NO_LENGTH = Object.freeze({ length: omit, release: () => {} });
 
 /**
  * The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. It is read
- * behind the clock, which may be the user's and emit: until a view has been released, other calls get views of their own.
+ * after the clock, which may be the user's and emit: until a view has been released, other calls get views of their own.
  */
 function lengthFilter(): { length: Filter; release: Release } {
   const bytesOfText = utf8Length();
@@ -191,7 +191,7 @@ class PrivateEmitter implements Emitter {
       : new PrivateConnection(connection, this.#isEnabled, this.#filters);
   }
 
-  messageType(name: unknown): number {
+  messageType(name: unknown): Token {
     return this.#emitter.messageType(name);
   }
 
@@ -227,26 +227,26 @@ class PrivateConnection implements Connection, Relaying {
     this.#connection.connected();
   }
 
-  received(messageType: number, payload?: unknown): void {
+  received(messageType: Token, payload?: unknown): void {
     if (payload !== undefined) payload = this.#isEnabled() ? this.#filters.received(payload) : undefined;
     this.#connection.received(messageType, payload as Payload);
     this.#filters.release(payload);
   }
 
-  rejected(reason: Reason, messageType: number, payload?: unknown): void {
+  rejected(reason: Reason, messageType: Token, payload?: unknown): void {
     if (payload !== undefined)
       payload = this.#isEnabled() && isReason(reason) ? this.#filters.received(payload) : undefined;
     this.#connection.rejected(reason, messageType, payload as Payload);
     this.#filters.release(payload);
   }
 
-  sent(messageType: number, payload?: unknown): void {
+  sent(messageType: Token, payload?: unknown): void {
     if (payload !== undefined) payload = this.#isEnabled() ? this.#filters.sent(payload) : undefined;
     this.#connection.sent(messageType, payload as Payload);
     this.#filters.release(payload);
   }
 
-  answered(receivedType: number, sentType: number): void {
+  answered(receivedType: Token, sentType: Token): void {
     this.#connection.answered(receivedType, sentType);
   }
 
@@ -254,18 +254,12 @@ class PrivateConnection implements Connection, Relaying {
     this.#connection.disconnected(closeCode);
   }
 
-  typeOf(message: unknown): number | undefined {
+  typeOf(message: unknown): Token | undefined {
     return this.#connection.typeOf?.(message);
   }
 
   /** Payloads would go past the filters. */
-  relay(
-    next: unknown,
-    write: unknown,
-    other: unknown,
-    token: number | undefined,
-    payloads: boolean,
-  ): Relay | undefined {
+  relay(next: unknown, write: unknown, other: unknown, token: Token | undefined, payloads: boolean): Relay | undefined {
     return payloads ? undefined : this.#connection.relay?.(next, write, other, token, payloads);
   }
 }

@@ -5,6 +5,14 @@ import type { Reason } from "./reason.ts";
 /** A message's payload: text, or bytes taken as UTF-8. The first 100 bytes are kept. */
 export type Payload = string | Uint8Array | ArrayBuffer;
 
+declare const TOKEN: unique symbol;
+
+/**
+ * A message type as records have it: what `messageType()` of a Telemetry gave, or `token()` of a generated one; or 0, which stands for
+ * "". At run time a number from 0 to 65,535; to TypeScript no other number will do.
+ */
+export type Token = 0 | (number & { readonly [TOKEN]: true });
+
 /**
  * One WebSocket connection. No method throws, blocks or logs, whatever it is given; without a payload none allocates on XS.
  * A wrong argument is recorded as what it can be (an unknown message type as "", a payload of another type not at all)
@@ -13,14 +21,14 @@ export type Payload = string | Uint8Array | ArrayBuffer;
 export interface Connection {
   /** ws.connected: the handshake is complete. */
   connected(): void;
-  /** msg.recv, result ok. `messageType` is a token of Telemetry.messageType(). */
-  received(messageType: number, payload?: Payload): void;
-  /** msg.recv, result rejected. A reason that is none of the four emits nothing. */
-  rejected(reason: Reason, messageType: number, payload?: Payload): void;
+  /** msg.recv, result ok. `messageType`: of the same Telemetry. */
+  received(messageType: Token, payload?: Payload): void;
+  /** msg.recv, result rejected. An invalid reason emits nothing. */
+  rejected(reason: Reason, messageType: Token, payload?: Payload): void;
   /** msg.send. */
-  sent(messageType: number, payload?: Payload): void;
+  sent(messageType: Token, payload?: Payload): void;
   /** msg.recv, result ok, and msg.send that answers it, at one reading of the clock: received() and sent() in one call. */
-  answered(receivedType: number, sentType: number): void;
+  answered(receivedType: Token, sentType: Token): void;
   /** ws.disconnect. `closeCode`: 0 to 65,535, the WebSocket close code, where it is known; another one is left out, and counted. */
   disconnected(closeCode?: number): void;
 }
@@ -28,13 +36,13 @@ export interface Connection {
 /** What connections of the emitter in C offer adapters besides. What is missing, or undefined, an adapter does itself. */
 export interface Relaying {
   /** The token of the type that a message says, by the rule of src/adapters/message-type.ts. */
-  typeOf(message: unknown): number | undefined;
+  typeOf(message: unknown): Token | undefined;
   /**
    * For a connection of a callback server: functions that stand in front of `next`, for messages, and of `write`, and record what goes
    * through them. `other` is called in place of `next` for all that is no message. All three are functions.
    * `token`: of all messages; undefined: their types are looked for.
    */
-  relay(next: unknown, write: unknown, other: unknown, token: number | undefined, payloads: boolean): Relay | undefined;
+  relay(next: unknown, write: unknown, other: unknown, token: Token | undefined, payloads: boolean): Relay | undefined;
 }
 
 export interface Relay {
@@ -83,7 +91,7 @@ export interface Reader {
    */
   next(buffer: Uint8Array): number;
   /**
-   * The next packets tell all tokens again: for a listener that joined late, or behind a link that was opened again. They go before
+   * The next packets send all tokens again: for a listener that joined late, or after a link was opened again. They go before
    * the next records; while nothing waits, none are written. Until a packet of records has followed, asking again changes nothing,
    * so that however often it is asked, records move. On a closed reader it does nothing. Never throws, allocates nothing.
    */
@@ -97,7 +105,7 @@ export interface Reader {
 /** What Telemetry asks of an implementation; the calls are those of Telemetry, their arguments unchecked. */
 export interface Emitter {
   connect(clientId: unknown, ip: unknown): Connection;
-  messageType(name: unknown): number;
+  messageType(name: unknown): Token;
   reader(): Reader;
   counters(): Counters;
   freeze(events: unknown): void;
@@ -123,13 +131,13 @@ export interface Records {
   /** Reads the clock, which may be the user's, and emit. */
   begin(): void;
   /**
-   * Writes a record of so many slots, or counts it as discarded. Its time is the last reading of the clock: begin()'s, or a later one
-   * if what the caller did meanwhile has emitted or drained. `fields`: its words 1 and on; `tail`: the words behind those. Together
+   * Writes a record of that many slots, or counts it as discarded. Its time is the last reading of the clock: begin()'s, or a later one
+   * if what the caller did meanwhile has emitted or drained. `fields`: its words 1 and on; `tail`: the words after those. Together
    * they fill the slots. Allocates nothing.
    */
   write(slots: number, fields: Int32Array, tail: Int32Array | undefined): void;
   /** A token in use; 0, and counted, for everything else. */
-  tokenOf(value: unknown): number;
+  tokenOf(value: unknown): Token;
   /** Adds to the counters of suppressed calls and invalid arguments. */
   count(suppressed: number, invalidArguments: number): void;
 }
@@ -141,7 +149,7 @@ export interface Records {
 export interface Limits {
   /** 1 to 1,000,000, on average. */
   readonly messagesPerSecond: number;
-  /** 1 to 1,000,000: so many at once, if none came before. */
+  /** 1 to 1,000,000: that many at once, if none came before. */
   readonly burst: number;
 }
 

@@ -27,7 +27,7 @@ import {
   RESULT_SHIFT,
   WS_CONNECT_IP_BY_SLOTS,
 } from "../generated/layout.ts";
-import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter } from "./api.ts";
+import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter, Token } from "./api.ts";
 import { bytesOf } from "./bytes.ts";
 import { createAllowance } from "./limits.ts";
 import {
@@ -305,8 +305,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   }
 
   /** A token in use; 0, and counted, for everything else. */
-  function tokenOf(value: unknown): number {
-    if (typeof value === "number" && value === (value & 0xffff) && value <= tokenCount) return value;
+  function tokenOf(value: unknown): Token {
+    if (typeof value === "number" && value === (value & 0xffff) && value <= tokenCount) return value as Token;
     if (enabled) invalidArguments++;
     return 0;
   }
@@ -553,7 +553,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
       }
       const token = tokens.intern(name, text);
       tokenCount = tokens.count;
-      if (token >= 0) return token;
+      if (token >= 0) return token as Token;
       unlistedTypes++;
       return 0;
     },

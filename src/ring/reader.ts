@@ -226,7 +226,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
 
     next(into) {
       if (buffer === undefined || into !== buffer) checkBytes(into, MIN_PACKET_BUFFER_BYTES);
-      // A clock of the user's may close this reader, or take the buffer's memory away: both are looked at behind it.
+      // A clock of the user's may close this reader, or take the buffer's memory away: both are looked at after it.
       if (!closed) ring.tick();
       const length = byteLengthOf(into);
       checkLength(length, MIN_PACKET_BUFFER_BYTES);

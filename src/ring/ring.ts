@@ -20,7 +20,7 @@ export interface Layout {
 /**
  * What readers see of a ring of 16-byte slots that holds whole records: one writer, any number of readers with positions
  * of their own. A position counts slots since boot and never wraps; a record stands at `position % capacitySlots`, always
- * in one piece: one that begins near the end runs on into spare slots behind it.
+ * in one piece: one that begins near the end runs on into spare slots after it.
  *
  * The figures are those of the last tick() or settle(); they hold until the next event. They are fields, and no
  * functions, because on XS a call costs as much as two of them.
@@ -30,7 +30,7 @@ export interface Ring {
   readonly capacitySlots: number;
   /** All slots, and the spare ones; four words a slot. */
   readonly words: Int32Array;
-  /** Position behind the newest record. */
+  /** Position after the newest record. */
   head: number;
   /** Position of the oldest record. 0 <= tail <= head <= tail + capacitySlots */
   tail: number;

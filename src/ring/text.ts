@@ -82,7 +82,7 @@ export function createText({ encoder, indexOf }: Encoder, buffer: ArrayBuffer, b
       const follow = followOf(lead);
       let valid = 0;
       while (valid < follow && at + valid + 1 < count) {
-        const next = source[at + valid + 1]! & 0xff; // 0 behind the end
+        const next = source[at + valid + 1]! & 0xff; // 0 past the end
         if (next < 0x80 || next > 0xbf) break;
         if (valid === 0 && forbids(lead, next, isString)) break;
         valid++;
@@ -140,7 +140,7 @@ export function createText({ encoder, indexOf }: Encoder, buffer: ArrayBuffer, b
       return written;
     },
     utf8Bytes(name) {
-      // More characters are more bytes. Not charCodeAt: XS's reads on behind a string that ends in FC or FD and three bytes.
+      // More characters are more bytes. Not charCodeAt: XS's reads on past a string that ends in FC or FD and three bytes.
       if (indexOf.call(name, "", TOO_LONG_NAME) === TOO_LONG_NAME) return TOO_LONG_NAME;
       return text.fromString(name, text.name);
     },

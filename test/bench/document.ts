@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { answersTable } from "./answers.ts";
 import { chart } from "./chart.ts";
 import { type Figure, figuresOf, isReached } from "./figures.ts";
 import {
@@ -57,6 +58,7 @@ export async function writeDocs(
 ): Promise<string[]> {
   const sections: Record<string, string> = {
     machine: [machine(), ...missing.map((line) => `\n**${line}**`)].join("\n"),
+    answers: markdownTable(answersTable(rows, sizes)),
     figures: figuresTable(rows, sizes),
     calls: tablesOf(sorted(rows))
       .map((table) => `### ${table.title}\n\n${markdownTable(table)}`)

@@ -7,6 +7,7 @@ import {
   setEnabled,
   Telemetry,
   type TelemetryOptions,
+  type Token,
 } from "xs-telemetry";
 import { equal, ok } from "../support/assert.ts";
 import { type PlainRecord, readPacket } from "../support/bytes.ts";
@@ -20,7 +21,7 @@ const PACKET_BYTES = 96 + RECORDS_BYTES;
 interface Subject {
   readonly telemetry: Telemetry;
   readonly connection: Connection;
-  readonly token: number;
+  readonly token: Token;
   readonly payload: string;
 }
 

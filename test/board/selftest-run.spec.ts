@@ -55,7 +55,7 @@ describe("a board's self-test", () => {
       [[begin, ...new Array(1000).fill('{"selftest":"x"}'), end(0)], /981 more of these/],
       [[begin, line("a"), end(2)], /ran 2 cases, 1 arrived/],
       [[begin, line("a").slice(0, 30), end(0)], /no JSON/],
-      [[begin, '{"selftest":"case","spec":1}'], /that is none/],
+      [[begin, '{"selftest":"case","spec":1}'], /not a self-test/],
       [[begin, line("a"), begin, line("a"), end(1)], /restarted after xs-ring: a/],
       [[begin, begin], /restarted after it had begun/],
     ];

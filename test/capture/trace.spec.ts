@@ -6,11 +6,11 @@ import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { ctfMetadata, tsdlString } from "../../host/capture/ctf-metadata.ts";
 import { emittedRegistry, registry } from "../../host/generated/registry.ts";
 import { bootIdDigits } from "../../host/packet/packet.ts";
-import type { DecodedEvent } from "../../host/packet/records.ts";
 import { decodePath } from "../../host/read/recording.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { type BabeltraceEvent, babeltrace } from "../support/babeltrace.ts";
 import { campaign, seedFor } from "../support/campaign.ts";
+import type { AnyEvent } from "../support/decoded.ts";
 import {
   type BuiltPacket,
   joined,
@@ -26,12 +26,12 @@ let dir = "";
 
 /** Events of a capture or trace folder by "boot/reader", and the summary. */
 async function decodedBy(path: string, model: RegistryModel = registry) {
-  const events = new Map<string, DecodedEvent[]>();
+  const events = new Map<string, AnyEvent[]>();
   for await (const item of decodePath(path, { registry: model, with: "none" })) {
     assert.notEqual(item.kind === "problem" && item.problem.code.startsWith("E_"), true, JSON.stringify(item));
     if (item.kind === "events") {
       const key = `${item.bootId}/${item.reader}`;
-      events.set(key, [...(events.get(key) ?? []), ...item.events]);
+      events.set(key, [...(events.get(key) ?? []), ...(item.events as readonly AnyEvent[])]);
     }
     if (item.kind === "summary") return { events, summary: item.summary };
   }
@@ -39,7 +39,7 @@ async function decodedBy(path: string, model: RegistryModel = registry) {
 }
 
 /** A decoded event as babeltrace2 shows it: without what follows from the packet and from the environment. */
-function shown({ event, ts_mono_ms, eventSeq, schemaVersion, ...fields }: DecodedEvent) {
+function shown({ event, ts_mono_ms, eventSeq, schemaVersion, ...fields }: AnyEvent) {
   assert.ok(Number.isSafeInteger(eventSeq) && schemaVersion === "1.0.0");
   return { name: event, timeMs: ts_mono_ms, fields };
 }

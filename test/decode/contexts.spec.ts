@@ -126,8 +126,8 @@ describe("whose an event is, and when it was", () => {
   it("comes with the second boot of a stream, in which nobody knows beforehand", async () => {
     const stream = joined([...boot(1), ...boot(2), ...mixedPackets({ bootId: 1 }).slice(7)]);
     const events: Event[] = [];
-    for await (const item of decode(stream, { registry }))
-      if (item.kind === "events") events.push(...(item.events as readonly Event[]));
+    for await (const item of decode<Event>(stream, { registry }))
+      if (item.kind === "events") events.push(...item.events);
     assert.deepEqual(
       events.map((event) => event.boot),
       [undefined, undefined, undefined, 2, 2, 2, 1],

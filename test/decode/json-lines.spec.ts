@@ -209,7 +209,7 @@ describe("JSON lines", () => {
       const end = [...bytes, 0].indexOf(0);
       if (end > 100) return { fault: `${end} bytes of text, at most 100 are allowed` };
       if (bytes.subarray(end).some((byte) => byte !== 0))
-        return { fault: `bytes behind the text's end, after ${end} bytes, are not 0` };
+        return { fault: `bytes past the text's end, after ${end} bytes, are not 0` };
       try {
         return { text: decoder.decode(bytes.subarray(0, end)) };
       } catch {

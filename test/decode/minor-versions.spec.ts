@@ -27,7 +27,7 @@ const BEFORE = vectors["every record type"].packets.map((hex) => Buffer.from(hex
 async function read(packets: readonly Uint8Array[], version: RegistryModel) {
   const events: Record<string, unknown>[] = [];
   const problems: Problem[] = [];
-  for await (const item of decode(packets, { registry: version })) {
+  for await (const item of decode<Record<string, unknown>>(packets, { registry: version })) {
     if (item.kind === "events") events.push(...item.events);
     else if (item.kind === "problem") problems.push(item.problem);
     else if (item.kind === "summary") return { events, problems, summary: item.summary };

@@ -1,5 +1,5 @@
 // Runs inside XS only: what the adapters take from the engine's heaps, on servers that behave as the SDK's do.
-import { Reason, Telemetry } from "xs-telemetry";
+import { Reason, Telemetry, type Token } from "xs-telemetry";
 import { instrument } from "xs-telemetry/websocket";
 import { instrument as instrumentUpgrade } from "xs-telemetry/websocket-419";
 import { deepEqual, equal, ok } from "../support/assert.ts";
@@ -11,6 +11,8 @@ declare const gc: () => void;
 /** Of the command line: which emitter it is. */
 declare const args: readonly string[];
 
+/** One that the emitter gave nobody yet. */
+const TOKEN = 1 as Token;
 const status = '{"type":"getStatus"}';
 
 /** What a call takes with the adapter beyond what it takes without. */
@@ -42,7 +44,7 @@ describe("allocation of the adapter for callback servers", () => {
   const plain = accept().connection;
 
   it("of a message that is received and answered, its type a token: 0 bytes", () => {
-    for (const messageType of [1, () => 1]) {
+    for (const messageType of [TOKEN, () => TOKEN]) {
       const { connection, telemetry } = accept({ messageType });
       const emitted = telemetry.counters().emitted;
       deepEqual(
@@ -131,7 +133,7 @@ describe("allocation of the adapter for ECMA-419 upgrades", () => {
       },
     };
     const telemetry = new Telemetry({ capacityBytes: 1024 });
-    const { io } = instrumentUpgrade({ io: FakeWebSocketClient }, telemetry, { messageType: 1 });
+    const { io } = instrumentUpgrade({ io: FakeWebSocketClient }, telemetry, { messageType: TOKEN });
     const plain = new FakeWebSocketClient(options);
     const recorded = new io(options);
     deepEqual(

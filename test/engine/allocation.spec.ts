@@ -1,6 +1,7 @@
 // Runs inside XS only: what calls take from the engine's heaps, by the engine's own counters.
+
 import TextEncoder from "text/encoder";
-import { type Connection, type Payload, type Policy, Reason, Telemetry } from "xs-telemetry";
+import { type Connection, type Payload, type Policy, Reason, Telemetry, type Token } from "xs-telemetry";
 import { type PayloadPolicy, privacy } from "xs-telemetry/privacy";
 import { Recorder } from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws } from "../support/assert.ts";
@@ -13,7 +14,7 @@ const isNative = args[0] === "native";
 
 let held: unknown;
 
-function setUp(policy: Policy): { connection: Connection; token: number; telemetry: Telemetry } {
+function setUp(policy: Policy): { connection: Connection; token: Token; telemetry: Telemetry } {
   // The platform's clock, as shipped; a small ring, so that it is full nearly all the time.
   const telemetry = new Telemetry({ capacityBytes: 1024, policy });
   return { telemetry, connection: telemetry.connect(1, "10.0.0.1"), token: telemetry.messageType("getStatus") };

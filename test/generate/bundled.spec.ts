@@ -1,7 +1,8 @@
 // The bundled registry's own events by generated writers: the same packets as Telemetry writes, byte for byte.
+
 import { deepEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
-import type { Connection, Payload, Reader, Reason, TelemetryOptions } from "xs-telemetry";
+import type { Connection, Payload, Reader, Reason, TelemetryOptions, Token } from "xs-telemetry";
 import { setEnabled } from "xs-telemetry/recorder";
 import { writersSource } from "../../host/generate/writers.ts";
 import { emittedRegistry } from "../../host/generated/registry.ts";
@@ -51,7 +52,7 @@ class ByWriters {
     };
   }
 
-  messageType(name: string): number {
+  messageType(name: string): Token {
     return this.#writers.token(name);
   }
 

@@ -14,8 +14,8 @@ const documents = [
     .sort(),
 ];
 
-/** What is no code: pictures, and what a program prints. */
-const NO_CODE = ["", "text"];
+/** What is no code: pictures, and what a program prints, unless it is to be compared. */
+const isNoCode = ({ language, check }: CodeBlock) => ["", "text"].includes(language) && check !== "output";
 /** Blocks that cannot be checked, by their first line, and why. */
 const UNCHECKED: Readonly<Record<string, string>> = {};
 
@@ -28,6 +28,9 @@ function check(block: CodeBlock, workspace: Workspace): void | Promise<void> {
   switch (language) {
     case "sh":
       workspace.checkShell(text);
+      break;
+    case "text":
+      workspace.checkOutput(text);
       break;
     case "json":
       workspace.checkJson(text);
@@ -71,13 +74,23 @@ describe("documents", () => {
 
   it("are found, with code in them", () => {
     ok(documents.includes("README.md") && documents.length >= 12, documents.join());
-    const blocks = documents.flatMap(codeBlocks).filter(({ language }) => !NO_CODE.includes(language));
+    const blocks = documents.flatMap(codeBlocks).filter((block) => !isNoCode(block));
     ok(blocks.length >= 20, `${blocks.length} blocks`);
     for (const first of Object.keys(UNCHECKED))
       ok(
         blocks.some(({ text }) => text.startsWith(first)),
         `${first} is gone`,
       );
+  });
+
+  it("say first for whom they are, and what their readers can do or know afterwards", () => {
+    const told = documents.filter((name) => /^docs\/[^/]+\.md$|^docs\/api\/README/.test(name));
+    ok(told.length >= 25, told.join());
+    for (const document of told) {
+      const text = readFileSync(document, "utf8").replaceAll(/<!--.*?-->/g, "");
+      const [, first] = /^# .+\n\s*(.+(?:\n.+)*)/m.exec(text) ?? [];
+      ok(/^For [^.:]+\. Afterwards you (can|know) /.test(first?.replaceAll("\n", " ") ?? ""), `${document}: ${first}`);
+    }
   });
 
   for (const document of documents) {
@@ -93,7 +106,7 @@ describe("documents", () => {
 
       it("has no block that is not found", () => deepEqual(blocks.length * 2, fences));
       for (const block of blocks) {
-        if (NO_CODE.includes(block.language) || block.text.split("\n")[0]! in UNCHECKED) continue;
+        if (isNoCode(block) || block.text.split("\n")[0]! in UNCHECKED) continue;
         it(`line ${block.place.split(":")[1]}, ${block.language}: ${block.text.split("\n")[0]}`, () =>
           check(block, workspace));
       }
@@ -132,11 +145,12 @@ describe("the check of documents", () => {
     ok(first!.language === "sh" && first!.text.includes("npm install") && /^README\.md:\d+$/.test(first!.place));
   });
 
-  for (const [title, language, text, expected] of [
+  for (const [title, language, text, expected, said = ""] of [
     ["an unknown command", "sh", "xs-telemetry decodes trace.jsonl", /unknown command/],
     ["an unknown option", "sh", "xs-telemetry validate --stricter trace.jsonl", /unknown option/],
     ["a file that is not valid", "sh", "echo '{}' | xs-telemetry validate -", /ended with 1/],
     ["a script that is not in package.json", "sh", "npm run demos", /no script demos/],
+    ["what a command does not print", "text", "no such line\n", /no such line/, "output"],
     ["JSON that is none", "json", '{ "include": [ }', /JSON/],
     [
       "a manifest that there is not",
@@ -166,7 +180,7 @@ describe("the check of documents", () => {
     ],
     ["a language that nothing checks", "python", "print()", /say here/],
   ] as const)
-    it(`refuses ${title}`, () => throws(() => check(block(language, text), workspace), expected));
+    it(`refuses ${title}`, () => throws(() => check(block(language, text, said), workspace), expected));
 
   it("refuses a program with a wrong type", () => {
     const text = 'import { Telemetry } from "xs-telemetry";\nnew Telemetry({ capacityBytes: 4096 }).connect("7");\n';

@@ -1,13 +1,13 @@
 // The package as its users get it: packed, installed into an empty folder, used there.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, normalize, resolve } from "node:path";
-import { transformSync } from "esbuild";
+import { build, transformSync } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { outside } from "../bench/outside.ts";
-import { codeBlocks } from "../support/markdown.ts";
+import { anchorsOf, codeBlocks, linksOf } from "../support/markdown.ts";
 
 interface Sizes {
   readonly tarballBytes: number;
@@ -89,13 +89,75 @@ describe("the package, installed", function () {
       (file.startsWith("dist/moddable/") && reached.has(file.replace(/\.d\.ts$/, ".js"))) ||
       manifests.includes(file) ||
       natives.some((start) => file.startsWith(start)) ||
-      /^examples\/unit-test\/[a-z.]+\.js$/.test(file) ||
-      /^(package\.json|LICENSE|[A-Z]+\.md|docs\/.*\.(md|svg)|registry\/.*\.(yaml|json|tsdl))$/.test(file);
+      /^examples\/(unit-test|firmware|restarts|sensor|traces)\/[\w./-]+\.(js|json|jsonl|ts|csv|yaml)$/.test(file) ||
+      file === "examples/sdk.d.ts" ||
+      /^(package\.json|LICENSE|[A-Z]+\.md|docs\/.*\.(md|svg|png)|registry\/.*\.(yaml|json|tsdl))$/.test(file);
     deepEqual(
       files.filter((file) => !isWanted(file)),
       [],
     );
     for (const file of reached) ok(files.includes(file), `${file} is shipped`);
+  });
+
+  it("tells a registry what it is, and names no address that there is not", () => {
+    const told = readJson(join(installed, "package.json"));
+    for (const name of ["name", "version", "description", "license", "engines", "bin", "exports", "files"])
+      ok(told[name] !== undefined, name);
+    ok(told.keywords.length >= 8 && new Set(told.keywords).size === told.keywords.length, String(told.keywords));
+    equal(told.funding, undefined);
+    // While there is no public repository: whoever publishes it adds these, and changes this line.
+    deepEqual([told.repository, told.homepage, told.bugs], [undefined, undefined, undefined]);
+  });
+
+  it("loads without doing anything, but for the command, as sideEffects says: what is not used can be left out", async () => {
+    const { sideEffects } = readJson(join(installed, "package.json"));
+    // Of what is shipped, the command. The rest is of a clone, whose own bundles keep what they import.
+    deepEqual(
+      sideEffects.filter((path: string) => path.startsWith("./dist/")),
+      ["./dist/host/cli.js", "./dist/host/cli-*.js"],
+    );
+    writeFileSync(join(FOLDER, "unused.mjs"), subpaths.map((name) => `import ${JSON.stringify(name)};\n`).join(""));
+    const { outputFiles } = await build({
+      entryPoints: [join(FOLDER, "unused.mjs")],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      write: false,
+      packages: "bundle",
+      logLevel: "silent",
+    });
+    equal(outputFiles[0]!.text.trim(), "");
+    // That it is true: nothing is added to the globals, nothing goes on that would keep the process alive, nothing is printed.
+    writeFileSync(
+      join(FOLDER, "loads.mjs"),
+      `const before = Object.getOwnPropertyNames(globalThis);
+for (const name of ${JSON.stringify(subpaths)}) await import(name);
+const known = [...before, "regeneratorRuntime"]; // mqtt's, whose own package.json speaks for it
+const added = Object.getOwnPropertyNames(globalThis).filter((name) => !known.includes(name));
+if (added.length > 0) throw new Error(added.join());
+`,
+    );
+    equal(run(process.execPath, "loads.mjs"), "");
+  });
+
+  it("has documents whose links lead to files of the package and headings of theirs, or to the web", () => {
+    const folders = new Set(
+      files.flatMap((file) => file.split("/").map((_, index, parts) => parts.slice(0, index).join("/"))),
+    );
+    const documents = files.filter((file) => file.endsWith(".md"));
+    ok(documents.includes("README.md") && documents.length >= 40, documents.join());
+    let found = 0;
+    for (const document of documents)
+      for (const link of linksOf(join(installed, document))) {
+        if (/^(https?|mailto):/.test(link)) continue;
+        found++;
+        const [path, heading] = link.split("#") as [string, string?];
+        const target = path === "" ? document : normalize(join(dirname(document), path)).replace(/\/$/, "");
+        ok(files.includes(target) || folders.has(target), `${document}: ${link} is not in the package`);
+        if (heading !== undefined)
+          ok(anchorsOf(join(installed, target)).includes(heading), `${document}: ${link} is no heading there`);
+      }
+    ok(found >= 100, `${found} links`);
   });
 
   it("brings none of what only its makers need", () => {
@@ -168,53 +230,6 @@ for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) ca
     writeFileSync(join(FOLDER, "trace.jsonl"), lines);
     match(run("npx", "--no-install", "xs-telemetry", "validate", "trace.jsonl"), /3 events, 0 errors/);
   });
-
-  for (const [title, options] of [
-    ["module nodenext", { module: "nodenext", moduleResolution: "nodenext" }],
-    ["moduleResolution bundler", { module: "esnext", moduleResolution: "bundler" }],
-  ] as const)
-    it(`gives TypeScript its types with ${title}, in strict programs that check declarations too`, () => {
-      const folder = join(FOLDER, options.moduleResolution);
-      mkdirSync(folder, { recursive: true });
-      const all = (names: readonly string[]) => {
-        const imports = names.map((name, index) => `import * as m${index} from "${name}";\n`).join("");
-        return `${imports}export const all: readonly object[] = [${names.map((_, index) => `m${index}`).join(", ")}];\n`;
-      };
-      const { exports } = readJson(join(installed, "package.json"));
-      const isForDevices = (name: string) => "moddable" in exports[name.replace("xs-telemetry", ".")];
-      writeFileSync(join(folder, "device.ts"), all(subpaths.filter(isForDevices)));
-      writeFileSync(join(folder, "all.ts"), all(subpaths));
-      writeFileSync(
-        join(folder, "program.ts"),
-        `import { type Connection, type Counters, Reason, Telemetry } from "xs-telemetry";
-import { type DecodedEvent, decodePath, registry, TelemetryError } from "xs-telemetry/host";
-import { Recorder } from "xs-telemetry/recorder";
-
-const telemetry = new Telemetry({ capacityBytes: 4096 });
-const connection: Connection = telemetry.connect(1);
-connection.rejected(Reason.rateLimit, telemetry.messageType("a"), new Uint8Array(1));
-// @ts-expect-error A message type is a token.
-connection.sent("getStatus");
-export const counters: Counters = telemetry.counters();
-export const recorder: typeof Recorder = Recorder;
-export const fail = (): never => {
-  throw new TelemetryError("E_MINE", "mine", 1);
-};
-export async function connects(path: string): Promise<DecodedEvent[]> {
-  const events: DecodedEvent[] = [];
-  for await (const item of decodePath(path, { registry })) if (item.kind === "events") events.push(...item.events);
-  return events.filter(({ event }) => event === "ws.connect");
-}
-`,
-      );
-      const common = { ...options, target: "es2022", lib: ["es2022"], strict: true, skipLibCheck: false, noEmit: true };
-      const check = (files: string[], types: string[]) => {
-        writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: { ...common, types }, files }));
-        run(process.execPath, resolve("node_modules/typescript/bin/tsc"), "-p", options.moduleResolution);
-      };
-      check(["device.ts"], []);
-      check(["all.ts", "program.ts"], ["node"]);
-    });
 
   it("has manifests whose relative paths lead to files of the package", () => {
     for (const name of manifests) {

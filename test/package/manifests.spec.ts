@@ -22,7 +22,7 @@ const SDK_HEADERS = /^(xs|xsmc|xsHost|xsPlatform|mc\.xs|mc\.defines|std\w+|strin
 const read = <T>(file: string) => JSON.parse(readFileSync(file, "utf8")) as T;
 /** The emitter's, which Moddable's packer looks for at the top, and one for each other part. */
 const manifests = ["manifest.json", ...readdirSync("manifests").map((name) => join("manifests", name))];
-/** Those of the examples, which are not shipped: a folder's own, and what it includes beside it. */
+/** Those of the examples: a folder's own, and what it includes beside it. */
 const exampleManifests = readdirSync("examples", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".json") && /^(benchmark|firmware|restarts)\b/.test(name))
   .map((name) => join("examples", name));

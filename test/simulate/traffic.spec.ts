@@ -1,6 +1,7 @@
 import { deepEqual, equal, notDeepEqual, ok } from "node:assert/strict";
 import { Random } from "../../host/simulate/random.ts";
 import { Traffic, type TrafficTarget } from "../../host/simulate/traffic.ts";
+import type { Token } from "../../src/ring/api.ts";
 
 /** Plays so many steps; returns each call with its time. */
 function played(
@@ -13,7 +14,7 @@ function played(
   let atMs = 0;
   let connections = 0;
   const target: TrafficTarget = {
-    messageType: (name) => name.length,
+    messageType: (name) => name.length as Token,
     connect(...args) {
       const number = connections++;
       calls.push([atMs, "connect", ...args]);

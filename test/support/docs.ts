@@ -1,6 +1,6 @@
 /** Checks of code blocks in documents, as somebody who follows the document would meet them. Each check throws what is wrong. */
 
-import { ok } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
@@ -39,6 +39,8 @@ export class Workspace {
   /** Where the last TypeScript block went. */
   #lastFile = "";
   #lastText = "";
+  /** What the last shell block printed, on stdout and stderr. */
+  #lastOutput = "";
   #count = 0;
   readonly sources: { file: string; place: string }[] = [];
 
@@ -73,7 +75,12 @@ export class Workspace {
       if (!isRun) for (const [, words] of calls) this.#checkUsage(words!.trim().split(/\s+/));
       return isRun;
     });
-    this.#run("/bin/sh", ["-eu", "-c", kept.join("\n")]);
+    this.#lastOutput = this.#run("/bin/sh", ["-eu", "-c", `exec 2>&1\n${kept.join("\n")}`]);
+  }
+
+  /** That is what the shell block before it printed. */
+  checkOutput(text: string): void {
+    equal(this.#lastOutput.trimEnd(), text.trimEnd());
   }
 
   /** Runs a document's statements one after the other in one DuckDB, which finds files as commands do. */

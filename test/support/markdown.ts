@@ -24,3 +24,30 @@ export function codeBlocks(file: string): CodeBlock[] {
     check: CHECK.exec(document.slice(Math.max(0, index - 200), index))?.[1] ?? "",
   }));
 }
+
+/** Where a document's links and pictures lead, code left out. */
+export function linksOf(file: string): string[] {
+  const prose = readFileSync(file, "utf8")
+    .replaceAll(FENCE, "")
+    .replaceAll(/`[^`\n]+`/g, "code");
+  return [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].map(
+    ([, link, attribute]) => (link ?? attribute)!,
+  );
+}
+
+/** Where links within a document may lead: its headings, by the anchors that GitHub makes of them, and what has an id. */
+export function anchorsOf(file: string): string[] {
+  const prose = readFileSync(file, "utf8").replaceAll(FENCE, "");
+  const seen = new Map<string, number>();
+  const headings = [...prose.matchAll(/^#+ (.+)$/gm)].map(([, text]) => {
+    const anchor = text!
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, "")
+      .replaceAll(" ", "-");
+    const count = seen.get(anchor) ?? 0;
+    seen.set(anchor, count + 1);
+    return count === 0 ? anchor : `${anchor}-${count}`;
+  });
+  return [...headings, ...[...prose.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id!)];
+}

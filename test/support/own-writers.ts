@@ -20,7 +20,7 @@ type Method = (...values: unknown[]) => void;
 
 /** What every generated class has. */
 export interface CommonMethods {
-  token(name: string): number;
+  token(name: string): recorder.Token;
   reader(): Reader;
   counters(): Counters;
 }

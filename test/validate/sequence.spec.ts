@@ -122,7 +122,7 @@ describe("sequence checks", () => {
     assert.deepEqual(brief(changed(4, { clientId: 6 })), ["7 E_SPAN connEpoch"]);
     assert.deepEqual(
       issuesOf(never(4))[0]!.message,
-      "ws.connected of clientId 5, connEpoch 1 stands where no ws.connect of it was, expected behind one",
+      "ws.connected of clientId 5, connEpoch 1 comes where no ws.connect of it was, expected after one",
     );
   });
 
@@ -136,7 +136,7 @@ describe("sequence checks", () => {
     lines[10] = { ...lines[10], ...lines[11], eventSeq: 10, ts_mono_ms: lines[10]!.ts_mono_ms };
     lines[11] = { ...good()[10], eventSeq: 11, ts_mono_ms: good()[11]!.ts_mono_ms };
     assert.deepEqual(brief(lines), ["11 E_ORDER -"]);
-    assert.match(issuesOf(lines)[0]!.message, /^msg\.recv of clientId 4, connEpoch 2 stands before ws\.connected/);
+    assert.match(issuesOf(lines)[0]!.message, /^msg\.recv of clientId 4, connEpoch 2 comes before ws\.connected/);
     const second = good();
     second[8] = { ...second[6], eventSeq: 8, ts_mono_ms: second[8]!.ts_mono_ms };
     assert.deepEqual(brief(second), ["9 E_ORDER -"]);

@@ -1,4 +1,4 @@
-import { type Connection, enabled, Reason, setEnabled, Telemetry } from "xs-telemetry";
+import { type Connection, enabled, Reason, setEnabled, Telemetry, type Token } from "xs-telemetry";
 import { deepEqual, equal, ok, throws, toHex } from "../support/assert.ts";
 import { type PlainPacket, readPacket } from "../support/bytes.ts";
 import { frozenBuiltins } from "../support/frozen.ts";
@@ -65,7 +65,7 @@ describe("Telemetry and Connection", () => {
     for (const policy of ["overwrite", "discard"] as const)
       for (const isOn of [true, false])
         for (let before = 0; before < 40; before++) {
-          const play = (answer: (connection: Connection, type: number) => void) => {
+          const play = (answer: (connection: Connection, type: Token) => void) => {
             let readings = 0;
             // A half of 2^32 ms ends in the middle.
             const now = () => (0x7fff_fff0 + readings++) | 0;
@@ -263,12 +263,12 @@ describe("Telemetry and Connection", () => {
     };
     for (const value of values) {
       const what = typeof value === "symbol" ? "a symbol" : value === hostile ? "a hostile object" : String(value);
-      connection.received(value as number);
-      connection.sent(value as number);
-      connection.rejected(Reason.rateLimit, value as number);
+      connection.received(value as Token);
+      connection.sent(value as Token);
+      connection.rejected(Reason.rateLimit, value as Token);
       expectInvalid(3, `token ${what}`);
-      connection.answered(value as number, 0);
-      connection.answered(0, value as number);
+      connection.answered(value as Token, 0);
+      connection.answered(0, value as Token);
       expectInvalid(2, `token ${what} of an answer`);
       connection.received(0, value as string);
       connection.sent(0, value as string);
@@ -286,7 +286,7 @@ describe("Telemetry and Connection", () => {
       "client ids",
     );
     expectInvalid(values.length, "client ids");
-    connection.received(undefined as unknown as number, undefined);
+    connection.received(undefined as unknown as Token, undefined);
     expectInvalid(1, "no token");
     telemetry.connect(0xffffffff, undefined);
     expectInvalid(0, "the greatest client id");
@@ -296,8 +296,8 @@ describe("Telemetry and Connection", () => {
     const { telemetry, records } = setUp();
     const connection: Connection = telemetry.connect(1);
     telemetry.messageType("a");
-    connection.received(1);
-    connection.received(2);
+    connection.received(1 as Token);
+    connection.received(2 as Token);
     deepEqual(
       records().map(({ token }) => token),
       [0, 1, 0],

@@ -1,6 +1,6 @@
 // Random operations on the emitter against a plain model of it: every count, and every byte of every packet. The clock is a user's,
 // and does all of the same itself when it is read, or it is the platform's.
-import { type Connection, type Policy, type Reader, Reason, setEnabled, Telemetry } from "xs-telemetry";
+import { type Connection, type Policy, type Reader, Reason, setEnabled, Telemetry, type Token } from "xs-telemetry";
 import { AssertionFailed, deepEqual, equal, random, throws } from "../support/assert.ts";
 import { isInXs, isStressed, ran, rounds, seedFor } from "../support/campaign.ts";
 import { type Event, RingModel } from "../support/ring-model.ts";
@@ -232,11 +232,11 @@ class Driver {
   }
 
   /** A token in use, mostly. */
-  #token(): number {
+  #token(): Token {
     const { below } = this.#dice;
     const count = this.#model.names.length;
-    if (this.#limits) return below(count + 1); // whether one that is not in use is counted is the limits' affair
-    return below(50) === 0 ? [count + 1, -1, 1.5, Number.NaN, 65_536][below(5)]! : below(count + 1);
+    if (this.#limits) return below(count + 1) as Token; // whether one that is not in use is counted is the limits' affair
+    return (below(50) === 0 ? [count + 1, -1, 1.5, Number.NaN, 65_536][below(5)]! : below(count + 1)) as Token;
   }
 
   /** What a record has of a token; one that is not in use is counted, while telemetry is on. */
@@ -315,7 +315,7 @@ class Driver {
     this.#connEpoch = connEpoch;
   }
 
-  #message(isSent: boolean, token: number, text: Text | undefined, reason = -1): void {
+  #message(isSent: boolean, token: Token, text: Text | undefined, reason = -1): void {
     const code = reason < 0 ? 0 : REJECTED | ((reason + 1) << 4);
     const known = this.#tokenOf(token);
     const event = { ...recordOf(isSent ? "sent" : "received", text), code, token: known };

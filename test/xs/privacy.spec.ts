@@ -1,4 +1,12 @@
-import { type Payload, type Privacy, Reason, setEnabled, Telemetry, type TelemetryOptions } from "xs-telemetry";
+import {
+  type Payload,
+  type Privacy,
+  Reason,
+  setEnabled,
+  Telemetry,
+  type TelemetryOptions,
+  type Token,
+} from "xs-telemetry";
 import { type IpPolicy, type PayloadPolicy, type PrivacyOptions, privacy } from "xs-telemetry/privacy";
 import * as recorder from "xs-telemetry/recorder";
 import { deepEqual, equal, ok, throws, toHex } from "../support/assert.ts";
@@ -126,8 +134,8 @@ describe("payload policies", () => {
       connection.rejected(Reason.rateLimit, token);
       connection.rejected(99 as Reason, token);
       connection.sent(token);
-      connection.sent(77);
-      connection.answered(token, 77);
+      connection.sent(77 as Token);
+      connection.answered(token, 77 as Token);
       connection.disconnected();
       return { records: records(), counters: telemetry.counters() };
     });
@@ -476,8 +484,8 @@ describe("every byte of the packets", () => {
       ip: "truncate",
     });
     telemetry.connect(3, "10.9.8.7").received(telemetry.messageType("t"), "é\0");
-    connection.sent(1, "a");
-    connection.sent(1, "c");
+    connection.sent(1 as Token, "a");
+    connection.sent(1 as Token, "c");
     const reader = telemetry.reader();
     let hex = "";
     for (let bytes = reader.next(BUFFER); bytes > 0; bytes = reader.next(BUFFER))

@@ -253,7 +253,7 @@ export function readBroker({
   };
 }
 
-/** Certificates of a PEM file. Throws TelemetryError. */
+/** Certificates of a PEM file. Throws TelemetryError. @internal */
 export function readAuthority(path: string): Buffer {
   let pem: Buffer;
   try {

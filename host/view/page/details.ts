@@ -63,7 +63,7 @@ export function fillDetails(
       add(each.page.key, typeof value === "number" ? String(value) : value === "" ? '""' : visible(value));
   }
   const answer = model.answer(event);
-  if (answer === "lost") add("answer", "not known: events are missing behind it");
+  if (answer === "lost") add("answer", "not known: events are missing after it");
   else if (answer === "none") add("answer", "none on this connection");
   else if (answer !== undefined) {
     const text = `after ${durationText(answer.ms)}`;

@@ -103,7 +103,7 @@ export class Model {
       if (isPlaced(own)) place(own, index);
     });
     if (from > to) [from, to] = [0, 0];
-    // One after another, behind those whose time is known.
+    // One after another, after those whose time is known.
     const room = Math.max(1000, (to - from) / 50);
     let end = to > from ? to + room : 0;
     meta.boots.forEach((own, index) => {

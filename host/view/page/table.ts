@@ -72,7 +72,7 @@ export class Table {
     const isLast = end === this.#to;
     const lowest = isFirst ? range.from : x[order[this.#first]!]!;
     const highest = isLast ? range.to : x[order[end - 1]!]!;
-    // What is no event, at its time: before the event that comes behind it.
+    // What is no event, at its time: before the event that comes after it.
     const notes: { readonly x: number; readonly text: string; readonly boot: number }[] = [];
     for (const { gap, toX } of model.gaps)
       if (toX >= lowest && toX <= highest) notes.push({ x: toX, text: gapText(gap), boot: gap.boot });

@@ -1,5 +1,5 @@
 /** Runs inside XS: prints as JSON how many bytes of RAM an emitter (besides its ring and its empty table of tokens), a reader and a connection hold. */
-import { Telemetry } from "xs-telemetry";
+import { Telemetry, type Token } from "xs-telemetry";
 import { TokenTable } from "../../../src/ring/tokens.ts";
 import { RING_BYTES } from "../case.ts";
 
@@ -28,7 +28,7 @@ const withConnection = usedBytes();
 const token = telemetry.messageType("getStatus");
 
 // Used after the last count, so that nothing of it was collected before.
-connection.received(token + tokens.count);
+connection.received((token + tokens.count) as Token);
 reader.next(new Uint8Array(256));
 print(
   JSON.stringify({

@@ -184,9 +184,9 @@ if (added.length > 0) throw new Error(added.join());
     near("dependencyBytes", 0.25);
   });
 
-  it("runs the README's example in Node", () => {
-    const [example] = codeBlocks("README.md").filter(
-      ({ language, text }) => language === "ts" && text.includes("new Telemetry("),
+  it("runs the whole program of docs/node.md", () => {
+    const [example] = codeBlocks("docs/node.md").filter(
+      ({ language, text }) => language === "ts" && text.includes("new WebSocketServer("),
     );
     const { code } = transformSync(example!.text, { loader: "ts", format: "esm" });
     const count = "\nconsole.log(JSON.stringify(telemetry.counters()));\n";

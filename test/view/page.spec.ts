@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -7,7 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { runBoard } from "../../examples/sensor/board.ts";
 import { Telemetry } from "../../examples/sensor/telemetry.gen.ts";
 import { launch, openPage } from "../support/browser.ts";
-import { run } from "../support/command.ts";
+import { COMMAND, run } from "../support/command.ts";
 import { drain } from "../support/emit.ts";
 import { PacketSource } from "../support/packets.ts";
 import { until } from "../support/processes.ts";
@@ -34,6 +35,19 @@ const rows = async (page: Page) => {
   await page.waitForTimeout(250);
   return page.locator("tbody tr").allInnerTexts();
 };
+
+/** Of how many pixels these colours are, in the first lanes. */
+const pixels = (page: Page, colours: Readonly<Record<string, readonly number[]>>) =>
+  page.evaluate(`(() => {
+    const canvas = document.querySelector(".lanes");
+    const { data } = canvas.getContext("2d").getImageData(0, 24, canvas.width, 22 * 2 + 18);
+    const found = {};
+    for (const [name, colour] of Object.entries(${JSON.stringify(colours)})) {
+      found[name] = 0;
+      for (let i = 0; i < data.length; i += 4) if (colour.every((part, at) => data[i + at] === part)) found[name]++;
+    }
+    return found;
+  })()`) as Promise<Record<string, number>>;
 
 describe("view", function () {
   this.timeout(60_000);
@@ -256,18 +270,39 @@ describe("view", function () {
     assert.equal((await run(["view", path, "-o", dense])).status, 0);
     const { page } = await openPage(browser, dense);
     assert.match(await page.locator(".totals").innerText(), /6,002 events.*no event is missing/);
-    const counts = (await page.evaluate(`(() => {
-      const canvas = document.querySelector(".lanes");
-      const { data } = canvas.getContext("2d").getImageData(0, 24, canvas.width, 22 * 2 + 18);
-      const count = (...color) => {
-        let found = 0;
-        for (let i = 0; i < data.length; i += 4) if (color.every((part, at) => data[i + at] === part)) found++;
-        return found;
-      };
-      return { rejected: count(0xc4, 0x16, 0x2a), begin: count(0x0f, 0x7a, 0x3d) };
-    })()`)) as { rejected: number; begin: number };
-    assert.ok(counts.rejected >= 60 && counts.begin >= 60, JSON.stringify(counts));
+    const counts = await pixels(page, { rejected: [0xc4, 0x16, 0x2a], begin: [0x0f, 0x7a, 0x3d] });
+    assert.ok(counts.rejected! >= 60 && counts.begin! >= 60, JSON.stringify(counts));
     await page.context().close();
+  });
+
+  it("draws a loss of one event among thousands of events in one pixel", async () => {
+    const source = new PacketSource({ bootId: 0xdead });
+    const said = { event: "msg.recv" as const, clientId: 1, connEpoch: 0, token: 1 };
+    const packets = [source.tokens([[1, "x"]]), source.data([{ ...said, time: 0 }])];
+    for (let block = 0; block < 100; block++) {
+      if (block === 50) source.data([{ ...said, time: 1_003_000 }]); // on the way it is lost
+      packets.push(source.data(Array.from({ length: 60 }, (_, i) => ({ ...said, time: 1_000_000 + block * 60 + i }))));
+    }
+    packets.push(source.data([{ ...said, time: 4_000_000 }]));
+    const draw = async (name: string, of: readonly { readonly bytes: Uint8Array }[]) => {
+      writeFileSync(join(root, name), Buffer.concat(of.map(({ bytes }) => bytes)));
+      const { status, stderr } = await run(["view", join(root, name), "-o", join(root, `${name}.html`)]);
+      assert.equal(status, 0, stderr);
+      const { page } = await openPage(browser, join(root, `${name}.html`));
+      const totals = await page.locator(".totals").innerText();
+      const { lost } = await pixels(page, { lost: [0x8a, 0x2b, 0xe2] });
+      await page.context().close();
+      return { totals, lost: lost! };
+    };
+    const gap = await draw("gap.bin", packets);
+    assert.match(gap.totals, /6,002 events.*1 event missing in 1 gap/);
+    const whole = new PacketSource({ bootId: 0xdead });
+    const none = await draw("whole.bin", [
+      whole.tokens([[1, "x"]]),
+      ...Array.from({ length: 100 }, (_, at) => whole.data([{ ...said, time: at * 40_000 }])),
+    ]);
+    assert.equal(none.lost, 0);
+    assert.ok(gap.lost >= 20, `${gap.lost} pixels of the gap's colour`);
   });
 
   it("shows events of a registry of one's own in lanes, their numbers as series", async () => {
@@ -322,9 +357,51 @@ describe("view", function () {
     assert.equal(none.status, 1);
     assert.match(none.stderr, /none of 23 events fits the options/);
     assert.deepEqual(
-      readdirSync(root).filter((name) => name.endsWith(".part")),
+      readdirSync(root).filter((name) => /\.(part|tmp)$/.test(name)),
       [],
     );
+  });
+
+  it("leaves nothing of a page for which there is no room, whether a file or standard output; and stops when nobody reads on", async () => {
+    const recording = join(root, "capture");
+    const out = join(root, "large.html");
+    const shell = (script: string) =>
+      spawnSync("bash", ["-o", "pipefail", "-c", script, process.execPath, COMMAND, recording, out], {
+        encoding: "utf8",
+      });
+    // A file may have 4 KB, and the signal for more is not heeded, as the system has it where a disk is full.
+    const small = shell('trap \'\' XFSZ; ulimit -f 4; "$0" "$1" view "$2" -o "$3"');
+    assert.equal(small.status, 2, small.stderr);
+    assert.match(small.stderr, /large\.html cannot be written: EFBIG: .*write elsewhere/);
+    assert.deepEqual(
+      readdirSync(root).filter((name) => name.includes("large")),
+      [],
+    );
+    const full = shell('"$0" "$1" view "$2" -o - > /dev/full');
+    assert.equal(full.status, 2, full.stderr);
+    assert.match(full.stderr, /E_WRITE|ENOSPC/);
+    const stopped = shell('"$0" "$1" view "$2" -o - | head -c 100 > /dev/null');
+    assert.deepEqual([stopped.status, stopped.stderr], [0, ""]);
+  });
+
+  it("leaves lines out that are not UTF-8, says which, and shows half a character as one", async () => {
+    const line = (payload: string) =>
+      Buffer.from(
+        `{"event":"msg.recv","ts_mono_ms":5,"connEpoch":0,"clientId":1,"msgType":"","result":"ok","reason":"","payloadSummary":"${payload}","schemaVersion":"1.0.0"}\n`,
+        "latin1",
+      );
+    const path = join(root, "broken.jsonl");
+    writeFileSync(path, Buffer.concat([line("a\xFFb"), line("\xC3"), line("\\ud800c"), line("whole")]));
+    const broken = join(root, "broken.html");
+    const { status, stderr } = await run(["view", path, "-o", broken]);
+    assert.equal(status, 1);
+    assert.match(stderr, /E_UTF8 at line 1, byte 0.*\n.*E_UTF8 at line 2.*\n.*broken\.html: 2 events/);
+    const { page, said } = await openPage(browser, broken);
+    const table = (await rows(page)).join("\n");
+    assert.match(table, /whole/);
+    assert.match(table, /(\uFFFD|\\ud800)c/);
+    assert.deepEqual(said, []);
+    await page.context().close();
   });
 
   it("shows the good part of JSON lines and of what is damaged, cut by time", async () => {

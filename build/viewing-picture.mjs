@@ -1,5 +1,5 @@
 // `node build/viewing-picture.mjs`: docs/viewing.png, the page that `view` writes of a simulated device whose ring is too small. Needs Chromium.
-import { execFileSync } from "node:child_process";
+import { execSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -12,15 +12,13 @@ step("build/build.mjs");
 const FOLDER = "dist/viewing";
 rmSync(FOLDER, { recursive: true, force: true });
 mkdirSync(FOLDER, { recursive: true });
-const cli = (args, input) =>
-  execFileSync(process.execPath, ["dist/host/cli.js", ...args], {
-    input,
-    stdio: ["pipe", "pipe", "ignore"],
-    maxBuffer: 1 << 26,
-  });
-const device = "--seed 5 --events 2500 --rate 150 --capacity 4096 --every 90 --slice 1".split(" ");
-cli(["capture", "--stdin", "-o", `${FOLDER}/pump-house`], cli(["simulate", "--stdout", ...device]));
-cli(["view", `${FOLDER}/pump-house`, "-o", `${FOLDER}/page.html`]);
+const cli = "node dist/host/cli.js";
+// In its own time, so that boots come one after the other as they were: half a minute.
+const device = "--seed 9 --events 2600 --rate 90 --capacity 2048 --every 250 --slice 1 --reboot-every 1100";
+execSync(`${cli} simulate --stdout ${device} 2> /dev/null | ${cli} capture --stdin -o ${FOLDER}/pump-house`, {
+  stdio: "ignore",
+});
+execSync(`${cli} view ${FOLDER}/pump-house -o ${FOLDER}/page.html`, { stdio: "ignore" });
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 const page = await browser.newPage({ viewport: { width: 1200, height: 860 }, timezoneId: "UTC" });
 await page.goto(pathToFileURL(resolve(FOLDER, "page.html")).href);

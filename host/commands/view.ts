@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
+import { openFile } from "../export/output.ts";
 import { TelemetryError } from "../text/errors.ts";
-import { ioError, nameOf } from "../text/io-error.ts";
+import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 import { bytesDone, openCapture } from "./io.ts";
@@ -80,7 +80,7 @@ async function runView(path: string, options: Options, context: Context): Promis
   };
   let bytes = 0;
   try {
-    const written = await intoFile(output, context, (write) =>
+    const written = await into(output, context, (write) =>
       writePage(recording, pageOptions, (text) => {
         bytes += text.length;
         return write(text);
@@ -115,8 +115,8 @@ function timeFilter({ since, until }: Options): ((deviceMs: number, unixMs: numb
     (until === undefined || timeAs(until.kind, deviceMs, unixMs) <= until.ms);
 }
 
-/** A file under its name when all of it is there. Throws TelemetryError, exit code 2, if it cannot be written. */
-async function intoFile<T>(
+/** Into standard output, or a file that has its name when all of it is there. Throws TelemetryError, exit code 2, if it cannot be written. */
+async function into<T>(
   path: string,
   context: Context,
   fill: (write: (text: string) => Promise<unknown>) => Promise<T>,
@@ -126,35 +126,17 @@ async function intoFile<T>(
       context.output.write(text);
       if (context.output.isFull) await context.output.room();
     });
-  const temporary = `${path}.${process.pid}.part`;
-  let file: FileHandle;
+  const file = await openFile(path);
   try {
-    file = await open(temporary, "wx");
-  } catch (error) {
-    throw ioError(path, error);
-  }
-  try {
-    const result = await fill(async (text) => {
-      try {
-        await file.appendFile(text);
-      } catch (error) {
-        throw writeError(path, error);
-      }
+    const result = await fill((text) => {
+      file.write(text);
+      return file.room();
     });
-    await file.close();
-    await rename(temporary, path).catch((error) => {
-      throw writeError(path, error);
-    });
+    await file.finish();
     return result;
-  } catch (error) {
-    await file.close().catch(() => {});
-    await rm(temporary, { force: true });
-    throw error;
+  } finally {
+    await file.abandon();
   }
-}
-
-function writeError(path: string, error: unknown): TelemetryError {
-  return new TelemetryError("E_WRITE", `${nameOf(path)}: ${(error as Error).message}: nothing is left of it`, 2);
 }
 
 /** What each system opens a file with. */

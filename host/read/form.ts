@@ -34,9 +34,16 @@ export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   const isText = isUtf8(head.subarray(0, utf8End(head))) && !head.includes(0);
   const first = head.findIndex((byte) => byte > 0x20);
   const start = head.indexOf("\ufeff") === 0 ? 3 : first;
-  if (isText && head[start] === OPENING_BRACE && (isEnough || head.includes("\n", start))) return "lines";
+  if (head[start] === OPENING_BRACE && (isEnough || head.includes("\n", start)) && (isText || isObject(head, start)))
+    return "lines";
   if (!isEnough) return undefined;
   return isText ? "text" : "bytes";
+}
+
+/** Whether the line there is an object's, though a byte of it or of a later line is damaged: the reader says which. */
+function isObject(head: Buffer, start: number): boolean {
+  const end = head.indexOf("\n", start);
+  return /^\{\s*".*\}\s*$/.test(head.toString("latin1", start, end < 0 ? head.length : end));
 }
 
 /** In a frame, the fields after magic and fingerprint stand elsewhere: a header that is damaged is none there. */

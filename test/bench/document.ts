@@ -36,6 +36,7 @@ const DOCUMENT = "docs/performance.md";
 const SCALE_DOCUMENT = "docs/scale.md";
 const ADAPTERS_DOCUMENT = "docs/adapters.md";
 const VIEWING_DOCUMENT = "docs/viewing.md";
+const EXPORTING_DOCUMENT = "docs/exporting.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
 
@@ -131,6 +132,11 @@ export function writeAdapters(server: Table): string {
 export function writeViewing(view: Table): string {
   writeSections(VIEWING_DOCUMENT, { machine: machine("view"), view: markdownTable(view) });
   return VIEWING_DOCUMENT;
+}
+
+export function writeExporting(table: Table): string {
+  writeSections(EXPORTING_DOCUMENT, { machine: machine("exports"), exports: markdownTable(table) });
+  return EXPORTING_DOCUMENT;
 }
 
 function writeSections(file: string, sections: Readonly<Record<string, string>>): void {

@@ -1,25 +1,15 @@
 /** A page of a million events: how long `view` takes to write it, and what it is in a real browser. */
-import { equal, ok } from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { equal } from "node:assert/strict";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
-import { Telemetry } from "xs-telemetry";
-import { CaptureWriter, registry } from "xs-telemetry/host";
 import { launch, openPage } from "../support/browser.ts";
 import { number, type Table } from "./format.ts";
 import { outside } from "./outside.ts";
+import { CLIENTS, EVENTS, timeCommand, writeRecording } from "./recording.ts";
 import type { Say } from "./rows.ts";
 
-const EVENTS = 1_000_000;
-const CLIENTS = 96;
 const FOLDER = "dist/bench/capture-view";
 const FILE = "dist/bench/view.html";
-const PACKET_BYTES = 1400;
-const TYPES = ["getStatus", "setLight", "subscribe", "ping", "firmwareChunk", "report"];
-/** At its end the process says its own maximum on descriptor 3, in KB. */
-const SAY_MAXIMUM =
-  'data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>writeSync(3,String(process.resourceUsage().maxRSS)))';
 /** Of the whole; frames of each. */
 const ZOOMS = [1, 10, 100, 1000, 10_000, 100_000];
 const FRAMES = 60;
@@ -37,9 +27,9 @@ export async function measureView(say: Say): Promise<ViewFigure[]> {
   const { ensure } = await outside("build/machine.mjs");
   ensure("chromium");
   say(`view: a capture of ${number(EVENTS)} events of ${CLIENTS} clients`);
-  writeCapture();
+  writeRecording(FOLDER);
   say("view: writes the page");
-  const { seconds, maxRssMegabytes } = await writePage();
+  const { seconds, maxRssMegabytes } = await timeCommand(["view", FOLDER, "-o", FILE]);
   const megabytes = statSync(FILE).size / 1e6;
   const found: ViewFigure[] = [
     { what: "view: events a second", measured: EVENTS / seconds, unit: "", limit: 200_000, bound: "at least" },
@@ -66,66 +56,6 @@ export async function measureView(say: Say): Promise<ViewFigure[]> {
     rmSync(FILE);
   }
   return found;
-}
-
-/** Connections of many clients that come and go, messages with payloads that differ, some rejected. */
-function writeCapture(): void {
-  rmSync(FOLDER, { recursive: true, force: true });
-  let now = 0;
-  const telemetry = new Telemetry({ capacityBytes: 1 << 20, clock: { now: () => now | 0 } });
-  const tokens = TYPES.map((type) => telemetry.messageType(type));
-  const connections = Array.from({ length: CLIENTS }, (_, client) => telemetry.connect(client, `192.168.1.${client}`));
-  const writer = new CaptureWriter(FOLDER, { registry });
-  const reader = telemetry.reader();
-  const buffer = new Uint8Array(PACKET_BYTES);
-  const drain = () => {
-    for (let length = reader.next(buffer); length > 0; length = reader.next(buffer))
-      writer.write(buffer.subarray(0, length), Date.UTC(2026, 0, 2) + now);
-  };
-  let random = 1;
-  const below = (limit: number) => {
-    random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0;
-    return (random >>> 8) % limit;
-  };
-  let made = CLIENTS;
-  while (made < EVENTS) {
-    now += below(30);
-    const client = below(CLIENTS);
-    const type = below(TYPES.length);
-    const payload = `{"type":"${TYPES[type]}","to":"light/${below(40)}","level":${below(256)}}`;
-    const connection = connections[client]!;
-    if (below(500) === 0 && made + 2 <= EVENTS) {
-      connection.disconnected();
-      connections[client] = telemetry.connect(client, `192.168.1.${client}`);
-      made += 2;
-    } else if (below(40) === 0) {
-      connection.rejected(1, tokens[type]!, payload);
-      made++;
-    } else if (made % 2 === 0) {
-      connection.received(tokens[type]!, payload);
-      made++;
-    } else {
-      connection.sent(tokens[type]!);
-      made++;
-    }
-    if (made % 1024 < 2) drain();
-  }
-  drain();
-  writer.close();
-  equal(reader.counters().drained, EVENTS, "drained");
-}
-
-async function writePage(): Promise<{ readonly seconds: number; readonly maxRssMegabytes: number }> {
-  const from = performance.now();
-  const command = ["--import", SAY_MAXIMUM, "dist/host/cli.js", "view", FOLDER, "-o", FILE];
-  const child = spawn(process.execPath, command, { stdio: ["ignore", "ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stdio[3]!.on("data", (bytes) => {
-    said += bytes;
-  });
-  const [status] = await once(child, "close");
-  ok(status === 0 && Number(said) > 0, `view ended with ${status}, and said ${said}`);
-  return { seconds: (performance.now() - from) / 1000, maxRssMegabytes: (Number(said) * 1024) / 1e6 };
 }
 
 /** Of the largest renderer, once garbage is gone. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -69,6 +69,24 @@ describe("a recording", () => {
           const found = await read(packed, size);
           assert.deepEqual([found.form, found.events, found.codes], [form, EVENTS, []], `${form} by ${size}`);
         }
+  });
+
+  it("is JSON lines although a byte is damaged, in the first line or later; a brace alone makes none", async () => {
+    const head = `${LINES.split("\n")[0]!}\n`;
+    for (const at of [20, head.length + 20]) {
+      const bytes = Buffer.from(LINES);
+      bytes[at] = 0xff;
+      for (const size of [7, bytes.length])
+        assert.equal((await recordingOf(pieces(bytes, size), "it")).form, "lines", `${at} ${size}`);
+      const path = join(root, "damaged.jsonl");
+      writeFileSync(path, bytes);
+      const { status, stdout, stderr } = await run(["show", path]);
+      assert.equal(status, 1);
+      assert.equal(stdout.trim().split("\n").length, EVENTS.length - 1);
+      assert.match(stderr, new RegExp(`E_UTF8 at line ${at === 20 ? 1 : 2}`));
+    }
+    const noise = Buffer.concat([Buffer.from("{"), Buffer.from([0xff, 0xfe, 0x80, 0x0a, 0xc3, 0x28])]);
+    assert.equal((await recordingOf(pieces(noise, 3), "it")).form, "bytes");
   });
 
   it("names bytes that are no packet, and where they begin", async () => {

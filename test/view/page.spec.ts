@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -6,97 +7,20 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { runBoard } from "../../examples/sensor/board.ts";
 import { Telemetry } from "../../examples/sensor/telemetry.gen.ts";
-import { Collector } from "../../host/capture/collector.ts";
-import { registry } from "../../host/generated/registry.ts";
 import { launch, openPage } from "../support/browser.ts";
-import { run } from "../support/command.ts";
+import { COMMAND, run } from "../support/command.ts";
 import { drain } from "../support/emit.ts";
 import { PacketSource } from "../support/packets.ts";
 import { until } from "../support/processes.ts";
+import { ATTACKS, BREAK_IN, writeRecording } from "../support/viewed.ts";
 
-const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-/** An image, a script, a link, something that loads, controls, directions. */
-const ATTACKS = [
-  "</script><script>attacked(1)</script>",
-  '<img src="https://evil.example/a.png" onerror="attacked(2)">',
-  '<a href="javascript:attacked(3)">x</a>',
-  "'\"><svg onload=attacked(4)>",
-  '<link rel=stylesheet href="https://evil.example/b.css">',
-  "\u202Efdp.exe\u0007\u001B[31m",
-];
-
-/** Run in the page, as if its script had put text of a recording into the document as markup. */
-const BREAK_IN = `(async () => {
-  const violations = new Set();
-  document.addEventListener("securitypolicyviolation", (event) => violations.add(event.effectiveDirective));
-  const into = document.createElement("div");
-  into.innerHTML = '<img src="https://evil.example/c.png" onerror="attacked(6)"><a id="bad" href="javascript:attacked(7)">x</a>';
-  document.body.append(into);
-  const script = document.createElement("script");
-  script.textContent = "attacked(8)";
-  document.body.append(script);
-  const style = document.createElement("link");
-  style.rel = "stylesheet";
-  style.href = "https://evil.example/d.css";
-  document.head.append(style);
-  document.getElementById("bad").click();
-  const fetched = await fetch("https://evil.example/e").then(() => "fetched", () => "refused");
-  await new Promise((done) => setTimeout(done, 200));
-  return { fetched, attacks: globalThis.attacks, violations: [...violations].sort() };
-})()`;
-
 let browser: Browser;
 let root = "";
 let file = "";
 
 async function view(recording: string, ...args: string[]) {
   return run(["view", recording, "-o", file, ...args]);
-}
-
-/** Two boots of pump-7, of which the first loses 37 events on the device and a packet on the way; and a device that says bad things. */
-function capture(): string {
-  const folder = join(root, "capture");
-  const all = new Collector(folder, { registry });
-  for (const boot of [0, 1]) {
-    const source = new PacketSource({ bootId: 0xab + boot });
-    const said = { clientId: 3, connEpoch: 1, token: 1 };
-    const packets = [
-      source.tokens([[1, "getStatus"]]),
-      source.data([
-        { event: "ws.connect", time: 1000, clientId: 3, connEpoch: 1, ip: "10.0.0.7" },
-        { event: "ws.connected", time: 1004, clientId: 3, connEpoch: 1 },
-        { event: "ws.connect", time: 1500, clientId: 4, connEpoch: 2, ip: "10.0.0.8" },
-      ]),
-      source.data([
-        { event: "msg.recv", time: 2000, ...said, payloadSummary: '{"hello":"Needle"}' },
-        { event: "msg.send", time: 2041, ...said },
-        { event: "msg.recv", time: 2500, ...said, reason: 1 },
-      ]),
-    ];
-    source.data([{ event: "msg.send", time: 2600, ...said }]); // on the way it is lost
-    packets.push(source.data([{ event: "msg.recv", time: 4000, ...said }], boot === 0 ? 37 : 0));
-    packets.push(source.data([{ event: "ws.disconnect", time: 5000, clientId: 3, connEpoch: 1 }]));
-    for (const { bytes } of packets) all.packet("pump-7", bytes, T0 + boot * 60_000 + 10);
-  }
-  const bad = new PacketSource({ bootId: 0xbad });
-  for (const { bytes } of [
-    bad.tokens(ATTACKS.map((text, index) => [index + 1, text])),
-    bad.data([{ event: "ws.connect", time: 100, clientId: 9, connEpoch: 0, ip: "<b>bold</b>" }]),
-    bad.data(
-      ATTACKS.map((text, index) => ({
-        event: "msg.recv" as const,
-        time: 200 + index,
-        clientId: 9,
-        connEpoch: 0,
-        token: index + 1,
-        payloadSummary: text,
-      })),
-    ),
-  ])
-    all.packet("<img src=x onerror=attacked(5)>", bytes, T0 + 20);
-  all.close();
-  return folder;
 }
 
 const details = (page: Page) => page.locator("aside").innerText();
@@ -112,13 +36,26 @@ const rows = async (page: Page) => {
   return page.locator("tbody tr").allInnerTexts();
 };
 
+/** Of how many pixels these colours are, in the first lanes. */
+const pixels = (page: Page, colours: Readonly<Record<string, readonly number[]>>) =>
+  page.evaluate(`(() => {
+    const canvas = document.querySelector(".lanes");
+    const { data } = canvas.getContext("2d").getImageData(0, 24, canvas.width, 22 * 2 + 18);
+    const found = {};
+    for (const [name, colour] of Object.entries(${JSON.stringify(colours)})) {
+      found[name] = 0;
+      for (let i = 0; i < data.length; i += 4) if (colour.every((part, at) => data[i + at] === part)) found[name]++;
+    }
+    return found;
+  })()`) as Promise<Record<string, number>>;
+
 describe("view", function () {
   this.timeout(60_000);
   before(async () => {
     root = mkdtempSync(join(tmpdir(), "xs-telemetry-view-"));
     file = join(root, "page.html");
     browser = await launch();
-    const { status, stdout, stderr } = await view(capture());
+    const { status, stdout, stderr } = await view(writeRecording(root));
     assert.deepEqual([status, stdout], [0, ""], stderr);
     assert.match(stderr, /page\.html: 23 events, \d+\.\d KB/);
   });
@@ -333,18 +270,39 @@ describe("view", function () {
     assert.equal((await run(["view", path, "-o", dense])).status, 0);
     const { page } = await openPage(browser, dense);
     assert.match(await page.locator(".totals").innerText(), /6,002 events.*no event is missing/);
-    const counts = (await page.evaluate(`(() => {
-      const canvas = document.querySelector(".lanes");
-      const { data } = canvas.getContext("2d").getImageData(0, 24, canvas.width, 22 * 2 + 18);
-      const count = (...color) => {
-        let found = 0;
-        for (let i = 0; i < data.length; i += 4) if (color.every((part, at) => data[i + at] === part)) found++;
-        return found;
-      };
-      return { rejected: count(0xc4, 0x16, 0x2a), begin: count(0x0f, 0x7a, 0x3d) };
-    })()`)) as { rejected: number; begin: number };
-    assert.ok(counts.rejected >= 60 && counts.begin >= 60, JSON.stringify(counts));
+    const counts = await pixels(page, { rejected: [0xc4, 0x16, 0x2a], begin: [0x0f, 0x7a, 0x3d] });
+    assert.ok(counts.rejected! >= 60 && counts.begin! >= 60, JSON.stringify(counts));
     await page.context().close();
+  });
+
+  it("draws a loss of one event among thousands of events in one pixel", async () => {
+    const source = new PacketSource({ bootId: 0xdead });
+    const said = { event: "msg.recv" as const, clientId: 1, connEpoch: 0, token: 1 };
+    const packets = [source.tokens([[1, "x"]]), source.data([{ ...said, time: 0 }])];
+    for (let block = 0; block < 100; block++) {
+      if (block === 50) source.data([{ ...said, time: 1_003_000 }]); // on the way it is lost
+      packets.push(source.data(Array.from({ length: 60 }, (_, i) => ({ ...said, time: 1_000_000 + block * 60 + i }))));
+    }
+    packets.push(source.data([{ ...said, time: 4_000_000 }]));
+    const draw = async (name: string, of: readonly { readonly bytes: Uint8Array }[]) => {
+      writeFileSync(join(root, name), Buffer.concat(of.map(({ bytes }) => bytes)));
+      const { status, stderr } = await run(["view", join(root, name), "-o", join(root, `${name}.html`)]);
+      assert.equal(status, 0, stderr);
+      const { page } = await openPage(browser, join(root, `${name}.html`));
+      const totals = await page.locator(".totals").innerText();
+      const { lost } = await pixels(page, { lost: [0x8a, 0x2b, 0xe2] });
+      await page.context().close();
+      return { totals, lost: lost! };
+    };
+    const gap = await draw("gap.bin", packets);
+    assert.match(gap.totals, /6,002 events.*1 event missing in 1 gap/);
+    const whole = new PacketSource({ bootId: 0xdead });
+    const none = await draw("whole.bin", [
+      whole.tokens([[1, "x"]]),
+      ...Array.from({ length: 100 }, (_, at) => whole.data([{ ...said, time: at * 40_000 }])),
+    ]);
+    assert.equal(none.lost, 0);
+    assert.ok(gap.lost >= 20, `${gap.lost} pixels of the gap's colour`);
   });
 
   it("shows events of a registry of one's own in lanes, their numbers as series", async () => {
@@ -399,9 +357,51 @@ describe("view", function () {
     assert.equal(none.status, 1);
     assert.match(none.stderr, /none of 23 events fits the options/);
     assert.deepEqual(
-      readdirSync(root).filter((name) => name.endsWith(".part")),
+      readdirSync(root).filter((name) => /\.(part|tmp)$/.test(name)),
       [],
     );
+  });
+
+  it("leaves nothing of a page for which there is no room, whether a file or standard output; and stops when nobody reads on", async () => {
+    const recording = join(root, "capture");
+    const out = join(root, "large.html");
+    const shell = (script: string) =>
+      spawnSync("bash", ["-o", "pipefail", "-c", script, process.execPath, COMMAND, recording, out], {
+        encoding: "utf8",
+      });
+    // A file may have 4 KB, and the signal for more is not heeded, as the system has it where a disk is full.
+    const small = shell('trap \'\' XFSZ; ulimit -f 4; "$0" "$1" view "$2" -o "$3"');
+    assert.equal(small.status, 2, small.stderr);
+    assert.match(small.stderr, /large\.html cannot be written: EFBIG: .*write elsewhere/);
+    assert.deepEqual(
+      readdirSync(root).filter((name) => name.includes("large")),
+      [],
+    );
+    const full = shell('"$0" "$1" view "$2" -o - > /dev/full');
+    assert.equal(full.status, 2, full.stderr);
+    assert.match(full.stderr, /E_WRITE|ENOSPC/);
+    const stopped = shell('"$0" "$1" view "$2" -o - | head -c 100 > /dev/null');
+    assert.deepEqual([stopped.status, stopped.stderr], [0, ""]);
+  });
+
+  it("leaves lines out that are not UTF-8, says which, and shows half a character as one", async () => {
+    const line = (payload: string) =>
+      Buffer.from(
+        `{"event":"msg.recv","ts_mono_ms":5,"connEpoch":0,"clientId":1,"msgType":"","result":"ok","reason":"","payloadSummary":"${payload}","schemaVersion":"1.0.0"}\n`,
+        "latin1",
+      );
+    const path = join(root, "broken.jsonl");
+    writeFileSync(path, Buffer.concat([line("a\xFFb"), line("\xC3"), line("\\ud800c"), line("whole")]));
+    const broken = join(root, "broken.html");
+    const { status, stderr } = await run(["view", path, "-o", broken]);
+    assert.equal(status, 1);
+    assert.match(stderr, /E_UTF8 at line 1, byte 0.*\n.*E_UTF8 at line 2.*\n.*broken\.html: 2 events/);
+    const { page, said } = await openPage(browser, broken);
+    const table = (await rows(page)).join("\n");
+    assert.match(table, /whole/);
+    assert.match(table, /(\uFFFD|\\ud800)c/);
+    assert.deepEqual(said, []);
+    await page.context().close();
   });
 
   it("shows the good part of JSON lines and of what is damaged, cut by time", async () => {

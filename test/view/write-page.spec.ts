@@ -9,6 +9,7 @@ import { Collector } from "../../host/capture/collector.ts";
 import { registries, registry } from "../../host/generated/registry.ts";
 import { decodePath, openRecording, type Recording, recordingOf } from "../../host/read/recording.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
+import type { TelemetryError } from "../../host/text/errors.ts";
 import { MOST_EVENTS } from "../../host/view/event-columns.ts";
 import type { PageMeta } from "../../host/view/format.ts";
 import { Model } from "../../host/view/page/model.ts";
@@ -19,7 +20,7 @@ import { rounds, seedFor } from "../support/campaign.ts";
 import { decoded } from "../support/decoded.ts";
 import { fleetPackets } from "../support/fleet.ts";
 import { OwnDevice } from "../support/own-writers.ts";
-import { randomIntegers } from "../support/packets.ts";
+import { PacketSource, randomIntegers } from "../support/packets.ts";
 import { runs } from "../support/properties.ts";
 
 type Json = Record<string, unknown>;
@@ -63,7 +64,8 @@ function expected(event: Json, own: RegistryModel): Json {
 
 async function* bytesOf(text: string | Uint8Array): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text as string);
-  for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
+  const step = bytes.length > 1e6 ? 65_521 : 1000;
+  for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
 }
 
 describe("the page's data", () => {
@@ -144,8 +146,22 @@ describe("the page's data", () => {
     );
   });
 
-  it("says what to cut beyond 2 million events, and opens nothing that is empty as full", async () => {
+  it("says what to cut beyond 2 million events, and opens nothing that is empty as full", async function () {
+    this.timeout(120_000);
     assert.equal(MOST_EVENTS, 2_000_000);
+    const source = new PacketSource({ bootId: 7 });
+    const event = { event: "ws.connected" as const, time: 1 };
+    const packets = Array.from({ length: 501 }, () => source.data(new Array(4000).fill(event)).bytes);
+    const events = packets.length * 4000;
+    assert.ok(events > MOST_EVENTS);
+    const most = packets.slice(0, 500);
+    const at = await pageOf(await recordingOf(bytesOf(Buffer.concat(most)), "most"));
+    assert.equal(at.store.meta.events, MOST_EVENTS);
+    await assert.rejects(
+      async () => pageOf(await recordingOf(bytesOf(Buffer.concat(packets)), "more")),
+      ({ code, exitCode, message }: TelemetryError) =>
+        code === "E_TOO_MANY" && exitCode === 2 && /Cut with --since and --until, or --device/.test(message),
+    );
     const model = await pageOf(await recordingOf(bytesOf(""), "empty"));
     assert.deepEqual([model.store.meta.events, model.order.length, model.gaps.length], [0, 0, 0]);
   });

@@ -43,7 +43,7 @@ export interface ListenersOptions {
   readonly token?: string;
   /** Listeners at a time, 1 to 16. Default 2. Beside them, as many may be connected that have not said their token yet. */
   readonly most?: number;
-  /** Bytes of the longest packet, 256 to 65,535, which each listener has a buffer of. Default 1,400. */
+  /** Bytes of the longest packet, 256 to 65,535, which each listener has a buffer of. Default 1,000: of Moddable's sockets, those of simulators take no more at once. */
   readonly packetBytes?: number;
   /** Default: the platform's. */
   readonly timer?: DrainTimer;
@@ -136,7 +136,7 @@ export class Listeners {
 
   constructor(options: ListenersOptions) {
     checkNames(options, OPTIONS);
-    const { telemetry, token, most = 2, packetBytes = 1_400, timer = platformTimer() } = options;
+    const { telemetry, token, most = 2, packetBytes = 1_000, timer = platformTimer() } = options;
     checkMethods("telemetry", telemetry, READER);
     if (token !== undefined && !isToken(token))
       refuse("token", `a string of 1 to ${MOST_TOKEN_CHARACTERS} characters of visible ASCII`, typeof token);

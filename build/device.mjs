@@ -14,6 +14,7 @@ export const DEVICE_MODULES = {
   serial: "src/drain/serial.ts",
   udp: "src/drain/udp.ts",
   mqtt: "src/drain/mqtt.ts",
+  listeners: "src/drain/listeners.ts",
   flash: "src/flash/index.ts",
   privacy: "src/privacy/privacy.ts",
   websocket: "src/adapters/websocket.ts",

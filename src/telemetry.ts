@@ -99,8 +99,9 @@ export class Telemetry {
 
   /**
    * Keeps an incident: that many more events are recorded, then each is refused and counted as `discarded`, until thaw(). So the ring holds what
-   * was before and what came after. While it is frozen, freezing again changes nothing; readers read as ever. `events`: an integer from
-   * 0, other values are brought into range and counted. Never throws, allocates nothing.
+   * was before and what came after. While it is frozen, freezing again changes nothing; readers read as ever. A retained ring stays
+   * frozen across a reset, until thaw() or until all of the boots before is read. `events`: an integer from 0, other values are brought into
+   * range and counted. Never throws, allocates nothing.
    */
   freeze(events: number): void {
     this.#emitter.freeze(events);

@@ -5,9 +5,9 @@ import type { WebSocket, WebSocketServer } from "ws";
 import {
   Adapter,
   type AdapterOptions,
-  type Instrumented,
   patch,
   type Recording,
+  type Serving,
   type Traffic,
   unpatchAll,
 } from "../../src/adapters/adapter.ts";
@@ -18,15 +18,19 @@ import { rememberTypes } from "./remembered-types.ts";
 export type {
   AdapterCounters,
   AdapterOptions,
+  Hearing,
   Instrumented,
   MessageTypeOf,
   Recording,
+  Serving,
 } from "../../src/adapters/adapter.ts";
 
 /** A message, or the beginning of one: text that was received is bytes, as `ws` gives it. */
 export type WsMessage = string | Uint8Array | ArrayBuffer;
 
 const OPEN = 1;
+/** A listener that does not read has so much waiting at the most. */
+const MOST_WAITING_BYTES = 131_072;
 /** Types of messages that are found by a comparison; what has others is read. */
 const REMEMBERED = 16;
 
@@ -49,7 +53,7 @@ export function instrument(
   server: WebSocketServer,
   telemetry: Recording,
   options: AdapterOptions<WsMessage, IncomingMessage> = {},
-): Instrumented<WebSocket> {
+): Serving<WebSocket> {
   const adapter = new Adapter<WsMessage, IncomingMessage>(telemetry, options, (tokenOf) =>
     rememberTypes(REMEMBERED, tokenOf),
   );
@@ -181,6 +185,21 @@ export function instrument(
       if (adapter.isAttached && attempt(() => Watched.trafficOf(webSocket))?.reject(reason)) return true;
       adapter.lateRejections++;
       return false;
+    },
+    serve(webSocket, listeners) {
+      attempt(() => {
+        Watched.trafficOf(webSocket)?.end();
+        const listener = listeners.accept({
+          send(message) {
+            if (webSocket.bufferedAmount > MOST_WAITING_BYTES) throw new Error("it does not read");
+            webSocket.send(message);
+          },
+          close: () => webSocket.close(),
+        });
+        webSocket.on("message", (data, isBinary) => listener.heard(isBinary ? undefined : String(data)));
+        webSocket.on("close", () => listener.gone());
+        webSocket.on("error", () => {}); // "close" follows
+      });
     },
     counters: () => adapter.counters(),
     detach() {

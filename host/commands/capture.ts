@@ -19,9 +19,10 @@ import { addSourceOptions, integerFrom, SOURCE_HELP, type SourceOptions, sourceO
 import { StatusLine } from "./status-line.ts";
 
 const HELP = `${SOURCE_HELP}
-From a serial line or standard input the folder is one capture; from UDP or a broker it holds a capture for each device. What is
-written can be read at any moment, also after the process was killed; SIGINT and SIGTERM end it with everything written. A service
-has --append, and goes on in its folder however the process before it ended: what came already is not written again.
+From a serial line, a board's server or standard input the folder is one capture; from UDP or a broker it holds a capture for each
+device. What is written can be read at any moment, also after the process was killed; SIGINT and SIGTERM end it with everything
+written. A service has --append, and goes on in its folder however the process before it ended: what came already is not written
+again.
 Exit code 0: nothing was damaged, whatever was lost. 1: packets were damaged or refused; the good ones are captured. 2: the source
 was refused, or the folder could not be written.
 
@@ -29,6 +30,7 @@ Examples:
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
   $ xs-telemetry capture --udp 9419 --host 0.0.0.0 -o captures/ --rotate 64M --keep 20
   $ xs-telemetry capture --mqtt mqtts://broker.example --group captures --client-id capture-1 -o captures-1/
+  $ xs-telemetry capture --ws ws://192.168.0.7 -o capture/
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o /var/lib/xs-telemetry --append
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o captures/%Y-%m-%dT%H%M%S
   $ cat serial.log | xs-telemetry capture --stdin -o capture/

@@ -1,4 +1,4 @@
-/** What capture and tail listen to: one of four sources, and the options that each has. */
+/** What capture and tail listen to: one of five sources, and the options that each has. */
 import { spawnSync } from "node:child_process";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Link, LinkEvents } from "../receive/links/link.ts";
@@ -9,6 +9,7 @@ export interface SourceOptions {
   readonly serial?: string;
   readonly udp?: number;
   readonly mqtt?: string;
+  readonly ws?: string;
   readonly stdin?: true;
   readonly baud?: number;
   readonly host?: string;
@@ -21,28 +22,29 @@ export interface SourceOptions {
 }
 
 export const SOURCE_HELP = `
-The source is one of --serial, --udp, --mqtt and --stdin. A serial line or standard input carries frames, between which
-log text may stand; a datagram or an MQTT message is one packet. UDP is listened to on loopback unless --host says otherwise;
-the broker's user name and password stand in the URL, or in XS_TELEMETRY_MQTT_USERNAME and XS_TELEMETRY_MQTT_PASSWORD.`;
+The source is one of --serial, --udp, --mqtt, --ws and --stdin. A serial line or standard input carries frames, between which
+log text may stand; a datagram, an MQTT or a WebSocket message is one packet. UDP is listened to on loopback unless --host says
+otherwise; the broker's user name and password stand in the URL, or in XS_TELEMETRY_MQTT_USERNAME and
+XS_TELEMETRY_MQTT_PASSWORD; the token that a board's server asks for stands in XS_TELEMETRY_WS_TOKEN.`;
 
 export const DEFAULT_BAUD = 115_200;
-const SOURCES = ["serial", "udp", "mqtt", "stdin"] as const;
+const SOURCES = ["serial", "udp", "mqtt", "ws", "stdin"] as const;
 type SourceName = (typeof SOURCES)[number];
-/** What has a meaning for one source only. */
-const OPTIONS_OF: Readonly<Record<string, readonly [keyof SourceOptions, SourceName]>> = {
+/** What has a meaning for some sources only. */
+const OPTIONS_OF: Readonly<Record<string, readonly [keyof SourceOptions, ...SourceName[]]>> = {
   "--baud": ["baud", "serial"],
   "--host": ["host", "udp"],
   "--by-port": ["byPort", "udp"],
   "--topic": ["topic", "mqtt"],
   "--group": ["group", "mqtt"],
   "--client-id": ["clientId", "mqtt"],
-  "--ca": ["ca", "mqtt"],
+  "--ca": ["ca", "mqtt", "ws"],
 };
 
 export interface Source {
   /** UDP alone brings packets in another order than they were sent in; a broker keeps that of a topic. */
   readonly mayReorder: boolean;
-  /** Serial and stdin: there is one device, and it has no name. */
+  /** Serial, WebSocket and stdin: there is one device, and it has no name. */
   readonly hasOneDevice: boolean;
   open(events: LinkEvents): Promise<Link>;
 }
@@ -52,6 +54,7 @@ export function addSourceOptions(command: Command): Command {
     .option("--serial <path>", "a serial port, such as /dev/ttyUSB0 or COM3")
     .option("--udp <port>", "a UDP port to listen on; each address is a device", integerFrom(0, 65_535))
     .option("--mqtt <url>", "a broker, such as mqtts://broker.example")
+    .option("--ws <url>", "a board's WebSocket server, such as ws://192.168.0.7")
     .option("--stdin", "standard input, such as a serial port's log")
     .option("--baud <rate>", `--serial: bits a second (default: ${DEFAULT_BAUD})`, integerFrom(50, 20_000_000))
     .option("--host <address>", "--udp: the address to listen on (default: 127.0.0.1; all: 0.0.0.0 or ::)")
@@ -62,7 +65,7 @@ export function addSourceOptions(command: Command): Command {
     )
     .option("--group <name>", "--mqtt: divide the packets among all processes that give this name")
     .option("--client-id <id>", "--mqtt: a lasting session: the broker keeps packets while nobody listens")
-    .option("--ca <file>", "--mqtt: certificate (PEM) of the authority that has signed the broker's")
+    .option("--ca <file>", "--mqtt, --ws: certificate (PEM) of the authority that has signed the server's")
     .option("--duration <seconds>", "end by itself after so long", seconds);
 }
 
@@ -93,14 +96,14 @@ export function sourceOf(options: SourceOptions): Source {
   const [name] = named;
   if (name === undefined || named.length > 1) {
     const which = named.length === 0 ? "no source" : named.map((source) => `--${source}`).join(" and ");
-    throw usage(`${which}: name one of --serial PATH, --udp PORT, --mqtt URL and --stdin`);
+    throw usage(`${which}: name one of --serial PATH, --udp PORT, --mqtt URL, --ws URL and --stdin`);
   }
-  for (const [flag, [key, owner]] of Object.entries(OPTIONS_OF))
-    if (options[key] !== undefined && owner !== name)
-      throw usage(`${flag} is for --${owner}, but the source is --${name}: leave it out`);
+  for (const [flag, [key, ...owners]] of Object.entries(OPTIONS_OF))
+    if (options[key] !== undefined && !owners.includes(name))
+      throw usage(`${flag} is for --${owners.join(" and --")}, but the source is --${name}: leave it out`);
   return {
     mayReorder: name === "udp",
-    hasOneDevice: name === "serial" || name === "stdin",
+    hasOneDevice: name === "serial" || name === "ws" || name === "stdin",
     open: (events) => OPEN[name](options, events),
   };
 }
@@ -119,6 +122,10 @@ const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEve
     const { openMqttLink } = await import("../receive/links/mqtt.ts");
     const { XS_TELEMETRY_MQTT_USERNAME: username, XS_TELEMETRY_MQTT_PASSWORD: password } = process.env;
     return openMqttLink({ url: mqtt!, topic, group, clientId, ca, username, password }, events);
+  },
+  async ws({ ws, ca }, events) {
+    const { openWsLink } = await import("../receive/links/ws.ts");
+    return openWsLink({ url: ws!, ca, token: process.env.XS_TELEMETRY_WS_TOKEN }, events);
   },
   async stdin(_, events) {
     const { openStreamLink } = await import("../receive/links/stream.ts");

@@ -30,6 +30,7 @@ Examples:
   $ xs-telemetry tail --serial /dev/ttyUSB0
   $ xs-telemetry tail --udp 9419 --host 0.0.0.0 --event msg.recv --reason rate_limit
   $ xs-telemetry tail --mqtt mqtts://broker.example --device kitchen --no-log
+  $ XS_TELEMETRY_WS_TOKEN=… xs-telemetry tail --ws wss://board.example/telemetry
   $ xs-telemetry tail --serial /dev/ttyUSB0 --format json | head -100 | xs-telemetry validate -`;
 
 interface Options extends SourceOptions, RegistryOption, FilterOptions, WithOption {

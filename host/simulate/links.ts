@@ -10,8 +10,9 @@ import { MQTTClient } from "../io/mqtt.ts";
 import { Serial } from "../io/serial.ts";
 import { UDP, type UDPOptions } from "../io/udp.ts";
 import { linkError } from "../receive/links/link.ts";
-import { readAuthority, readBroker } from "../receive/links/mqtt.ts";
+import { readBroker } from "../receive/links/mqtt.ts";
 import { brokerError, noGreeting } from "../receive/links/mqtt-errors.ts";
+import { readAuthority } from "../receive/links/network-errors.ts";
 import { openSerialPort } from "../receive/links/serial-port.ts";
 
 /** What a port has taken may so long be on its way. */

@@ -1,6 +1,7 @@
 /** What all adapters share: they tell a Telemetry what a WebSocket server does, and never the server. */
 
 import { rememberTexts } from "#type-search";
+import type { Listeners } from "../drain/listeners.ts";
 import type { Connection, Payload, Relay, Relaying, Token } from "../ring/api.ts";
 import type { Reason } from "../ring/reason.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -41,6 +42,18 @@ export interface Instrumented<Socket> {
   /** Takes the adapter off: the server, and each connection, is as it would be without. Detaching twice does nothing. */
   detach(): void;
 }
+
+/** One whose clients may listen to the telemetry itself. */
+export interface Serving<Socket> extends Instrumented<Socket> {
+  /**
+   * Hands a connection over to `listeners`, a Listeners of xs-telemetry/listeners: its client has asked for the subprotocol. For the record
+   * the connection ends here. To be called by what is told of the connection, which then does nothing more with it. Never throws.
+   */
+  serve(socket: Socket, listeners: Hearing): void;
+}
+
+/** What is used of a Listeners. */
+export type Hearing = Pick<Listeners, "accept">;
 
 /** What a connection of the emitter in C may offer; privacy stands before some of it. */
 type Offered = Connection & Partial<Relaying>;

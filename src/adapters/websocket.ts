@@ -3,16 +3,24 @@
 import {
   Adapter,
   type AdapterOptions,
-  type Instrumented,
   type Patch,
   patch,
   type Recording,
+  type Serving,
   type Traffic,
   unpatchAll,
 } from "./adapter.ts";
 
 export type { Reason } from "../ring/reason.ts";
-export type { AdapterCounters, AdapterOptions, Instrumented, MessageTypeOf, Recording } from "./adapter.ts";
+export type {
+  AdapterCounters,
+  AdapterOptions,
+  Hearing,
+  Instrumented,
+  MessageTypeOf,
+  Recording,
+  Serving,
+} from "./adapter.ts";
 
 /** Text, or binary. */
 export type ServerMessage = string | ArrayBuffer;
@@ -72,7 +80,7 @@ export function instrument(
   server: CallbackServer,
   telemetry: Recording,
   options: AdapterOptions<ServerMessage, ServerConnection> = {},
-): Instrumented<ServerConnection> {
+): Serving<ServerConnection> {
   const adapter = new Adapter<ServerMessage, ServerConnection>(telemetry, options);
   const traffics = new WeakMap<ServerConnection, Traffic<ServerMessage>>();
   // A client whose handshake makes the server throw is never told of again: such a one must not be kept.
@@ -184,6 +192,26 @@ export function instrument(
       if (traffic?.reject(reason)) return true;
       adapter.lateRejections++;
       return false;
+    },
+    serve(connection, listeners) {
+      try {
+        const index = watched.findIndex((known) => known.connection.deref() === connection);
+        if (index >= 0) {
+          const { traffic, patches } = watched.splice(index, 1)[0]!;
+          traffic.end();
+          unpatchAll(connection, patches);
+        }
+        const listener = listeners.accept({
+          send: (message) => connection.write(message),
+          close: () => connection.close(),
+        });
+        connection.callback = (message, value) => {
+          if (message === RECEIVE) listener.heard(typeof value === "string" ? value : undefined);
+          else if (message === DISCONNECT) listener.gone();
+        };
+      } catch {
+        adapter.failures++;
+      }
     },
     counters: () => adapter.counters(),
     detach() {

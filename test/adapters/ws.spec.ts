@@ -6,9 +6,12 @@ import { type AddressInfo, connect as connectSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { Reason } from "xs-telemetry";
+import { Listeners, type ListenersOptions, SUBPROTOCOL } from "xs-telemetry/listeners";
 import { instrument } from "xs-telemetry/ws";
 import { adapterTelemetry } from "../support/adapter-telemetry.ts";
+import { readPacket } from "../support/bytes.ts";
 import { ran, rounds } from "../support/campaign.ts";
+import { until } from "../support/processes.ts";
 import { client, closed, echo, next, play, same, without } from "../support/ws-scenes.ts";
 
 describe("the adapter for ws", () => {
@@ -507,5 +510,61 @@ describe("the adapter for ws", () => {
     assert.equal(emitted, 3 * connections);
     assert.equal(emitted, drained + overwritten + discarded + pending);
     ran("connections to a WebSocket server", connections);
+  });
+
+  describe("handing connections over to listeners", () => {
+    const setUp = async (options: Partial<ListenersOptions> = {}) => {
+      const { telemetry, events } = adapterTelemetry();
+      const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+      await once(server, "listening");
+      const instrumented = instrument(server, telemetry);
+      const listeners = new Listeners({ telemetry, ...options });
+      const connected = once(server, "connection") as Promise<[WebSocket]>;
+      const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, [SUBPROTOCOL]);
+      const [socket] = await connected;
+      const end = async () => {
+        listeners.close();
+        webSocket.terminate();
+        server.close();
+        await once(server, "close");
+      };
+      return { telemetry, events, instrumented, listeners, webSocket, socket, end };
+    };
+
+    it("records that they came, and nothing of what they hear", async () => {
+      const { events, instrumented, listeners, webSocket, socket, end } = await setUp();
+      assert.deepEqual(events(), ["1 ws.connect 127.0.0.1", "1 ws.connected"]);
+      instrumented.serve(socket, listeners);
+      webSocket.send("");
+      assert.deepEqual(String((await next(webSocket))[0]), "accepted");
+      const [packet, isBinary] = await next(webSocket);
+      assert.deepEqual([isBinary, readPacket(new Uint8Array(packet as Buffer)).records.length], [true, 3]);
+      webSocket.send("alive");
+      assert.deepEqual(String((await next(webSocket))[0]), "alive");
+      assert.deepEqual(events(), ["1 ws.disconnect"]);
+      webSocket.close();
+      await until("its end", () => listeners.counters().listeners === 0);
+      assert.deepEqual([events(), instrumented.counters().failures], [[], 0]);
+      await end();
+    });
+
+    it("closes who says a binary message, who does not read, and counts what it cannot hand over", async () => {
+      for (const isReading of [true, false]) {
+        const { instrumented, listeners, webSocket, socket, end } = await setUp();
+        if (!isReading) Object.defineProperty(socket, "bufferedAmount", { value: 131_073 });
+        instrumented.serve(socket, listeners);
+        webSocket.send("");
+        webSocket.send(Buffer.from("taken"));
+        await closed(webSocket);
+        assert.deepEqual(
+          [listeners.counters().failures, listeners.counters().packets],
+          [1, 0],
+          `${isReading ? "binary" : "too much waits"}`,
+        );
+        instrumented.serve(undefined as never, listeners);
+        assert.equal(instrumented.counters().failures, 1);
+        await end();
+      }
+    });
   });
 });

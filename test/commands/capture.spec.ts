@@ -354,6 +354,8 @@ describe("capture", () => {
       [["--udp", "5000", "--host", "192.0.2.1"], /E_ADDRESS: /],
       [["--mqtt", `mqtt://127.0.0.1:${port}`], /E_BROKER: .*nothing listens there/],
       [["--mqtt", "nonsense"], /E_URL: /],
+      [["--ws", `ws://127.0.0.1:${port}`], /E_SERVER: .*nothing listens there/],
+      [["--ws", "ws://user:secret@127.0.0.1"], /E_URL: .*XS_TELEMETRY_WS_TOKEN/],
       [[], /E_USAGE: no source/],
       [["--stdin", "--rotate", "1k"], /Expected bytes, 64k or more/],
       [["--stdin", "--keep", "0"], /Expected a whole number from 1/],

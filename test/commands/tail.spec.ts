@@ -339,9 +339,10 @@ describe("tail", () => {
 
   it("refuses wrong use, naming what is allowed: exit code 2", async () => {
     const cases: [string[], RegExp][] = [
-      [[], /E_USAGE: no source: name one of --serial PATH, --udp PORT, --mqtt URL and --stdin/],
+      [[], /E_USAGE: no source: name one of --serial PATH, --udp PORT, --mqtt URL, --ws URL and --stdin/],
       [["--stdin", "--udp", "1"], /E_USAGE: --udp and --stdin: name one of/],
       [["--stdin", "--baud", "9600"], /E_USAGE: --baud is for --serial, but the source is --stdin/],
+      [["--stdin", "--ca", "x"], /E_USAGE: --ca is for --mqtt and --ws, but the source is --stdin/],
       [["--udp", "5000", "--topic", "x"], /E_USAGE: --topic is for --mqtt, but the source is --udp/],
       [["--udp", "65536"], /'--udp <port>' argument '65536' is invalid\. Expected a whole number from 0 to 65535/],
       [["--serial", "x", "--baud", "fast"], /Expected a whole number from 50/],

@@ -2,6 +2,7 @@
 import { Telemetry } from "xs-telemetry";
 import { consoleSink } from "xs-telemetry/console";
 import { Drainer, type OpenSink } from "xs-telemetry/drainer";
+import { Listeners } from "xs-telemetry/listeners";
 import { mqttSink } from "xs-telemetry/mqtt";
 import { serialSink } from "xs-telemetry/serial";
 import { udpSink } from "xs-telemetry/udp";
@@ -110,6 +111,50 @@ describe("allocation of draining", () => {
     };
     for (const [name, [open, connect]] of Object.entries(sinks))
       deepEqual(allocationOf(drained(open, 0, connect).tick), NOTHING, name);
+  });
+
+  it("a tick of listeners while nothing waits, and while a packet is not acknowledged: 0 bytes; a packet: a copy", () => {
+    const telemetry = new Telemetry({ capacityBytes: 4096 });
+    const listeners = new Listeners({ telemetry, timer, packetBytes: 256 });
+    let packetBytes = 0;
+    const connection = {
+      send(message: string | ArrayBuffer) {
+        if (typeof message === "object") packetBytes = message.byteLength;
+      },
+      close() {},
+    };
+    const listener = listeners.accept(connection);
+    const waiting = listeners.accept(connection);
+    const own = tick;
+    const live = () => {
+      listener.heard("alive");
+      own();
+    };
+    waiting.gone();
+    listener.heard("");
+    deepEqual(allocationOf(live), NOTHING, "nothing waits");
+    telemetry.connect(1);
+    deepEqual(allocationOf(live), NOTHING, "a packet that is not acknowledged");
+    const room = new Uint8Array(256);
+    equal(packetBytes, 112, "bytes of the packet");
+    const copy = allocationOf(() => {
+      held = room.buffer.slice(0, 112);
+    }, FEW_CALLS);
+    const connected = telemetry.connect(2);
+    const counted = allocationOf(() => {
+      connected.connected();
+      listener.heard("taken");
+      own();
+    }, FEW_CALLS);
+    deepEqual(
+      counted,
+      {
+        slotBytes: copy.slotBytes + READER.slotBytes,
+        chunkBytes: copy.chunkBytes + READER.chunkBytes,
+        collections: 0,
+      },
+      "a packet",
+    );
   });
 
   it("a tick while the sink refuses, or is to be opened again: 0 bytes", () => {

@@ -163,9 +163,8 @@ if (added.length > 0) throw new Error(added.join());
   it("brings none of what only its makers need", () => {
     const { devDependencies, dependencies } = readJson("package.json");
     const brought = Object.keys(devDependencies).filter((name) => existsSync(join(FOLDER, "node_modules", name)));
-    // ws is a dependency of mqtt.
     deepEqual(
-      brought.filter((name) => name !== "ws" && !name.startsWith("@types/")),
+      brought.filter((name) => !name.startsWith("@types/")),
       [],
     );
     for (const name of Object.keys(dependencies)) ok(existsSync(join(FOLDER, "node_modules", name)), name);

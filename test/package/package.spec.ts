@@ -19,7 +19,9 @@ const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
 /** The same without C. */
 const TYPESCRIPT_MODULE = "./dist/moddable/xs-telemetry.js";
 /** What moves packets off the device, each in a manifest of its own. */
-const LINKS = ["drainer", "console", "serial", "udp", "mqtt", "flash"];
+const LINKS = ["drainer", "console", "serial", "udp", "mqtt", "listeners", "flash"];
+/** Those that move packets by themselves. */
+const WITHOUT_DRAINER = ["drainer", "listeners", "flash"];
 /** Those of them that the manifests take with frames in C. */
 const IN_C: Record<string, string> = {
   console: "./dist/moddable/native/console.js",
@@ -121,7 +123,7 @@ describe("the package", () => {
       const module = exports[`./${name}`].moddable;
       equal(module, IN_C[name] ?? inTypeScript(module));
       const include = [
-        ...(name === "drainer" || name === "flash" ? [] : ["./drainer.json"]),
+        ...(WITHOUT_DRAINER.includes(name) ? [] : ["./drainer.json"]),
         ...(name in IN_C ? ["./frame.json"] : []),
       ];
       deepEqual(
@@ -194,7 +196,10 @@ describe("the package", () => {
     for (const file of [TYPESCRIPT_MODULE, exports["./recorder"].moddable])
       deepEqual(imported(file), ["text/encoder", "time", "xs-telemetry/switch"]);
     for (const name of LINKS)
-      deepEqual(imported(inTypeScript(exports[`./${name}`].moddable)), name === "drainer" ? ["timer"] : []);
+      deepEqual(
+        imported(inTypeScript(exports[`./${name}`].moddable)),
+        name === "drainer" || name === "listeners" ? ["timer"] : [],
+      );
     deepEqual(imported(inTypeScript(exports["./privacy"].moddable)), ["text/encoder"]);
     deepEqual(imported(NATIVE_MODULE), ["xs-telemetry/switch"]);
     const alone = [...LINKS, "privacy", "switch"].map((name) => exports[`./${name}`].default);

@@ -165,9 +165,19 @@ static void receive(const uint8_t* packet, uint32_t bytes)
 	world.arrived += events;
 }
 
+/* The ring is about to be frozen, or thawed. */
+static void changes(void)
+{
+	outside();
+	world.boots[device.bootId % BOOTS].isChanging = 1;
+	inside();
+}
+
 uint32_t deviceFill(uint32_t mostBytes)
 {
 	uint32_t bytes;
+	if (device.kept.isCarried)
+		changes();
 	telemetryRingTick(&device.ring, device.clockMs);
 	bytes = telemetryKeptFill(&device.kept, &device.ring, &device.reader, &device.past, UINT32_MAX, device.packet, mostBytes);
 	outside();
@@ -192,6 +202,9 @@ static void note(void)
 	telemetryRingSettle(&device.ring);
 	boot->committed = (uint32_t)device.ring.eventSeq;
 	boot->evicted = evictedOf(&device.ring);
+	boot->refused = (uint32_t)device.ring.discarded;
+	boot->frozenFrom = device.ring.frozenFrom;
+	boot->isChanging = 0;
 	for (uint32_t index = 0; index < device.kept.pastCount; index++) {
 		const TelemetryPast* past = &device.kept.past[index];
 		world.boots[past->boot->bootId % BOOTS].evicted = evictedOf(&past->ring);
@@ -199,8 +212,25 @@ static void note(void)
 	inside();
 }
 
+/* A ring that was frozen is so, for as many events as were left; `before`: the boot before, as it is found. */
+static void checkFrozen(const BootWorld* before, int isExact)
+{
+	uint64_t left = before->frozenFrom > before->committed ? before->frozenFrom - before->committed : 0;
+	uint64_t now = device.ring.frozenFrom;
+	if (before->isChanging || before->bootId != device.bootId - 1)
+		return;
+	if (before->frozenFrom == UINT64_MAX || device.kept.pastCount == 0)
+		HOLDS("it is not frozen", now == UINT64_MAX);
+	else {
+		HOLDS("it is frozen as before", now == left || (!isExact && left > 0 && now == left - 1));
+		world.frozen++;
+	}
+}
+
 static void checkBoot(void)
 {
+	const BootWorld* before = &world.boots[(device.bootId - 1) % BOOTS];
+	int isExact = 0;
 	for (uint64_t id = device.bootId > 5 ? device.bootId - 5 : 1; id < device.bootId; id++) {
 		BootWorld* boot = &world.boots[id % BOOTS];
 		const TelemetryPast* found = NULL;
@@ -212,15 +242,17 @@ static void checkBoot(void)
 		}
 		if (!found) {
 			/* An operation that was under way may have evicted the last of it. */
-			HOLDS("no committed event is missing", boot->nextSeq >= boot->committed || boot->evicted + 10 >= boot->committed);
+			HOLDS("no committed event is missing", boot->nextSeq >= boot->committed || boot->evicted + 10 + boot->refused >= boot->committed);
 			boot->evicted = boot->committed;
 			continue;
 		}
 		HOLDS("all that was committed, and no more than one", found->ring.eventSeq - boot->committed <= 1);
-		HOLDS("what was there, but for what was to be evicted", evictedOf(&found->ring) - boot->evicted <= 10);
+		HOLDS("what was there, but for what was to be evicted", evictedOf(&found->ring) - boot->evicted <= 10 + boot->refused);
 		boot->committed = (uint32_t)found->ring.eventSeq;
 		boot->evicted = evictedOf(&found->ring);
+		isExact |= boot == before;
 	}
+	checkFrozen(before, isExact);
 }
 
 void deviceBoot(uint32_t capacitySlots, int discards)
@@ -232,6 +264,7 @@ void deviceBoot(uint32_t capacitySlots, int discards)
 	boot = &world.boots[device.bootId % BOOTS];
 	memset(boot, 0, sizeof(*boot));
 	boot->bootId = device.bootId;
+	boot->isChanging = 1;
 	device.tokens.bound = 64;
 	device.tokens.seed = (uint32_t)device.bootId;
 	device.clockMs = (int32_t)(mixed((uint32_t)device.bootId) % 3 == 0 ? 0x7fffff00 : 5);
@@ -249,6 +282,8 @@ void deviceBoot(uint32_t capacitySlots, int discards)
 
 void deviceDrainAll(void)
 {
+	changes();
+	telemetryRingThaw(&device.ring); /* what was refused is told then */
 	while (deviceFill(sizeof(device.packet))) {
 		if (device.ring.discards)
 			telemetryRingProtect(&device.ring, device.reader.position);
@@ -304,12 +339,37 @@ static void emitUnsettled(uint32_t count)
 	}
 }
 
+static void freezeOrThaw(uint32_t events)
+{
+	changes();
+	if (device.ring.frozenFrom == UINT64_MAX)
+		telemetryRingFreeze(&device.ring, events);
+	else
+		telemetryRingThaw(&device.ring);
+}
+
+static uint32_t evictedInAll(void)
+{
+	uint32_t evicted = evictedOf(&device.ring);
+	for (uint32_t index = 0; index < device.kept.pastCount; index++)
+		evicted += evictedOf(&device.kept.past[index].ring);
+	return evicted;
+}
+
 void deviceOperate(uint32_t* seed)
 {
-	uint32_t chosen;
+	uint32_t chosen, evicted;
+	int isRefusing;
 	*seed = *seed * 1664525 + 1013904223;
 	chosen = mixed(*seed) % 64;
-	if (chosen < 36)
+	outside();
+	telemetryRingSettle(&device.ring);
+	isRefusing = device.ring.eventSeq >= device.ring.frozenFrom;
+	evicted = evictedInAll();
+	inside();
+	if (mixed(*seed + 2) % 24 == 0)
+		freezeOrThaw(mixed(*seed + 3) % 12);
+	else if (chosen < 36)
 		emit();
 	else if (chosen < 44)
 		emitUnsettled(6);
@@ -330,5 +390,9 @@ void deviceOperate(uint32_t* seed)
 		device.clockMs = (int32_t)((uint32_t)device.clockMs + 0x70000000u);
 		telemetryRingTick(&device.ring, device.clockMs);
 	}
+	outside();
+	if (isRefusing && device.ring.frozenFrom != UINT64_MAX)
+		EXPECT("events that were evicted from a frozen ring", evictedInAll(), evicted);
+	inside();
 	note();
 }

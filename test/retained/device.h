@@ -21,6 +21,7 @@ typedef struct {
 	uint64_t bootId;
 	uint32_t committed; /* events, refused ones too */
 	uint32_t evicted;
+	uint32_t refused; /* a record that tells of them may be evicted at once */
 	uint32_t packets;
 	uint32_t nextSeq;
 	uint32_t lost; /* on the device, as told */
@@ -29,6 +30,8 @@ typedef struct {
 	uint32_t tokenPackets;
 	uint32_t names; /* told */
 	uint64_t endMs;
+	uint64_t frozenFrom;
+	uint32_t isChanging; /* whether it is frozen: as before, or as will be */
 } BootWorld;
 
 /* No reset touches this. */
@@ -37,6 +40,7 @@ typedef struct {
 	BootWorld boots[BOOTS];
 	uint32_t arrived; /* events in all */
 	uint32_t again; /* packets that came again */
+	uint32_t frozen; /* boots that began in a frozen ring */
 	uint32_t missing; /* packets that were given, and overwritten before they could come again */
 } World;
 

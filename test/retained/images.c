@@ -85,6 +85,12 @@ static void mend(void)
 				sum = (sum ^ *word) * 16777619;
 			*(uint32_t*)ends[each] = sum;
 		}
+		if (boot->frozen.sum) {
+			uint32_t sum = 2166136261u;
+			for (const uint32_t* word = (uint32_t*)&boot->frozen; word < &boot->frozen.sum; word++)
+				sum = (sum ^ *word) * 16777619;
+			boot->frozen.sum = sum | 1;
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ export function recordsOf(packet: Uint8Array): string {
   for (let at = 96; at < end; ) {
     const type = packet[at + 4]!;
     if (type === 240) parts.push(`_lost ${view.getUint32(at + 8, true)}`);
+    else if (type === 243) parts.push(`_suppressed ${view.getUint32(at + 8, true)}`);
     else if (type === 242)
       parts.push(
         `_boot ${[packet[at + 5], packet[at + 6], view.getUint32(at + 8, true), view.getUint32(at + 12, true)].join("/")}`,

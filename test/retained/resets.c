@@ -118,7 +118,7 @@ int main(int argc, char** argv)
 	uint32_t last = argc > 2 ? (uint32_t)atoi(argv[2]) : 10;
 	uint32_t every = argc > 3 ? (uint32_t)atoi(argv[3]) : 97;
 	uint32_t seed = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0;
-	static uint32_t points, distinct, length, again, at; /* longjmp leaves these alone */
+	static uint32_t points, distinct, length, again, frozen, at; /* longjmp leaves these alone */
 	disarm();
 	__asm__ volatile(CSR("csrw mtvec, %0\n csrw mie, %1") : : "r"(trap), "r"(0x80));
 	for (scenario = first; scenario < last; scenario++) {
@@ -172,10 +172,11 @@ int main(int argc, char** argv)
 			deviceBoot(capacitySlots, discards);
 			deviceDrainAll();
 			again += world.again;
+			frozen += world.frozen;
 		}
 	}
 	outside();
-	printf("{\"points\": %u, \"distinct\": %u, \"instructions\": %u, \"again\": %u, \"arrived\": %u}\n", (unsigned)points, (unsigned)distinct,
-		(unsigned)length, (unsigned)again, (unsigned)world.arrived);
+	printf("{\"points\": %u, \"distinct\": %u, \"instructions\": %u, \"again\": %u, \"frozen\": %u}\n", (unsigned)points, (unsigned)distinct,
+		(unsigned)length, (unsigned)again, (unsigned)frozen);
 	return 0;
 }

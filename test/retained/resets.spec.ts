@@ -27,6 +27,7 @@ interface Told {
   distinct: number;
   instructions: number;
   again: number;
+  frozen: number;
 }
 
 async function compile(compiler: string, flags: readonly string[], main: string, out: string): Promise<void> {
@@ -46,7 +47,7 @@ describe("a retained ring, by itself", () => {
     ensure("riscv64-unknown-elf-gcc", "picolibc", "qemu-system-riscv32");
     const elf = `${FOLDER}/resets.elf`;
     await compile("riscv64-unknown-elf-gcc", RV32.split(" "), "test/retained/resets.c", elf);
-    const sum = { points: 0, distinct: 0, instructions: 0, again: 0 };
+    const sum = { points: 0, distinct: 0, instructions: 0, again: 0, frozen: 0 };
     for (let first = 0; first < SCENARIOS; first += BATCH) {
       const numbers = [first, Math.min(first + BATCH, SCENARIOS), EVERY, seedFor(first) % EVERY];
       const args = `enable=on,target=native,${numbers.map((number) => `arg=${number}`).join()}`;
@@ -59,9 +60,10 @@ describe("a retained ring, by itself", () => {
       const line = /\{.*\}/.exec(stdout + stderr)?.[0];
       ok(line !== undefined, `scenarios ${numbers.join(" ")}: ${stdout}${stderr}`);
       const told: Told = JSON.parse(line);
-      for (const key of ["points", "distinct", "instructions", "again"] as const) sum[key] += told[key];
+      for (const key of ["points", "distinct", "instructions", "again", "frozen"] as const) sum[key] += told[key];
     }
     ok(sum.again > 0, "packets came again");
+    ok(sum.frozen > 0, "boots began in a frozen ring");
     // A tenth at least of what was executed is the device's, and not of whoever checks it.
     ok(
       sum.distinct * EVERY * 10 > sum.instructions,

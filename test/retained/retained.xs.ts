@@ -105,6 +105,104 @@ describe("a ring that outlives a reset", () => {
     deepEqual(packets, [`1:0 1 0 0 _boot 0/1/0/0,${ones}`, "1:0 2 63 7 _lost 7", "2:0 1 0 1 _boot 0/0/63/0,_lost 1"]);
   });
 
+  it("stays frozen, for as many events as were left, until what it keeps has been read", () => {
+    forget();
+    let telemetry = boot(1);
+    const fill = (count: number) => {
+      for (let id = 1; id <= count; id++) telemetry.connect(id);
+    };
+    fill(100);
+    telemetry.freeze(5);
+    fill(2);
+    telemetry = boot(2);
+    fill(10); // 3 of them are of the incident
+    equal(telemetry.counters().discarded, 7);
+    telemetry = boot(3);
+    fill(10);
+    equal(telemetry.counters().discarded, 10);
+    const reader = telemetry.reader();
+    const packets = shown(drain(reader));
+    const ones = (count: number) => Array.from({ length: count }, () => "1").join();
+    // 64 slots: what was there when it was frozen, and two events more, of which four made room for the second boot's record and three events.
+    deepEqual(packets, [
+      `1:0 1 42 42 ${ones(21)}`, // to the memory's end
+      `1:0 2 63 42 ${ones(39)}`,
+      `2:0 1 0 0 _boot 0/0/64/0,${ones(3)}`,
+      "2:0 2 3 7 _lost 7",
+      "3:0 1 0 10 _boot 0/0/63/0,_lost 10",
+    ]);
+    fill(1);
+    equal(telemetry.counters().discarded, 10, "it records again");
+    telemetry.freeze(1);
+    fill(3);
+    equal(telemetry.counters().discarded, 12, "and may be frozen again");
+  });
+
+  it("stays frozen until it is thawed, too, by whichever boot", () => {
+    forget();
+    let telemetry = boot(1);
+    telemetry.connect(1);
+    telemetry.freeze(0);
+    telemetry = boot(2);
+    telemetry.connect(2);
+    telemetry.freeze(100); // changes nothing before thaw()
+    telemetry.connect(3);
+    equal(telemetry.counters().discarded, 2);
+    telemetry.thaw();
+    telemetry.connect(4);
+    telemetry = boot(3);
+    telemetry.connect(5);
+    equal(telemetry.counters().discarded, 0);
+    deepEqual(shown(drain(telemetry.reader())), [
+      "1:0 1 0 0 _boot 0/1/0/0,1",
+      "2:0 1 0 2 _boot 0/0/1/0,_lost 2,1",
+      "3:0 1 0 0 _boot 0/0/2/0,1",
+    ]);
+    telemetry.freeze(0);
+    telemetry = boot(4);
+    telemetry.connect(6);
+    equal(telemetry.counters().discarded, 0, "nothing of the boots before is left to be kept");
+  });
+
+  it("keeps through a crash loop what it was frozen for, and gives up the last boot instead", () => {
+    forget();
+    for (const id of [1, 2, 3]) boot(id).connect(id);
+    let telemetry = boot(4);
+    telemetry.connect(4);
+    telemetry.freeze(1);
+    telemetry.connect(4);
+    for (let id = 5; id < 40; id++) {
+      telemetry = boot(id);
+      for (let count = 0; count < 3; count++) telemetry.connect(id);
+    }
+    equal(telemetry.counters().discarded, 3);
+    telemetry = boot(40);
+    deepEqual(shown(drain(telemetry.reader())), [
+      "2:0 1 0 0 _boot 0/0/1/0,1",
+      "3:0 1 0 0 _boot 0/0/2/0,1",
+      "4:0 1 0 0 _boot 0/0/3/0,1,1",
+      "40:0 1 0 0 _boot 0/0/4/0",
+    ]);
+  });
+
+  it("begins with full limits, and tells no more of messages over them that no record had told", () => {
+    forget();
+    const limits = { messagesPerSecond: 1, burst: 2 };
+    let telemetry = boot(1, { limits });
+    let connection = telemetry.connect(1);
+    for (let count = 0; count < 5; count++) connection.sent(0);
+    connection.disconnected(); // tells of three
+    for (let count = 0; count < 5; count++) connection.sent(0);
+    telemetry = boot(2, { limits });
+    connection = telemetry.connect(2);
+    for (let count = 0; count < 3; count++) connection.sent(0);
+    equal(telemetry.counters().suppressed, 1);
+    deepEqual(shown(drain(telemetry.reader())), [
+      "1:0 1 0 0 _boot 0/1/0/0,1,7,7,_suppressed 3,4",
+      "2:0 1 0 0 _boot 0/0/4/0,1,7,7,_suppressed 1",
+    ]);
+  });
+
   it("is believed only as a whole: another capacity is another layout, a changed bit is damage, power off is neither", () => {
     const fate = () =>
       shown(drain(boot(9).reader()))
@@ -127,6 +225,20 @@ describe("a ring that outlives a reset", () => {
     filled();
     flip(32 + 8 * 24);
     equal(fate(), "3");
+    // Whether it is frozen stands behind 80 bytes: from which event on, by whom, and the checksum, which is 0 if it is not.
+    for (const [isFrozen, at] of [
+      [true, 80],
+      [true, 88],
+      [true, 92],
+      [false, 92],
+    ] as const) {
+      forget();
+      const telemetry = boot(1);
+      telemetry.connect(1);
+      if (isFrozen) telemetry.freeze(5);
+      flip(8 * at + 3);
+      equal(fate(), "3", `${isFrozen} ${at}`);
+    }
   });
 
   it("refuses a second one, and more than the memory holds", () => {

@@ -2,14 +2,13 @@
 import type { TelemetryError } from "../../text/errors.ts";
 import { visible } from "../../text/lines.ts";
 import { linkError } from "./link.ts";
+import { certificateError, type Failure, networkError, type Peer } from "./network-errors.ts";
 
-/** A failure of the connection: of the network, of TLS, or the broker's refusal. */
-interface Failure extends Error {
-  readonly code?: string | number;
-  /** Of TLS: whose certificate it was. */
-  readonly cert?: { readonly subjectaltname?: string };
-}
-
+const BROKER: Peer = {
+  name: "broker",
+  start: "start the broker, or check host and port (1883, with TLS 8883)",
+  plain: "mqtt",
+};
 const REFUSED_CREDENTIALS: readonly unknown[] = [4, 5, 134, 135];
 
 /** True if the broker has refused who we are, which trying again does not mend. */
@@ -20,7 +19,7 @@ export function isRefusedForGood(error: Failure): boolean {
 /** `broker`: as it is shown, `mqtts://host:8883`; `hasCa`: whether --ca was given. */
 export function brokerError(error: Failure, broker: string, hasCa: boolean): TelemetryError {
   const { code } = error;
-  const certificate = typeof code === "string" ? certificateError(code, error, hasCa) : undefined;
+  const certificate = certificateError(error, BROKER, hasCa);
   if (certificate !== undefined) return linkError("E_TLS", `${broker}: ${certificate}`);
   if (isRefusedForGood(error))
     return linkError(
@@ -31,7 +30,7 @@ export function brokerError(error: Failure, broker: string, hasCa: boolean): Tel
   if (typeof code === "number")
     return linkError("E_BROKER_REFUSED", `${broker} refuses the connection: ${visible(error.message)} (code ${code})`);
   if (code === "ECONNRESET" || code === "EPIPE") return noGreeting(broker);
-  return linkError("E_BROKER", `${broker}: ${networkError(code ?? "", error)}`);
+  return linkError("E_BROKER", `${broker}: ${networkError(error, BROKER)}`);
 }
 
 /** The broker has hung up, or said nothing, before it has greeted. */
@@ -58,45 +57,4 @@ export function refusedSubscription(broker: string, filter: string): TelemetryEr
     "E_BROKER_REFUSED",
     `${broker} refuses the subscription to ${visible(filter)}: allow it to this user in the broker's access list, or give another --topic`,
   );
-}
-
-function networkError(code: string, error: Failure): string {
-  switch (code) {
-    case "ECONNREFUSED":
-      return "nothing listens there: start the broker, or check host and port (1883, with TLS 8883)";
-    case "ENOTFOUND":
-      return "the host has no address: check its name";
-    case "EAI_AGAIN":
-      return "the host's address cannot be looked up now: check its name, and this machine's network";
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-    case "ETIMEDOUT":
-      return "the host cannot be reached: check its address, the network and firewalls";
-    default:
-      return visible(error.message || String(code));
-  }
-}
-
-/** Undefined if it is not TLS that failed. */
-function certificateError(code: string, error: Failure, hasCa: boolean): string | undefined {
-  switch (code) {
-    case "DEPTH_ZERO_SELF_SIGNED_CERT":
-    case "SELF_SIGNED_CERT_IN_CHAIN":
-    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-    case "UNABLE_TO_GET_ISSUER_CERT":
-    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-      return hasCa
-        ? "its certificate is not signed by the authority in the file of --ca: give that of the broker"
-        : "its certificate is signed by nobody this machine trusts: name the certificate of its authority with --ca FILE";
-    case "CERT_HAS_EXPIRED":
-      return "its certificate has expired: renew it, or set this machine's clock";
-    case "CERT_NOT_YET_VALID":
-      return "its certificate is not valid yet: set this machine's clock, or the broker's when it was made";
-    case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use the name that is in it`;
-    default:
-      return /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)
-        ? `TLS fails (${visible(error.message)}): does that port speak TLS? mqtt:// is without`
-        : undefined;
-  }
 }

@@ -1,13 +1,12 @@
 /** Packets as messages of an MQTT broker, one in each; the device is what the filter's wildcards stand for. */
-import { readFileSync } from "node:fs";
 import type { MqttClient } from "mqtt";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
-import { TelemetryError } from "../../text/errors.ts";
-import { ioError, nameOf } from "../../text/io-error.ts";
+import type { TelemetryError } from "../../text/errors.ts";
 import { quote } from "../../text/lines.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
 import { brokerError, isRefusedForGood, noAnswer, noGreeting, refusedSubscription } from "./mqtt-errors.ts";
 import { checkLength, type TopicFilter, topicFilter } from "./mqtt-topic.ts";
+import { readAuthority } from "./network-errors.ts";
 
 export interface MqttLinkOptions {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password if need be. */
@@ -251,17 +250,4 @@ export function readBroker({
     ...(secret && { password: secret }),
     shown: `${protocol}://${hostname}${port === "" ? "" : `:${port}`}`,
   };
-}
-
-/** Certificates of a PEM file. Throws TelemetryError. @internal */
-export function readAuthority(path: string): Buffer {
-  let pem: Buffer;
-  try {
-    pem = readFileSync(path);
-  } catch (error) {
-    throw ioError(path, error);
-  }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
-    throw new TelemetryError("E_TLS", `${nameOf(path)} has no certificate in PEM (-----BEGIN CERTIFICATE-----)`, 2);
-  return pem;
 }

@@ -219,7 +219,9 @@ void telemetryRingBoot(TelemetryRing* ring, uint32_t word1, uint64_t value)
 	ring->bootWord = word1;
 	ring->bootValue = value;
 	ring->isUntold = 1;
-	precede(ring, 0);
+	/* A frozen ring keeps what it has. */
+	if (ring->frozenFrom > 0 || freeSlots(ring) > 0)
+		precede(ring, 0);
 	close(ring);
 }
 #endif
@@ -279,11 +281,17 @@ void telemetryRingFreeze(TelemetryRing* ring, uint64_t events)
 	telemetryRingSettle(ring);
 	ring->frozenFrom = ring->eventSeq + events;
 	close(ring);
+#ifdef MODDEF_TELEMETRY_RETAINED
+	telemetryKeepFrozen(ring);
+#endif
 }
 
 void telemetryRingThaw(TelemetryRing* ring)
 {
 	ring->frozenFrom = UINT64_MAX;
+#ifdef MODDEF_TELEMETRY_RETAINED
+	telemetryKeepFrozen(ring);
+#endif
 }
 
 void telemetryRingSuppress(TelemetryRing* ring, uint32_t count)

@@ -75,6 +75,32 @@ void telemetryKeepMark(TelemetryRing* ring)
 		ring->markBy = 0;
 }
 
+static uint32_t frozenSum(const TelemetryFrozen* frozen)
+{
+	return SUM(frozen) | 1;
+}
+
+static void freeze(TelemetryFrozen* to, uint64_t from, uint32_t isCarried)
+{
+	to->sum = 0;
+	TELEMETRY_IN_ORDER;
+	if (from == UINT64_MAX)
+		return;
+	to->from = from;
+	to->isCarried = isCarried;
+	TELEMETRY_IN_ORDER;
+	to->sum = frozenSum(to);
+	TELEMETRY_IN_ORDER;
+}
+
+void telemetryKeepFrozen(TelemetryRing* ring)
+{
+	if (!ring->kept)
+		return;
+	ring->kept->isCarried = 0;
+	freeze(&ring->kept->boot->frozen, ring->frozenFrom, 0);
+}
+
 uint32_t telemetryKeptEvict(TelemetryRing* ring, int* hasRoom)
 {
 	uint32_t slots;
@@ -284,6 +310,9 @@ static void release(TelemetryKept* kept, TelemetryRing* live, uint32_t leastAt)
 		live->borrowed -= (uint32_t)(ring->head - ring->tail);
 		kept->pastFrom++;
 	}
+	/* What it was frozen for has been read, and nobody who runs has asked for it. */
+	if (kept->isCarried && kept->pastFrom == kept->pastCount)
+		telemetryRingThaw(live);
 }
 
 uint32_t telemetryKeptFill(TelemetryKept* kept, TelemetryRing* ring, TelemetryReader* reader, TelemetryPastReader* past, uint32_t othersAt,
@@ -396,7 +425,7 @@ static uint32_t look(TelemetryState* state, uint32_t capacitySlots, uint32_t res
 		TelemetryKeptBoot* boot = &state->boot[(first + index) & BOOT_MASK];
 		past[index].boot = boot;
 		memset(&past[index].ring, 0, sizeof(TelemetryRing));
-		if (boot->sum != SUM(boot) || (index > 0 && boot->from != *from)
+		if (boot->sum != SUM(boot) || (boot->frozen.sum && boot->frozen.sum != frozenSum(&boot->frozen)) || (index > 0 && boot->from != *from)
 			|| !telemetryKeptCheck(&past[index].ring, boot, state->words, capacitySlots, tokens->count))
 			return RING_DAMAGED;
 		past[index].ring.discards = (uint32_t)discards;
@@ -412,13 +441,23 @@ static uint32_t look(TelemetryState* state, uint32_t capacitySlots, uint32_t res
 	return RING_KEPT;
 }
 
-static void startBoot(TelemetryKeptBoot* boot, uint64_t bootId, uint64_t from, uint64_t uptimeMs)
+/* So many events more are recorded after those of this boot; UINT64_MAX: it was not frozen. */
+static uint64_t frozenLeft(const TelemetryPast* past)
+{
+	const TelemetryFrozen* frozen = &past->boot->frozen;
+	if (!frozen->sum)
+		return UINT64_MAX;
+	return frozen->from > past->ring.eventSeq ? frozen->from - past->ring.eventSeq : 0;
+}
+
+static void startBoot(TelemetryKeptBoot* boot, uint64_t bootId, uint64_t from, uint64_t frozenFrom, uint64_t uptimeMs)
 {
 	memset(boot, 0, sizeof(*boot));
 	boot->bootId = bootId;
 	boot->from = from;
 	boot->sum = SUM(boot);
 	boot->tail = boot->live.claimed = boot->live.committed = (uint32_t)from << 4;
+	freeze(&boot->frozen, frozenFrom, 1);
 	boot->marks[0] = (TelemetryMark){ .position = from, .newestMs = uptimeMs };
 	boot->marks[0].sum = SUM(&boot->marks[0]);
 	for (uint32_t number = 0; number < TELEMETRY_KEPT_READERS; number++) {
@@ -438,6 +477,7 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 	uint64_t from = 0;
 	uint32_t keptEvents = 0;
 	uint32_t givenUpEvents = 0;
+	uint64_t frozenFrom = UINT64_MAX;
 	uint32_t fate = look(state, capacitySlots, resetReason, discards, past, &count, tokens, &from);
 	if (fate != RING_KEPT) {
 		dropNames(tokens);
@@ -456,9 +496,19 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 	}
 	while (gone < count && leastPlace(&past[gone]) >= past[gone].ring.head + (past[gone].ring.lostPending > 0))
 		gone++;
+	if (gone < count)
+		frozenFrom = frozenLeft(&past[count - 1]);
 	if (count - gone == TELEMETRY_KEPT_BOOTS) {
-		givenUpEvents = eventsFrom(&past[gone].ring, leastPlace(&past[gone]));
-		gone++;
+		/* In a crash loop of a frozen ring, what it was frozen for stays. */
+		int isNewest = frozenFrom != UINT64_MAX && past[count - 1].boot->frozen.isCarried;
+		const TelemetryPast* givenUp = &past[isNewest ? count - 1 : gone];
+		givenUpEvents = eventsFrom(&givenUp->ring, leastPlace(givenUp));
+		if (isNewest) {
+			from = givenUp->boot->from;
+			count--;
+		}
+		else
+			gone++;
 	}
 	kept->state = state;
 	kept->tokens = tokens;
@@ -476,7 +526,7 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 		state->names = namesWord(state->nameBytes, 0);
 	}
 	kept->boot = &state->boot[((state->boots & 15) + kept->pastCount) & BOOT_MASK];
-	startBoot(kept->boot, bootId, from, uptimeMs);
+	startBoot(kept->boot, bootId, from, frozenFrom, uptimeMs);
 	TELEMETRY_IN_ORDER;
 	state->boots = bootsWord(state->boots & 15, kept->pastCount + 1);
 	TELEMETRY_IN_ORDER;
@@ -484,6 +534,8 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 	telemetryRingStart(ring, state->words, capacitySlots, discards, 0, uptimeMs);
 	ring->kept = kept;
 	ring->live = &kept->boot->live;
+	ring->frozenFrom = frozenFrom;
+	kept->isCarried = frozenFrom != UINT64_MAX;
 	ring->head = ring->tail = ring->plainFrom = ring->sameHighFrom = ring->markAt = from;
 	if (discards)
 		ring->protectedFrom = from;

@@ -49,6 +49,13 @@ typedef struct {
 	TelemetryPlace places[2];
 } TelemetryKeptReader;
 
+/* That the ring is frozen. */
+typedef struct {
+	uint64_t from; /* events with this number or a greater one are refused */
+	uint32_t isCarried; /* a boot before has frozen it */
+	uint32_t sum; /* 0: it is not frozen */
+} TelemetryFrozen;
+
 typedef struct {
 	uint64_t bootId;
 	uint64_t from; /* position of its first record */
@@ -57,6 +64,7 @@ typedef struct {
 	volatile uint32_t discarded; /* low 32 bits */
 	volatile uint32_t chosen; /* of the marks: 0 or 1 */
 	TelemetryLive live;
+	TelemetryFrozen frozen;
 	TelemetryMark marks[2];
 	TelemetryKeptReader readers[TELEMETRY_KEPT_READERS];
 } TelemetryKeptBoot;
@@ -87,6 +95,7 @@ struct TelemetryKept {
 	TelemetryPast past[TELEMETRY_KEPT_BOOTS - 1]; /* the oldest first */
 	uint32_t pastFrom; /* those before it are done */
 	uint32_t pastCount;
+	uint32_t isCarried; /* a boot before has frozen the ring: until all of them are read */
 	TelemetryTokens* tokens;
 };
 
@@ -123,6 +132,8 @@ uint32_t telemetryKeptFill(TelemetryKept* kept, TelemetryRing* ring, TelemetryRe
 
 /* Of telemetryRing.c. */
 void telemetryKeepMark(TelemetryRing* ring);
+/* The ring was frozen, or thawed. */
+void telemetryKeepFrozen(TelemetryRing* ring);
 /* Gives up the oldest record of the boots before; returns its slots. None may go: 0, and *hasRoom too. */
 uint32_t telemetryKeptEvict(TelemetryRing* ring, int* hasRoom);
 

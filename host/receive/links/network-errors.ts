@@ -1,0 +1,80 @@
+/** What can be wrong with a connection, of whatever protocol, in words that say what to do. No message holds a secret. */
+import { readFileSync } from "node:fs";
+import { TelemetryError } from "../../text/errors.ts";
+import { ioError, nameOf } from "../../text/io-error.ts";
+import { visible } from "../../text/lines.ts";
+
+/** A failure of the connection: of the network, of TLS, or the peer's refusal. */
+export interface Failure extends Error {
+  readonly code?: string | number;
+  /** Of TLS: whose certificate it was. */
+  readonly cert?: { readonly subjectaltname?: string };
+}
+
+/** How the other side is called. */
+export interface Peer {
+  /** "broker" */
+  readonly name: string;
+  /** "start the broker, or check host and port (1883, with TLS 8883)" */
+  readonly start: string;
+  /** The scheme without TLS: "mqtt" */
+  readonly plain: string;
+}
+
+/** What the network says, for people. */
+export function networkError(error: Failure, { start }: Peer): string {
+  const { code = "" } = error;
+  switch (code) {
+    case "ECONNREFUSED":
+      return `nothing listens there: ${start}`;
+    case "ENOTFOUND":
+      return "the host has no address: check its name";
+    case "EAI_AGAIN":
+      return "the host's address cannot be looked up now: check its name, and this machine's network";
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ETIMEDOUT":
+      return "the host cannot be reached: check its address, the network and firewalls";
+    default:
+      return visible(error.message || String(code));
+  }
+}
+
+/** Undefined if it is not TLS that failed. `hasCa`: whether --ca was given. */
+export function certificateError(error: Failure, { name, plain }: Peer, hasCa: boolean): string | undefined {
+  const { code } = error;
+  if (typeof code !== "string") return undefined;
+  switch (code) {
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      return hasCa
+        ? `its certificate is not signed by the authority in the file of --ca: give that of the ${name}`
+        : "its certificate is signed by nobody this machine trusts: name the certificate of its authority with --ca FILE";
+    case "CERT_HAS_EXPIRED":
+      return "its certificate has expired: renew it, or set this machine's clock";
+    case "CERT_NOT_YET_VALID":
+      return `its certificate is not valid yet: set this machine's clock, or the ${name}'s when it was made`;
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use the name that is in it`;
+    default:
+      return /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)
+        ? `TLS fails (${visible(error.message)}): does that port speak TLS? ${plain}:// is without`
+        : undefined;
+  }
+}
+
+/** Certificates of a PEM file. Throws TelemetryError. */
+export function readAuthority(path: string): Buffer {
+  let pem: Buffer;
+  try {
+    pem = readFileSync(path);
+  } catch (error) {
+    throw ioError(path, error);
+  }
+  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
+    throw new TelemetryError("E_TLS", `${nameOf(path)} has no certificate in PEM (-----BEGIN CERTIFICATE-----)`, 2);
+  return pem;
+}

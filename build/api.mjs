@@ -18,6 +18,7 @@ const ABOUT = {
   serial: "A sink: frames on a serial line, or any stream of bytes",
   udp: "A sink: a packet a datagram",
   mqtt: "A sink: a packet a message",
+  listeners: "Packets for whoever connects to a WebSocket server",
   flash: "A store of packets in flash or in a file, that survives loss of power",
   privacy: "Policies that keep payloads and addresses out of the ring",
   websocket: "Records Moddable's callback WebSocket server",

@@ -5,9 +5,9 @@ import type { Reason } from "../ring/reason.ts";
 import { enabled, onSwitch, type Switched } from "../ring/switch.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
-// What the natives do stands in telemetryNatives.c.
+// What the natives do stands in native/: telemetryEmitter.c, telemetryConnection.c, telemetryMessages.c, telemetryReaderNatives.c, telemetryRelay.c.
 
-// Numbers of counters in telemetryNatives.c.
+// Numbers of counters in telemetryEmitter.c.
 const EMITTED = 0;
 const DRAINED = 1;
 const OVERWRITTEN = 2;

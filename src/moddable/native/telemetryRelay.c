@@ -3,7 +3,7 @@
  * A connection's `callback` and `write` are host functions, whose property 0 is its relay. Each calls what it stands in front of, and
  * records; between them nothing of a script's runs but that.
  */
-#include "telemetryNatives.h"
+#include "telemetryConnection.h"
 
 #define RECEIVE 3 /* what the server calls its callback with, for a message */
 

@@ -1,14 +1,8 @@
-/* What telemetryRelay.c calls of telemetryNatives.c. */
-#ifndef telemetryNatives_h
-#define telemetryNatives_h
+/* Connections as host objects of XS: what telemetryRelay.c calls of them, and what telemetryMessages.c and telemetryConnection.c share. */
+#ifndef telemetryConnection_h
+#define telemetryConnection_h
 
-#include <stdint.h>
-
-#include "xsPlatform.h"
-#include "xsmc.h"
-#include "xsHost.h"
-
-typedef struct TelemetryEmitter TelemetryEmitter;
+#include "telemetryEmitter.h"
 
 /** A host object's chunk; a copy of it is good as long as the emitter is marked. */
 typedef struct {
@@ -17,22 +11,25 @@ typedef struct {
 	uint32_t connEpoch;
 } TelemetryConnection;
 
+extern const xsHostHooks telemetryConnectionHooks;
+
 /** What an object is; throws if it is no connection. The chunk moves whenever XS allocates. */
 TelemetryConnection* telemetryConnection(xsMachine* the, xsSlot* slot);
 
-void telemetryMarkEmitter(xsMachine* the, const TelemetryEmitter* emitter, xsMarkRoot markRoot);
+/** The record types of an event without a text, and by the slots that its text takes, of which `mostBytes` are kept. */
+typedef struct {
+	uint8_t mostBytes;
+	uint8_t none;
+	uint8_t bySlots[MAX_RECORD_SLOTS];
+} TelemetryTypes;
 
-/** Throws RangeError. */
-void telemetryRefuse(xsMachine* the) __attribute__((noreturn));
+extern const TelemetryTypes telemetryConnectTypes;
 
-/** Calls a function, with arguments as they lie in a call's frame: each below the one before. What it returns is the result. */
-void telemetryCall(xsMachine* the, xsSlot* function, xsSlot* self, const xsSlot* arguments, xsIntegerValue count);
+_Static_assert(CLIENT_ID_WORD == 2 && CONN_EPOCH_WORD == 3, "telemetryRing.h writes them there");
 
-/** A whole number from 0 to `most`; less than 0 for everything else. */
-int32_t telemetryWhole(xsMachine* the, xsSlot* slot, int32_t most);
-
-/** The token of the type that a message says, looked for in it; 0 if it is NULL. If the search is given up, that is counted. Changes the result. */
-int32_t telemetryTypeOf(xsMachine* the, TelemetryEmitter* emitter, xsSlot* message);
+/** Records an event that has a text at most. `fields` are the bits of word 1 beside the record type. */
+void telemetryPutText(xsMachine* the, TelemetryEmitter* emitter, const TelemetryTypes* types, uint32_t fields, uint32_t clientId,
+	uint32_t connEpoch, xsSlot* slot);
 
 /*
  * received(), rejected(), sent() and answered() of a connection that may move while they last: of a copy of it. A token that is none is

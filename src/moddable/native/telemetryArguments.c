@@ -1,0 +1,47 @@
+/* What natives do with what a script passes. */
+#include "telemetryArguments.h"
+
+void telemetryRefuse(xsMachine* the)
+{
+	xsRangeError("arguments");
+}
+
+
+void telemetryNeed(xsMachine* the, xsIntegerValue count)
+{
+	if (xsmcArgc < count)
+		telemetryRefuse(the);
+}
+
+xsSlot* telemetryArgument(xsMachine* the, xsIntegerValue index)
+{
+	return xsmcArgc > index ? &xsArg(index) : NULL;
+}
+
+int32_t telemetryWhole(xsMachine* the, xsSlot* slot, int32_t most)
+{
+	xsType type = xsmcTypeOf(*slot);
+	int32_t value = -1;
+	if (type == xsIntegerType)
+		value = xsmcToInteger(*slot);
+	else if (type == xsNumberType) {
+		double number = xsmcToNumber(*slot); /* first: the other makes an integer of the argument itself */
+		value = xsmcToInteger(*slot);
+		if (value != number)
+			value = -1;
+	}
+	return value <= most ? value : -1;
+}
+
+void telemetryCall(xsMachine* the, xsSlot* function, xsSlot* self, const xsSlot* arguments, xsIntegerValue count)
+{
+	/* What the macro xsCallFunction1 and its like are made of. */
+	xsOverflow(-XS_FRAME_COUNT - count);
+	fxPush(*self);
+	fxPush(xsReference(function));
+	fxCall(the);
+	for (const xsSlot* end = arguments - count; arguments != end; arguments--)
+		fxPush(*arguments);
+	fxRunCount(the, count);
+	xsResult = fxPop();
+}

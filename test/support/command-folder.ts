@@ -10,7 +10,8 @@ import { registry } from "../../host/generated/registry.ts";
 import { COMMAND } from "./command.ts";
 import { drain, emitter } from "./emit.ts";
 
-export const GOOD = '{"event":"ws.connected","ts_mono_ms":1,"connEpoch":0,"eventSeq":0,"clientId":4,"schemaVersion":"1.0.0"}';
+export const GOOD =
+  '{"event":"ws.connected","ts_mono_ms":1,"connEpoch":0,"eventSeq":0,"clientId":4,"schemaVersion":"1.0.0"}';
 export const BAD = GOOD.replace('"clientId":4', '"clientId":"4"');
 export const UNDECLARED = GOOD.replace("}", ',"ip":"0.0.0.0"}');
 

@@ -1,4 +1,4 @@
-import { type Connection, enabled, Reason, setEnabled, } from "xs-telemetry";
+import { type Connection, enabled, Reason, setEnabled } from "xs-telemetry";
 import { deepEqual, equal, toHex } from "../support/assert.ts";
 import { setUp, textOf } from "../support/connections.ts";
 

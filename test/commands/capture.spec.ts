@@ -66,7 +66,9 @@ describe("capture", () => {
     assert.equal(bad.status, 1);
     assert.match(bad.stderr, /standard input: E_FRAME at byte \d+: /);
     assert.match(bad.stderr, /\n {2}E_FRAME: 1 time\n/);
-    const lossy = await run(["capture", "--stdin", "-o", "lossy"], framed(traffic(2).toSpliced(3, 1)), { cwd: at.folder });
+    const lossy = await run(["capture", "--stdin", "-o", "lossy"], framed(traffic(2).toSpliced(3, 1)), {
+      cwd: at.folder,
+    });
     assert.equal(lossy.status, 0, lossy.stderr);
     assert.match(lossy.stderr, /\n {2}\d+ events lost on the way, or in damaged packets\n {2}1 packet missing/);
   });

@@ -1,7 +1,7 @@
 import { declareXsCases, HOSTILE_SPECS, MODEL_SPEC, ROOM, SHARED_SPECS } from "../support/xs-cases.ts";
 
 // Of code without a part in C but for frames, which frame.spec.ts has; what they allocate is more than AddressSanitizer can keep.
-const WITHOUT_C = /\/(drainer|sinks|mqtt-sink|flash)\.spec\.ts$/;
+const WITHOUT_C = /\/(drainer|drainer-failures|sinks|mqtt-sink|flash)\.spec\.ts$/;
 // XS allocates otherwise there, so that what a call allocates says nothing.
 const specs = [...SHARED_SPECS.filter((spec) => !WITHOUT_C.test(spec)), ...HOSTILE_SPECS];
 

@@ -1,30 +1,18 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { runBoard } from "../../examples/sensor/board.ts";
 import { Telemetry } from "../../examples/sensor/telemetry.gen.ts";
-import { Collector } from "../../host/capture/collector.ts";
-import { registry } from "../../host/generated/registry.ts";
 import { launch, openPage } from "../support/browser.ts";
 import { run } from "../support/command.ts";
 import { drain } from "../support/emit.ts";
 import { PacketSource } from "../support/packets.ts";
-import { until } from "../support/processes.ts";
+import { ATTACKS, capture } from "../support/viewed.ts";
 
-const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-/** An image, a script, a link, something that loads, controls, directions. */
-const ATTACKS = [
-  "</script><script>attacked(1)</script>",
-  '<img src="https://evil.example/a.png" onerror="attacked(2)">',
-  '<a href="javascript:attacked(3)">x</a>',
-  "'\"><svg onload=attacked(4)>",
-  '<link rel=stylesheet href="https://evil.example/b.css">',
-  "\u202Efdp.exe\u0007\u001B[31m",
-];
 
 /** Run in the page, as if its script had put text of a recording into the document as markup. */
 const BREAK_IN = `(async () => {
@@ -54,58 +42,15 @@ async function view(recording: string, ...args: string[]) {
   return run(["view", recording, "-o", file, ...args]);
 }
 
-/** Two boots of pump-7, of which the first loses 37 events on the device and a packet on the way; and a device that says bad things. */
-function capture(): string {
-  const folder = join(root, "capture");
-  const all = new Collector(folder, { registry });
-  for (const boot of [0, 1]) {
-    const source = new PacketSource({ bootId: 0xab + boot });
-    const said = { clientId: 3, connEpoch: 1, token: 1 };
-    const packets = [
-      source.tokens([[1, "getStatus"]]),
-      source.data([
-        { event: "ws.connect", time: 1000, clientId: 3, connEpoch: 1, ip: "10.0.0.7" },
-        { event: "ws.connected", time: 1004, clientId: 3, connEpoch: 1 },
-        { event: "ws.connect", time: 1500, clientId: 4, connEpoch: 2, ip: "10.0.0.8" },
-      ]),
-      source.data([
-        { event: "msg.recv", time: 2000, ...said, payloadSummary: '{"hello":"Needle"}' },
-        { event: "msg.send", time: 2041, ...said },
-        { event: "msg.recv", time: 2500, ...said, reason: 1 },
-      ]),
-    ];
-    source.data([{ event: "msg.send", time: 2600, ...said }]); // on the way it is lost
-    packets.push(source.data([{ event: "msg.recv", time: 4000, ...said }], boot === 0 ? 37 : 0));
-    packets.push(source.data([{ event: "ws.disconnect", time: 5000, clientId: 3, connEpoch: 1 }]));
-    for (const { bytes } of packets) all.packet("pump-7", bytes, T0 + boot * 60_000 + 10);
-  }
-  const bad = new PacketSource({ bootId: 0xbad });
-  for (const { bytes } of [
-    bad.tokens(ATTACKS.map((text, index) => [index + 1, text])),
-    bad.data([{ event: "ws.connect", time: 100, clientId: 9, connEpoch: 0, ip: "<b>bold</b>" }]),
-    bad.data(
-      ATTACKS.map((text, index) => ({
-        event: "msg.recv" as const,
-        time: 200 + index,
-        clientId: 9,
-        connEpoch: 0,
-        token: index + 1,
-        payloadSummary: text,
-      })),
-    ),
-  ])
-    all.packet("<img src=x onerror=attacked(5)>", bytes, T0 + 20);
-  all.close();
-  return folder;
-}
-
 const details = (page: Page) => page.locator("aside").innerText();
 const status = (page: Page) => page.locator(".status").innerText();
+
 /** What is seen, once it is drawn. */
 const range = async (page: Page) => {
   await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
   return page.locator(".range").innerText();
 };
+
 /** The table, when it has come to rest. */
 const rows = async (page: Page) => {
   await page.waitForTimeout(250);
@@ -118,7 +63,7 @@ describe("view", function () {
     root = mkdtempSync(join(tmpdir(), "xs-telemetry-view-"));
     file = join(root, "page.html");
     browser = await launch();
-    const { status, stdout, stderr } = await view(capture());
+    const { status, stdout, stderr } = await view(capture(root));
     assert.deepEqual([status, stdout], [0, ""], stderr);
     assert.match(stderr, /page\.html: 23 events, \d+\.\d KB/);
   });
@@ -371,37 +316,6 @@ describe("view", function () {
       assert.ok(lanes.includes(series), series);
     await page.screenshot({ path: join(root, "sensor.png") });
     await page.context().close();
-  });
-
-  it("opens the page with --open in the browser that BROWSER names", async () => {
-    const opener = join(root, "opener");
-    writeFileSync(opener, `#!/bin/sh\necho "$1" > ${join(root, "opened")}\n`, { mode: 0o755 });
-    const out = join(root, "open.html");
-    const { status, stderr } = await run(["view", join(root, "capture"), "-o", out, "--open"], "", {
-      env: { ...process.env, BROWSER: opener },
-    });
-    assert.equal(status, 0, stderr);
-    await until("the browser is opened", () => existsSync(join(root, "opened")));
-    assert.equal(readFileSync(join(root, "opened"), "utf8"), `${out}\n`);
-    assert.equal((await run(["view", join(root, "capture"), "-o", "-", "--open"])).status, 2);
-  });
-
-  it("leaves no half of a page under its name, and says what is wrong", async () => {
-    const nothing = join(root, "empty.jsonl");
-    writeFileSync(nothing, "");
-    const out = join(root, "other.html");
-    const said = await run(["view", nothing, "-o", out]);
-    assert.equal(said.status, 1);
-    assert.match(said.stderr, /E_/);
-    const full = await run(["view", join(root, "capture"), "-o", "/dev/full/x.html"]);
-    assert.equal(full.status, 2);
-    const none = await run(["view", join(root, "capture"), "-o", out, "--device", "pump-8"]);
-    assert.equal(none.status, 1);
-    assert.match(none.stderr, /none of 23 events fits the options/);
-    assert.deepEqual(
-      readdirSync(root).filter((name) => name.endsWith(".part")),
-      [],
-    );
   });
 
   it("shows the good part of JSON lines and of what is damaged, cut by time", async () => {

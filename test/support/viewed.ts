@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { Collector } from "../../host/capture/collector.ts";
+import { registry } from "../../host/generated/registry.ts";
+import { PacketSource } from "./packets.ts";
+
+const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+/** An image, a script, a link, something that loads, controls, directions. */
+export const ATTACKS = [
+  "</script><script>attacked(1)</script>",
+  '<img src="https://evil.example/a.png" onerror="attacked(2)">',
+  '<a href="javascript:attacked(3)">x</a>',
+  "'\"><svg onload=attacked(4)>",
+  '<link rel=stylesheet href="https://evil.example/b.css">',
+  "\u202Efdp.exe\u0007\u001B[31m",
+];
+
+/** Two boots of pump-7, of which the first loses 37 events on the device and a packet on the way; and a device that says bad things. */
+export function capture(root: string): string {
+  const folder = join(root, "capture");
+  const all = new Collector(folder, { registry });
+  for (const boot of [0, 1]) {
+    const source = new PacketSource({ bootId: 0xab + boot });
+    const said = { clientId: 3, connEpoch: 1, token: 1 };
+    const packets = [
+      source.tokens([[1, "getStatus"]]),
+      source.data([
+        { event: "ws.connect", time: 1000, clientId: 3, connEpoch: 1, ip: "10.0.0.7" },
+        { event: "ws.connected", time: 1004, clientId: 3, connEpoch: 1 },
+        { event: "ws.connect", time: 1500, clientId: 4, connEpoch: 2, ip: "10.0.0.8" },
+      ]),
+      source.data([
+        { event: "msg.recv", time: 2000, ...said, payloadSummary: '{"hello":"Needle"}' },
+        { event: "msg.send", time: 2041, ...said },
+        { event: "msg.recv", time: 2500, ...said, reason: 1 },
+      ]),
+    ];
+    source.data([{ event: "msg.send", time: 2600, ...said }]); // on the way it is lost
+    packets.push(source.data([{ event: "msg.recv", time: 4000, ...said }], boot === 0 ? 37 : 0));
+    packets.push(source.data([{ event: "ws.disconnect", time: 5000, clientId: 3, connEpoch: 1 }]));
+    for (const { bytes } of packets) all.packet("pump-7", bytes, T0 + boot * 60_000 + 10);
+  }
+  const bad = new PacketSource({ bootId: 0xbad });
+  for (const { bytes } of [
+    bad.tokens(ATTACKS.map((text, index) => [index + 1, text])),
+    bad.data([{ event: "ws.connect", time: 100, clientId: 9, connEpoch: 0, ip: "<b>bold</b>" }]),
+    bad.data(
+      ATTACKS.map((text, index) => ({
+        event: "msg.recv" as const,
+        time: 200 + index,
+        clientId: 9,
+        connEpoch: 0,
+        token: index + 1,
+        payloadSummary: text,
+      })),
+    ),
+  ])
+    all.packet("<img src=x onerror=attacked(5)>", bytes, T0 + 20);
+  all.close();
+  return folder;
+}

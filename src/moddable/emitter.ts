@@ -56,16 +56,6 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
   }
 }
 
-class LimitedConnection extends NativeConnection {
-  override received(messageType: number, payload?: Payload): void {
-    native("xs_telemetry_limited_received").call(this, messageType, payload);
-  }
-
-  override sent(messageType: number, payload?: Payload): void {
-    native("xs_telemetry_limited_sent").call(this, messageType, payload);
-  }
-}
-
 class NativeRelay extends Native("xs_telemetry_relay_destructor") {
   constructor(
     connection: NativeConnection,
@@ -275,13 +265,7 @@ class NativeEmitter extends NativeRing implements Emitter {
   }
 }
 
-class LimitedEmitter extends NativeEmitter {
-  override connect(clientId: unknown, ip: unknown): Connection {
-    return new LimitedConnection(this, clientId, ip);
-  }
-}
-
 /** The emitter in C. */
 export function createEmitter(settings: EmitterSettings): Emitter {
-  return settings.limits ? new LimitedEmitter(settings) : new NativeEmitter(settings);
+  return new NativeEmitter(settings);
 }

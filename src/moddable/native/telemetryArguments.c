@@ -33,6 +33,16 @@ int32_t telemetryWhole(xsMachine* the, xsSlot* slot, int32_t most)
 	return value <= most ? value : -1;
 }
 
+uint64_t telemetryAmount(xsMachine* the, xsSlot* slot, double most, uint64_t* counter, uint32_t wrong)
+{
+	xsType type = slot ? xsmcTypeOf(*slot) : xsUndefinedType;
+	double number = type == xsIntegerType || type == xsNumberType ? xsmcToNumber(*slot) : -1;
+	uint64_t amount = number > 0 ? (uint64_t)(number < most ? number : most) : 0;
+	if (number != (double)amount)
+		*counter += wrong;
+	return amount;
+}
+
 void telemetryCall(xsMachine* the, xsSlot* function, xsSlot* self, const xsSlot* arguments, xsIntegerValue count)
 {
 	/* What the macro xsCallFunction1 and its like are made of. */

@@ -26,6 +26,9 @@ xsSlot* telemetryArgument(xsMachine* the, xsIntegerValue index);
 /** A whole number from 0 to `most`; less than 0 for everything else. */
 int32_t telemetryWhole(xsMachine* the, xsSlot* slot, int32_t most);
 
+/** The whole number that an argument comes to, from 0 to `most`; if it is another, or there is none, `wrong` is added to a counter. */
+uint64_t telemetryAmount(xsMachine* the, xsSlot* slot, double most, uint64_t* counter, uint32_t wrong);
+
 /** Calls a function, with arguments as they lie in a call's frame: each below the one before. What it returns is the result. */
 void telemetryCall(xsMachine* the, xsSlot* function, xsSlot* self, const xsSlot* arguments, xsIntegerValue count);
 

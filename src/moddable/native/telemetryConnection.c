@@ -73,39 +73,43 @@ static int textArgument(xsMachine* the, TelemetryEmitter* emitter, xsSlot* slot,
 
 #define MAX_TEXT_SLOTS (MAX_RECORD_SLOTS - 1)
 
-const TelemetryTypes telemetryConnectTypes = { IP_MAX_BYTES, RECORD_WS_CONNECT, WS_CONNECT_IP_BY_SLOTS };
+/* Record types by the slots that the text takes. */
+static const uint8_t connects[] = WS_CONNECT_IP_BY_SLOTS;
+static const uint8_t receives[] = MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS;
+static const uint8_t sends[] = MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS;
 
-void telemetryPutText(xsMachine* the, TelemetryEmitter* emitter, const TelemetryTypes* types, uint32_t fields, uint32_t clientId,
-	uint32_t connEpoch, xsSlot* slot)
+void telemetryRecord(xsMachine* the, const TelemetryConnection* connection, uint32_t word1, xsSlot* slot)
 {
+	TelemetryEmitter* emitter = connection->emitter;
 	int32_t nowMs = telemetryReadClock(the, emitter);
+	uint32_t type = word1 & 0xff;
+	uint32_t bytes = 0;
+	uint32_t draft[MAX_TEXT_SLOTS * SLOT_WORDS];
 	Text text;
-	int kind = textArgument(the, emitter, slot, types != &telemetryConnectTypes, &text, &nowMs);
-	if (kind != SOME_TEXT)
-		telemetryRingEvent(&emitter->ring, nowMs, fields | (kind == NO_TEXT ? types->none : types->bySlots[0]), clientId, connEpoch);
-	else {
-		uint32_t draft[MAX_TEXT_SLOTS * SLOT_WORDS];
-		uint32_t bytes = telemetryText(text.from, text.last, (uint8_t*)draft, types->mostBytes);
-		uint32_t slots = (bytes + SLOT_BYTES - 1) / SLOT_BYTES;
-		telemetryRingText(&emitter->ring, nowMs, fields | types->bySlots[slots], clientId, connEpoch, draft, bytes);
+	int kind = textArgument(the, emitter, slot, type != RECORD_WS_CONNECT, &text, &nowMs);
+	if (kind == SOME_TEXT)
+		bytes = telemetryText(text.from, text.last, (uint8_t*)draft, type == RECORD_WS_CONNECT ? IP_MAX_BYTES : PAYLOAD_SUMMARY_MAX_BYTES);
+	if (kind != NO_TEXT) {
+		const uint8_t* bySlots = type == RECORD_WS_CONNECT ? connects : type == RECORD_MSG_RECV ? receives : sends;
+		word1 += bySlots[(bytes + SLOT_BYTES - 1) / SLOT_BYTES] - type;
 	}
+	if (bytes)
+		telemetryRingText(&emitter->ring, nowMs, word1, connection->clientId, connection->connEpoch, draft, bytes);
+	else
+		telemetryRingEvent(&emitter->ring, nowMs, word1, connection->clientId, connection->connEpoch);
 	xsmcSetUndefined(xsResult); /* it may hold what the clock or bytesOf returned */
 }
 
 /* CONNECTIONS */
 
-/* An event without a text. `word1`: its first word behind the time. */
+/* An event without a text. `word1`: its first word after the time. */
 static void plain(xsMachine* the, uint32_t word1)
 {
-	TelemetryConnection* connection = telemetryConnection(the, &xsThis);
-	TelemetryEmitter* emitter = connection->emitter;
-	uint32_t clientId = connection->clientId;
-	uint32_t connEpoch = connection->connEpoch;
-	if (!emitter->isEnabled) {
-		telemetryAdd(&emitter->suppressed, 1);
+	TelemetryConnection copy = telemetryCopy(telemetryConnection(the, &xsThis));
+	TelemetryEmitter* emitter = copy.emitter;
+	if (telemetryIsOff(emitter, 1))
 		return;
-	}
-	telemetryRingEvent(&emitter->ring, telemetryReadClock(the, emitter), word1, clientId, connEpoch);
+	telemetryRingEvent(&emitter->ring, telemetryReadClock(the, emitter), word1, copy.clientId, copy.connEpoch);
 	if (emitter->clock)
 		xsmcSetUndefined(xsResult);
 }
@@ -130,31 +134,19 @@ void xs_telemetry_disconnected(xsMachine* the)
 	plain(the, word1);
 }
 
-static uint32_t clientIdArgument(xsMachine* the, TelemetryEmitter* emitter, xsSlot* slot)
-{
-	xsType type = xsmcTypeOf(*slot);
-	double number = type == xsIntegerType || type == xsNumberType ? xsmcToNumber(*slot) : -1;
-	uint32_t id = number > 0 ? number < 4294967296.0 ? (uint32_t)number : UINT32_MAX : 0;
-	if (number != id)
-		telemetryAdd(&emitter->invalidArguments, emitter->isEnabled);
-	return id;
-}
-
 /** new Connection(emitter, clientId, ip) */
 void xs_telemetry_connection(xsMachine* the)
 {
 	TelemetryEmitter* emitter = telemetryEmitterArgument(the, 3);
-	TelemetryConnection* connection = xsmcSetHostChunk(xsThis, NULL, sizeof(TelemetryConnection));
-	uint32_t clientId = clientIdArgument(the, emitter, &xsArg(1));
-	uint32_t connEpoch = emitter->connections;
-	if (connEpoch < LAST_CONN_EPOCH)
+	TelemetryConnection* chunk = xsmcSetHostChunk(xsThis, NULL, sizeof(TelemetryConnection));
+	uint32_t clientId = (uint32_t)telemetryAmount(the, &xsArg(1), UINT32_MAX, &emitter->invalidArguments, emitter->isEnabled);
+	TelemetryConnection connection = { emitter, clientId, emitter->connections };
+	if (connection.connEpoch < LAST_CONN_EPOCH)
 		emitter->connections++;
-	*connection = (TelemetryConnection){ emitter, clientId, connEpoch };
+	*chunk = telemetryCopy(&connection);
 	xsSetHostHooks(xsThis, &telemetryConnectionHooks);
-	if (emitter->isEnabled)
-		telemetryPutText(the, emitter, &telemetryConnectTypes, 0, clientId, connEpoch, &xsArg(2));
-	else
-		telemetryAdd(&emitter->suppressed, 1);
+	if (!telemetryIsOff(emitter, 1))
+		telemetryRecord(the, &connection, RECORD_WS_CONNECT, &xsArg(2));
 }
 
 /** typeOf(message) of a connection */

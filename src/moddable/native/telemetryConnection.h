@@ -11,25 +11,21 @@ typedef struct {
 	uint32_t connEpoch;
 } TelemetryConnection;
 
+/** Field by field: a compiler that is to save room calls memcpy for the whole, which takes ten times as long. */
+static inline TelemetryConnection telemetryCopy(const TelemetryConnection* connection)
+{
+	return (TelemetryConnection){ connection->emitter, connection->clientId, connection->connEpoch };
+}
+
 extern const xsHostHooks telemetryConnectionHooks;
 
 /** What an object is; throws if it is no connection. The chunk moves whenever XS allocates. */
 TelemetryConnection* telemetryConnection(xsMachine* the, xsSlot* slot);
 
-/** The record types of an event without a text, and by the slots that its text takes, of which `mostBytes` are kept. */
-typedef struct {
-	uint8_t mostBytes;
-	uint8_t none;
-	uint8_t bySlots[MAX_RECORD_SLOTS];
-} TelemetryTypes;
-
-extern const TelemetryTypes telemetryConnectTypes;
-
 _Static_assert(CLIENT_ID_WORD == 2 && CONN_EPOCH_WORD == 3, "telemetryRing.h writes them there");
 
-/** Records an event that has a text at most. `fields` are the bits of word 1 beside the record type. */
-void telemetryPutText(xsMachine* the, TelemetryEmitter* emitter, const TelemetryTypes* types, uint32_t fields, uint32_t clientId,
-	uint32_t connEpoch, xsSlot* slot);
+/** Records an event that has a text at most, of a connection that does not move. `word1` has the record type without one. */
+void telemetryRecord(xsMachine* the, const TelemetryConnection* connection, uint32_t word1, xsSlot* slot);
 
 /*
  * received(), rejected(), sent() and answered() of a connection that may move while they last: of a copy of it. A token that is none is

@@ -55,19 +55,31 @@ void telemetryMarkEmitter(xsMachine* the, const TelemetryEmitter* emitter, xsMar
 	(*markRoot)(the, emitter->self);
 }
 
-const xsHostHooks telemetryEmitterHooks = { .destructor = xs_telemetry_emitter_destructor, .marker = markEmitter };
+static const xsHostHooks emitterHooks = { .destructor = xs_telemetry_emitter_destructor, .marker = markEmitter };
 
-/* `this` of a method with an argument. */
-static TelemetryEmitter* calledEmitter(xsMachine* the)
+/* What an object is; throws if it is no emitter. */
+static TelemetryEmitter* emitterOf(xsMachine* the, xsSlot* slot)
 {
-	telemetryNeed(the, 1);
-	return telemetryEmitter(the, &xsThis);
+	return xsmcGetHostDataValidate(*slot, (void*)&emitterHooks);
+}
+
+static __attribute__((noinline)) TelemetryEmitter* thisEmitter(xsMachine* the)
+{
+	return emitterOf(the, &xsThis);
 }
 
 TelemetryEmitter* telemetryEmitterArgument(xsMachine* the, xsIntegerValue arguments)
 {
 	telemetryNeed(the, arguments);
-	return telemetryEmitter(the, &xsArg(0));
+	return emitterOf(the, &xsArg(0));
+}
+
+int telemetryIsOff(TelemetryEmitter* emitter, uint32_t count)
+{
+	if (emitter->isEnabled)
+		return 0;
+	telemetryAdd(&emitter->suppressed, count);
+	return 1;
 }
 
 int32_t telemetryReadClock(xsMachine* the, TelemetryEmitter* emitter)
@@ -95,31 +107,37 @@ static int isRetained(xsMachine* the)
 }
 #endif
 
+/* A whole number within bounds; throws if an argument is none. */
+static uint32_t setting(xsMachine* the, xsIntegerValue index, int32_t least, int32_t most)
+{
+	int32_t value = telemetryWhole(the, &xsArg(index), most);
+	if (value < least)
+		telemetryRefuse(the);
+	return (uint32_t)value;
+}
+
 /** new Emitter(capacitySlots, discards, eventSeq, uptimeMs or undefined, bootId, clock or undefined, messageTypes, bytesOf, messagesPerSecond or 0, burst, retained: true, false or undefined) */
 void xs_telemetry_emitter(xsMachine* the)
 {
-	int32_t capacitySlots, messageTypes, messagesPerSecond, burst;
-	uint32_t bytes;
+	uint32_t capacitySlots, messageTypes, messagesPerSecond, burst, bytes;
 	TelemetryEmitter* emitter;
 	double eventSeq, uptimeMs, bootId;
 	telemetryNeed(the, 10);
-	capacitySlots = telemetryWhole(the, &xsArg(0), MAX_CAPACITY_SLOTS);
-	messageTypes = telemetryWhole(the, &xsArg(6), MAX_TOKENS);
-	messagesPerSecond = telemetryWhole(the, &xsArg(8), MAX_LIMIT);
-	burst = telemetryWhole(the, &xsArg(9), MAX_LIMIT);
-	if (capacitySlots < MIN_CAPACITY_SLOTS || messageTypes < 0 || messagesPerSecond < 0 || burst < 0)
-		telemetryRefuse(the);
+	capacitySlots = setting(the, 0, MIN_CAPACITY_SLOTS, MAX_CAPACITY_SLOTS);
+	messageTypes = setting(the, 6, 0, MAX_TOKENS);
+	messagesPerSecond = setting(the, 8, 0, MAX_LIMIT);
+	burst = setting(the, 9, 0, MAX_LIMIT);
 	/* Any numbers do. A script may run for them, so they come before the memory. */
 	eventSeq = xsmcToNumber(xsArg(2));
 	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
 	bootId = xsmcToNumber(xsArg(4));
-	bytes = ((uint32_t)capacitySlots + MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
+	bytes = (capacitySlots + MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
 #ifdef MODDEF_TELEMETRY_RETAINED
 	if (isRetained(the)) {
 		void* memory;
-		if (telemetryKeptBytes((uint32_t)capacitySlots) > telemetryMemoryBytes())
+		if (telemetryKeptBytes(capacitySlots) > telemetryMemoryBytes())
 			xsRangeError("capacityBytes: of memory that outlives a reset there are %u bytes, %u are needed", (unsigned)telemetryMemoryBytes(),
-				(unsigned)telemetryKeptBytes((uint32_t)capacitySlots));
+				(unsigned)telemetryKeptBytes(capacitySlots));
 		memory = telemetryMemoryTake();
 		if (!memory)
 			xsRangeError("retained: another emitter has the memory that outlives a reset");
@@ -136,21 +154,21 @@ void xs_telemetry_emitter(xsMachine* the)
 	xsmcSetHostData(xsThis, emitter);
 	emitter->bootId = (uint64_t)bootId;
 	if (messagesPerSecond) {
-		emitter->perMs = (uint32_t)messagesPerSecond;
-		emitter->left = emitter->most = (uint32_t)burst * MESSAGE_COST;
+		emitter->perMs = messagesPerSecond;
+		emitter->left = emitter->most = burst * MESSAGE_COST;
 		emitter->fullMs = (emitter->most + emitter->perMs - 1) / emitter->perMs;
 		emitter->lastMs = emitter->ring.lowMs;
 	}
-	emitter->tokens.bound = (uint32_t)messageTypes;
+	emitter->tokens.bound = messageTypes;
 	emitter->tokens.seed = (uint32_t)emitter->bootId;
 #ifdef MODDEF_TELEMETRY_RETAINED
 	emitter->isTold = asked(the) != NOT_ASKED;
 	if (isRetained(the))
-		telemetryKeptStart(&emitter->kept, telemetryMemory(), (uint32_t)capacitySlots, &emitter->ring, xsmcToBoolean(xsArg(1)), (uint64_t)uptimeMs,
+		telemetryKeptStart(&emitter->kept, telemetryMemory(), capacitySlots, &emitter->ring, xsmcToBoolean(xsArg(1)), (uint64_t)uptimeMs,
 			emitter->bootId, telemetryResetReason(), &emitter->tokens);
 	else
 #endif
-	telemetryRingStart(&emitter->ring, emitter->words, (uint32_t)capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)eventSeq, (uint64_t)uptimeMs);
+	telemetryRingStart(&emitter->ring, emitter->words, capacitySlots, xsmcToBoolean(xsArg(1)), (uint64_t)eventSeq, (uint64_t)uptimeMs);
 #ifdef MODDEF_TELEMETRY_RETAINED
 	if (emitter->isTold && !isRetained(the))
 		telemetryRingBoot(&emitter->ring, RECORD_BOOT | telemetryResetReason() << BOOT_RESET_SHIFT
@@ -161,33 +179,27 @@ void xs_telemetry_emitter(xsMachine* the)
 	emitter->bytesOf = fxToReference(the, &xsArg(7));
 	if (!emitter->bytesOf)
 		telemetryRefuse(the); /* without hooks it is no emitter */
-	xsSetHostHooks(xsThis, &telemetryEmitterHooks);
+	xsSetHostHooks(xsThis, &emitterHooks);
 }
 
 void xs_telemetry_emitter_enable(xsMachine* the)
 {
-	TelemetryEmitter* emitter = calledEmitter(the);
+	TelemetryEmitter* emitter = thisEmitter(the);
+	telemetryNeed(the, 1);
 	emitter->isEnabled = xsmcToBoolean(xsArg(0));
-	emitter->isOpen = emitter->isEnabled && !emitter->perMs;
-	emitter->isQuick = emitter->isOpen && !emitter->clock;
-	emitter->isQuickLimited = emitter->isEnabled && emitter->perMs && !emitter->clock;
+	emitter->isQuick = emitter->isEnabled && !emitter->clock;
 }
 
 /** freeze(events) */
 void xs_telemetry_emitter_freeze(xsMachine* the)
 {
-	TelemetryEmitter* emitter = telemetryEmitter(the, &xsThis);
-	xsType type = xsmcArgc > 0 ? xsmcTypeOf(xsArg(0)) : xsUndefinedType;
-	double number = type == xsIntegerType || type == xsNumberType ? xsmcToNumber(xsArg(0)) : -1;
-	uint64_t events = number > 0 ? number < MAX_EVENTS ? (uint64_t)number : (uint64_t)MAX_EVENTS : 0;
-	if (number != (double)events)
-		telemetryAdd(&emitter->invalidArguments, 1);
-	telemetryRingFreeze(&emitter->ring, events);
+	TelemetryEmitter* emitter = thisEmitter(the);
+	telemetryRingFreeze(&emitter->ring, telemetryAmount(the, telemetryArgument(the, 0), MAX_EVENTS, &emitter->invalidArguments, 1));
 }
 
 void xs_telemetry_emitter_thaw(xsMachine* the)
 {
-	telemetryRingThaw(&telemetryEmitter(the, &xsThis)->ring);
+	telemetryRingThaw(&thisEmitter(the)->ring);
 }
 
 /* MESSAGE TYPES */
@@ -210,7 +222,7 @@ static int32_t tokenOf(TelemetryEmitter* emitter, const uint8_t* name, int32_t b
 /** messageType(name) */
 void xs_telemetry_message_type(xsMachine* the)
 {
-	TelemetryEmitter* emitter = telemetryEmitter(the, &xsThis);
+	TelemetryEmitter* emitter = thisEmitter(the);
 	int32_t token = 0;
 	if (xsmcArgc > 0 && xsmcTypeOf(xsArg(0)) == xsStringType) {
 		const char* name = xsmcToString(xsArg(0));
@@ -283,5 +295,5 @@ void telemetryCount(xsMachine* the, TelemetryEmitter* emitter, TelemetryReader* 
 /** As the first open reader sees it. */
 void xs_telemetry_emitter_count(xsMachine* the)
 {
-	telemetryCount(the, telemetryEmitter(the, &xsThis), NULL);
+	telemetryCount(the, thisEmitter(the), NULL);
 }

@@ -14,7 +14,6 @@
 #define MAX_TOKENS 65535
 
 typedef struct TelemetryEmitter {
-	TelemetryRing ring;
 	TelemetryTokens tokens;
 	xsSlot* self; /* the emitter as an object, which keeps the two below */
 	xsSlot* clock; /* a function that returns an integer and never throws nor goes back; NULL: the platform's clock */
@@ -31,26 +30,17 @@ typedef struct TelemetryEmitter {
 	uint32_t fullMs;
 	int32_t lastMs;
 	uint32_t isEnabled;
-	uint32_t isOpen; /* isEnabled, and messages have no limits */
-	uint32_t isQuick; /* isOpen, and the clock is the platform's */
-	uint32_t isQuickLimited; /* isEnabled, messages have limits, and the clock is the platform's */
+	uint32_t isQuick; /* isEnabled, and the clock is the platform's */
 	uint32_t connections;
 	uint32_t readersMade;
 	uint32_t holders; /* this one and its readers: XS destroys those of a collection in any order */
+	TelemetryRing ring;
 #ifdef MODDEF_TELEMETRY_RETAINED
 	TelemetryKept kept;
 	uint32_t isTold; /* the boot's record has been asked for */
 #endif
 	uint32_t words[];
 } TelemetryEmitter;
-
-extern const xsHostHooks telemetryEmitterHooks;
-
-/** What an object is; throws if it is no emitter. */
-static inline TelemetryEmitter* telemetryEmitter(xsMachine* the, xsSlot* slot)
-{
-	return xsmcGetHostDataValidate(*slot, (void*)&telemetryEmitterHooks);
-}
 
 /** The first argument of a constructor that has so many. */
 TelemetryEmitter* telemetryEmitterArgument(xsMachine* the, xsIntegerValue arguments);
@@ -68,6 +58,9 @@ void telemetryCount(xsMachine* the, TelemetryEmitter* emitter, TelemetryReader* 
 
 /** Adds to a counter of 64 bits. */
 void telemetryAdd(uint64_t* counter, uint32_t count);
+
+/** Whether telemetry is off; then so many calls are counted. */
+int telemetryIsOff(TelemetryEmitter* emitter, uint32_t count);
 
 /** Changes the result, and may run a script, if the clock is not the platform's. */
 int32_t telemetryReadClock(xsMachine* the, TelemetryEmitter* emitter);

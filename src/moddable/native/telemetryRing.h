@@ -38,6 +38,11 @@ typedef struct TelemetryRing {
 	uint32_t capacitySlots;
 	uint32_t discards; /* policy "discard" */
 
+	uint32_t highMs;
+	uint32_t recordHighMs; /* of the newest record, or of the start */
+	int32_t recordLowMs;
+	uint32_t isUntold; /* events refused or messages over the limits that no record tells of yet, or the boot's record waits for room */
+
 	/* Slots since boot. */
 	uint64_t head;
 	uint64_t tail;
@@ -53,11 +58,6 @@ typedef struct TelemetryRing {
 	uint64_t discarded;
 	uint64_t lostPending; /* refused, and no record tells of them yet */
 	uint64_t suppressedPending; /* messages over the limits, likewise */
-	uint32_t isUntold; /* either is not 0, or the boot's record waits for room */
-
-	uint32_t highMs;
-	uint32_t recordHighMs; /* of the newest record, or of the start */
-	int32_t recordLowMs;
 
 #ifdef MODDEF_TELEMETRY_RETAINED
 	TelemetryLive* live;

@@ -144,7 +144,7 @@ void xs_telemetry_connection(xsMachine* the)
 	if (connection.connEpoch < LAST_CONN_EPOCH)
 		emitter->connections++;
 	*chunk = telemetryCopy(&connection);
-	xsSetHostHooks(xsThis, &telemetryConnectionHooks);
+	fxSetHostHooks(the, &xsThis, &telemetryConnectionHooks);
 	if (!telemetryIsOff(emitter, 1))
 		telemetryRecord(the, &connection, RECORD_WS_CONNECT, &xsArg(2));
 }

@@ -179,7 +179,7 @@ void xs_telemetry_emitter(xsMachine* the)
 	emitter->bytesOf = fxToReference(the, &xsArg(7));
 	if (!emitter->bytesOf)
 		telemetryRefuse(the); /* without hooks it is no emitter */
-	xsSetHostHooks(xsThis, &emitterHooks);
+	fxSetHostHooks(the, &xsThis, &emitterHooks);
 }
 
 void xs_telemetry_emitter_enable(xsMachine* the)

@@ -68,7 +68,7 @@ void xs_telemetry_reader(xsMachine* the)
 	protect(emitter);
 	emitter->holders++;
 	xsmcSetHostData(xsThis, reader);
-	xsSetHostHooks(xsThis, &readerHooks);
+	fxSetHostHooks(the, &xsThis, &readerHooks);
 }
 
 void xs_telemetry_reader_close(xsMachine* the)

@@ -169,7 +169,7 @@ void xs_telemetry_relay(xsMachine* the)
 	relay->isSearching = xsmcTypeOf(xsArg(4)) == xsUndefinedType;
 	relay->fixedToken = telemetryWhole(the, &xsArg(4), 0xffff);
 	relay->payloads = xsmcToBoolean(xsArg(5)) != 0;
-	xsSetHostHooks(xsThis, &relayHooks);
+	fxSetHostHooks(the, &xsThis, &relayHooks);
 	give(the, 0, relayCallback);
 	give(the, 1, relayWrite);
 	xsmcSetUndefined(xsResult);

@@ -47,11 +47,12 @@ void telemetryCall(xsMachine* the, xsSlot* function, xsSlot* self, const xsSlot*
 {
 	/* What the macro xsCallFunction1 and its like are made of. */
 	xsOverflow(-XS_FRAME_COUNT - count);
-	fxPush(*self);
-	fxPush(xsReference(function));
+	telemetryCopySlot(--the->stack, self);
+	fxReference(the, &the->scratch, function);
+	telemetryCopySlot(--the->stack, &the->scratch);
 	fxCall(the);
 	for (const xsSlot* end = arguments - count; arguments != end; arguments--)
-		fxPush(*arguments);
+		telemetryCopySlot(--the->stack, arguments);
 	fxRunCount(the, count);
-	xsResult = fxPop();
+	telemetryCopySlot(&xsResult, the->stack++);
 }

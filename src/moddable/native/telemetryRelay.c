@@ -110,7 +110,7 @@ static Relay* enter(xsMachine* the)
 static void call(xsMachine* the, xsSlot* function)
 {
 	telemetryCall(the, function, &xsThis, xsmcArgc > 0 ? &xsArg(0) : NULL, xsmcArgc);
-	xsVar(RETURNED) = xsResult;
+	telemetryCopySlot(&xsVar(RETURNED), &xsResult);
 }
 
 /** callback(message, value) */
@@ -131,7 +131,7 @@ static void relayCallback(xsMachine* the)
 		}
 		settle(the, relay);
 	}
-	xsResult = xsVar(RETURNED);
+	telemetryCopySlot(&xsResult, &xsVar(RETURNED));
 }
 
 /** write(message) */
@@ -140,7 +140,7 @@ static void relayWrite(xsMachine* the)
 	Relay* relay = enter(the);
 	call(the, relay->kept[WRITE]);
 	sent(the, relay, xsmcArgc > 0 ? &xsArg(0) : NULL);
-	xsResult = xsVar(RETURNED);
+	telemetryCopySlot(&xsResult, &xsVar(RETURNED));
 }
 
 /* WHAT src/moddable/emitter.ts CALLS */

@@ -4,7 +4,8 @@
  */
 export { BenchRun, type BenchState, type ComparedRow, compareRows, type InstructionSet } from "./board/bench-device.ts";
 export { type BenchLine, type BenchRow, readBenchFile, readBenchLine } from "./board/bench-rows.ts";
-export { type CaptureCounters, CaptureWriter, type CaptureWriterOptions } from "./capture/capture-writer.ts";
+export type { CaptureCounters } from "./capture/capture-counters.ts";
+export { CaptureWriter, type CaptureWriterOptions } from "./capture/capture-writer.ts";
 export { Collector, type CollectorCounters, type CollectorOptions } from "./capture/collector.ts";
 export { type CtfMetadataOptions, ctfMetadata } from "./capture/ctf-metadata.ts";
 export { type BootFolder, type DeviceCapture, deviceFolderName, listBoots, listCaptures } from "./capture/folder.ts";
@@ -28,7 +29,7 @@ export { type Collected, collect, drain, type PacketReaders } from "./read/colle
 export { type ReadEvent, type ReadItem, type ReadOptions, type ReadPlace, readEvents } from "./read/events.ts";
 export type { Spread } from "./read/histogram.ts";
 export { decodePath, openRecording, type Recording, recordingOf } from "./read/recording.ts";
-export type { BootRow, Losses, Statistics, TypeRow } from "./read/stats.ts";
+export type { BootRow, Losses, Statistics, TypeRow } from "./read/statistics.ts";
 export { type Deframed, Deframer } from "./receive/deframer.ts";
 export { type FlashImage, readFlashImage } from "./receive/flash-image.ts";
 export type { Link, LinkEvents } from "./receive/links/link.ts";

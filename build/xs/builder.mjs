@@ -14,7 +14,7 @@ import { Unavailable } from "../machine.mjs";
 const run = promisify(execFile);
 const here = dirname(fileURLToPath(import.meta.url));
 const engineSettings = ["common.mk", "platform.h"];
-const sharedFiles = ["host.h", "mc.xs.h", "host.c", "globals.c", "modules.c", "natives.c"];
+const sharedFiles = ["host.h", "mc.xs.h", "host.c", "linker.c", "globals.c", "modules.c", "natives.c"];
 
 // XS 13.3, as it was published for another purpose: of all that is in it, only XS's sources are used.
 const xsPackage = "@agoric/xsnap@0.15.0";

@@ -5,7 +5,7 @@ engine: $(OUT)/libxs.a
 .PHONY: engine host
 
 XS_HOST := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
-HOST_C = $(PLATFORM_C) $(addprefix $(XS_HOST), host.c globals.c modules.c natives.c)
+HOST_C = $(PLATFORM_C) $(addprefix $(XS_HOST), host.c linker.c globals.c modules.c natives.c)
 # Snapshots are not wanted, and that file needs settings of its own.
 XS_C = $(filter-out %/xsSnapshot.c, $(wildcard $(XS)/sources/*.c))
 
@@ -22,7 +22,7 @@ $(OUT)/libxs.a: $(XS_O)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-# XS's own table of defaults steps aside for the one in modules.c, and so do two functions of xsProperty.c and, on
+# XS's own table of defaults steps aside for the one in linker.c, and so do two functions of xsProperty.c and, on
 # Linux, its modMilliseconds, which goes back when somebody sets the clock.
 $(OUT)/xsDefaults.o: DEFINES += -DgxDefaults=xsDefaults
 $(OUT)/xsProperty.o: DEFINES += -DmxLink=1

@@ -315,5 +315,6 @@ int hostMain(int argc, char** argv)
 		return fail("there is no file %s", argv[i]);
 	runMachine(path, argv + i + 1);
 	hostFreeModules();
+	hostFreeBuilders();
 	return 0;
 }

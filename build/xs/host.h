@@ -11,9 +11,6 @@ int hostMapModule(const char* name, const char* path);
 /** Frees what the modules loaded so far have kept outside the heap. Call it after the machine is gone. */
 void hostFreeModules(void);
 
-/** Returns a record of a native for XS to keep, like the one in the flash of a device. Never NULL. */
-const txHostFunctionBuilder* hostNewBuilder(txMachine* the, txCallback callback, txInteger length, txID id);
-
 /** Compiles a module and prints as JSON the bytes of its bytecode, of the names in it, of its references to natives. */
 void hostPrintBytecode(txMachine* the, const char* path);
 
@@ -22,6 +19,17 @@ void hostPrintBytecode(txMachine* the, const char* path);
  * `loaded` and `preloaded`; and `opcodes`: name and size of each, as XS has them.
  */
 void hostPrintLinked(txMachine* the, const char* path);
+
+/* linker.c */
+
+/** Returns a record of a native for XS to keep, like the one in the flash of a device. Never NULL. */
+const txHostFunctionBuilder* hostNewBuilder(txMachine* the, txCallback callback, txInteger length, txID id);
+
+/** Frees those records. Call it after the machine is gone. */
+void hostFreeBuilders(void);
+
+/** Turns compiled code into linked code, in place: names of the script become names of the machine, not if `ids` is NULL. */
+void hostRewriteCode(txByte* code, txSize size, const txID* ids, int isPreloaded);
 
 /* globals.c */
 

@@ -53,7 +53,7 @@
 /* XS would print its notes on stdout, which belongs to the script. */
 #define mxNoConsole 1
 
-/* XS's own versions of the parts that need nothing special here; modules.c and host.c have the others. */
+/* XS's own versions of the parts that need nothing special here; linker.c and host.c have the others. */
 #define mxUseDefaultBuildKeys 1
 #define mxUseDefaultParseScript 1
 #define mxUseDefaultSharedChunks 1

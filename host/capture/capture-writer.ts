@@ -6,6 +6,7 @@ import { RecordDecoder } from "../packet/records.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
+import { type CaptureCounters, captureCounters } from "./capture-counters.ts";
 import { EarlierParts } from "./earlier-parts.ts";
 import { makeCaptureFolder, type OwnFolder, removeFolder } from "./files.ts";
 import { traceFolderName } from "./folder.ts";
@@ -24,51 +25,9 @@ export interface CaptureWriterOptions {
   readonly append?: boolean;
 }
 
-/** What came of the packets written so far. */
-export interface CaptureCounters {
-  /** Data packets in the capture, and token packets. */
-  packets: number;
-  tokenPackets: number;
-  /** Events in them. */
-  events: number;
-  /** Bytes of packets. */
-  bytes: number;
-  /** Events lost, as DecodeSummary has it. */
-  lostOnDevice: number;
-  lostInTransit: number;
-  beforeFirstPacket: number;
-  /** Packets that did not arrive. */
-  missingPackets: number;
-  /** Packets that came again or too late. */
-  repeated: number;
-  /** Packets of another registry or wire format. */
-  refused: number;
-  /** Other packets that are not in the capture: damaged, or of too many boots. */
-  damaged: number;
-  /** Events in trace folders that were deleted to keep no more than keepParts. */
-  givenUp: number;
-}
-
-/** Sums that several writers may share. */
-export function captureCounters(): CaptureCounters {
-  return {
-    packets: 0,
-    tokenPackets: 0,
-    events: 0,
-    bytes: 0,
-    lostOnDevice: 0,
-    lostInTransit: 0,
-    beforeFirstPacket: 0,
-    missingPackets: 0,
-    repeated: 0,
-    refused: 0,
-    damaged: 0,
-    givenUp: 0,
-  };
-}
-
 /** Boots and readers of which one capture has folders. */
 const MOST_BOOTS = 9999;
+
 /** So many token names are held; the boots used least lately are forgotten, and what comes of them later has a further folder. */
 const MOST_NAMES = 1 << 17;
 

@@ -7,7 +7,8 @@ import { type ArrivedPacket, DEFAULT_REORDER_MS, PacketOrder } from "../receive/
 import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
-import { type CaptureCounters, CaptureWriter, captureCounters, type SharedByWriters } from "./capture-writer.ts";
+import { type CaptureCounters, captureCounters } from "./capture-counters.ts";
+import { CaptureWriter, type SharedByWriters } from "./capture-writer.ts";
 import { earlierLog, foldersIn } from "./earlier-parts.ts";
 import {
   appendFile,

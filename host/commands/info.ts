@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type Command, Option } from "commander";
 import picocolors from "picocolors";
 import { sinceBoot } from "../decode/event-text.ts";
-import type { BootRow } from "../read/stats.ts";
+import type { BootRow } from "../read/statistics.ts";
 import { nameOf } from "../text/io-error.ts";
 import { visible } from "../text/lines.ts";
 import type { Context } from "./context.ts";

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import picocolors from "picocolors";
 import type { Spread } from "../read/histogram.ts";
-import type { ClientRow, Losses, Statistics } from "../read/stats.ts";
+import type { ClientRow, Losses, Statistics } from "../read/statistics.ts";
 import { visible } from "../text/lines.ts";
 import type { Context } from "./context.ts";
 import { deviceText } from "./io.ts";

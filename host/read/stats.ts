@@ -2,115 +2,33 @@
  * What happened in a recording, in sum: boots, events, losses, connections, rejections, message types, who and when was busiest. Memory is
  * bounded whatever is recorded: what there is too much of is counted together, and told.
  */
-
 import type { Gap } from "../decode/types.ts";
 import { keyFrom } from "../migrate/steps.ts";
-import type { BootRecord } from "../packet/boot-record.ts";
 import { timeText } from "../packet/line-context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { ReadEvent, ReadPlace } from "./events.ts";
 import { Numbers, type Spread } from "./histogram.ts";
+import type { BootRow, ClientRow, Statistics } from "./statistics.ts";
 import { type BootStats, type ConnectionSums, Spans, type TypeStats } from "./stats-boots.ts";
 import { type EventPlan, eventPlans } from "./stats-plan.ts";
 import { Top } from "./top.ts";
 
 /** Boots that are followed at once, boots that are listed, message types that are told apart. */
 const MOST_FOLLOWED = 16_384;
+
 const MOST_LISTED = 100_000;
 const MOST_TYPES = 500;
+
 /** Clients of a boot, before they are summed up. */
 const MOST_CLIENTS = 4096;
+
 const MOST_SECONDS = 10;
 const MOST_TOP = 10;
+
 /** Numbers that are no whole ones are told apart to a millionth. */
 const FRACTION = 1e-6;
+
 const OTHER_TYPES = "(other types)";
-
-export interface Losses extends Gap {
-  /** Of JSON lines, which do not say where. */
-  readonly missing: number;
-}
-
-export interface BootRow {
-  readonly device: string | null;
-  readonly boot: number | null;
-  readonly bootId: string | null;
-  /** Of its first and last event: time of day in RFC 3339, null if nobody knows; milliseconds since boot. */
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly events: number;
-  readonly lost: Losses;
-  /** Of a recording in packets. */
-  readonly packets: number;
-  readonly bytes: number;
-  /** The fullest that the ring was when a packet was read, 0 to 1; null if no packet said it. */
-  readonly ringFill: number | null;
-  /** Why the board was reset before it, and what became of the ring; null if the recording does not say it. */
-  readonly reset: BootRecord | null;
-}
-
-export interface TypeRow {
-  readonly type: string;
-  readonly received: number;
-  readonly sent: number;
-  /** Of payloads as they were recorded. */
-  readonly bytes: number;
-  readonly answerMs: Spread;
-  readonly unanswered: number;
-  readonly unknown: number;
-}
-
-export interface Statistics {
-  readonly devices: number;
-  readonly boots: readonly BootRow[];
-  /** Boots that are not in the list. */
-  readonly unlistedBoots: number;
-  readonly schemaVersions: readonly VersionRow[];
-  readonly events: Readonly<Record<string, number>>;
-  /** Events a second, over the time from each boot's first event to its last. */
-  readonly perSecond: number;
-  readonly lost: Losses;
-  readonly connections: Omit<ConnectionSums, "durations"> & { readonly durationMs: Spread };
-  readonly rejections: {
-    readonly total: number;
-    readonly byReason: Readonly<Record<string, number>>;
-    readonly byClient: readonly ClientRow[];
-  };
-  readonly messageTypes: readonly TypeRow[];
-  readonly busiest: {
-    readonly clients: readonly ClientRow[];
-    readonly seconds: readonly SecondRow[];
-  };
-  /** Enums and booleans: how often each value came; numbers: what they were. By attribute. */
-  readonly attributes: Readonly<Record<string, Readonly<Record<string, number>> | Spread>>;
-  /** Events of readers that repeat what another reader of the boot has given: not counted. */
-  readonly repeatedByReaders: number;
-  /** There were too many clients: those with few events may have been left out. */
-  readonly isRough: boolean;
-}
-
-export interface VersionRow {
-  readonly schemaVersion: string;
-  readonly fingerprint: string;
-  readonly events: number;
-}
-
-export interface ClientRow {
-  readonly device: string | null;
-  readonly client: number | string;
-  readonly count: number;
-}
-
-export interface SecondRow {
-  readonly device: string | null;
-  readonly boot: number | null;
-  /** Since boot. */
-  readonly second: number;
-  readonly time: string | null;
-  readonly events: number;
-}
 
 /** What an event says, as far as stats looks at it. */
 export interface Facts {

@@ -2,7 +2,8 @@ import type { DecodeSummary } from "../decode/types.ts";
 import type { Problem } from "../text/errors.ts";
 import { type ReadOptions, readEvents } from "./events.ts";
 import type { Recording } from "./recording.ts";
-import { type Statistics, Stats } from "./stats.ts";
+import type { Statistics } from "./statistics.ts";
+import { Stats } from "./stats.ts";
 import { StatsSink } from "./stats-sink.ts";
 
 export interface Summarized {

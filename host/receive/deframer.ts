@@ -1,4 +1,7 @@
-/** Bytes of a serial line, a log or a flash image: packets in frames, log text between and within them, damage. */
+/**
+ * Bytes of a serial line, a log or a flash image: packets in frames, log text between and within them, damage. One file, because it is
+ * one machine: each byte's step goes on from what the steps before have set.
+ */
 
 import { maxFrameBytes } from "../../src/drain/frame.ts";
 import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";

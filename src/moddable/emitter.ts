@@ -15,9 +15,9 @@ import type { Reason } from "../ring/reason.ts";
 import { enabled, onSwitch, type Switched } from "../ring/switch.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
-// What the natives do stands in telemetryNatives.c.
+// What the natives do stands in native/: telemetryEmitter.c, telemetryConnection.c, telemetryMessages.c, telemetryReaderNatives.c, telemetryRelay.c.
 
-// Numbers of counters in telemetryNatives.c.
+// Numbers of counters in telemetryEmitter.c.
 const EMITTED = 0;
 const DRAINED = 1;
 const OVERWRITTEN = 2;
@@ -63,16 +63,6 @@ class NativeConnection extends Native("xs_telemetry_connection_destructor") impl
 
   relay(next: unknown, write: unknown, other: unknown, token: number | undefined, payloads: boolean): Relay {
     return new NativeRelay(this, next, write, other, token, payloads) as NativeRelay & Relay;
-  }
-}
-
-class LimitedConnection extends NativeConnection {
-  override received(messageType: number, payload?: Payload): void {
-    native("xs_telemetry_limited_received").call(this, messageType, payload);
-  }
-
-  override sent(messageType: number, payload?: Payload): void {
-    native("xs_telemetry_limited_sent").call(this, messageType, payload);
   }
 }
 
@@ -285,13 +275,7 @@ class NativeEmitter extends NativeRing implements Emitter {
   }
 }
 
-class LimitedEmitter extends NativeEmitter {
-  override connect(clientId: unknown, ip: unknown): Connection {
-    return new LimitedConnection(this, clientId, ip);
-  }
-}
-
 /** The emitter in C. */
 export function createEmitter(settings: EmitterSettings): Emitter {
-  return settings.limits ? new LimitedEmitter(settings) : new NativeEmitter(settings);
+  return new NativeEmitter(settings);
 }

@@ -1,6 +1,7 @@
 /**
  * The emitter in TypeScript. One file, because its state is the variables of one function: on XS reading one costs a fraction of
- * reading a field, so what reads them stands inside it (decision 8).
+ * reading a field, so what reads them stands inside it. With no more than `at` and `end` as fields of an object, as two files would
+ * have to share them, received() takes 6,657 instructions on RV32 instead of 5,839, a seventh more.
  */
 import { createEncoder, platformClock } from "#platform";
 import {
@@ -29,7 +30,7 @@ import {
 } from "../generated/layout.ts";
 import type { Connection, EmitterSettings, Payload, Reader, RecordEmitter, Token } from "./api.ts";
 import { bytesOf } from "./bytes.ts";
-import { createAllowance } from "./limits.ts";
+import { createAllowance, limitedBy } from "./limits.ts";
 import {
   BOOT_RING_SHIFT,
   FIRST_INTERNAL_RECORD_TYPE,
@@ -445,26 +446,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     gate.enable();
   }
 
-  class LimitedConnection extends RingConnection {
-    override received(messageType: number, payload?: Payload): void {
-      if (admitted(1) > 0) super.received(messageType, payload);
-      else over(1);
-    }
-
-    override sent(messageType: number, payload?: Payload): void {
-      if (admitted(1) > 0) super.sent(messageType, payload);
-      else over(1);
-    }
-
-    override answered(receivedType: number, sentType: number): void {
-      const count = admitted(2);
-      if (count === 2) super.answered(receivedType, sentType);
-      else {
-        if (count === 1) super.received(receivedType);
-        over(2 - count);
-      }
-    }
-  }
+  const LimitedConnection = limits && limitedBy(RingConnection, admitted, over);
 
   const identityWords = new Uint32Array(2);
   const identityNumber = new Float64Array(identityWords.buffer);
@@ -543,7 +525,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
         } else put(now, RECORD_WS_CONNECT, identity);
         if (ip !== undefined && typeof ip !== "string") invalidArguments++;
       } else suppressed++;
-      return limits ? new LimitedConnection(identity) : new RingConnection(identity);
+      return LimitedConnection ? new LimitedConnection(identity) : new RingConnection(identity);
     },
 
     messageType(name) {

@@ -1,8 +1,8 @@
 // The adapter for `ws`: what it records, and that the server behaves as without it. Each behaviour is played twice and compared.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect as connectSocket } from "node:net";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { Reason } from "xs-telemetry";
@@ -213,102 +213,6 @@ describe("the adapter for ws", () => {
     assert.equal(without(events, "ws.").length, 1 + count);
   });
 
-  it("records through noServer, and changes no answer to a wrong path", async () => {
-    const events = await same({
-      serve: echo,
-      upgrade(stage, request, socket, head) {
-        if (request.url !== "/ws") socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
-        else
-          stage.server.handleUpgrade(request, socket, head, (webSocket, upgraded) => {
-            stage.log("server: upgraded", upgraded === request);
-            assert.throws(() => stage.server.handleUpgrade(request, socket, head, () => undefined), /more than once/);
-            stage.server.emit("connection", webSocket, upgraded);
-          });
-      },
-      async drive({ url, log }) {
-        const wrong = new WebSocket(`${url}/no`);
-        wrong.on("error", () => undefined);
-        const [, response] = (await once(wrong, "unexpected-response")) as [unknown, IncomingMessage];
-        log("client:", response.statusCode);
-        wrong.terminate();
-        const webSocket = await client(`${url}/ws`);
-        webSocket.send("x");
-        log("client:", ...(await next(webSocket)));
-      },
-    });
-    assert.deepEqual(events, [
-      "1 ws.connect 127.0.0.1",
-      "1 ws.connected",
-      "1 msg.recv",
-      "1 msg.send",
-      "1 ws.disconnect 1006",
-    ]);
-  });
-
-  it("changes no verifyClient and no handleProtocols; a refused handshake is a connect and a disconnect", async () => {
-    const events = await same({
-      options: {
-        verifyClient: ({ req }, done) => setImmediate(() => done(req.url !== "/no", 403, "not you")),
-        handleProtocols: (protocols) => (protocols.has("two") ? "two" : false),
-      },
-      serve: (webSocket, stage) => {
-        echo(webSocket, stage);
-        stage.log("server: protocol", webSocket.protocol);
-      },
-      async drive({ url, log }) {
-        const refused = new WebSocket(`${url}/no`);
-        refused.on("error", (error) => log("client: error", error.message));
-        await new Promise((resolve) => refused.once("close", resolve));
-        const webSocket = await client(url, ["one", "two"]);
-        log("client: protocol", webSocket.protocol);
-        webSocket.close();
-        await closed(webSocket);
-      },
-    });
-    assert.deepEqual(
-      events.sort(),
-      [
-        "1 ws.connect 127.0.0.1",
-        "1 ws.disconnect",
-        "2 ws.connect 127.0.0.1",
-        "2 ws.connected",
-        "2 ws.disconnect 1005",
-      ].sort(),
-    );
-  });
-
-  it("records handshakes that are none, by halves, or left, each once", async () => {
-    const request = (headers: string) =>
-      `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${headers}\r\n`;
-    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-    const texts = [
-      request(""), // no key: 400
-      request("Sec-WebSocket-Key: x\r\n"),
-      request(key), // and vanishes when it is answered
-      request(key).slice(0, -2), // half a request: nothing is asked yet
-      "",
-      "nonsense\r\n\r\n",
-    ];
-    const events = await same({
-      serve: echo,
-      async drive({ port, log }) {
-        for (const text of texts) {
-          const socket = connectSocket(port, "127.0.0.1");
-          await once(socket, "connect");
-          socket.on("error", () => undefined);
-          socket.write(text);
-          if (text.endsWith("\r\n\r\n")) log("client:", String((await once(socket, "data"))[0]).split("\r\n")[0]);
-          socket.destroy();
-          await once(socket, "close");
-        }
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      },
-    });
-    assert.deepEqual(events.filter((event) => event.includes("ws.connect ")).length, 3, events.join("\n"));
-    assert.deepEqual(events.filter((event) => event.endsWith("ws.connected")).length, 1, events.join("\n"));
-    assert.deepEqual(events.filter((event) => event.includes("ws.disconnect")).length, 3, events.join("\n"));
-  });
-
   it("records a rejection with its reason, before the answer", async () => {
     const { events } = await play(true, {
       adapter: { payloads: true, clientId: () => 77 },
@@ -381,107 +285,6 @@ describe("the adapter for ws", () => {
     ]);
     assert.equal(instrumented.counters().failures, 3);
     assert.ok(failing.counters().failures >= 3);
-  });
-
-  it("leaves nothing behind when it is taken off", async () => {
-    await play(true, {
-      serve: echo,
-      async drive({ url, server, instrumented }) {
-        const webSocket = await client(url);
-        const [peer] = server.clients;
-        const { prototype } = WebSocket;
-        assert.ok(Object.hasOwn(server, "handleUpgrade") && peer!.send !== prototype.send, "attached");
-        assert.ok(peer instanceof WebSocket && peer.constructor === WebSocket, "still a WebSocket");
-        instrumented!.detach();
-        instrumented!.detach();
-        assert.ok(!Object.hasOwn(server, "handleUpgrade"), "handleUpgrade");
-        assert.equal(Object.getPrototypeOf(peer), prototype);
-        for (const name of ["send", "emit"]) assert.ok(!Object.hasOwn(peer!, name), name);
-        webSocket.send("x");
-        await next(webSocket);
-        await client(url);
-      },
-    }).then(({ events }) => assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected"]));
-  });
-
-  /** With `emit` and `send` of each socket's own, as another tool may put them there. */
-  class Own extends WebSocket {
-    readonly seen: string[] = [];
-    constructor(...args: ConstructorParameters<typeof WebSocket>) {
-      super(...args);
-      this.emit = (name: string, ...rest: unknown[]) => {
-        this.seen.push(name);
-        return super.emit(name, ...rest);
-      };
-      Object.defineProperty(this, "send", { value: super.send, configurable: true, writable: false });
-    }
-  }
-
-  it("records sockets with methods of their own, and gives them back", async () => {
-    const { events } = await play(true, {
-      options: { WebSocket: Own as never },
-      serve: echo,
-      async drive({ url, server, instrumented }) {
-        const webSocket = await client(url);
-        const [peer] = server.clients as unknown as Set<Own>;
-        webSocket.send('{"type":"a"}');
-        await next(webSocket);
-        instrumented!.detach();
-        assert.equal(Object.getPrototypeOf(peer), Own.prototype);
-        assert.deepEqual(Object.getOwnPropertyDescriptor(peer, "send"), {
-          value: WebSocket.prototype.send,
-          configurable: true,
-          enumerable: false,
-          writable: false,
-        });
-        assert.ok(Object.hasOwn(peer!, "emit") && peer!.seen.includes("message"), peer!.seen.join());
-      },
-    });
-    assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected", "1 msg.recv a", "1 msg.send a"]);
-  });
-
-  it("leaves a socket as it is that cannot be changed, and counts it", async () => {
-    class Sealed extends WebSocket {
-      constructor(...args: ConstructorParameters<typeof WebSocket>) {
-        super(...args);
-        Object.preventExtensions(this);
-      }
-    }
-    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", WebSocket: Sealed as typeof WebSocket });
-    const { telemetry, events } = adapterTelemetry();
-    const instrumented = instrument(server as unknown as WebSocketServer, telemetry);
-    server.on("connection", (webSocket) => webSocket.on("message", (data) => webSocket.send(data)));
-    await once(server, "listening");
-    const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    webSocket.send("x");
-    await next(webSocket);
-    webSocket.terminate();
-    server.close();
-    assert.deepEqual(events(), ["1 ws.connect 127.0.0.1", "1 ws.connected"]);
-    assert.equal(instrumented.counters().failures, 1);
-  });
-
-  it("can be put on twice, and taken off in any order", async () => {
-    for (const first of [0, 1]) {
-      const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
-      const both = [adapterTelemetry(), adapterTelemetry()];
-      const adapters = both.map(({ telemetry }) => instrument(server, telemetry));
-      server.on("connection", (webSocket) => webSocket.on("message", (data) => webSocket.send(data)));
-      await once(server, "listening");
-      const webSocket = await client(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
-      for (const adapter of [adapters[first]!, adapters[1 - first]!]) {
-        webSocket.send("x");
-        await next(webSocket);
-        adapter.detach();
-      }
-      webSocket.send("x");
-      await next(webSocket);
-      webSocket.terminate();
-      server.close();
-      const message = ["1 msg.recv", "1 msg.send"];
-      const begun = ["1 ws.connect 127.0.0.1", "1 ws.connected", ...message];
-      assert.deepEqual([both[first]!.events(), both[1 - first]!.events()], [begun, [...begun, ...message]]);
-    }
   });
 
   it("stands thousands of connections in a row", async () => {

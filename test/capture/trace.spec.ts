@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
-import { ctfMetadata, tsdlString } from "../../host/capture/ctf-metadata.ts";
-import { emittedRegistry, registry } from "../../host/generated/registry.ts";
+import { registry } from "../../host/generated/registry.ts";
 import { bootIdDigits } from "../../host/packet/packet.ts";
 import { decodePath } from "../../host/read/recording.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
@@ -13,7 +12,6 @@ import { campaign, seedFor } from "../support/campaign.ts";
 import type { AnyEvent } from "../support/decoded.ts";
 import {
   type BuiltPacket,
-  joined,
   mixedPackets,
   PacketSource,
   packet,
@@ -40,7 +38,7 @@ async function decodedBy(path: string, model: RegistryModel = registry) {
 
 /** A decoded event as babeltrace2 shows it: without what follows from the packet and from the environment. */
 function shown({ event, ts_mono_ms, eventSeq, schemaVersion, ...fields }: AnyEvent) {
-  assert.ok(Number.isSafeInteger(eventSeq) && schemaVersion === "1.0.0");
+  assert.ok(Number.isSafeInteger(eventSeq) && schemaVersion === registry.schemaVersion);
   return { name: event, timeMs: ts_mono_ms, fields };
 }
 
@@ -388,60 +386,3 @@ function awkwardRegistry(): RegistryModel {
     ],
   };
 }
-
-describe("CTF metadata", () => {
-  it("says the same for the same registry, and nothing of a boot unless asked", () => {
-    assert.equal(ctfMetadata(registry), ctfMetadata(registry));
-    assert.equal(ctfMetadata(emittedRegistry), readFileSync("registry/1.1.0.tsdl", "utf8"));
-    assert.ok(!ctfMetadata(registry).includes("boot_id ="));
-  });
-
-  it("begins as CTF demands, and holds version, registry, boot and reader in its environment", () => {
-    const text = ctfMetadata(registry, { bootId: 0xabc, reader: 3 });
-    assert.ok(text.startsWith("/* CTF 1.8 */"));
-    const env = /env \{([^}]*)\}/.exec(text)![1]!;
-    assert.deepEqual(env.trim().split(/;\s*/).filter(Boolean), [
-      'schemaVersion = "1.0.0"',
-      `registry = "${registry.fingerprint}"`,
-      'boot_id = "00000000000abc"',
-      "reader = 3",
-    ]);
-  });
-
-  it("has no padding fields for the bundled registry", () => {
-    const unused = ctfMetadata(registry).match(/\w+ _unused\w*/g);
-    assert.deepEqual(unused, ["u8 _unused_56"], "of _boot alone, a record of the format");
-  });
-
-  it("orders tokens by number, not by arrival", () => {
-    const tokens = new Map([
-      [10, "b"],
-      [2, "a"],
-    ]);
-    assert.match(
-      ctfMetadata(registry, { tokens }),
-      /enum token : u16 \{\n {2}"" = 0,\n {2}"a" = 2,\n {2}"b" = 10\n\};/,
-    );
-  });
-
-  it("writes strings that cannot be left", () => {
-    assert.equal(tsdlString('a"\\\n*/é'), '"a\\042\\134\\012\\052\\057\\303\\251"');
-    for (let code = 0; code < 0x300; code++)
-      assert.match(tsdlString(String.fromCharCode(code)), /^"(?:[ !#-)+-.0-[\]-~]|\\[0-7]{3})*"$/);
-  });
-
-  it("is refused by babeltrace2 when it is not what it should be, so that the checks above mean something", () => {
-    const path = mkdtempSync(join(tmpdir(), "xs-telemetry-ctf-"));
-    try {
-      mkdirSync(join(path, "bad"));
-      writeFileSync(join(path, "bad", "metadata"), ctfMetadata(registry).replace("u32 _clientId;", 'u32 "clientId";'));
-      writeFileSync(
-        join(path, "bad", "stream"),
-        joined([new PacketSource().data([{ event: "ws.connected", time: 1 }])]),
-      );
-      assert.throws(() => babeltrace(join(path, "bad")), /ends with 1/);
-    } finally {
-      rmSync(path, { recursive: true, force: true });
-    }
-  });
-});

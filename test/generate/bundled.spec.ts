@@ -19,7 +19,7 @@ interface Writers extends CommonMethods {
   msgRecv(connEpoch: number, clientId: number, msgType: number, result: number, reason: number, text?: Payload): void;
   msgSend(connEpoch: number, clientId: number, msgType: number, payloadSummary?: Payload): void;
 }
-const Generated = evaluate(writersSource(emittedRegistry, "registry/1.1.0.yaml")) as new (
+const Generated = evaluate(writersSource(emittedRegistry, `registry/${emittedRegistry.schemaVersion}.yaml`)) as new (
   options: TelemetryOptions,
 ) => Writers;
 

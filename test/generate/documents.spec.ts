@@ -11,7 +11,8 @@ import { referenceDocument, schemaDocument } from "../../host/generate/documents
 import { eventTypesSource } from "../../host/generate/typescript.ts";
 import { writersSource } from "../../host/generate/writers.ts";
 import { loadRegistry } from "../../host/registry/load.ts";
-import { type Call, goodCalls, registries } from "../support/arbitrary-registries.ts";
+import { type Call, goodCalls } from "../support/arbitrary-calls.ts";
+import { registries } from "../support/arbitrary-registries.ts";
 import { babeltrace } from "../support/babeltrace.ts";
 import { decoded } from "../support/decoded.ts";
 import { OwnDevice } from "../support/own-writers.ts";

@@ -4,14 +4,8 @@ import { Readable } from "node:stream";
 import fc from "fast-check";
 import { StreamDecoder } from "../../host/decode/decode.ts";
 import { type Issue, Validator } from "../../host/validate/validate.ts";
-import {
-  type Call,
-  type FieldSpec,
-  goodCalls,
-  KINDS,
-  type RegistrySpec,
-  registries,
-} from "../support/arbitrary-registries.ts";
+import { type Call, goodCalls } from "../support/arbitrary-calls.ts";
+import { type FieldSpec, KINDS, type RegistrySpec, registries } from "../support/arbitrary-registries.ts";
 import { collect } from "../support/decoded.ts";
 import { anyCalls, keptOf } from "../support/own-values.ts";
 import { OwnDevice } from "../support/own-writers.ts";

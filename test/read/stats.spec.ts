@@ -7,7 +7,7 @@ import { decode } from "../../host/decode/decode.ts";
 import { registries, registry } from "../../host/generated/registry.ts";
 import { Numbers, type Spread } from "../../host/read/histogram.ts";
 import { decodePath, openRecording, recordingOf } from "../../host/read/recording.ts";
-import type { Statistics } from "../../host/read/stats.ts";
+import type { Statistics } from "../../host/read/statistics.ts";
 import { summarize } from "../../host/read/summarize.ts";
 import { Top } from "../../host/read/top.ts";
 import { campaign, seedFor } from "../support/campaign.ts";

@@ -1,4 +1,4 @@
-/** Any registry that is right, as YAML, and any call of its writers. */
+/** Any registry that is right, as YAML. */
 import fc from "fast-check";
 import { stringify } from "yaml";
 
@@ -68,6 +68,7 @@ const NAMES = [
   "x1",
   "timestamp",
 ];
+
 const EVENT_NAMES = ["reading", "button.pressed", "token", "delete", "counters", "a.b.c", "Reader", "recorder"];
 const VALUES = ["", "ok", "two words", 'quo"te \\', "naïve ☃ 😀", "true", "0", "__proto__"];
 const MEMBER_IDS = ["none", "ok", "class", "new", "a_b", "x1", "Up", "name"];
@@ -94,6 +95,7 @@ const rawAttribute = fc.record({
   hasAbsent: fc.boolean(),
   hasRule: fc.boolean(),
 });
+
 type RawAttribute = typeof rawAttribute extends fc.Arbitrary<infer T> ? T : never;
 
 const rawEvent = fc.record({
@@ -104,6 +106,7 @@ const rawEvent = fc.record({
   together: fc.array(fc.nat(), { maxLength: 4 }),
   hasShorter: fc.boolean(),
 });
+
 const raw = fc.record({
   attributes: fc.array(rawAttribute, { maxLength: MOST_ATTRIBUTES }),
   events: fc.array(rawEvent, { minLength: 1, maxLength: 4 }),
@@ -315,6 +318,7 @@ function attributesOf({
 
 export const SCHEMA_URL = "https://example.com/schemas/1.2.3";
 export const SCHEMA_VERSION = "1.2.3";
+
 const DERIVED = [
   { key: "event", type: "string", wire: { from: "event_name" } },
   { key: "uptime.ms", type: "int", wire: { from: "time" } },
@@ -388,88 +392,4 @@ function eventOf(
   });
   const spec: EventSpec = { name, fields, combinations: combinations.map((set) => set.map(({ key }) => key)) };
   return { recordTypes, spec, textSlots };
-}
-
-/** A call of an event's writer: values by the key of the field; an optional one that is not there is not given. */
-export interface Call {
-  readonly event: EventSpec;
-  readonly values: Readonly<Record<string, unknown>>;
-  readonly afterMs: number;
-}
-
-/** Text as it comes out again: well-formed, without U+0000, within its bytes. */
-const textOf = (maxBytes: number, least = 0): fc.Arbitrary<string> =>
-  fc
-    .string({ unit: "binary", minLength: least, maxLength: maxBytes })
-    .map((text) => {
-      let cut = text.replaceAll("\0", "\n");
-      while (Buffer.byteLength(cut) > maxBytes) cut = [...cut].slice(0, -1).join("");
-      return cut;
-    })
-    .filter((text) => text.length >= least);
-
-/** Names of tokens; the emitter gives a token for each. */
-const names = textOf(64);
-
-/** A value that is kept as it is. */
-export function goodValue({ kind, members, maxBytes }: FieldSpec): fc.Arbitrary<unknown> {
-  switch (kind) {
-    case "bool":
-      return fc.boolean();
-    case "enum":
-      return fc.constantFrom(...members.map(({ value }) => value));
-    case "token":
-      return fc.oneof(fc.constantFrom("", "a", "b"), names);
-    case "text":
-    case "ip":
-      return fc.oneof(fc.constant(""), textOf(maxBytes));
-    case "f32":
-      return fc.float({ noNaN: true, noDefaultInfinity: true });
-    case "f64":
-      return fc.double({ noNaN: true, noDefaultInfinity: true });
-    default: {
-      const [least, most] = RANGES[kind];
-      return fc.oneof(fc.constantFrom(least, most, 0), fc.integer({ min: least, max: most }));
-    }
-  }
-}
-
-export const RANGES = {
-  u8: [0, 0xff],
-  u16: [0, 0xffff],
-  u32: [0, 0xffff_ffff],
-  i32: [-0x8000_0000, 0x7fff_ffff],
-} as const;
-
-/** Calls that the registry's records can hold as they are. */
-export function goodCalls({ events }: RegistrySpec): fc.Arbitrary<Call[]> {
-  const calls = events.flatMap((event) =>
-    event.combinations.map((combination) => {
-      const fields = event.fields.filter(({ key, isOptional }) => !isOptional || combination.includes(key));
-      return fc
-        .record({
-          values: fc.record(Object.fromEntries(fields.map((field) => [field.key, goodValue(field)]))),
-          other: fc.nat(),
-          afterMs: fc.nat(100_000),
-        })
-        .map(({ values, other, afterMs }): Call => ({ event, values: obeying(fields, values, other), afterMs }));
-    }),
-  );
-  return fc.array(fc.oneof(...calls), { minLength: 1, maxLength: 40 });
-}
-
-/** The values with those of enums under a rule put right. */
-function obeying(
-  fields: readonly FieldSpec[],
-  values: Record<string, unknown>,
-  other: number,
-): Record<string, unknown> {
-  const right = { ...values };
-  for (const { key, rule, members } of fields) {
-    if (!rule) continue;
-    const full = members.filter(({ value }) => value !== "");
-    if (values[rule.key] === rule.value) right[key] = "";
-    else if (values[key] === "") right[key] = full[other % full.length]!.value;
-  }
-  return right;
 }

@@ -1,6 +1,7 @@
 /** What generated writers make of arguments, good and bad: the reference that they are tested against. */
 import fc from "fast-check";
-import { type Call, type FieldSpec, goodValue, RANGES, type RegistrySpec } from "./arbitrary-registries.ts";
+import { type Call, goodValue, RANGES } from "./arbitrary-calls.ts";
+import type { FieldSpec, RegistrySpec } from "./arbitrary-registries.ts";
 
 const hostile = Object.freeze({
   valueOf: () => {

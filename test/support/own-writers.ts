@@ -6,9 +6,9 @@ import * as recorder from "xs-telemetry/recorder";
 import { writersSource } from "../../host/generate/writers.ts";
 import { loadRegistry } from "../../host/registry/load.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
+import type { Call } from "./arbitrary-calls.ts";
 import {
   attributeOrder,
-  type Call,
   type EventSpec,
   type FieldSpec,
   type RegistrySpec,

@@ -1,10 +1,10 @@
-/** The recording that both browsers are shown, and what attacks its page. */
 import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { PacketSource } from "./packets.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
+
 /** An image, a script, a link, something that loads, controls, directions. */
 export const ATTACKS = [
   "</script><script>attacked(1)</script>",
@@ -36,7 +36,7 @@ export const BREAK_IN = `(async () => {
 })()`;
 
 /** Two boots of pump-7, of which the first loses 37 events on the device and a packet on the way; and a device that says bad things. */
-export function writeRecording(root: string): string {
+export function capture(root: string): string {
   const folder = join(root, "capture");
   const all = new Collector(folder, { registry });
   for (const boot of [0, 1]) {

@@ -14,7 +14,7 @@ const inFolder = (folder: string) =>
 export const SHARED_SPECS = inFolder("test/xs");
 /** Specs for the engine alone. */
 export const ENGINE_SPECS = inFolder("test/engine");
-export const HOSTILE_SPEC = "./test/engine/hostile.spec.ts";
+export const HOSTILE_SPECS = ENGINE_SPECS.filter((spec) => /\/hostile[\w-]*\.spec\.ts$/.test(spec));
 export const MODEL_SPEC = "./test/xs/model.spec.ts";
 /** The host's options where AddressSanitizer keeps what was freed. */
 export const ROOM = ["--limit", "8000000000"];

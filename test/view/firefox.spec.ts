@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { run } from "../support/command.ts";
 import { Firefox } from "../support/firefox.ts";
-import { ATTACKS, BREAK_IN, writeRecording } from "../support/viewed.ts";
+import { ATTACKS, BREAK_IN, capture } from "../support/viewed.ts";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const TEXT = (selector: string) =>
@@ -25,7 +25,7 @@ describe("view in Firefox", function () {
     ensure("firefox-esr");
     root = mkdtempSync(join(tmpdir(), "xs-telemetry-view-"));
     file = join(root, "page.html");
-    const { status, stderr } = await run(["view", writeRecording(root), "-o", file]);
+    const { status, stderr } = await run(["view", capture(root), "-o", file]);
     assert.equal(status, 0, stderr);
     firefox = await Firefox.launch("() => { window.attacks = []; window.attacked = (n) => window.attacks.push(n); }");
   });

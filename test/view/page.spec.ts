@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +7,10 @@ import type { Browser, Page } from "playwright-core";
 import { runBoard } from "../../examples/sensor/board.ts";
 import { Telemetry } from "../../examples/sensor/telemetry.gen.ts";
 import { launch, openPage } from "../support/browser.ts";
-import { COMMAND, run } from "../support/command.ts";
+import { run } from "../support/command.ts";
 import { drain } from "../support/emit.ts";
 import { PacketSource } from "../support/packets.ts";
-import { until } from "../support/processes.ts";
-import { ATTACKS, BREAK_IN, writeRecording } from "../support/viewed.ts";
+import { ATTACKS, BREAK_IN, capture } from "../support/viewed.ts";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 let browser: Browser;
@@ -25,11 +23,13 @@ async function view(recording: string, ...args: string[]) {
 
 const details = (page: Page) => page.locator("aside").innerText();
 const status = (page: Page) => page.locator(".status").innerText();
+
 /** What is seen, once it is drawn. */
 const range = async (page: Page) => {
   await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
   return page.locator(".range").innerText();
 };
+
 /** The table, when it has come to rest. */
 const rows = async (page: Page) => {
   await page.waitForTimeout(250);
@@ -55,7 +55,7 @@ describe("view", function () {
     root = mkdtempSync(join(tmpdir(), "xs-telemetry-view-"));
     file = join(root, "page.html");
     browser = await launch();
-    const { status, stdout, stderr } = await view(writeRecording(root));
+    const { status, stdout, stderr } = await view(capture(root));
     assert.deepEqual([status, stdout], [0, ""], stderr);
     assert.match(stderr, /page\.html: 23 events, \d+\.\d KB/);
   });
@@ -329,59 +329,6 @@ describe("view", function () {
       assert.ok(lanes.includes(series), series);
     await page.screenshot({ path: join(root, "sensor.png") });
     await page.context().close();
-  });
-
-  it("opens the page with --open in the browser that BROWSER names", async () => {
-    const opener = join(root, "opener");
-    writeFileSync(opener, `#!/bin/sh\necho "$1" > ${join(root, "opened")}\n`, { mode: 0o755 });
-    const out = join(root, "open.html");
-    const { status, stderr } = await run(["view", join(root, "capture"), "-o", out, "--open"], "", {
-      env: { ...process.env, BROWSER: opener },
-    });
-    assert.equal(status, 0, stderr);
-    await until("the browser is opened", () => existsSync(join(root, "opened")));
-    assert.equal(readFileSync(join(root, "opened"), "utf8"), `${out}\n`);
-    assert.equal((await run(["view", join(root, "capture"), "-o", "-", "--open"])).status, 2);
-  });
-
-  it("leaves no half of a page under its name, and says what is wrong", async () => {
-    const nothing = join(root, "empty.jsonl");
-    writeFileSync(nothing, "");
-    const out = join(root, "other.html");
-    const said = await run(["view", nothing, "-o", out]);
-    assert.equal(said.status, 1);
-    assert.match(said.stderr, /E_/);
-    const full = await run(["view", join(root, "capture"), "-o", "/dev/full/x.html"]);
-    assert.equal(full.status, 2);
-    const none = await run(["view", join(root, "capture"), "-o", out, "--device", "pump-8"]);
-    assert.equal(none.status, 1);
-    assert.match(none.stderr, /none of 23 events fits the options/);
-    assert.deepEqual(
-      readdirSync(root).filter((name) => /\.(part|tmp)$/.test(name)),
-      [],
-    );
-  });
-
-  it("leaves nothing of a page for which there is no room, whether a file or standard output; and stops when nobody reads on", async () => {
-    const recording = join(root, "capture");
-    const out = join(root, "large.html");
-    const shell = (script: string) =>
-      spawnSync("bash", ["-o", "pipefail", "-c", script, process.execPath, COMMAND, recording, out], {
-        encoding: "utf8",
-      });
-    // A file may have 4 KB, and the signal for more is not heeded, as the system has it where a disk is full.
-    const small = shell('trap \'\' XFSZ; ulimit -f 4; "$0" "$1" view "$2" -o "$3"');
-    assert.equal(small.status, 2, small.stderr);
-    assert.match(small.stderr, /large\.html cannot be written: EFBIG: .*write elsewhere/);
-    assert.deepEqual(
-      readdirSync(root).filter((name) => name.includes("large")),
-      [],
-    );
-    const full = shell('"$0" "$1" view "$2" -o - > /dev/full');
-    assert.equal(full.status, 2, full.stderr);
-    assert.match(full.stderr, /E_WRITE|ENOSPC/);
-    const stopped = shell('"$0" "$1" view "$2" -o - | head -c 100 > /dev/null');
-    assert.deepEqual([stopped.status, stopped.stderr], [0, ""]);
   });
 
   it("leaves lines out that are not UTF-8, says which, and shows half a character as one", async () => {

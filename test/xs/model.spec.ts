@@ -1,5 +1,6 @@
 // Random operations on the emitter against a plain model of it: every count, and every byte of every packet. The clock is a user's,
-// and does all of the same itself when it is read, or it is the platform's.
+// and does all of the same itself when it is read, or it is the platform's. One file, because each operation stands beside what the
+// model expects of it.
 import { type Connection, type Policy, type Reader, Reason, setEnabled, Telemetry, type Token } from "xs-telemetry";
 import { AssertionFailed, deepEqual, equal, random, throws } from "../support/assert.ts";
 import { isInXs, isStressed, ran, rounds, seedFor } from "../support/campaign.ts";

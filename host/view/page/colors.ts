@@ -36,3 +36,11 @@ export function readColors(): Colors {
   const density = [0.55, 0.65, 0.75, 0.85, 0.93, 1].map((part) => mixed(pixel.back, pixel.event, part));
   return { css, pixel, density, span: mixed(pixel.back, pixel.event, 0.22) };
 }
+
+/** From light to dark, or back, whatever the system prefers. */
+export function switchScheme(): void {
+  const { dataset } = document.documentElement;
+  const isDark =
+    dataset.scheme === undefined ? matchMedia("(prefers-color-scheme: dark)").matches : dataset.scheme === "dark";
+  dataset.scheme = isDark ? "light" : "dark";
+}

@@ -26,7 +26,6 @@ export function onKeys(view: View): void {
 }
 
 function actionOf(view: View, { key, shiftKey, target }: KeyboardEvent): (() => void) | undefined {
-  const { model } = view;
   const by = shiftKey ? -1 : 1;
   switch (key.length === 1 ? key.toLowerCase() : key) {
     case "w":
@@ -61,7 +60,7 @@ function actionOf(view: View, { key, shiftKey, target }: KeyboardEvent): (() => 
       return () => view.focus();
     case "0":
     case "Home":
-      return () => view.see({ from: model.fromX, to: model.toX });
+      return () => view.seeWhole();
     case "m":
       return () => view.mark();
     case "t":

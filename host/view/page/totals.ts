@@ -1,8 +1,8 @@
 /** What the whole is, first of all: when, how long, how much, what is missing. */
 import { visible } from "../../text/visible.ts";
 import { h } from "./dom.ts";
-import type { Range } from "./draw.ts";
 import type { Model } from "./model.ts";
+import type { Range } from "./picture.ts";
 import { clockText, countedText, dayText, durationText, missing, numberText, sinceBootText } from "./text.ts";
 
 export function totalsText(model: Model): HTMLElement {

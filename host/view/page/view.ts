@@ -1,17 +1,20 @@
 /** The page: its parts, what is chosen and seen, and what hands do. */
 import { visible } from "../../text/visible.ts";
-import { type Colors, readColors } from "./colors.ts";
+import { type Colors, readColors, switchScheme } from "./colors.ts";
 import { said, timesOf } from "./describe.ts";
 import { fillDetails } from "./details.ts";
 import { h } from "./dom.ts";
-import { AXIS_HEIGHT, bootsIn, drawLanes, drawRates, eventAt, type Picture, type Range, Surface } from "./draw.ts";
+import { drawLanes, eventAt, gapAt } from "./draw.ts";
+import { drawRange, drawRates } from "./draw-rates.ts";
 import { filterBar } from "./filters.ts";
 import { helpDialog } from "./help.ts";
 import type { Filter, Model } from "./model.ts";
-import { gallop, lowerBound } from "./order.ts";
+import { extentOf, gapInCircle, inCircle, nextIn, nextOf } from "./moves.ts";
+import { AXIS_HEIGHT, type Picture, type Range, Surface } from "./picture.ts";
 import { type Row, Rows } from "./rows.ts";
 import { Table } from "./table.ts";
-import { countedText, durationText, gapText, missing, numberText } from "./text.ts";
+import { countedText, durationText, gapText, numberText } from "./text.ts";
+import { toolbar } from "./toolbar.ts";
 import { rangeText, totalsText } from "./totals.ts";
 
 const LEAST_RANGE_MS = 5;
@@ -78,29 +81,13 @@ export class View {
     });
     this.#axisButton = h("button", { type: "button", title: "t", click: () => this.switchAxis() }, "Since boot");
     this.#axisButton.disabled = !model.hasDay;
-    const button = (text: string, label: string, click: () => void) =>
-      h("button", { type: "button", title: label, ...(text.length < 2 && { "aria-label": label }), click }, text);
-    const toolbar = h(
-      "div",
-      { class: "toolbar", role: "group", "aria-label": "Search and movement" },
-      h("span", { role: "search", class: "search" }, this.search),
-      button("◂", "Found before (Shift+Enter)", () => this.find(-1)),
-      button("▸", "Found next (Enter)", () => this.find(1)),
-      button("−", "Zoom out (S)", () => this.zoom(1.5)),
-      button("+", "Zoom in (W)", () => this.zoom(1 / 1.5)),
-      button("Whole", "The whole (0)", () => this.see({ from: model.fromX, to: model.toX })),
-      button("Gap", "Next gap (g)", () => this.nextGap(1)),
-      button("Rejected", "Next rejection (r)", () => this.nextRejected(1)),
-      this.#axisButton,
-      button("Light/dark", "Light or dark", () => this.#switchScheme()),
-      button("?", "Keys and shapes (?)", () => this.help.showModal()),
-    );
+    const tools = toolbar(this, this.#axisButton);
     const header = h("header", {}, h("h1", { class: "isolated" }, visible(model.store.meta.title)), totalsText(model));
     const seen = h("section", { class: "seen", "aria-label": "Lanes over time" });
     seen.append(this.whole.canvas, h("div", { class: "rates-box" }, this.rates.canvas, this.#ratesText), this.scroller);
     const below = h("div", { class: "below" }, this.#details, this.table.element);
     const filters = filterBar(model, (filter) => this.setFilter(filter));
-    app.replaceChildren(header, toolbar, filters, this.#rangeText, seen, this.#status, below, this.help);
+    app.replaceChildren(header, tools, filters, this.#rangeText, seen, this.#status, below, this.help);
     let timer: ReturnType<typeof setTimeout> | undefined;
     this.search.addEventListener("input", () => {
       clearTimeout(timer);
@@ -174,17 +161,7 @@ export class View {
       drawRates(whole, { ...picture, range: all, gutter: 0 }, 2);
       this.#wholeKey = key;
     } else whole.show();
-    const { context, width, height } = whole;
-    const at = (time: number) => ((time - all.from) / (all.to - all.from)) * width;
-    const [from, to] = [at(range.from), Math.max(at(range.to), at(range.from) + 3)];
-    context.fillStyle = this.#colors.css.select;
-    context.globalAlpha = 0.15;
-    context.fillRect(from, 0, to - from, height);
-    context.globalAlpha = 1;
-    context.fillRect(from - 1, 0, 2, height);
-    context.fillRect(to - 1, 0, 2, height);
-    context.fillRect(from - 4, height / 2 - 8, 8, 16);
-    context.fillRect(to - 4, height / 2 - 8, 8, 16);
+    drawRange(whole, all, range, this.#colors);
     const middle = (range.from + range.to) / 2;
     whole.canvas.setAttribute("aria-valuenow", String(Math.round((1000 * (middle - all.from)) / (all.to - all.from))));
     whole.canvas.setAttribute("aria-valuetext", rangeText(model, range));
@@ -199,6 +176,10 @@ export class View {
     const from = Math.min(Math.max(middle - length / 2, model.fromX), model.toX - length);
     this.range = { from, to: from + length };
     this.draw();
+  }
+
+  seeWhole(): void {
+    this.see({ from: this.model.fromX, to: this.model.toX });
   }
 
   /** `at`: what stays where it is. */
@@ -295,27 +276,9 @@ export class View {
     const row = this.row;
     const middle = by > 0 ? this.range.from : this.range.to;
     let found: number | undefined;
-    if (row !== undefined) found = this.#nextIn(row, middle, by);
-    else found = this.#nextOf(model.order, middle, by);
+    if (row !== undefined) found = nextIn(model, this.rows, row, middle, by);
+    else found = nextOf(model, model.order, middle, by);
     if (found !== undefined) this.go(found);
-  }
-
-  #nextIn(row: Row, from: number, by: 1 | -1): number | undefined {
-    const { model } = this;
-    if (row.series !== undefined) return this.#nextOf(row.series.events, from, by);
-    const level = row.kind === "client" ? model.byClient : row.kind === "connection" ? model.byConnection : model.boots;
-    const lanes = row.kind === "device" || row.kind === "boot" ? bootsIn(this, row) : [row.index];
-    const { order, starts } = level.all;
-    const found = lanes.flatMap(
-      (lane) => this.#nextOf(order.subarray(starts[lane]!, starts[lane + 1]!), from, by) ?? [],
-    );
-    found.sort((a, b) => by * (model.x[a]! - model.x[b]!));
-    return found[0];
-  }
-
-  #nextOf(order: Uint32Array, from: number, by: 1 | -1): number | undefined {
-    const at = lowerBound(order, this.model.x, 0, order.length, from);
-    return by > 0 ? order[at] : order[at - 1];
   }
 
   /** From what is chosen, or what is seen, the next of some events, in a circle. */
@@ -325,17 +288,7 @@ export class View {
       this.say(`${what}: none`);
       return;
     }
-    let at: number;
-    const from = selected === undefined ? this.range.from : model.x[selected]!;
-    at = lowerBound(order, model.x, 0, order.length, from);
-    if (selected !== undefined) {
-      const end = gallop(order, model.x, at, order.length, from + 1e-9);
-      const own = order.subarray(at, end).indexOf(selected);
-      if (own >= 0) at += own + (by > 0 ? 1 : -1);
-      else if (by < 0) at--;
-      else at = end;
-    } else if (by < 0) at--;
-    at = (at + order.length) % order.length;
+    const at = inCircle(model, order, selected, this.range.from, by);
     this.go(order[at]!);
     this.say(`${what}: ${numberText(at + 1)} of ${numberText(order.length)}`);
   }
@@ -355,11 +308,7 @@ export class View {
       this.say("no gap: no event is missing");
       return;
     }
-    const order = gaps.map((_, gap) => gap).sort((a, b) => gaps[a]!.toX - gaps[b]!.toX);
-    const own = this.selectedGap === undefined ? -1 : order.indexOf(this.selectedGap);
-    const next =
-      own >= 0 ? own + by : by > 0 ? order.findIndex((gap) => gaps[gap]!.toX >= this.range.from) : order.length - 1;
-    this.goGap(order[(Math.max(next, by > 0 ? 0 : -1) + order.length) % order.length]!);
+    this.goGap(gapInCircle(this.model, this.selectedGap, this.range.from, by));
   }
 
   #searched = "";
@@ -388,25 +337,13 @@ export class View {
     this.rows.arrange();
     this.marks = [];
     this.#isTableOld = true;
-    this.see({ from: model.fromX, to: model.toX });
+    this.seeWhole();
     if (this.selected !== undefined) this.go(this.selected);
   }
 
   /** To what is chosen: its connection, or the gap. */
   focus(): void {
-    const { model, selected, selectedGap } = this;
-    let range: Range | undefined;
-    if (selectedGap !== undefined) {
-      const { fromX, toX } = model.gaps[selectedGap]!;
-      range = { from: fromX, to: toX };
-    } else if (selected !== undefined) {
-      const connection = model.connectionOf[selected]!;
-      const x = model.x[selected]!;
-      range =
-        connection >= 0
-          ? { from: model.connections[connection]!.fromX, to: model.connections[connection]!.toX }
-          : { from: x, to: x };
-    }
+    const range = extentOf(this.model, this.selected, this.selectedGap);
     if (range === undefined) return;
     const margin = Math.max(20, (range.to - range.from) * 0.05);
     this.see({ from: range.from - margin, to: range.to + margin });
@@ -437,12 +374,7 @@ export class View {
       return;
     }
     const event = eventAt(this.lanes, this.picture, row, x, 5);
-    const { from, to } = this.range;
-    const time = from + ((x - this.gutter) / (this.lanes.width - this.gutter)) * (to - from);
-    const near = ((to - from) / (this.lanes.width - this.gutter)) * 5;
-    const gap = this.model.gaps.findIndex(
-      ({ gap, fromX, toX }) => bootsIn(this, row).includes(gap.boot) && time >= fromX - near && time <= toX + near,
-    );
+    const gap = event === undefined ? gapAt(this.lanes, this.picture, row, x, 5) : -1;
     if (event !== undefined) this.go(event);
     else if (gap >= 0) this.goGap(gap);
     else this.go(undefined);
@@ -452,23 +384,13 @@ export class View {
     this.#status.textContent = text;
   }
 
-  #switchScheme(): void {
-    const root = document.documentElement;
-    const isDark =
-      root.dataset.scheme === undefined
-        ? matchMedia("(prefers-color-scheme: dark)").matches
-        : root.dataset.scheme === "dark";
-    root.dataset.scheme = isDark ? "light" : "dark";
+  switchScheme(): void {
+    switchScheme();
     this.#recolor();
   }
 
   #recolor(): void {
     this.#colors = readColors();
     this.draw();
-  }
-
-  /** For a summary of what is missing. */
-  get missing(): number {
-    return this.model.gaps.reduce((sum, { gap }) => sum + missing(gap), 0);
   }
 }

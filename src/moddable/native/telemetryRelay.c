@@ -3,7 +3,7 @@
  * A connection's `callback` and `write` are host functions, whose property 0 is its relay. Each calls what it stands in front of, and
  * records; between them nothing of a script's runs but that.
  */
-#include "telemetryNatives.h"
+#include "telemetryConnection.h"
 
 #define RECEIVE 3 /* what the server calls its callback with, for a message */
 
@@ -110,7 +110,7 @@ static Relay* enter(xsMachine* the)
 static void call(xsMachine* the, xsSlot* function)
 {
 	telemetryCall(the, function, &xsThis, xsmcArgc > 0 ? &xsArg(0) : NULL, xsmcArgc);
-	xsVar(RETURNED) = xsResult;
+	telemetryCopySlot(&xsVar(RETURNED), &xsResult);
 }
 
 /** callback(message, value) */
@@ -131,7 +131,7 @@ static void relayCallback(xsMachine* the)
 		}
 		settle(the, relay);
 	}
-	xsResult = xsVar(RETURNED);
+	telemetryCopySlot(&xsResult, &xsVar(RETURNED));
 }
 
 /** write(message) */
@@ -140,7 +140,7 @@ static void relayWrite(xsMachine* the)
 	Relay* relay = enter(the);
 	call(the, relay->kept[WRITE]);
 	sent(the, relay, xsmcArgc > 0 ? &xsArg(0) : NULL);
-	xsResult = xsVar(RETURNED);
+	telemetryCopySlot(&xsResult, &xsVar(RETURNED));
 }
 
 /* WHAT src/moddable/emitter.ts CALLS */
@@ -169,7 +169,7 @@ void xs_telemetry_relay(xsMachine* the)
 	relay->isSearching = xsmcTypeOf(xsArg(4)) == xsUndefinedType;
 	relay->fixedToken = telemetryWhole(the, &xsArg(4), 0xffff);
 	relay->payloads = xsmcToBoolean(xsArg(5)) != 0;
-	xsSetHostHooks(xsThis, &relayHooks);
+	fxSetHostHooks(the, &xsThis, &relayHooks);
 	give(the, 0, relayCallback);
 	give(the, 1, relayWrite);
 	xsmcSetUndefined(xsResult);

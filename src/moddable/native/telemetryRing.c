@@ -258,6 +258,29 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 	return record;
 }
 
+void telemetryRingEvent(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch)
+{
+	uint32_t* record = ring->at;
+	/* telemetryRingReserve, the common case in place. */
+	if (record < ring->end && (nowMs ^ ring->lowMs) >= 0) {
+		ring->at = record + SLOT_WORDS;
+#ifdef MODDEF_TELEMETRY_RETAINED
+		ring->live->claimed = (uint32_t)(uintptr_t)(record + SLOT_WORDS) + ring->turn;
+		TELEMETRY_IN_ORDER;
+#endif
+		record[0] = (uint32_t)nowMs;
+	}
+	else {
+		record = telemetryRingReserve(ring, 1, nowMs);
+		if (!record)
+			return;
+	}
+	record[1] = word1;
+	record[2] = clientId;
+	record[3] = connEpoch;
+	telemetryRingCommit(ring);
+}
+
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
 	advance(ring, nowMs);

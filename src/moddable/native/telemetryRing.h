@@ -27,7 +27,7 @@ typedef struct TelemetryKept TelemetryKept;
 #endif
 
 typedef struct TelemetryRing {
-	/* All that a record of one slot needs; see ringPut. */
+	/* All that a record of one slot needs; see telemetryRingEvent. */
 	uint32_t* at; /* where the next record goes */
 	uint32_t* end; /* up to here nothing but the clock is to be asked */
 	int32_t lowMs; /* low half of the uptime, as the clock read when the ring was last settled */
@@ -37,6 +37,11 @@ typedef struct TelemetryRing {
 	uint32_t* counted; /* records from here to `at` are not yet in the figures below */
 	uint32_t capacitySlots;
 	uint32_t discards; /* policy "discard" */
+
+	uint32_t highMs;
+	uint32_t recordHighMs; /* of the newest record, or of the start */
+	int32_t recordLowMs;
+	uint32_t isUntold; /* events refused or messages over the limits that no record tells of yet, or the boot's record waits for room */
 
 	/* Slots since boot. */
 	uint64_t head;
@@ -53,11 +58,6 @@ typedef struct TelemetryRing {
 	uint64_t discarded;
 	uint64_t lostPending; /* refused, and no record tells of them yet */
 	uint64_t suppressedPending; /* messages over the limits, likewise */
-	uint32_t isUntold; /* either is not 0, or the boot's record waits for room */
-
-	uint32_t highMs;
-	uint32_t recordHighMs; /* of the newest record, or of the start */
-	int32_t recordLowMs;
 
 #ifdef MODDEF_TELEMETRY_RETAINED
 	TelemetryLive* live;
@@ -138,33 +138,8 @@ static inline void writeU64(uint32_t* words, uint64_t value)
 	words[1] = (uint32_t)(value >> 32);
 }
 
-/** telemetryRingReserve of one slot; the common case in place. */
-static inline uint32_t* telemetryRingPut(TelemetryRing* ring, int32_t nowMs)
-{
-	uint32_t* record = ring->at;
-	if (record < ring->end && (nowMs ^ ring->lowMs) >= 0) {
-		ring->at = record + SLOT_WORDS;
-#ifdef MODDEF_TELEMETRY_RETAINED
-		ring->live->claimed = (uint32_t)(uintptr_t)(record + SLOT_WORDS) + ring->turn;
-		TELEMETRY_IN_ORDER;
-#endif
-		record[0] = (uint32_t)nowMs;
-		return record;
-	}
-	return telemetryRingReserve(ring, 1, nowMs);
-}
-
 /** Records an event of one slot. */
-static inline void telemetryRingEvent(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch)
-{
-	uint32_t* record = telemetryRingPut(ring, nowMs);
-	if (!record)
-		return;
-	record[1] = word1;
-	record[2] = clientId;
-	record[3] = connEpoch;
-	telemetryRingCommit(ring);
-}
+void telemetryRingEvent(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch);
 
 /** Records an event with a text of so many bytes, 1 or more, in a draft with room for whole slots. Changes the draft behind the text. */
 static inline void telemetryRingText(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch, uint32_t* draft,

@@ -1,3 +1,4 @@
+/* One file, because what writes this memory and what a boot finds in it are two sides of one order of stores. */
 #include "telemetryRetained.h"
 
 #ifdef MODDEF_TELEMETRY_RETAINED

@@ -39,8 +39,10 @@ export interface OtlpRecord {
   readonly boot: ExportBoot;
   /** What it is of: an event; what was lost before one; or, at the end of a recording, after one. */
   readonly kind: "event" | "lost before" | "lost after";
-  /** The event's number since boot; undefined if the recording does not say it. */
+  /** The event's number since boot; of what was lost, that of the next event. Undefined if the recording does not say it. */
   readonly seq: number | undefined;
+  /** Of what was lost: the number of the event before. */
+  readonly after: number | undefined;
 }
 
 const LOST = "xs_telemetry.lost";
@@ -123,7 +125,7 @@ export class OtlpRecords {
   end(): OtlpRecord[] {
     const records = [...this.#gaps].map(([boot, gaps]) => {
       const { seq, resource } = this.#last.get(boot) ?? { seq: undefined, resource: this.#resourceOf(boot) };
-      return this.#lost(gaps, resource, "lost after", seq, undefined);
+      return this.#lost(gaps, resource, "lost after", { seq: undefined, after: seq }, undefined);
     });
     this.#gaps.clear();
     return records;
@@ -147,12 +149,13 @@ export class OtlpRecords {
     const { name, keys } = this.#events.get(own) ?? { name: own, keys: [] };
     const add = (key: string, value: string | number) => attributes.push({ key, value, isDouble: false });
     if (boot.bootId !== undefined) {
-      if (keys.length > 0) add(this.#ours.session, [boot.bootId, ...keys.map((key) => part(event[key]))].join("/"));
+      if (keys.length > 0) add(this.#ours.session, [bootName(boot), ...keys.map((key) => part(event[key]))].join("/"));
       if (seq !== undefined) add(this.#ours.uid, this.#uid(boot, String(seq)));
     }
     if (time !== undefined && uncertaintyMs > 0) add(this.#ours.uncertainty, uncertaintyMs);
     const gaps = this.#gaps.get(boot);
     this.#gaps.delete(boot);
+    const after = this.#last.get(boot)?.seq;
     this.#last.set(boot, { seq, resource });
     const record: OtlpRecord = {
       resource,
@@ -165,15 +168,16 @@ export class OtlpRecords {
       boot,
       kind: "event",
       seq,
+      after: undefined,
     };
-    return gaps === undefined ? [record] : [this.#lost(gaps, resource, "lost before", seq, time), record];
+    return gaps === undefined ? [record] : [this.#lost(gaps, resource, "lost before", { seq, after }, time), record];
   }
 
   #lost(
     gaps: readonly ExportGap[],
     resource: OtlpResource,
     kind: "lost before" | "lost after",
-    seq: number | undefined,
+    { seq, after }: Pick<OtlpRecord, "seq" | "after">,
     unixMs: number | undefined,
   ): OtlpRecord {
     const { boot } = gaps[0]!;
@@ -191,7 +195,8 @@ export class OtlpRecords {
       const count = sum((gap) => gap.causes?.[cause] ?? 0);
       if (count > 0) add(`${LOST}.${name}`, count);
     }
-    if (boot.bootId !== undefined) add(OURS.uid, this.#uid(boot, `${kind.replace(" ", "-")}-${seq ?? "nothing"}`));
+    if (boot.bootId !== undefined)
+      add(OURS.uid, this.#uid(boot, `${kind.replace(" ", "-")}-${seq ?? after ?? "nothing"}`));
     return {
       resource,
       unixMs,
@@ -203,11 +208,12 @@ export class OtlpRecords {
       boot,
       kind,
       seq,
+      after,
     };
   }
 
-  #uid({ device, bootId }: ExportBoot, last: string): string {
-    return `${part(device ?? "")}/${bootId}/${last}`;
+  #uid(boot: ExportBoot, last: string): string {
+    return `${part(boot.device ?? "")}/${bootName(boot)}/${last}`;
   }
 
   #resourceOf(boot: ExportBoot, event: ExportEvent["event"] = {}): OtlpResource {
@@ -230,7 +236,7 @@ export class OtlpRecords {
       };
       const { device, bootId, reset } = boot;
       add("service.name", this.#identity.serviceName);
-      if (bootId !== undefined) add("service.instance.id", `${part(device ?? "")}/${bootId}`);
+      if (bootId !== undefined) add("service.instance.id", `${part(device ?? "")}/${bootName(boot)}`);
       add("device.id", device);
       add("xs_telemetry.boot.number", boot.boot);
       add("xs_telemetry.boot.id", bootId);
@@ -242,6 +248,11 @@ export class OtlpRecords {
     }
     return resource;
   }
+}
+
+/** A boot's id, which tells it from all others of its device. */
+export function bootName({ bootId, twin }: ExportBoot): string | undefined {
+  return twin === undefined ? bootId : `${bootId}-${twin + 1}`;
 }
 
 /** Within a text whose parts stand between slashes. */

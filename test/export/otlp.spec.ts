@@ -292,6 +292,17 @@ describe("export --to otlp", () => {
     assert.deepEqual([told.records.length, told.codes], [2, ["W_READER"]]);
   });
 
+  it("tells two boots with one id apart", async () => {
+    const line = (boot: number) =>
+      `${JSON.stringify({ event: "ws.connected", ts_mono_ms: 7, connEpoch: 0, eventSeq: 0, clientId: 1, schemaVersion: "1.0.0", boot, bootId: "00000000000001" })}\n`;
+    const { records } = await both(line(1) + line(2) + line(3));
+    assert.deepEqual(
+      records.map(({ attributes }) => attributes["log.record.uid"]),
+      ["/00000000000001/0", "/00000000000001-2/0", "/00000000000001-3/0"],
+    );
+    assert.equal(new Set(records.map(({ resource }) => resource["service.instance.id"])).size, 3);
+  });
+
   it("gathers records into lines that a Collector reads, at most 1 MiB", async () => {
     const line = (eventSeq: number) =>
       `${JSON.stringify({ event: "msg.send", ts_mono_ms: 7, connEpoch: 0, eventSeq, clientId: 1, msgType: "☃".repeat(3000), schemaVersion: "1.0.0", boot: 1, bootId: "00000000000001" })}\n`;

@@ -45,7 +45,7 @@ interface RawKeyValue {
 }
 export interface RawRequest {
   readonly resourceLogs?: readonly {
-    readonly resource: { readonly attributes: readonly RawKeyValue[] };
+    readonly resource: { readonly attributes?: readonly RawKeyValue[] };
     readonly scopeLogs: readonly {
       readonly scope: { readonly name: string; readonly version: string };
       readonly schemaUrl?: string;
@@ -75,7 +75,7 @@ export function recordsOf({ resourceLogs = [] }: RawRequest): ReadRecord[] {
     assert.equal(scopeLogs.length, 1);
     return scopeLogs.flatMap(({ scope, schemaUrl = "", logRecords }) =>
       logRecords.map((record) => ({
-        resource: valuesOf(resource.attributes),
+        resource: valuesOf(resource.attributes ?? []),
         scope: { name: scope.name, version: scope.version, schemaUrl },
         eventName: record.eventName,
         time: String(record.timeUnixNano ?? "0"),
@@ -111,4 +111,10 @@ export function protocDecoded(bytes: Uint8Array): string {
   assert.doesNotMatch(text.toString("latin1"), /^\s*\d+(:| \{)/m, "no unknown field");
   assert.deepEqual(run("encode", text), Buffer.from(bytes), "protoc writes the same bytes");
   return text.toString();
+}
+
+/** The bytes of an answer that has taken all but so many records. */
+export function response(rejected = 0, message = ""): Buffer {
+  const partialSuccess = { rejectedLogRecords: rejected, errorMessage: message };
+  return Buffer.from(types.response.encode(types.response.fromObject({ partialSuccess })).finish());
 }

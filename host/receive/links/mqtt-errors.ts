@@ -1,13 +1,12 @@
 /** What can be wrong with a broker, in words that say what to do. No message holds a password. */
 import type { TelemetryError } from "../../text/errors.ts";
 import { visible } from "../../text/lines.ts";
+import { certificateError, type TlsFailure } from "../../text/tls-errors.ts";
 import { linkError } from "./link.ts";
 
 /** A failure of the connection: of the network, of TLS, or the broker's refusal. */
-interface Failure extends Error {
+interface Failure extends TlsFailure {
   readonly code?: string | number;
-  /** Of TLS: whose certificate it was. */
-  readonly cert?: { readonly subjectaltname?: string };
 }
 
 const REFUSED_CREDENTIALS: readonly unknown[] = [4, 5, 134, 135];
@@ -20,7 +19,8 @@ export function isRefusedForGood(error: Failure): boolean {
 /** `broker`: as it is shown, `mqtts://host:8883`; `hasCa`: whether --ca was given. */
 export function brokerError(error: Failure, broker: string, hasCa: boolean): TelemetryError {
   const { code } = error;
-  const certificate = typeof code === "string" ? certificateError(code, error, hasCa) : undefined;
+  const certificate =
+    typeof code === "string" ? certificateError(code, error, hasCa, { server: "broker", plain: "mqtt://" }) : undefined;
   if (certificate !== undefined) return linkError("E_TLS", `${broker}: ${certificate}`);
   if (isRefusedForGood(error))
     return linkError(
@@ -74,29 +74,5 @@ function networkError(code: string, error: Failure): string {
       return "the host cannot be reached: check its address, the network and firewalls";
     default:
       return visible(error.message || String(code));
-  }
-}
-
-/** Undefined if it is not TLS that failed. */
-function certificateError(code: string, error: Failure, hasCa: boolean): string | undefined {
-  switch (code) {
-    case "DEPTH_ZERO_SELF_SIGNED_CERT":
-    case "SELF_SIGNED_CERT_IN_CHAIN":
-    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-    case "UNABLE_TO_GET_ISSUER_CERT":
-    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-      return hasCa
-        ? "its certificate is not signed by the authority in the file of --ca: give that of the broker"
-        : "its certificate is signed by nobody this machine trusts: name the certificate of its authority with --ca FILE";
-    case "CERT_HAS_EXPIRED":
-      return "its certificate has expired: renew it, or set this machine's clock";
-    case "CERT_NOT_YET_VALID":
-      return "its certificate is not valid yet: set this machine's clock, or the broker's when it was made";
-    case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use the name that is in it`;
-    default:
-      return /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)
-        ? `TLS fails (${visible(error.message)}): does that port speak TLS? mqtt:// is without`
-        : undefined;
   }
 }

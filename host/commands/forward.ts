@@ -76,18 +76,26 @@ export function addForward(program: Command, context: Context): void {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** `ended` is told by SIGINT, SIGTERM or SIGHUP; a second one ends the process at once. */
+export function untilSignal(): { readonly ended: AbortController; readonly release: () => void } {
+  const ended = new AbortController();
+  const release = () => {
+    for (const signal of SIGNALS) process.off(signal, end);
+  };
+  const end = () => {
+    release();
+    ended.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, end);
+  return { ended, release };
+}
+
 async function runForward(paths: readonly string[], options: Options, context: Context): Promise<void> {
   const { follow = false } = options;
   if (follow)
     for (const path of paths) if (!isFolder(path)) throw usage(`--follow ${nameOf(path)}: name capture folders`);
   const registry = decodedRegistry(options, await registriesOf(options));
-  const ended = new AbortController();
-  const end = () => {
-    // A second one ends the process at once.
-    for (const signal of SIGNALS) process.off(signal, end);
-    ended.abort();
-  };
-  for (const signal of SIGNALS) process.on(signal, end);
+  const { ended, release } = untilSignal();
   const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");
   const work = new ForwardWork(options, registry, context, status, ended.signal);
   try {
@@ -100,13 +108,13 @@ async function runForward(paths: readonly string[], options: Options, context: C
     throw error;
   } finally {
     work.close();
-    for (const signal of SIGNALS) process.off(signal, end);
+    release();
   }
 }
 
 /** What forward, and capture --forward, do. */
 export class ForwardWork {
-  readonly #options: ReceiverFlags & { readonly otlp?: string };
+  readonly #options: ReceiverFlags & { readonly otlp?: string; readonly flag?: string };
   readonly #registry: RegistryModel;
   readonly #context: Context;
   readonly #status: StatusLine;
@@ -119,7 +127,7 @@ export class ForwardWork {
   #known = 0;
 
   constructor(
-    options: ReceiverFlags & { readonly otlp?: string },
+    options: ReceiverFlags & { readonly otlp?: string; readonly flag?: string },
     registry: RegistryModel,
     context: Context,
     status: StatusLine,
@@ -158,18 +166,31 @@ export class ForwardWork {
       this.#problem({ code: "E_EMPTY", message: "there is no event in it" }, path);
   }
 
-  /** A capture folder as it grows, until it is to end. */
-  async follow(path: string): Promise<void> {
+  /** A capture folder as it grows, until it is to end, or `stopped` says so. */
+  async follow(path: string, stopped = this.#ended): Promise<void> {
     const { followedItems } = await import("../export/source.ts");
     const forwarding = await this.open();
     const own = forwarding.recording(path, true);
+    const over = AbortSignal.any([stopped, forwarding.failed]);
     const caughtUp = () => this.#context.say(`forwarding ${nameOf(path)} as it grows; ${this.#progress()} so far`);
-    for await (const items of followedItems(path, this.#registry, caughtUp, this.#ended)) {
+    for await (const items of followedItems(path, this.#registry, caughtUp, over)) {
       await own.add(this.#taken(items, path));
       this.#status.show(`forward ${nameOf(path)}: ${this.#progress()}`);
     }
+    if (forwarding.failed.aborted) await forwarding.flush();
     await own.end();
     this.#known += own.known;
+  }
+
+  /** What of a folder that was followed, and is complete now, is still to be delivered. */
+  async rest(path: string): Promise<void> {
+    await this.finish();
+    this.#forwarding?.save();
+    this.#events = 0;
+    this.#missing = 0;
+    await this.forward(path);
+    this.#known = 0;
+    await this.finish();
   }
 
   /** Resolves when all is delivered. Fails as Forwarding.flush(). */
@@ -186,7 +207,7 @@ export class ForwardWork {
     if (this.#problems.hasErrors) this.#context.worsen(1);
     for (const [code, count] of this.#problems.counts())
       if (count > 1) this.#context.say(`  ${code}: ${counted(count, "time")}`);
-    this.#context.say(this.#summary());
+    if (this.#events > 0) this.#context.say(this.#summary());
     forwarding.close();
   }
 

@@ -53,6 +53,11 @@ export class Forwarding {
     return this.#sender.counters;
   }
 
+  /** Told when nothing more will be sent: what follows fails. */
+  get failed(): AbortSignal {
+    return this.#sender.failed;
+  }
+
   /** Begins a recording. `path`: undefined for what nothing can be kept beside. Throws TelemetryError E_WRITE (exit code 2). */
   recording(path: string | undefined, isFolder: boolean): RecordingForwarding {
     const { registry, identity, receiver, onProblem } = this.#options;
@@ -72,10 +77,15 @@ export class Forwarding {
     for (const { problems } of this.#recordings) problems.forEach(this.#options.onProblem);
   }
 
-  /** Saves the positions and closes what is open. Fails with TelemetryError E_WRITE (exit code 2). */
+  /** Closes what is open, and saves the positions. Fails as save(). */
   close(): void {
     this.#poster.close();
     this.#deadLetters?.close();
+    this.save();
+  }
+
+  /** Saves the positions. Fails with TelemetryError E_WRITE (exit code 2). */
+  save(): void {
     for (const position of new Set(this.#positions.values())) position.save(true);
   }
 

@@ -6,7 +6,10 @@ import { ioError, nameOf } from "../text/io-error.ts";
 import { quote } from "../text/lines.ts";
 
 export interface ReceiverOptions {
+  /** The URL. */
   readonly otlp?: string | undefined;
+  /** The option that gave it, if it is not --otlp. */
+  readonly flag?: string | undefined;
   /** `name: value` */
   readonly header?: readonly string[] | undefined;
   readonly ca?: string | undefined;
@@ -40,7 +43,7 @@ export function receiverOf(options: ReceiverOptions, environment: Environment): 
     const found = [`${PREFIX}LOGS_${name}`, `${PREFIX}${name}`].find((each) => environment[each]);
     return found === undefined ? undefined : { name: found, value: environment[found]! };
   };
-  const url = urlOf(options.otlp, environment);
+  const url = urlOf(options, environment);
   const protocol = said("PROTOCOL");
   if (protocol !== undefined && protocol.value !== "http/protobuf")
     throw usage(
@@ -79,13 +82,13 @@ export function receiverOf(options: ReceiverOptions, environment: Environment): 
   };
 }
 
-function urlOf(otlp: string | undefined, environment: Environment): URL {
+function urlOf({ otlp, flag = "--otlp" }: ReceiverOptions, environment: Environment): URL {
   const own = environment[`${PREFIX}LOGS_ENDPOINT`];
   const general = environment[`${PREFIX}ENDPOINT`];
   const text = otlp ?? (own || general);
   if (!text)
     throw usage(`no receiver is named: give --otlp URL, such as http://localhost:4318, or set ${PREFIX}ENDPOINT`);
-  const name = otlp !== undefined ? "--otlp" : own ? `${PREFIX}LOGS_ENDPOINT` : `${PREFIX}ENDPOINT`;
+  const name = otlp !== undefined ? flag : own ? `${PREFIX}LOGS_ENDPOINT` : `${PREFIX}ENDPOINT`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.host === "")
     throw new TelemetryError(

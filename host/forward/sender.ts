@@ -65,6 +65,7 @@ export class Sender {
   #last: Promise<void> = Promise.resolve();
   #linger: NodeJS.Timeout | undefined;
   #failure: { readonly error: unknown } | undefined;
+  readonly #failed = new AbortController();
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -75,6 +76,11 @@ export class Sender {
 
   get counters(): SenderCounters {
     return this.#counters;
+  }
+
+  /** Told when nothing more will be sent: add() and flush() fail from then on. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
   }
 
   /** Takes records; resolves when there is room for more. Fails as flush(). */
@@ -117,6 +123,7 @@ export class Sender {
         await this.#deliver(batch, 0, count);
       } catch (error) {
         this.#failure = { error };
+        this.#failed.abort();
       }
     });
   }

@@ -232,6 +232,11 @@ describe("forward", () => {
     assert.equal(ended.status, 2);
     assert.match(ended.stderr, /E_UNSENT: ended before .* had all \(answers 503.*\): run it again/);
     await down.close();
+    const unauthorized = new OtlpReceiver(() => ({ status: 401 }));
+    const refused = await new Run(["forward", "--otlp", await unauthorized.listen(), capture, "--follow"]).outcome;
+    assert.equal(refused.status, 2, "it does not go on following in silence");
+    assert.match(refused.stderr, /E_REFUSED: .*401/);
+    await unauthorized.close();
     await receiver.close();
   });
 

@@ -28,6 +28,7 @@ Examples:
   $ npm run bench -- server                  of each kind a million messages, with what the least adapter costs: four minutes
   $ npm run bench -- transport               a million events by UDP and a serial line, fleets by UDP and MQTT: ten minutes
   $ npm run bench -- view                    a page of a million events, in a real browser: a minute
+  $ npm run bench -- otlp                    LogRecords encoded, exported and forwarded: half a minute
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
 /** What was said of parts that this machine cannot measure: it goes into the document, too. */
@@ -150,6 +151,14 @@ async function runView({ write }: { readonly write?: true }): Promise<void> {
   if (!found.every(isHeld)) process.exitCode = 1;
 }
 
+async function runOtlp({ write }: { readonly write?: true }): Promise<void> {
+  const { measureOtlp, otlpTable } = await import("./otlp.ts");
+  const { plainTable } = await import("./format.ts");
+  const table = otlpTable(await measureOtlp(say));
+  process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n`);
+  if (write) say(`wrote ${(await import("./document.ts")).writeExporting(table)}`);
+}
+
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {
   const { acceptBudgets, measureBudgets, readBudgets, verdicts } = await import("./budgets.ts");
   const measured = await measureBudgets(say);
@@ -205,6 +214,11 @@ program
   )
   .option("--write", "writes the table into docs/viewing.md")
   .action(runView);
+program
+  .command("otlp")
+  .description("what OpenTelemetry's LogRecords take: encoded, exported, forwarded")
+  .option("--write", "writes the table into docs/exporting.md")
+  .action(runOtlp);
 program
   .command("budgets")
   .description("compares with test/bench/budgets.json; exit code 1 if something has grown")

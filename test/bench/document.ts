@@ -35,6 +35,7 @@ const DOCUMENT = "docs/performance.md";
 const SCALE_DOCUMENT = "docs/scale.md";
 const ADAPTERS_DOCUMENT = "docs/adapters.md";
 const VIEWING_DOCUMENT = "docs/viewing.md";
+const EXPORTING_DOCUMENT = "docs/exporting.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
 
@@ -129,6 +130,11 @@ export function writeAdapters(server: Table): string {
 export function writeViewing(view: Table): string {
   writeSections(VIEWING_DOCUMENT, { machine: machine("view"), view: markdownTable(view) });
   return VIEWING_DOCUMENT;
+}
+
+export function writeExporting(otlp: Table): string {
+  writeSections(EXPORTING_DOCUMENT, { machine: machine("otlp"), otlp: markdownTable(otlp) });
+  return EXPORTING_DOCUMENT;
 }
 
 function writeSections(file: string, sections: Readonly<Record<string, string>>): void {

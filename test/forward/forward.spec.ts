@@ -265,6 +265,16 @@ describe("forward", () => {
     assert.deepEqual(uidsOf(letters).sort(), [...bad].sort());
     await assertDelivered([...receiver.records, ...letters], capture);
     assert.equal((await run(["forward", "--otlp", url, capture])).status, 0, "they are not tried again");
+    for (const name of fs.readdirSync(capture)) if (name.startsWith(".forwarded")) fs.rmSync(join(capture, name));
+    const full = await run(["forward", "--otlp", url, capture, "--dead-letter", "/dev/full"]);
+    assert.equal(full.status, 2);
+    assert.match(full.stderr, /E_WRITE: \/dev\/full cannot be written: ENOSPC/);
+    const later = await run(["forward", "--otlp", url, capture, "--dead-letter", file]);
+    assert.match(
+      later.stderr,
+      new RegExp(`${bad.length} to the dead letters`),
+      "what was not put aside is not given up",
+    );
     await receiver.close();
   });
 

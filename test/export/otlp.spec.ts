@@ -15,6 +15,7 @@ import { openRecording, type Recording } from "../../host/read/recording.ts";
 import { loadRegistry } from "../../host/registry/load.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 import { arbitraryEvent, type Json } from "../support/arbitrary-events.ts";
+import { registries as ownRegistries } from "../support/arbitrary-registries.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import { COMMAND, run } from "../support/command.ts";
 import { captureFleet, exportTo, type Line, linesOf, MemoryOutput, recordingFrom } from "../support/exports.ts";
@@ -68,8 +69,11 @@ function lineOf({ attributes, eventName, resource, scope, time }: ReadRecord, mo
     if (from === "event_name") own[key] = eventName;
     else if (from === "schema_version") own[key] = scope.version;
     else if (from === "schema_url") own[key] = value;
-    else if (rest.has(otelName)) own[key] = rest.get(otelName);
-    rest.delete(otelName);
+    else {
+      const name = otelName || key;
+      if (rest.has(name)) own[key] = rest.get(name);
+      rest.delete(name);
+    }
   }
   for (const ours of ["log.record.uid", "session.id"]) rest.delete(ours);
   const uncertainty = rest.get("xs_telemetry.time_uncertainty_ms") ?? 0;
@@ -183,6 +187,24 @@ describe("export --to otlp", () => {
         runs(1000, 40),
       );
     });
+
+  it("says every value of every event of any registry of one's own", async () => {
+    const anything = ownRegistries.chain(({ yaml }) => {
+      const model = loadRegistry(yaml, "own.yaml");
+      return fc.tuple(fc.constant(model), fc.array(arbitraryEvent(model), { minLength: 1, maxLength: 8 }));
+    });
+    await fc.assert(
+      fc.asyncProperty(anything, async ([model, events]) => {
+        const text = events.map((each) => `${JSON.stringify(each)}\n`).join("");
+        const { records } = await both(text, model);
+        assert.deepEqual(
+          sorted(records.filter((record) => !isLost(record)).map((record) => lineOf(record, model))),
+          sorted(events.map((each) => asRecorded(each, model))),
+        );
+      }),
+      runs(500, 25),
+    );
+  });
 
   it("takes names and targets from a registry of one's own, which gives way to nothing", async () => {
     const yaml = readFileSync("registry/1.0.0.yaml", "utf8")

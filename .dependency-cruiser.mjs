@@ -6,6 +6,7 @@ const LEVELS = [
   ["host/start.ts"],
   ["host/cli.ts"],
   ["host/index.ts", "host/commands"],
+  ["host/forward"],
   ["host/view", "host/export"],
   ["host/read"],
   ["host/decode", "host/generate"],

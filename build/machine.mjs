@@ -37,8 +37,22 @@ const NEEDS = {
   openssl: { packages: ["openssl"], probe: ["openssl", "version"] },
   chromium: { packages: ["chromium"], probe: ["chromium", "--version"] },
   "firefox-esr": { packages: ["firefox-esr"], probe: ["firefox-esr", "--version"] },
+  protoc: { packages: ["protobuf-compiler"], probe: ["protoc", "--version"] },
+  "opentelemetry-proto": {
+    packages: ["opentelemetry-proto"],
+    probe: ["grep", "-q", "event_name", "/usr/include/opentelemetry/proto/logs/v1/logs.proto"],
+  },
   babeltrace2: { packages: ["babeltrace2"], probe: ["babeltrace2", "--version"] },
 };
+
+/**
+ * Adds the distribution's backports where a package stands in them alone, from where its other packages come. Nothing is taken from
+ * there that is not asked for.
+ */
+const addBackports = (name) =>
+  `(apt-cache show ${name} >/dev/null 2>&1 || (. /etc/os-release && apt-get indextargets --format "deb ` +
+  `[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \\$(REPO_URI) $VERSION_CODENAME-backports main" ` +
+  `"Codename: $VERSION_CODENAME" "Created-By: Packages" | head -n 1 >/etc/apt/sources.list.d/backports.list && apt-get update))`;
 
 const works = ([command, ...args], input = "") =>
   spawnSync(command, args, { input, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
@@ -54,7 +68,11 @@ export function ensure(...needs) {
   const lacking = missing(needs);
   if (lacking.length === 0) return;
   const isRoot = process.getuid?.() === 0;
-  const line = `apt-get update && apt-get install -y ${lacking.flatMap((need) => NEEDS[need].packages).join(" ")}`;
+  const packages = lacking.flatMap((need) => NEEDS[need].packages);
+  const backports = packages
+    .filter((name) => name === "opentelemetry-proto")
+    .map((name) => `${addBackports(name)} && `);
+  const line = `apt-get update && ${backports.join("")}apt-get install -y ${packages.join(" ")}`;
   if (isRoot && works(["apt-get", "--version"])) {
     console.error(`installing ${lacking.join(", ")}: ${line}`);
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };

@@ -34,6 +34,7 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     decode: async () => (await import("./commands/decode.ts")).addDecode,
     view: async () => (await import("./commands/view.ts")).addView,
     export: async () => (await import("./commands/export.ts")).addExport,
+    forward: async () => (await import("./commands/forward.ts")).addForward,
     extract: async () => (await import("./commands/extract.ts")).addExtract,
   },
   "Check:": {

@@ -10,6 +10,7 @@ import type { Problem } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
 import { ProblemLog } from "../text/problem-log.ts";
 import { counted } from "../validate/report.ts";
+import { CaptureForwarding } from "./capture-forwarding.ts";
 import type { Context } from "./context.ts";
 import { quotedPath } from "./info.ts";
 import { deviceText } from "./io.ts";
@@ -33,6 +34,7 @@ Examples:
   $ xs-telemetry capture --ws ws://192.168.0.7 -o capture/
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o /var/lib/xs-telemetry --append
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o captures/%Y-%m-%dT%H%M%S
+  $ xs-telemetry capture --udp 9419 -o captures/ --append --forward http://localhost:4318
   $ cat serial.log | xs-telemetry capture --stdin -o capture/
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/ --duration 60 && xs-telemetry decode capture/`;
 
@@ -42,6 +44,7 @@ interface Options extends SourceOptions, RegistryOption {
   readonly rotate?: number;
   readonly keep?: number;
   readonly maxDevices?: number;
+  readonly forward?: string;
 }
 
 export function addCapture(program: Command, context: Context): void {
@@ -58,6 +61,7 @@ export function addCapture(program: Command, context: Context): void {
     .option("--append", "go on in a folder that holds a capture")
     .option("--rotate <size>", "begin a further part of a boot after that many bytes, such as 64M", size)
     .option("--keep <parts>", "keep the newest N parts of a device (default: all)", integerFrom(1, 9999))
+    .option("--forward <url>", "send what is captured to an OpenTelemetry Collector, as forward --follow does")
     .option("--max-devices <count>", "refuse further devices (default: 10000)", integerFrom(1, 1_000_000))
     .addHelpText("after", HELP)
     .action((options: Options) => runCapture(options, context));
@@ -99,6 +103,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     status.above(() => context.sayProblem(problem, device === undefined ? description : deviceText(device))),
   );
 
+  const forwarding = options.forward === undefined ? undefined : await CaptureForwarding.of(options, context, status);
   let made: Collector | undefined;
   let lock: FolderLock | undefined;
   // Not before the link stands, or brings something: a source that is refused leaves no folder.
@@ -144,6 +149,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
       opened: (opened, said) => {
         description = opened;
         collector();
+        forwarding?.begin();
         context.say(`capturing: ${said}, into ${folder}`);
       },
       clockSet: (byMs, isSure) => made?.clockSet(byMs, isSure),
@@ -154,6 +160,8 @@ async function runCapture(options: Options, context: Context): Promise<void> {
       },
     });
     made?.close();
+    lock?.release();
+    await forwarding?.end(made !== undefined && made.counters().events > 0);
     if (nothing !== undefined) problems.add(nothing, undefined, Date.now());
   } catch (error) {
     try {
@@ -163,6 +171,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     }
     throw error;
   } finally {
+    forwarding?.close();
     status.end();
     if (problems.hasErrors) context.worsen(1);
     lock?.release();

@@ -18,6 +18,8 @@ chrome    the same as JSON, for viewers that read Chrome's traces
 csv       a table for spreadsheets
 parquet   a table for DuckDB, Spark, Trino, ClickHouse, pandas: files in a folder, by device and date, to which a further export adds
           what is new
+otlp      OpenTelemetry's LogRecords as JSON lines, for a Collector's otlpjsonfile receiver; forward sends them
+har       WebSocket connections and their messages, for browsers' developer tools and others that read HAR
 
 A file is there whole or not at all. Boots whose time of day nobody knows stand in a file of their own, .since-boot. Losses and damage are
 named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: something is damaged, or there is nothing; the good part
@@ -27,9 +29,10 @@ Examples:
   $ xs-telemetry export --to perfetto capture/ -o trace.pftrace
   $ xs-telemetry export --to chrome capture/ | gzip > trace.json.gz
   $ xs-telemetry export --to csv capture/ -o events.csv
-  $ xs-telemetry export --to parquet fleet/ -o lake/`;
+  $ xs-telemetry export --to parquet fleet/ -o lake/
+  $ xs-telemetry export --to otlp capture/ -o events.jsonl`;
 
-const FORMATS = ["perfetto", "chrome", "csv", "parquet"] as const;
+const FORMATS = ["perfetto", "chrome", "csv", "parquet", "otlp", "har"] as const;
 
 interface Options extends RegistryOption {
   readonly to: (typeof FORMATS)[number];
@@ -128,6 +131,14 @@ async function exporterOf({ to, output: path }: Options, registry: RegistryModel
     }
     case "csv":
       return new (await import("../export/csv.ts")).CsvExporter(path, await open(), registry);
+    case "har":
+      return new (await import("../export/har.ts")).HarExporter(path, await open(), registry);
+    case "otlp": {
+      const { OtlpExporter } = await import("../export/otlp-json.ts");
+      const { identityFrom } = await import("../export/otlp-identity.ts");
+      const identity = identityFrom(process.env);
+      return new OtlpExporter(path, await open(), registry, identity);
+    }
     case "parquet": {
       if (path === "-") throw usage("--to parquet makes many files: name a folder for them with -o");
       return new (await import("../export/parquet.ts")).ParquetExporter(path, registry);

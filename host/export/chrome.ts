@@ -1,4 +1,5 @@
 /** The JSON of Chrome's trace viewer, which Perfetto and others read, too. */
+import { wellFormed } from "../text/well-formed.ts";
 import type { ExportOutput } from "./output.ts";
 import type { Values } from "./source.ts";
 import type { Flows, TraceTarget, Track } from "./trace.ts";
@@ -70,10 +71,6 @@ function fullName({ name, parent }: Track): string {
 }
 
 /** A lone surrogate would lose itself and what follows it. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
-}
-
 function wellFormedValue(_key: string, value: unknown): unknown {
   return typeof value === "string" ? wellFormed(value) : value;
 }

@@ -1,3 +1,5 @@
+const NS_PER_MS = 1e6;
+
 /** Writes protobuf: varints, texts, messages within messages, into one buffer that grows. */
 export class ProtobufWriter {
   #bytes = Buffer.allocUnsafe(64 * 1024);
@@ -5,6 +7,11 @@ export class ProtobufWriter {
 
   get length(): number {
     return this.#end;
+  }
+
+  /** All that was written, until more is. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#end);
   }
 
   /** A copy of all that was written, which is forgotten. */
@@ -51,6 +58,16 @@ export class ProtobufWriter {
     this.#end = this.#bytes.writeUInt32LE(Math.floor(value / 2 ** 32), this.#end);
   }
 
+  /** Milliseconds, at most 2^64 / 10^6, as nanoseconds: more than a number can hold exactly. */
+  fixed64Nanoseconds(field: number, ms: number): void {
+    this.#tag(field, 1);
+    this.#reserve(8);
+    const high = Math.floor(ms / 2 ** 20) * NS_PER_MS;
+    const low = (high % 2 ** 12) * 2 ** 20 + (ms % 2 ** 20) * NS_PER_MS;
+    this.#end = this.#bytes.writeUInt32LE(low % 2 ** 32, this.#end);
+    this.#end = this.#bytes.writeUInt32LE(Math.floor(high / 2 ** 12) + Math.floor(low / 2 ** 32), this.#end);
+  }
+
   text(field: number, value: string): void {
     this.#tag(field, 2);
     const bytes = Buffer.byteLength(value);
@@ -59,7 +76,14 @@ export class ProtobufWriter {
     this.#end += this.#bytes.write(value, this.#end);
   }
 
-  /** What was written elsewhere. */
+  /** Fields that were written elsewhere. */
+  fields(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  /** A message, or bytes, written elsewhere. */
   bytes(field: number, value: Uint8Array): void {
     this.#tag(field, 2);
     this.#varint(value.length);

@@ -6,7 +6,8 @@ import { JsonOutput } from "../packet/json-output.ts";
 import { type BootPlace, bootIdText, type TimeOf, timeText } from "../packet/line-context.ts";
 import type { PacketHeader } from "../packet/packet.ts";
 import type { CheckedPacket, RecordDecoder, RecordTally } from "../packet/records.ts";
-import { type ReadPlace, readEvents } from "../read/events.ts";
+import { type ReadItem, type ReadPlace, readEvents } from "../read/events.ts";
+import { followFolder } from "../read/follow.ts";
 import type { Recording } from "../read/recording.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -18,6 +19,8 @@ export interface ExportBoot {
   readonly device: string | undefined;
   readonly boot: number | undefined;
   readonly bootId: string | undefined;
+  /** How many boots of the device with the same id come before it; absent for none, as nearly always. */
+  readonly twin?: number;
   /** Why the board was reset before it, and what became of its ring; known before the boot's first event, if the recording says it. */
   reset?: BootRecord;
 }
@@ -62,6 +65,8 @@ export type ExportItem =
 /** The boots of a recording. Of each, the reader that comes first counts: others repeat its events. */
 class Boots {
   readonly #boots = new Map<string, { readonly boot: ExportBoot; readonly reader: number }>();
+  /** By device and boot id. */
+  readonly #ofId = new Map<string, number>();
   readonly #byPlace = new WeakMap<object, ExportBoot | undefined>();
   /** Events of further readers. */
   repeated = 0;
@@ -74,7 +79,10 @@ class Boots {
     const key = JSON.stringify([device, boot, bootId]);
     let known = this.#boots.get(key);
     if (known === undefined) {
-      known = { boot: { index: this.#boots.size, device, boot, bootId }, reader };
+      const id = JSON.stringify([device, bootId]);
+      const twin = this.#ofId.get(id) ?? 0;
+      this.#ofId.set(id, twin + 1);
+      known = { boot: { index: this.#boots.size, device, boot, bootId, ...(twin > 0 && { twin }) }, reader };
       this.#boots.set(key, known);
     }
     const own = known.reader === reader ? known.boot : undefined;
@@ -100,38 +108,8 @@ export async function* exportItems(
 ): AsyncGenerator<readonly ExportItem[], void, void> {
   const boots = new Boots();
   if (recording.form === "lines") {
-    const keys = new Set(registry.attributes.map(({ key }) => key));
-    for await (const items of readEvents(recording, { registry, registries: [registry] })) {
-      const found: ExportItem[] = [];
-      for (const item of items) {
-        if (item.kind === "problem") {
-          found.push(item);
-          continue;
-        }
-        const boot = boots.of(item.place);
-        if (item.kind === "boot") {
-          if (boot !== undefined) boot.reset ??= item.record;
-        } else if (item.kind === "gap") {
-          if (boot !== undefined) found.push({ kind: "gap", boot, missing: item.missing, causes: item.causes });
-        } else if (boot === undefined) boots.repeated++;
-        else {
-          const { deviceMs, wall, event } = item;
-          const own = Object.fromEntries(
-            Object.entries(event).filter(([key, value]) => keys.has(key) && isValue(value)),
-          ) as Values;
-          found.push({
-            kind: "event",
-            boot,
-            event: own,
-            deviceMs: Number.isFinite(deviceMs) ? Math.floor(deviceMs) : 0,
-            unixMs: wall?.unixMs,
-            uncertaintyMs: wall?.uncertaintyMs ?? 0,
-          });
-        }
-      }
-      yield found;
-    }
-    yield boots.repetitions();
+    const items = readEvents(recording, { registry, registries: [registry] });
+    yield* readItems(items, registry, boots);
     return;
   }
   let sink: ExportSink | undefined;
@@ -148,6 +126,59 @@ export async function* exportItems(
     yield found;
   }
   yield [...(sink?.takeFound() ?? []), ...boots.repetitions()];
+}
+
+/**
+ * The items of a capture folder, and what comes to it from then on. Fails, and ends, as followFolder; `caughtUp` is called when all was given
+ * that was there.
+ */
+export async function* followedItems(
+  path: string,
+  registry: RegistryModel,
+  caughtUp: () => void,
+  ended: AbortSignal,
+): AsyncGenerator<readonly ExportItem[], void, void> {
+  const items = followFolder(path, { registry, registries: [registry] }, caughtUp, ended);
+  yield* readItems(items, registry, new Boots());
+}
+
+async function* readItems(
+  source: AsyncIterable<ReadItem[]>,
+  registry: RegistryModel,
+  boots: Boots,
+): AsyncGenerator<readonly ExportItem[], void, void> {
+  const keys = new Set(registry.attributes.map(({ key }) => key));
+  for await (const items of source) {
+    const found: ExportItem[] = [];
+    for (const item of items) {
+      if (item.kind === "problem") {
+        found.push(item);
+        continue;
+      }
+      const boot = boots.of(item.place);
+      if (item.kind === "boot") {
+        if (boot !== undefined) boot.reset ??= item.record;
+      } else if (item.kind === "gap") {
+        if (boot !== undefined) found.push({ kind: "gap", boot, missing: item.missing, causes: item.causes });
+      } else if (boot === undefined) boots.repeated++;
+      else {
+        const { deviceMs, wall, event } = item;
+        const own = Object.fromEntries(
+          Object.entries(event).filter(([key, value]) => keys.has(key) && isValue(value)),
+        ) as Values;
+        found.push({
+          kind: "event",
+          boot,
+          event: own,
+          deviceMs: Number.isFinite(deviceMs) ? Math.floor(deviceMs) : 0,
+          unixMs: wall?.unixMs,
+          uncertaintyMs: wall?.uncertaintyMs ?? 0,
+        });
+      }
+    }
+    yield found;
+  }
+  yield boots.repetitions();
 }
 
 function isValue(value: unknown): boolean {

@@ -19,7 +19,7 @@ const FILES = [
 ] as const;
 
 /**
- * The events of a capture folder, and what comes to it from then on, until the process is told to end. `caughtUp` is called when all is
+ * The events of a capture folder, and what comes to it from then on, until the process is told to end, or `ended` says so. `caughtUp` is called when all is
  * read that was there. Throws as decodeFolder; TelemetryError E_USAGE (exit code 2) where several processes captured one boot, whose
  * packets are only put in order when all are there. Memory: what decoding keeps of each device.
  */
@@ -27,6 +27,7 @@ export async function* followFolder(
   path: string,
   { registry }: ReadOptions,
   caughtUp: () => void,
+  ended?: AbortSignal,
 ): AsyncGenerator<ReadItem[], void, void> {
   const lines = new EventLines([registry], false);
   const sessions = new Map<string | undefined, Session>();
@@ -39,6 +40,8 @@ export async function* followFolder(
     wake();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
+  ended?.addEventListener("abort", stop);
+  if (ended?.aborted) stop();
 
   async function* grown(session: Session, boot: BootFolder): AsyncGenerator<ReadItem[], void, void> {
     for (const [name, streamId] of FILES) {
@@ -97,6 +100,7 @@ export async function* followFolder(
     }
   } finally {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, stop);
+    ended?.removeEventListener("abort", stop);
   }
 }
 

@@ -12,8 +12,8 @@ import { UDP, type UDPOptions } from "../io/udp.ts";
 import { linkError } from "../receive/links/link.ts";
 import { readBroker } from "../receive/links/mqtt.ts";
 import { brokerError, noGreeting } from "../receive/links/mqtt-errors.ts";
-import { readAuthority } from "../receive/links/network-errors.ts";
 import { openSerialPort } from "../receive/links/serial-port.ts";
+import { readAuthority } from "../text/network-errors.ts";
 
 /** What a port has taken may so long be on its way. */
 const CLOSE_MS = 2000;

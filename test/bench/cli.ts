@@ -28,7 +28,7 @@ Examples:
   $ npm run bench -- server                  of each kind a million messages, with what the least adapter costs: four minutes
   $ npm run bench -- transport               a million events by UDP and a serial line, fleets by UDP and MQTT: ten minutes
   $ npm run bench -- view                    a page of a million events, in a real browser: a minute
-  $ npm run bench -- exports                 the same recording, exported to each format: a minute
+  $ npm run bench -- exports                 the same recording, exported to each format, and forwarded: two minutes
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
 /** What was said of parts that this machine cannot measure: it goes into the document, too. */
@@ -153,10 +153,11 @@ async function runView({ write }: { readonly write?: true }): Promise<void> {
 
 async function runExports({ write }: { readonly write?: true }): Promise<void> {
   const { exportTable, measureExports } = await import("./exports.ts");
+  const { measureOtlp, otlpTable } = await import("./otlp.ts");
   const { plainTable } = await import("./format.ts");
-  const table = exportTable(await measureExports(say));
-  process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n`);
-  if (write) say(`wrote ${(await import("./document.ts")).writeExporting(table)}`);
+  const tables = [exportTable(await measureExports(say)), otlpTable(await measureOtlp(say))] as const;
+  for (const table of tables) process.stdout.write(`${table.title}\n${plainTable(table).join("\n")}\n\n`);
+  if (write) say(`wrote ${(await import("./document.ts")).writeExporting(...tables)}`);
 }
 
 async function runBudgets({ accept }: { readonly accept?: true }): Promise<void> {

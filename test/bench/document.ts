@@ -134,8 +134,12 @@ export function writeViewing(view: Table): string {
   return VIEWING_DOCUMENT;
 }
 
-export function writeExporting(table: Table): string {
-  writeSections(EXPORTING_DOCUMENT, { machine: machine("exports"), exports: markdownTable(table) });
+export function writeExporting(exports: Table, otlp: Table): string {
+  writeSections(EXPORTING_DOCUMENT, {
+    machine: machine("exports"),
+    exports: markdownTable(exports),
+    otlp: markdownTable(otlp),
+  });
   return EXPORTING_DOCUMENT;
 }
 

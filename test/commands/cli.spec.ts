@@ -26,7 +26,7 @@ describe("the command line", () => {
       ]);
       assert.deepEqual(groups.slice(2), [
         ["Record", "capture", "tail", "simulate"],
-        ["Read", "info", "show", "stats", "decode", "view", "export", "extract"],
+        ["Read", "info", "show", "stats", "decode", "view", "export", "forward", "extract"],
         ["Check", "validate", "migrate", "bench", "selftest"],
         ["Registry and shell", "registry", "completion"],
         ["Commands", "help"],

@@ -1,8 +1,8 @@
 /** What can be wrong with a broker, in words that say what to do. No message holds a password. */
 import type { TelemetryError } from "../../text/errors.ts";
 import { visible } from "../../text/lines.ts";
+import { certificateError, type Failure, networkError, type Peer } from "../../text/network-errors.ts";
 import { linkError } from "./link.ts";
-import { certificateError, type Failure, networkError, type Peer } from "./network-errors.ts";
 
 const BROKER: Peer = {
   name: "broker",

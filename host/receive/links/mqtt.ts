@@ -3,10 +3,10 @@ import type { MqttClient } from "mqtt";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import type { TelemetryError } from "../../text/errors.ts";
 import { quote } from "../../text/lines.ts";
+import { readAuthority } from "../../text/network-errors.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
 import { brokerError, isRefusedForGood, noAnswer, noGreeting, refusedSubscription } from "./mqtt-errors.ts";
 import { checkLength, type TopicFilter, topicFilter } from "./mqtt-topic.ts";
-import { readAuthority } from "./network-errors.ts";
 
 export interface MqttLinkOptions {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password if need be. */

@@ -14,8 +14,8 @@ import {
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import type { TelemetryError } from "../../text/errors.ts";
 import { quote, visible } from "../../text/lines.ts";
+import { certificateError, type Failure, networkError, type Peer, readAuthority } from "../../text/network-errors.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
-import { certificateError, type Failure, networkError, type Peer, readAuthority } from "./network-errors.ts";
 
 export interface WsLinkOptions {
   /** `ws://` or `wss://`; no user name, password or fragment. */

@@ -1,8 +1,8 @@
 /** What can be wrong with a connection, of whatever protocol, in words that say what to do. No message holds a secret. */
 import { readFileSync } from "node:fs";
-import { TelemetryError } from "../../text/errors.ts";
-import { ioError, nameOf } from "../../text/io-error.ts";
-import { visible } from "../../text/lines.ts";
+import { TelemetryError } from "./errors.ts";
+import { ioError, nameOf } from "./io-error.ts";
+import { visible } from "./visible.ts";
 
 /** A failure of the connection: of the network, of TLS, or the peer's refusal. */
 export interface Failure extends Error {

@@ -1,0 +1,272 @@
+/** forward: recordings to a receiver of OpenTelemetry. */
+import { statSync } from "node:fs";
+import type { Command } from "commander";
+import type { Exporter } from "../export/exporter.ts";
+import type { ExportItem } from "../export/source.ts";
+import type { Forwarding } from "../forward/forwarding.ts";
+import type { SenderCounters } from "../forward/sender.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import { TelemetryError } from "../text/errors.ts";
+import { nameOf } from "../text/io-error.ts";
+import { ProblemLog } from "../text/problem-log.ts";
+import { counted } from "../validate/report.ts";
+import { type Context, isFolder, REGISTRIES } from "./context.ts";
+import { bytesDone, openCapture } from "./io.ts";
+import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
+import { usage } from "./source.ts";
+import { StatusLine } from "./status-line.ts";
+
+const HELP = `
+Sends LogRecords over OTLP/HTTP in protobuf, compressed, one request at a time, in order. How far it was is kept beside each recording,
+.forwarded-….json: after a crash, or when the recording has grown, run it again, and it sends what is new. Each event arrives at least
+once, and log.record.uid tells which came twice. Busy, absent or lost receivers are tried again without end. Whatever else one answers
+ends it, or goes to --dead-letter; of requests that are refused the good part is sent.
+
+Of the variables OTEL_EXPORTER_OTLP_… and OTEL_EXPORTER_OTLP_LOGS_… these are taken: ENDPOINT, HEADERS, COMPRESSION, TIMEOUT, CERTIFICATE,
+CLIENT_CERTIFICATE, CLIENT_KEY, PROTOCOL; and OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES. Secrets belong there: others see options.
+
+Exit code 0: all is delivered. 1: something is damaged, or there is nothing, or records were refused; the good part is delivered. 2: the
+receiver refuses all, or could not be reached before the end; a file could not be read or written; an option is wrong.
+
+Examples:
+  $ xs-telemetry forward --otlp http://localhost:4318 capture/
+  $ xs-telemetry forward --otlp https://collector.example --ca ca.pem --cert me.pem --key me.key fleet/ --follow
+  $ OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 xs-telemetry forward capture/ --dead-letter refused.jsonl`;
+
+export interface ReceiverFlags {
+  readonly header?: readonly string[];
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly deadLetter?: string;
+}
+
+interface Options extends RegistryOption, ReceiverFlags {
+  readonly otlp?: string;
+  readonly follow?: true;
+  readonly schemaVersion?: string;
+}
+
+export function addForward(program: Command, context: Context): void {
+  const known = REGISTRIES.map(({ schemaVersion }) => schemaVersion).join(", ");
+  const command = program
+    .command("forward")
+    .summary("recordings to an OpenTelemetry Collector")
+    .description("Sends the events of recordings to a receiver of OpenTelemetry: at least once, and nothing is lost.")
+    .argument("<recordings...>", "capture folders, files of packets, frames or JSON lines; - is standard input")
+    .option("--otlp <url>", "the receiver, such as http://localhost:4318; without a path /v1/logs is taken")
+    .option("--follow", "go on as a capture folder grows, until SIGINT or SIGTERM")
+    .option(
+      "--header <line>",
+      "a header, 'name: value'; again for another",
+      (line: string, before: readonly string[] = []) => [...before, line],
+    )
+    .option("--ca <file>", "certificate (PEM) of the authority that has signed the receiver's")
+    .option("--cert <file>", "this client's certificate (PEM)")
+    .option("--key <file>", "the key of --cert (PEM)")
+    .option("--dead-letter <file>", "add what is refused for good to a file, as OTLP's JSON, and go on");
+  addRegistryOption(command)
+    .option(
+      "--schema-version <version>",
+      `the schema version that is sent: ${known}, or the registry's own (default: as decode)`,
+    )
+    .addHelpText("after", HELP)
+    .action((recordings: readonly string[], options: Options) => runForward(recordings, options, context));
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** `ended` is told by SIGINT, SIGTERM or SIGHUP; a second one ends the process at once. */
+export function untilSignal(): { readonly ended: AbortController; readonly release: () => void } {
+  const ended = new AbortController();
+  const release = () => {
+    for (const signal of SIGNALS) process.off(signal, end);
+  };
+  const end = () => {
+    release();
+    ended.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, end);
+  return { ended, release };
+}
+
+async function runForward(paths: readonly string[], options: Options, context: Context): Promise<void> {
+  const { follow = false } = options;
+  if (follow)
+    for (const path of paths) if (!isFolder(path)) throw usage(`--follow ${nameOf(path)}: name capture folders`);
+  const registry = decodedRegistry(options, await registriesOf(options));
+  const { ended, release } = untilSignal();
+  const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");
+  const work = new ForwardWork(options, registry, context, status, ended.signal);
+  try {
+    if (follow) await Promise.all(paths.map((path) => work.follow(path)));
+    else for (const path of paths) await work.forward(path);
+    await work.finish();
+  } catch (error) {
+    // Others of several that are followed end, too.
+    ended.abort();
+    throw error;
+  } finally {
+    work.close();
+    release();
+  }
+}
+
+/** What forward, and capture --forward, do. */
+export class ForwardWork {
+  readonly #options: ReceiverFlags & { readonly otlp?: string; readonly flag?: string };
+  readonly #registry: RegistryModel;
+  readonly #context: Context;
+  readonly #status: StatusLine;
+  readonly #ended: AbortSignal;
+  readonly #problems: ProblemLog;
+  #forwarding: Forwarding | undefined;
+  #counters: SenderCounters = { requests: 0, tries: 0, delivered: 0, rejected: 0, deadLetters: 0 };
+  #events = 0;
+  #missing = 0;
+  #known = 0;
+
+  constructor(
+    options: ReceiverFlags & { readonly otlp?: string; readonly flag?: string },
+    registry: RegistryModel,
+    context: Context,
+    status: StatusLine,
+    ended: AbortSignal,
+  ) {
+    this.#options = options;
+    this.#registry = registry;
+    this.#context = context;
+    this.#status = status;
+    this.#ended = ended;
+    this.#problems = new ProblemLog((problem, path) =>
+      status.above(() => context.sayProblem(problem, path ?? "forward")),
+    );
+  }
+
+  /** A recording as it is. */
+  async forward(path: string): Promise<void> {
+    const { exportItems } = await import("../export/source.ts");
+    const forwarding = await this.open();
+    let read = "";
+    const recording = await openCapture(path, (input) => {
+      read = bytesDone(input);
+    });
+    const own = forwarding.recording(canKeep(path) ? path : undefined, isFolder(path));
+    const before = this.#events;
+    for await (const items of exportItems(recording, this.#registry)) {
+      await own.add(this.#taken(items, path));
+      this.#status.show(`forward ${nameOf(path)}: ${read === "" ? "" : `${read}, `}${this.#progress()}`);
+      if (!this.#ended.aborted) continue;
+      await forwarding.flush();
+      throw unfinished();
+    }
+    await own.end();
+    this.#known += own.known;
+    if (this.#events === before && !this.#problems.counts().has("E_EMPTY"))
+      this.#problem({ code: "E_EMPTY", message: "there is no event in it" }, path);
+  }
+
+  /** A capture folder as it grows, until it is to end, or `stopped` says so. */
+  async follow(path: string, stopped = this.#ended): Promise<void> {
+    const { followedItems } = await import("../export/source.ts");
+    const forwarding = await this.open();
+    const own = forwarding.recording(path, true);
+    const over = AbortSignal.any([stopped, forwarding.failed]);
+    const caughtUp = () => this.#context.say(`forwarding ${nameOf(path)} as it grows; ${this.#progress()} so far`);
+    for await (const items of followedItems(path, this.#registry, caughtUp, over)) {
+      await own.add(this.#taken(items, path));
+      this.#status.show(`forward ${nameOf(path)}: ${this.#progress()}`);
+    }
+    if (forwarding.failed.aborted) await forwarding.flush();
+    await own.end();
+    this.#known += own.known;
+  }
+
+  /** What of a folder that was followed, and is complete now, is still to be delivered. */
+  async rest(path: string): Promise<void> {
+    await this.finish();
+    this.#forwarding?.save();
+    this.#events = 0;
+    this.#missing = 0;
+    await this.forward(path);
+    this.#known = 0;
+    await this.finish();
+  }
+
+  /** Resolves when all is delivered. Fails as Forwarding.flush(). */
+  async finish(): Promise<void> {
+    await this.#forwarding?.flush();
+  }
+
+  /** Keeps how far it was, and says what was done. The end, however it came to it. */
+  close(): void {
+    this.#status.end();
+    const forwarding = this.#forwarding;
+    if (forwarding === undefined) return;
+    this.#forwarding = undefined;
+    if (this.#problems.hasErrors) this.#context.worsen(1);
+    for (const [code, count] of this.#problems.counts())
+      if (count > 1) this.#context.say(`  ${code}: ${counted(count, "time")}`);
+    if (this.#events > 0) this.#context.say(this.#summary());
+    forwarding.close();
+  }
+
+  /** Throws as receiverOf, and TelemetryError E_WRITE. */
+  async open(): Promise<Forwarding> {
+    if (this.#forwarding !== undefined) return this.#forwarding;
+    const { receiverOf } = await import("../forward/receiver.ts");
+    const { identityFrom } = await import("../export/otlp-identity.ts");
+    const { Forwarding } = await import("../forward/forwarding.ts");
+    this.#forwarding ??= new Forwarding({
+      receiver: receiverOf(this.#options, process.env),
+      registry: this.#registry,
+      identity: identityFrom(process.env),
+      deadLetter: this.#options.deadLetter,
+      onProblem: (problem) => this.#problem(problem),
+      ended: this.#ended,
+    });
+    this.#counters = this.#forwarding.counters;
+    return this.#forwarding;
+  }
+
+  #taken(items: readonly ExportItem[], path: string): Parameters<Exporter["add"]>[0] {
+    return items.filter((item): item is Parameters<Exporter["add"]>[0][number] => {
+      if (item.kind === "problem") this.#problem(item.problem, path);
+      else if (item.kind === "event") this.#events++;
+      else if (item.kind === "gap") this.#missing += item.missing;
+      return item.kind !== "problem" && item.kind !== "summary";
+    });
+  }
+
+  #problem(problem: Parameters<ProblemLog["add"]>[0], path?: string): void {
+    this.#problems.add(problem, path, Date.now());
+  }
+
+  #progress(): string {
+    const { delivered, deadLetters } = this.#counters;
+    const refused = deadLetters === 0 ? "" : `, ${deadLetters} to the dead letters`;
+    return `${counted(delivered, "record")} delivered${refused}`;
+  }
+
+  #summary(): string {
+    const { delivered, rejected, deadLetters, requests, tries } = this.#counters;
+    const more = [
+      [this.#known, `${counted(this.#known, "record")} there before`],
+      [rejected, `${rejected} rejected by the receiver`],
+      [deadLetters, `${deadLetters} to the dead letters`],
+      [this.#missing, `${counted(this.#missing, "event")} missing, which the records show`],
+      [tries - requests, `tried ${counted(tries - requests, "time")} more`],
+    ] as const;
+    const said = more.filter(([count]) => count > 0).map(([, text]) => `; ${text}`);
+    return `${counted(this.#events, "event")} read; ${counted(delivered, "record")} delivered in ${counted(requests, "request")}${said.join("")}`;
+  }
+}
+
+/** Beside a pipe or a device nothing can be kept. */
+function canKeep(path: string): boolean {
+  return path !== "-" && (isFolder(path) || statSync(path).isFile());
+}
+
+function unfinished(): TelemetryError {
+  return new TelemetryError("E_UNSENT", "ended before all was read: run it again, and it goes on where it was", 2);
+}

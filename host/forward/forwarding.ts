@@ -1,0 +1,180 @@
+/** Recordings to a receiver: what it has not acknowledged yet, with the position kept beside each recording. */
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import type { BootItem } from "../export/exporter.ts";
+import { type OtlpRecord, OtlpRecords } from "../export/otlp.ts";
+import type { OtlpIdentity } from "../export/otlp-identity.ts";
+import { lateProblems, OtlpLines } from "../export/otlp-json.ts";
+import { writeError } from "../export/output.ts";
+import type { ExportBoot } from "../export/source.ts";
+import type { RegistryModel } from "../registry/model.ts";
+import type { Problem } from "../text/errors.ts";
+import { Position } from "./position.ts";
+import { Poster } from "./post.ts";
+import type { Receiver } from "./receiver.ts";
+import { Sender, type SenderCounters } from "./sender.ts";
+
+export interface ForwardingOptions {
+  readonly receiver: Receiver;
+  readonly registry: RegistryModel;
+  readonly identity: OtlpIdentity;
+  /** A file that takes what is refused for good. */
+  readonly deadLetter: string | undefined;
+  readonly onProblem: (problem: Problem) => void;
+  readonly ended: AbortSignal;
+}
+
+export class Forwarding {
+  readonly #options: ForwardingOptions;
+  readonly #poster: Poster;
+  readonly #sender: Sender;
+  readonly #positions = new Map<ExportBoot, Position>();
+  readonly #deadLetters: DeadLetters | undefined;
+  readonly #recordings = new Set<RecordingForwarding>();
+
+  /** Throws TelemetryError E_WRITE (exit code 2) if the dead letters cannot be written. */
+  constructor(options: ForwardingOptions) {
+    this.#options = options;
+    const { receiver, deadLetter, registry, identity, onProblem, ended } = options;
+    const { scope } = new OtlpRecords(registry, identity);
+    this.#deadLetters = deadLetter === undefined ? undefined : new DeadLetters(deadLetter, new OtlpLines(scope));
+    this.#poster = new Poster(receiver);
+    this.#sender = new Sender({
+      scope,
+      to: receiver.shown,
+      post: (request) => this.#poster.post(request),
+      done: (records) => this.#done(records),
+      deadLetters: this.#deadLetters && ((records) => this.#deadLetters!.add(records)),
+      onProblem,
+      ended,
+    });
+  }
+
+  get counters(): SenderCounters {
+    return this.#sender.counters;
+  }
+
+  /** Told when nothing more will be sent: what follows fails. */
+  get failed(): AbortSignal {
+    return this.#sender.failed;
+  }
+
+  /** Begins a recording. `path`: undefined for what nothing can be kept beside. Throws TelemetryError E_WRITE (exit code 2). */
+  recording(path: string | undefined, isFolder: boolean): RecordingForwarding {
+    const { registry, identity, receiver, onProblem } = this.#options;
+    const position = path === undefined ? undefined : new Position(path, isFolder, receiver.shown, onProblem);
+    const records = new OtlpRecords(registry, identity);
+    const recording = new RecordingForwarding(records, position, async (own) => {
+      if (position !== undefined) for (const { boot } of own) this.#positions.set(boot, position);
+      await this.#sender.add(own);
+    });
+    this.#recordings.add(recording);
+    return recording;
+  }
+
+  /** Resolves when all is delivered. Fails as Sender.flush(). */
+  async flush(): Promise<void> {
+    await this.#sender.flush();
+    for (const { problems } of this.#recordings) problems.forEach(this.#options.onProblem);
+  }
+
+  /** Closes what is open, and saves the positions. Fails as save(). */
+  close(): void {
+    this.#poster.close();
+    this.#deadLetters?.close();
+    this.save();
+  }
+
+  /** Saves the positions. Fails with TelemetryError E_WRITE (exit code 2). */
+  save(): void {
+    for (const position of new Set(this.#positions.values())) position.save(true);
+  }
+
+  #done(records: readonly OtlpRecord[]): void {
+    const touched = new Set<Position>();
+    for (const record of records) {
+      const position = this.#positions.get(record.boot);
+      if (position === undefined) continue;
+      position.acknowledge(record);
+      touched.add(position);
+    }
+    for (const position of touched) position.save();
+  }
+}
+
+/** What of one recording is still to be sent. */
+export class RecordingForwarding {
+  /** Records that the receiver had before. */
+  known = 0;
+  /** Records that nothing tells from others. */
+  #anonymous = 0;
+  readonly #records: OtlpRecords;
+  readonly #position: Position | undefined;
+  readonly #send: (records: readonly OtlpRecord[]) => Promise<void>;
+
+  constructor(
+    records: OtlpRecords,
+    position: Position | undefined,
+    send: (records: readonly OtlpRecord[]) => Promise<void>,
+  ) {
+    this.#records = records;
+    this.#position = position;
+    this.#send = send;
+  }
+
+  get problems(): readonly Problem[] {
+    const count = this.#anonymous;
+    if (count === 0) return lateProblems(this.#records);
+    const message = `${count} records have no boot id, so that nothing tells which came twice, or were sent before: decode with --with device,boot,time gives it`;
+    return [...lateProblems(this.#records), { code: "W_NO_BOOT_ID", message, count }];
+  }
+
+  /** Takes items in the order of the recording; resolves when there is room for more. Fails as Sender.add(). */
+  async add(items: readonly BootItem[]): Promise<void> {
+    await this.#add(items.flatMap((item) => this.#records.of(item)));
+  }
+
+  /** The recording ends here. */
+  async end(): Promise<void> {
+    await this.#add(this.#records.end());
+  }
+
+  async #add(records: readonly OtlpRecord[]): Promise<void> {
+    const left = this.#position === undefined ? records : records.filter((record) => !this.#position!.has(record));
+    for (const { boot } of records) if (boot.bootId === undefined) this.#anonymous++;
+    this.known += records.length - left.length;
+    if (left.length > 0) await this.#send(left);
+  }
+}
+
+/** A file of OTLP's JSON, to which is added. */
+class DeadLetters {
+  readonly #path: string;
+  readonly #lines: OtlpLines;
+  readonly #file: number;
+
+  constructor(path: string, lines: OtlpLines) {
+    this.#path = path;
+    this.#lines = lines;
+    try {
+      this.#file = openSync(path, "a");
+    } catch (error) {
+      throw writeError(path, error);
+    }
+  }
+
+  /** They are on the disk when it returns. */
+  add(records: readonly OtlpRecord[]): void {
+    for (const record of records) this.#lines.add(record);
+    try {
+      const bytes = Buffer.from(this.#lines.take());
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+      fsyncSync(this.#file);
+    } catch (error) {
+      throw writeError(this.#path, error);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}

@@ -1,0 +1,51 @@
+/** Reads a field of a protobuf message, as far as answers need it. What is no protobuf has no fields. */
+
+type Field = { readonly type: number; readonly value: number; readonly bytes: Uint8Array };
+
+/** The first message of this number; undefined if there is none. */
+export function firstMessage(message: Uint8Array, number: number): Uint8Array | undefined {
+  return first(message, number, 2)?.bytes;
+}
+
+/** "" if there is none. */
+export function firstText(message: Uint8Array, number: number): string {
+  return Buffer.from(firstMessage(message, number) ?? []).toString();
+}
+
+/** An integer, 0 if there is none; beyond 2^53 it is not exact. */
+export function firstNumber(message: Uint8Array, number: number): number {
+  return first(message, number, 0)?.value ?? 0;
+}
+
+function first(message: Uint8Array, number: number, type: number): Field | undefined {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 1; at < message.length; shift *= 128) {
+      const byte = message[at++]!;
+      value += (byte & 0x7f) * shift;
+      if (byte < 0x80) return value;
+      if (shift > 2 ** 63) break;
+    }
+    throw new RangeError("no varint");
+  };
+  try {
+    while (at < message.length) {
+      const tag = varint();
+      const wire = tag % 8;
+      let value = 0;
+      let bytes = message.subarray(0, 0);
+      if (wire === 0) value = varint();
+      else {
+        const length = wire === 2 ? varint() : wire === 1 ? 8 : wire === 5 ? 4 : Number.NaN;
+        if (!(at + length <= message.length)) return undefined;
+        bytes = message.subarray(at, at + length);
+        at += length;
+      }
+      if (Math.floor(tag / 8) === number && wire === type) return { type, value, bytes };
+    }
+  } catch {
+    // It is cut, or no protobuf at all.
+  }
+  return undefined;
+}

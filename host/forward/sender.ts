@@ -1,0 +1,202 @@
+/** Sends records in order, one request at a time, until the receiver has taken each, or refused it for good. */
+import { setTimeout as wait } from "node:timers/promises";
+import type { OtlpRecord, OtlpScope } from "../export/otlp.ts";
+import { OtlpBatch, OtlpEncoder } from "../export/otlp-protobuf.ts";
+import { type Problem, TelemetryError } from "../text/errors.ts";
+import { type Answer, rejectedProblem } from "./post.ts";
+
+export interface SenderOptions {
+  readonly scope: OtlpScope;
+  /** As errors name the receiver. */
+  readonly to: string;
+  /** Sends one request. */
+  readonly post: (request: Buffer) => Promise<Answer>;
+  /** The receiver has these, or the dead letters do: they need not be sent again. What it throws ends the sender. */
+  readonly done: (records: readonly OtlpRecord[]) => void;
+  /** Takes what was refused for good, and keeps it. Undefined: then sending ends. */
+  readonly deadLetters: ((records: readonly OtlpRecord[]) => void) | undefined;
+  readonly onProblem: (problem: Problem) => void;
+  /** From then on nothing is tried twice. */
+  readonly ended: AbortSignal;
+  /** Most bytes of a request's records, before compression. Default 1 MiB. */
+  readonly mostBytes?: number;
+  /** Records that more do not join are sent after so long. Default 1 s. */
+  readonly lingerMs?: number;
+  /** The first wait before another try, doubled up to the longest, each shortened by chance to as little as half. Default 0.5 and 30 s. */
+  readonly firstWaitMs?: number;
+  readonly mostWaitMs?: number;
+}
+
+export interface SenderCounters {
+  readonly requests: number;
+  readonly tries: number;
+  readonly delivered: number;
+  /** By an answer that took the others. */
+  readonly rejected: number;
+  readonly deadLetters: number;
+}
+
+const MOST_BYTES = 1 << 20;
+const LEAST_BYTES = 1 << 12;
+const LINGER_MS = 1000;
+const FIRST_WAIT_MS = 500;
+const MOST_WAIT_MS = 30_000;
+/** A wait that a receiver asks for is never shortened; others that it asked for the same come a little later. */
+const ASKED_JITTER = 0.1;
+const MOST_TIMER_MS = 2 ** 31 - 1;
+
+/** What half of a request may not be to blame for. */
+const HALVED = [400, 413];
+const WAYS: Readonly<Record<number, string>> = {
+  401: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
+  403: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
+  404: "check the URL's path; as a rule it is /v1/logs",
+  405: "check the URL's path; as a rule it is /v1/logs",
+  415: "it takes no OTLP in protobuf there: check the URL",
+};
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #encoder: OtlpEncoder;
+  readonly #counters = { requests: 0, tries: 0, delivered: 0, rejected: 0, deadLetters: 0 };
+  #gathering: OtlpBatch;
+  #mostBytes: number;
+  /** The last request, and so all before it. */
+  #last: Promise<void> = Promise.resolve();
+  #linger: NodeJS.Timeout | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  readonly #failed = new AbortController();
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#encoder = new OtlpEncoder(options.scope);
+    this.#gathering = new OtlpBatch(this.#encoder);
+    this.#mostBytes = options.mostBytes ?? MOST_BYTES;
+  }
+
+  get counters(): SenderCounters {
+    return this.#counters;
+  }
+
+  /** Told when nothing more will be sent: add() and flush() fail from then on. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  /** Takes records; resolves when there is room for more. Fails as flush(). */
+  async add(records: readonly OtlpRecord[]): Promise<void> {
+    for (const record of records) {
+      this.#gathering.add(record);
+      if (this.#gathering.bytes >= this.#mostBytes) {
+        // One is on its way, one waits, and one is gathered.
+        const before = this.#last;
+        this.#send();
+        await before;
+      }
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#gathering.records.length > 0)
+      this.#linger ??= setTimeout(() => this.#send(), this.#options.lingerMs ?? LINGER_MS);
+  }
+
+  /**
+   * Resolves when all that was added is delivered. Fails with TelemetryError: E_REFUSED (exit code 1 for a record that is not taken, 2
+   * for all others), E_UNSENT (2) if it was to end before, and as post, done and deadLetters do.
+   */
+  async flush(): Promise<void> {
+    this.#send();
+    await this.#last;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #send(): void {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    const batch = this.#gathering;
+    const count = batch.records.length;
+    if (count === 0) return;
+    this.#gathering = new OtlpBatch(this.#encoder);
+    this.#last = this.#last.then(async () => {
+      // What comes after a failure is not sent: in order, or not at all.
+      if (this.#failure !== undefined) return;
+      try {
+        await this.#deliver(batch, 0, count);
+      } catch (error) {
+        this.#failure = { error };
+        this.#failed.abort();
+      }
+    });
+  }
+
+  async #deliver(batch: OtlpBatch, from: number, to: number): Promise<void> {
+    const { onProblem, deadLetters, done, to: receiver } = this.#options;
+    const request = batch.request(from, to);
+    const answer = await this.#answered(request);
+    const records = batch.records.slice(from, to);
+    if (answer.kind === "taken") {
+      const problem = rejectedProblem(answer);
+      if (problem !== undefined) onProblem(problem);
+      const rejected = Math.min(answer.rejected, records.length);
+      this.#counters.rejected += rejected;
+      this.#counters.delivered += records.length - rejected;
+      done(records);
+      return;
+    }
+    const { status, said } = answer;
+    if (HALVED.includes(status) && records.length > 1) {
+      if (status === 413)
+        this.#mostBytes = Math.max(LEAST_BYTES, Math.floor(Math.min(this.#mostBytes, request.length) / 2));
+      const middle = (from + to) >>> 1;
+      await this.#deliver(batch, from, middle);
+      await this.#deliver(batch, middle, to);
+      return;
+    }
+    const isOne = HALVED.includes(status);
+    const what = isOne ? "a record" : "a request";
+    if (deadLetters === undefined) {
+      const way = isOne ? "" : `${WAYS[status] ?? "see the receiver's log"}, or `;
+      const message = `${receiver} refuses ${what}: it ${said}: ${way}put what it refuses into a file with --dead-letter FILE`;
+      throw new TelemetryError("E_REFUSED", message, isOne ? 1 : 2);
+    }
+    deadLetters(records);
+    this.#counters.deadLetters += records.length;
+    const message = `${receiver} refuses ${what}: it ${said}: ${records.length === 1 ? "it is" : `its ${records.length} records are`} among the dead letters`;
+    onProblem({ code: "E_REFUSED", message, count: records.length });
+    done(records);
+  }
+
+  /** Tries until the answer is final. */
+  async #answered(request: Buffer): Promise<Exclude<Answer, { kind: "later" }>> {
+    const { post, ended, onProblem, to, firstWaitMs = FIRST_WAIT_MS, mostWaitMs = MOST_WAIT_MS } = this.#options;
+    this.#counters.requests++;
+    for (let tries = 1, waitMs = firstWaitMs; ; tries++) {
+      this.#counters.tries++;
+      const answer = await post(request);
+      if (answer.kind !== "later") {
+        if (tries > 1) onProblem({ code: "W_RETRIED", message: `${to} is there again, after ${tries} tries` });
+        return answer;
+      }
+      const { said, afterMs } = answer;
+      if (ended.aborted) throw unsent(to, said);
+      const chosenMs =
+        afterMs === undefined ? waitMs * (0.5 + Math.random() / 2) : afterMs * (1 + ASKED_JITTER * Math.random());
+      const nextMs = Math.min(MOST_TIMER_MS, Math.ceil(Math.max(1, chosenMs)));
+      onProblem({ code: "W_RETRY", message: `${to}: ${said}: tried again in ${seconds(nextMs)}` });
+      try {
+        await wait(nextMs, undefined, { signal: ended });
+      } catch {
+        throw unsent(to, said);
+      }
+      waitMs = Math.min(waitMs * 2, mostWaitMs);
+    }
+  }
+}
+
+function unsent(to: string, said: string): TelemetryError {
+  const message = `ended before ${to} had all (${said}): run it again, and it goes on where it was`;
+  return new TelemetryError("E_UNSENT", message, 2);
+}
+
+function seconds(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,249 @@
+// One request over real sockets, with and without TLS, and what its answers mean.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import fc from "fast-check";
+import { OtlpRecords } from "../../host/export/otlp.ts";
+import { identityFrom } from "../../host/export/otlp-identity.ts";
+import { OtlpBatch, OtlpEncoder } from "../../host/export/otlp-protobuf.ts";
+import { answerOf, Poster, rejectedProblem, retryAfterMs } from "../../host/forward/post.ts";
+import { type ReceiverOptions, receiverOf } from "../../host/forward/receiver.ts";
+import { registry } from "../../host/generated/registry.ts";
+import { Authority } from "../support/certificates.ts";
+import { loadOtlp, response } from "../support/otlp.ts";
+import { OtlpReceiver, type Reply } from "../support/otlp-receiver.ts";
+import { freePort } from "../support/processes.ts";
+import { runs } from "../support/properties.ts";
+
+function request(): Buffer {
+  const records = new OtlpRecords(registry, identityFrom({}));
+  const batch = new OtlpBatch(new OtlpEncoder(records.scope));
+  const boot = { index: 0, device: "d", boot: 1, bootId: "00000000000001" };
+  const event = {
+    event: "ws.connected",
+    ts_mono_ms: 1,
+    connEpoch: 0,
+    eventSeq: 0,
+    clientId: 1,
+    schemaVersion: "1.0.0",
+  };
+  for (const each of records.of({ kind: "event", boot, event, deviceMs: 1, unixMs: undefined, uncertaintyMs: 0 }))
+    batch.add(each);
+  return batch.request();
+}
+
+async function posted(receiver: OtlpReceiver, options: ReceiverOptions = {}, environment = {}) {
+  const url = await receiver.listen();
+  const poster = new Poster(receiverOf({ otlp: url, ...options }, environment));
+  try {
+    return await poster.post(request());
+  } finally {
+    poster.close();
+    await receiver.close();
+  }
+}
+
+const fails = (code: string, message: RegExp) => (error: { code: string; message: string; exitCode: number }) => {
+  assert.deepEqual([error.code, error.exitCode], [code, 2]);
+  assert.match(error.message, message);
+  return true;
+};
+
+describe("a request of OTLP/HTTP", () => {
+  let authority: Authority;
+  before(async function () {
+    this.timeout(120_000);
+    await loadOtlp();
+    authority = new Authority();
+  });
+  after(() => authority.close());
+
+  it("is a POST of protobuf, compressed or not, with the headers asked for", async () => {
+    const receiver = new OtlpReceiver();
+    const headers = { OTEL_EXPORTER_OTLP_HEADERS: "api-key=a%3Db,x-tenant=lab" };
+    const answer = await posted(receiver, { header: ["X-Tenant: home"] }, headers);
+    assert.deepEqual(answer, { kind: "taken", rejected: 0, said: "" });
+    const [{ path, headers: sent, body }] = receiver.requests as [(typeof receiver.requests)[0]];
+    assert.deepEqual(
+      [path, sent["content-encoding"], sent["api-key"], sent["x-tenant"]],
+      ["/v1/logs", "gzip", "a=b", "home"],
+    );
+    assert.equal(receiver.records[0]!.eventName, "ws.connected");
+    assert.deepEqual(body.length, request().length);
+    const plain = new OtlpReceiver();
+    await posted(plain, {}, { OTEL_EXPORTER_OTLP_COMPRESSION: "none" });
+    assert.equal(plain.requests[0]!.headers["content-encoding"], undefined);
+  });
+
+  it("is answered by what the standard says: taken, in part, later, refused", async () => {
+    const answers: [Reply, object][] = [
+      [{ body: "" }, { kind: "taken", rejected: 0, said: "" }],
+      [{ body: response(3, "too\u001b old") }, { kind: "taken", rejected: 3, said: "too\\u001b old" }],
+      [{ body: response(0, "slow down") }, { kind: "taken", rejected: 0, said: "slow down" }],
+      [{ body: "\xff\xff no protobuf" }, { kind: "taken", rejected: 0, said: "" }],
+      [{ ends: "within" }, { kind: "taken", rejected: 0, said: "" }],
+      [{ body: Buffer.alloc(5 << 20) }, { kind: "taken", rejected: 0, said: "" }],
+      [{ ends: "before" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
+      [
+        { status: 503, headers: { "retry-after": "7" } },
+        { kind: "later", said: "answers 503 Service Unavailable", afterMs: 7000 },
+      ],
+      [{ status: 429 }, { kind: "later", said: "answers 429 Too Many Requests", afterMs: undefined }],
+      [
+        { status: 502, headers: { "content-type": "text/plain" }, body: "bad\u001b gate" },
+        { kind: "later", said: "answers 502 Bad Gateway: bad\\u001b gate", afterMs: undefined },
+      ],
+      [{ status: 504 }, { kind: "later", said: "answers 504 Gateway Timeout", afterMs: undefined }],
+      [
+        { status: 400, body: Buffer.from([0x08, 3, 0x12, 2, 0x6e, 0x6f]) },
+        { kind: "refused", status: 400, said: "answers 400 Bad Request: no" },
+      ],
+      [
+        { status: 302, headers: { location: "http://else" } },
+        { kind: "refused", status: 302, said: "answers 302 Found, moved to http://else" },
+      ],
+      [
+        { status: 500, body: "\x12\x7f" },
+        { kind: "refused", status: 500, said: "answers 500 Internal Server Error" },
+      ],
+    ];
+    for (const [reply, expected] of answers) assert.deepEqual(await posted(new OtlpReceiver(() => reply)), expected);
+  });
+
+  it("is given up when no answer comes, or nobody is there; what speaks no HTTP is told", async () => {
+    const silent = await posted(new OtlpReceiver(() => ({ isSilent: true })), {}, { OTEL_EXPORTER_OTLP_TIMEOUT: "50" });
+    assert.deepEqual(silent, { kind: "later", said: "no answer for 0.05 s", afterMs: undefined });
+    const poster = new Poster(receiverOf({ otlp: `http://127.0.0.1:${await freePort()}` }, {}));
+    assert.deepEqual(await poster.post(request()), {
+      kind: "later",
+      said: "nothing listens there: start the receiver, or check host and port (4318)",
+      afterMs: undefined,
+    });
+    const other = createServer((socket) => void socket.on("error", () => {}).end("SSH-2.0-x\r\n")).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(other, "listening");
+    const { port } = other.address() as { port: number };
+    const wrong = new Poster(receiverOf({ otlp: `http://127.0.0.1:${port}` }, {}));
+    await assert.rejects(wrong.post(request()), fails("E_ANSWER", /does not speak HTTP .*: check host and port/));
+    other.close();
+    wrong.close();
+  });
+
+  it("goes over TLS with an authority and a client's certificate; what does not hold is told with the way out", async () => {
+    const host = authority.sign("IP:127.0.0.1");
+    const client = authority.sign("DNS:me");
+    const read = ({ cert, key }: { cert: string; key: string }) => ({
+      cert: readFileSync(cert),
+      key: readFileSync(key),
+    });
+    const ca = readFileSync(authority.cert);
+    const mutual = { ...read(host), ca, requestCert: true, rejectUnauthorized: true };
+    const receiver = new OtlpReceiver(undefined, mutual);
+    const options = { ca: authority.cert, cert: client.cert, key: client.key };
+    assert.equal((await posted(receiver, options)).kind, "taken");
+    assert.equal(receiver.records.length, 1);
+    const variables = {
+      OTEL_EXPORTER_OTLP_CERTIFICATE: authority.cert,
+      OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE: client.cert,
+      OTEL_EXPORTER_OTLP_CLIENT_KEY: client.key,
+    };
+    assert.equal((await posted(new OtlpReceiver(undefined, mutual), {}, variables)).kind, "taken");
+    await assert.rejects(
+      posted(new OtlpReceiver(undefined, read(host))),
+      fails("E_TLS", /nobody this machine trusts: .*--ca FILE/),
+    );
+    await assert.rejects(
+      posted(new OtlpReceiver(undefined, mutual), { ca: authority.cert }),
+      fails("E_TLS", /TLS fails/),
+    );
+    const elsewhere = new OtlpReceiver(undefined, read(authority.sign("DNS:elsewhere.example")));
+    await assert.rejects(posted(elsewhere, { ca: authority.cert }), fails("E_TLS", /certificate is for .*elsewhere/));
+    const old = new OtlpReceiver(undefined, read(authority.sign("IP:127.0.0.1", -1)));
+    await assert.rejects(posted(old, { ca: authority.cert }), fails("E_TLS", /has expired/));
+    const plain = new OtlpReceiver();
+    const url = (await plain.listen()).replace("http:", "https:");
+    const poster = new Poster(receiverOf({ otlp: url }, {}));
+    await assert.rejects(poster.post(request()), fails("E_TLS", /does that port speak TLS\? http:\/\/ is without/));
+    await plain.close();
+  });
+
+  it("takes any answer for what it can be", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 200, max: 599 }),
+        fc.uint8Array({ maxLength: 60 }),
+        fc.boolean(),
+        (status, bytes, isProtobuf) => {
+          const headers = isProtobuf ? { "content-type": "application/x-protobuf" } : {};
+          const answer = answerOf({ status, headers, body: Buffer.from(bytes) }, 0);
+          assert.equal(
+            answer.kind,
+            status < 300 ? "taken" : [429, 502, 503, 504].includes(status) ? "later" : "refused",
+          );
+          assert.doesNotMatch(answer.said, /[\p{Cc}\p{Cf}]/u);
+          if (answer.kind === "taken") assert.ok(Number.isSafeInteger(answer.rejected) && answer.rejected >= 0);
+        },
+      ),
+      runs(200_000, 3000),
+    );
+    const now = Date.UTC(2026, 10, 28, 12);
+    assert.equal(retryAfterMs("120", now), 120_000);
+    assert.equal(retryAfterMs("Sat, 28 Nov 2026 12:01:00 GMT", now), 60_000);
+    assert.equal(retryAfterMs("Sat, 28 Nov 2026 11:01:00 GMT", now), 0);
+    assert.deepEqual(
+      [retryAfterMs("soon", now), retryAfterMs("-5", now), retryAfterMs(undefined, now)],
+      [undefined, undefined, undefined],
+    );
+    assert.equal(rejectedProblem({ kind: "taken", rejected: 2, said: "x" })!.code, "E_REJECTED");
+    assert.equal(rejectedProblem({ kind: "taken", rejected: 0, said: "x" })!.code, "W_RECEIVER");
+    assert.equal(rejectedProblem({ kind: "taken", rejected: 0, said: "" }), undefined);
+  });
+
+  it("goes where options and variables say, the nearer first", () => {
+    const at = (options: ReceiverOptions, environment = {}) => receiverOf(options, environment).url.href;
+    const [endpoint, logs] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"];
+    assert.equal(at({ otlp: "http://a:4318" }, { [logs]: "http://b" }), "http://a:4318/v1/logs");
+    assert.equal(at({ otlp: "http://a:4318/x/" }), "http://a:4318/x/");
+    assert.equal(at({}, { [endpoint]: "https://a/otlp/" }), "https://a/otlp/v1/logs");
+    assert.equal(at({}, { [endpoint]: "https://a/", [logs]: "https://b/" }), "https://b/");
+    const secret = receiverOf({ otlp: "https://me:p%40ss@[::1]:1/v1/logs?key=k" }, {});
+    assert.equal(secret.shown, "https://[::1]:1/v1/logs");
+    assert.equal(secret.headers.authorization, `Basic ${Buffer.from("me:p@ss").toString("base64")}`);
+    const wrong: [ReceiverOptions, Record<string, string>, RegExp][] = [
+      [{}, {}, /no receiver is named: give --otlp URL/],
+      [{ otlp: "localhost:4318" }, {}, /--otlp is no URL of http/],
+      [{}, { [logs]: "grpc://x" }, /LOGS_ENDPOINT is no URL/],
+      [{ otlp: "http://x" }, { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, /PROTOCOL is "grpc": only http\/protobuf/],
+      [
+        { otlp: "http://x" },
+        { OTEL_EXPORTER_OTLP_COMPRESSION: "zstd" },
+        /COMPRESSION is "zstd": set it to gzip or none/,
+      ],
+      [{ otlp: "http://x" }, { OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: "0" }, /LOGS_TIMEOUT is "0": set it to milliseconds/],
+      [{ otlp: "http://x", ca: "x.pem" }, {}, /--ca is for TLS, but the URL begins with http/],
+      [{ otlp: "https://x", cert: "package.json" }, {}, /package.json is no PEM/],
+      [{ otlp: "https://x", cert: authority.cert }, {}, /give both --cert and --key/],
+      [{ otlp: "https://x", ca: "none.pem" }, {}, /none.pem/],
+      [{ otlp: "http://x", header: ["a b: secret"] }, {}, /--header: a header is a name/],
+      [{ otlp: "http://x", header: ["a: secr\net"] }, {}, /--header: a header is a name/],
+      [{ otlp: "http://x", header: ["Content-Type: x"] }, {}, /Content-Type is said by forward itself/],
+      [
+        { otlp: "http://x" },
+        { OTEL_EXPORTER_OTLP_HEADERS: "a=%zzsecret" },
+        /OTEL_EXPORTER_OTLP_HEADERS: the part of "a"/,
+      ],
+    ];
+    for (const [options, environment, message] of wrong)
+      assert.throws(
+        () => receiverOf(options, environment),
+        (error: { message: string; exitCode: number }) => {
+          assert.match(error.message, message);
+          assert.doesNotMatch(error.message, /secr/);
+          return error.exitCode === 2;
+        },
+      );
+  });
+});

@@ -3,24 +3,16 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  CaptureWriter,
-  decode,
-  emittedRegistry,
-  type Problem,
-  type RegistryModel,
-  registries,
-  registry,
-} from "xs-telemetry/host";
+import { CaptureWriter, decode, emittedRegistry, type Problem, type RegistryModel, registry } from "xs-telemetry/host";
 import { relate } from "../../host/registry/related.ts";
 import { babeltrace } from "../support/babeltrace.ts";
 import { run } from "../support/command.ts";
 import { edited } from "../support/later-version.ts";
 import { play } from "../support/script.ts";
+import { V1, V2, V11, V21 } from "../support/versions.ts";
 import { scripts } from "../vectors/scripts.ts";
 import vectors from "../vectors/wire-format-1-72edeb70.json" with { type: "json" };
 
-const [V1, V11, V2, V21] = registries as [RegistryModel, RegistryModel, RegistryModel, RegistryModel];
 const CODES = play(scripts["close codes"]!).map((hex) => Buffer.from(hex, "hex"));
 const BEFORE = vectors["every record type"].packets.map((hex) => Buffer.from(hex, "hex"));
 

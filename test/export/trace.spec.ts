@@ -15,7 +15,7 @@ import { rounds, seedFor } from "../support/campaign.ts";
 import { run } from "../support/command.ts";
 import { captureFleet, exportTo, type Line, linesOf, MemoryOutput, recordingFrom } from "../support/exports.ts";
 import { joined, mixedPackets, PacketSource } from "../support/packets.ts";
-import { type ReadEvent, type ReadTrace, readChrome, readPerfetto } from "../support/trace-readers.ts";
+import { protocText, type ReadEvent, type ReadTrace, readChrome, readPerfetto } from "../support/trace-readers.ts";
 
 const FORMATS = [
   [
@@ -316,6 +316,27 @@ describe("export --to perfetto and chrome", () => {
     assert.deepEqual(readdirSync(root).sort(), ["good.json", "trace.json"], "no temporary file stays");
     assert.equal((await run(["export", "--to", "svg", "-"], bytes)).status, 2);
     assert.equal((await run(["export", "--to", "perfetto", "-"], "")).status, 1, "nothing is in it");
+  });
+
+  it("has no field that protoc does not know, and known ones for a connection of two messages", async () => {
+    const { ensure } = await import(`${process.cwd()}/build/machine.mjs`);
+    ensure("protoc");
+    const read = async (bytes: Uint8Array) => {
+      const { traces } = await traced(
+        ["perfetto", protocText, FORMATS[0][2]] as unknown as Format,
+        await recordingFrom(bytes),
+      );
+      return [...traces.values()] as unknown as string[];
+    };
+    const line = (eventSeq: number, event: string, more: object = {}) =>
+      `${JSON.stringify({ event, ts_mono_ms: 5 + 7 * eventSeq, connEpoch: 2, eventSeq, clientId: 300, ...more, schemaVersion: "1.0.0", device: "kitchen", boot: 1, bootId: "0000000000002a", time: new Date(1_795_838_055_123 + 7 * eventSeq).toISOString(), timeUncertaintyMs: 2 })}\n`;
+    const text =
+      line(0, "ws.connect", { ip: "10.0.0.7" }) +
+      line(1, "msg.recv", { msgType: "getStatus", result: "ok", reason: "", payloadSummary: "☃" }) +
+      line(2, "msg.send", { msgType: "status" }) +
+      line(5, "ws.disconnect");
+    assert.deepEqual(await read(Buffer.from(text)), [readFileSync("test/export/perfetto-connection.txt", "utf8")]);
+    assert.equal((await read(joined(mixedPackets()))).length, 1);
   });
 
   it("wants a file where two are needed", async () => {

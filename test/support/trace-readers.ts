@@ -1,11 +1,13 @@
 /** Traces for viewers, read back: Perfetto's by another protobuf implementation, Chrome's by JSON.parse. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import protobuf from "protobufjs";
 import type { Line } from "./exports.ts";
 
-const TRACE = protobuf
-  .parse(
-    `
+const SCHEMA = `
   syntax = "proto2";
   message Trace { repeated Packet packet = 1; }
   message Packet {
@@ -31,10 +33,8 @@ const TRACE = protobuf
   message Annotation {
     optional uint64 key = 1; optional bool bool = 2; optional int64 int = 4; optional double double = 5; optional string string = 6;
     optional string name = 10;
-  }`,
-    { keepCase: true },
-  )
-  .root.lookupType("Trace");
+  }`;
+const TRACE = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType("Trace");
 
 export interface ReadEvent {
   readonly type: "begin" | "end" | "instant" | "counter";
@@ -160,4 +160,19 @@ export function readChrome(bytes: Uint8Array): ReadTrace {
     }
   }
   return { events: found, clocks: otherData.time.startsWith("UTC") ? 1 : 0 };
+}
+
+/** What protoc says of a trace, as text. Fails if there is a field that the schema above does not have. */
+export function protocText(bytes: Uint8Array): string {
+  const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-proto-"));
+  try {
+    writeFileSync(join(folder, "trace.proto"), SCHEMA.trimStart());
+    const args = ["-I", folder, "--decode=Trace", "trace.proto"];
+    const { status, stdout, stderr } = spawnSync("protoc", args, { input: bytes, maxBuffer: 2 ** 30 });
+    assert.equal(status, 0, stderr.toString());
+    assert.doesNotMatch(stdout.toString("latin1"), /^\s*\d+(:| \{)/m, "no unknown field");
+    return stdout.toString();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -103,7 +103,7 @@ async function runExport(path: string, options: Options, context: Context): Prom
       if (problems.size === 0) context.say(`${nameOf(path)}: E_EMPTY: there is no event in it`);
     }
     const lost = sums.missing === 0 ? "" : `; ${counted(sums.missing, "event")} missing, which the export shows`;
-    const to = names.map(nameOf).join(", ");
+    const to = names.map((name) => (name === "-" ? "standard output" : nameOf(name))).join(", ");
     context.say(
       `${nameOf(path)}: ${counted(sums.events, "event")}, ${counted(sums.boots, "boot")}${to && ` to ${to}`}${lost}`,
     );

@@ -297,6 +297,7 @@ describe("export --to perfetto and chrome", () => {
     assert.equal(eventsOf(readChrome(readFileSync(file))).length, 11);
     const piped = await run(["export", "--to", "chrome", "-"], bytes);
     assert.equal(piped.stdout, readFileSync(file, "utf8"));
+    assert.match(piped.stderr, /11 events, 1 boot to standard output;/);
 
     const before = readFileSync(file);
     const damaged = Uint8Array.from(bytes);

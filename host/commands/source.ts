@@ -66,7 +66,7 @@ export function addSourceOptions(command: Command): Command {
     .option("--group <name>", "--mqtt: divide the packets among all processes that give this name")
     .option("--client-id <id>", "--mqtt: a lasting session: the broker keeps packets while nobody listens")
     .option("--ca <file>", "--mqtt, --ws: certificate (PEM) of the authority that has signed the server's")
-    .option("--duration <seconds>", "end by itself after so long", seconds);
+    .option("--duration <seconds>", "end by itself after that time", seconds);
 }
 
 /** An argument parser of whole numbers in a range. */

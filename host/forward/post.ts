@@ -96,10 +96,7 @@ export class Poster {
           ...(isCompressed && { "content-encoding": "gzip" }),
         },
       });
-      const late = setTimeout(
-        () => request.destroy(Object.assign(new Error(`no answer for ${timeoutMs / 1000} s`), { code: "ETIMEDOUT" })),
-        timeoutMs,
-      );
+      const late = setTimeout(() => request.destroy(new Error(`no answer for ${timeoutMs / 1000} s`)), timeoutMs);
       const end = (work: () => void) => {
         clearTimeout(late);
         work();

@@ -90,7 +90,7 @@ describe("decoding damaged packets", () => {
     ["an unknown result", patchedRecord(received, 5, 0x22), /msg\.recv\.result: code 2 is unknown/],
     ["an unknown reason", patchedRecord(received, 5, 0x51), /msg\.recv\.reason: code 5 is unknown/],
     ["stale bits in a head slot", patchedRecord(connect, 5, 1), /ws\.connect: unused bits are not 0: 01000000020100/],
-    ["stale bytes behind a text", patchedRecord(received, 120, 1), /payloadSummary: bytes behind the text's end/],
+    ["stale bytes behind a text", patchedRecord(received, 120, 1), /payloadSummary: bytes past the text's end/],
     [
       "text that is too long",
       patchedRecord(received, 16, ...new Array(101).fill(0x61)),

@@ -7,6 +7,7 @@ import { registries, registry } from "../../host/generated/registry.ts";
 import { arbitraryEvent, type Json } from "../support/arbitrary-events.ts";
 import { COMMAND, run } from "../support/command.ts";
 import { exportTo, MemoryOutput, recordingFrom } from "../support/exports.ts";
+import { ownRecordings } from "../support/own-recordings.ts";
 import { joined, mixedPackets } from "../support/packets.ts";
 import { runs } from "../support/properties.ts";
 
@@ -78,6 +79,19 @@ describe("export --to csv", () => {
         runs(2000, 60),
       );
     });
+
+  it("has every value of every event of any registry", async () => {
+    await fc.assert(
+      fc.asyncProperty(ownRecordings, async ({ model, bytes, events }) => {
+        const { rows, names } = await tabled(bytes, model);
+        assert.equal(rows.length, events.length);
+        assert.equal(new Set(names).size, names.length, "no column stands twice");
+        for (const [index, event] of events.entries())
+          for (const [key, value] of Object.entries(event)) assert.equal(rows[index]!.get(key), asCell(value), key);
+      }),
+      runs(300, 15),
+    );
+  });
 
   it("makes no formula of a text, and shows where events are missing", async () => {
     for (const text of ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", '=HYPERLINK("http://x","y")', "＝1"]) {

@@ -13,6 +13,7 @@ import { arbitraryEvent, type Json } from "../support/arbitrary-events.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import { run } from "../support/command.ts";
 import { captureFleet, exportTo, linesOf, recordingFrom } from "../support/exports.ts";
+import { ownRecordings } from "../support/own-recordings.ts";
 import { joined, mixedPackets, PacketSource } from "../support/packets.ts";
 import { runs } from "../support/properties.ts";
 
@@ -107,6 +108,28 @@ describe("export --to parquet", () => {
         runs(300, 15),
       );
     });
+
+  it("has every value of every event of any registry", async function () {
+    this.timeout(300_000);
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(ownRecordings, async ({ model, bytes, events }) => {
+        if (events.length === 0) return;
+        const folder = join(root, `own-${round++}`);
+        const { problems } = await exported(folder, bytes, model);
+        assert.deepEqual(problems, []);
+        const sequence = model.attributes.find(({ from }) => from === "sequence")!.key;
+        const rows = (await rowsOf(folder)).sort((a, b) => Number(a[sequence]) - Number(b[sequence]));
+        assert.equal(rows.length, events.length);
+        for (const [index, event] of events.entries())
+          for (const [key, value] of Object.entries(event)) {
+            const cell = rows[index]![key];
+            assert.deepEqual(typeof cell === "bigint" ? Number(cell) : cell, value, key);
+          }
+      }),
+      runs(100, 10),
+    );
+  });
 
   it("has the events of fleets, each once, also if they are exported again, when there are more", async function () {
     this.timeout(300_000);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { ChromeTrace } from "../../host/export/chrome.ts";
 import type { ExportOutput } from "../../host/export/output.ts";
 import { PerfettoTrace } from "../../host/export/perfetto.ts";
@@ -14,7 +15,9 @@ import type { RegistryModel } from "../../host/registry/model.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import { run } from "../support/command.ts";
 import { captureFleet, exportTo, type Line, linesOf, MemoryOutput, recordingFrom } from "../support/exports.ts";
+import { ownRecordings } from "../support/own-recordings.ts";
 import { joined, mixedPackets, PacketSource } from "../support/packets.ts";
+import { runs } from "../support/properties.ts";
 import { protocText, type ReadEvent, type ReadTrace, readChrome, readPerfetto } from "../support/trace-readers.ts";
 
 const FORMATS = [
@@ -131,6 +134,18 @@ for (const format of FORMATS)
           "the rate counts every event",
         );
       }
+    });
+
+    it("has every value of every event of any registry", async () => {
+      await fc.assert(
+        fc.asyncProperty(ownRecordings, async ({ model, bytes, events }) => {
+          const { traces } = await traced(format, await recordingFrom(bytes), model);
+          const all = [...traces.values()];
+          all.forEach(assertSound);
+          assert.deepEqual(sorted(all.flatMap(eventsOf)), sorted(events));
+        }),
+        runs(300, 15),
+      );
     });
 
     it("draws connections as slices, answers as flows, the ring and losses as counters", async () => {

@@ -167,7 +167,10 @@ function saySummary({ seed, seconds, events, link, devices }: Simulation, contex
     `simulate: seed ${seed}: ${counted(events.emitted, "event")} of ${counted(devices.length, "device")}, ${counted(boots, "boot")}, in ${took}`,
   );
   const lines: [count: number, said: string][] = [
-    [link.packets, `${counted(link.packets, "packet")}, ${counted(link.bytes, "byte")} given to the link`],
+    [
+      link.packets,
+      `${counted(link.packets, "packet")} of events and of names, ${counted(link.bytes, "byte")} given to the link`,
+    ],
     [events.overwritten, `${counted(events.overwritten, "event")} overwritten in the ring before they were sent`],
     [events.discarded, `${counted(events.discarded, "event")} refused by a full ring`],
     [

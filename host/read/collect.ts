@@ -30,11 +30,13 @@ const MOST_PACKET_BYTES = 65_536;
 
 /**
  * Hands on each packet that waits, in a copy of its own, until none does. Returns how many. An `onPacket` that itself records events has
- * theirs handed on, too, without end if it never stops.
+ * theirs handed on, too, without end if it never stops. Throws TypeError if one of the two is something else.
  *
  *     drain(telemetry.reader(), (packet) => capture.write(packet));
  */
 export function drain(reader: PacketReader, onPacket: (packet: Uint8Array) => void): number {
+  if (!has(reader, "next")) refuse("drain()", "a reader: telemetry.reader()", reader);
+  if (typeof onPacket !== "function") refuse("drain()", "a function that takes packets, after the reader", onPacket);
   const buffer = new Uint8Array(MOST_PACKET_BYTES);
   let packets = 0;
   for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) {
@@ -46,7 +48,7 @@ export function drain(reader: PacketReader, onPacket: (packet: Uint8Array) => vo
 
 /**
  * The events that wait for a reader, or, of a Telemetry, all that its ring holds: whoever else reads it misses nothing. `registry`: of
- * one's own events; default: the bundled one. `Event`: its type, as decode() has it. `with`: as DecodeOptions has it.
+ * one's own events; default: the bundled one. Throws TypeError if `from` is neither. `Event`: its type, as decode() has it. `with`: as DecodeOptions has it.
  *
  *     const { events } = collect(telemetry);
  *     assert.deepEqual(events.map(({ event }) => event), ["ws.connect", "msg.recv"]);
@@ -55,13 +57,22 @@ export function collect<Event = TelemetryEvent>(
   from: PacketReader | PacketReaders,
   options: Partial<Pick<DecodeOptions, "registry" | "with">> = {},
 ): Collected<Event> {
-  if ("next" in from) return collectFrom<Event>(from, options);
-  const reader = from.reader();
+  if (has(from, "next")) return collectFrom<Event>(from as PacketReader, options);
+  if (!has(from, "reader")) refuse("collect()", "a Telemetry, or a reader of one", from);
+  const reader = (from as PacketReaders).reader();
   try {
     return collectFrom<Event>(reader, options);
   } finally {
     reader.close();
   }
+}
+
+function has(value: unknown, method: string): boolean {
+  return typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
+}
+
+function refuse(who: string, wanted: string, value: unknown): never {
+  throw new TypeError(`${who} wants ${wanted}; it got ${value === null ? "null" : typeof value}`);
 }
 
 function collectFrom<Event>(

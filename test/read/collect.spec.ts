@@ -1,5 +1,5 @@
 // Events of an emitter in a unit test, without files.
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, throws } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { Telemetry } from "xs-telemetry";
@@ -32,6 +32,20 @@ describe("collecting what was recorded", () => {
     );
     equal(collect(reader).events.length, 0, "they are read");
     equal(telemetry.counters().pending, 0);
+  });
+
+  it("says what it wants where it gets something else", () => {
+    for (const wrong of [undefined, null, 5, {}, [], "x"] as never[]) {
+      throws(() => collect(wrong), {
+        name: "TypeError",
+        message: /^collect\(\) wants a Telemetry, or a reader of one; it got /,
+      });
+      throws(() => drain(wrong, () => {}), {
+        name: "TypeError",
+        message: /^drain\(\) wants a reader: telemetry\.reader\(\); it got /,
+      });
+      throws(() => drain(make().reader(), wrong), { name: "TypeError", message: /^drain\(\) wants a function / });
+    }
   });
 
   it("is nothing, and no problem, where nothing was recorded", () => {

@@ -43,7 +43,10 @@ if (values.record && (!values.full || minutes > 0)) {
   );
   process.exit(2);
 }
-ensureOrExit("babeltrace2", "socat", "mosquitto", "openssl", "chromium");
+ensureOrExit(
+  ...["babeltrace2", "socat", "mosquitto", "openssl"],
+  ...["chromium", "firefox-esr", "protoc", "opentelemetry-proto"],
+);
 const seed = values.seed ? ["--seed", values.seed] : [];
 const engines = ["build/engines.mjs"];
 if (minutes > 0) {

@@ -214,7 +214,7 @@ export function makeCaptureFolder(path: string, goesOn = false): OwnFolder {
   if (others.length === 0 || (goesOn && others.some((entry) => isOfCapture(path, entry)))) return folder;
   const wayOut = goesOn
     ? "and nothing that a capture has: name a new folder, or that of a capture"
-    : "name a new folder for the capture, or add --append if it is to go on in this one";
+    : "name a new folder for the capture, or add --append (append: true) if it is to go on in this one";
   throw new TelemetryError("E_NOT_EMPTY", `${path} is not empty, it holds ${quote(others[0]!)}: ${wayOut}`, 2);
 }
 

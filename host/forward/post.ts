@@ -131,6 +131,9 @@ export class Poster {
 /** What an answer means; `nowMs` for a Retry-After that is a date. */
 export function answerOf({ status, headers, body }: HttpAnswer, nowMs: number): Answer {
   if (status >= 200 && status < 300) {
+    // A login page, or a web server that takes anything: nobody there has the records.
+    if (/^text\/html\b/i.test(headers["content-type"] ?? ""))
+      return { kind: "refused", status, said: `answers ${status} with a web page, which is no answer of OTLP` };
     const partial = firstMessage(body, RESPONSE.partialSuccess);
     const count = partial === undefined ? 0 : firstNumber(partial, RESPONSE.rejected);
     const rejected = Number.isSafeInteger(count) ? count : 0;

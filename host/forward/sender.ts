@@ -48,6 +48,7 @@ const MOST_TIMER_MS = 2 ** 31 - 1;
 /** What half of a request may not be to blame for. */
 const HALVED = [400, 413];
 const WAYS: Readonly<Record<number, string>> = {
+  200: "check the URL",
   401: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
   403: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
   404: "check the URL's path; as a rule it is /v1/logs",

@@ -82,6 +82,10 @@ describe("a request of OTLP/HTTP", () => {
       [{ body: response(3, "too\u001b old") }, { kind: "taken", rejected: 3, said: "too\\u001b old" }],
       [{ body: response(0, "slow down") }, { kind: "taken", rejected: 0, said: "slow down" }],
       [{ body: "\xff\xff no protobuf" }, { kind: "taken", rejected: 0, said: "" }],
+      [
+        { headers: { "content-type": "text/html; charset=utf-8" }, body: "<html>log in" },
+        { kind: "refused", status: 200, said: "answers 200 with a web page, which is no answer of OTLP" },
+      ],
       [{ ends: "within" }, { kind: "taken", rejected: 0, said: "" }],
       [{ body: Buffer.alloc(5 << 20) }, { kind: "taken", rejected: 0, said: "" }],
       [{ ends: "before" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],

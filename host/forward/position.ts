@@ -41,7 +41,7 @@ export class Position {
         this.#read(fs.readFileSync(this.#file, "utf8"));
     } catch {
       this.#boots.clear();
-      const message = `${nameOf(this.#file)} says not how far it was: all is forwarded again`;
+      const message = `${nameOf(this.#file)} does not say how far it was: all is forwarded again`;
       onProblem({ code: "W_POSITION", message, file: this.#file });
     }
     // Where it cannot be kept, that is said before anything is sent.

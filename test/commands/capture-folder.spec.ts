@@ -87,7 +87,10 @@ describe("capture", () => {
     assert.match(again.stderr, /^killed: W_TAKEN_OVER: it was captured into by process \d+ on .*, which is gone\n/);
     const refused = await run(["capture", "--stdin", "-o", "killed"], framed(packets), { cwd: at.folder });
     assert.equal(refused.status, 2);
-    assert.match(refused.stderr, /E_NOT_EMPTY: killed is not empty, .*add --append \(append: true\) if it is to go on in this one/);
+    assert.match(
+      refused.stderr,
+      /E_NOT_EMPTY: killed is not empty, .*add --append \(append: true\) if it is to go on in this one/,
+    );
     for (const codes of [/W_TAKEN_OVER: 1 time/, /W_REPEATED: \d+ times/]) {
       const args = ["capture", "--stdin", "-o", "killed", "--append"];
       const { status, stderr } = await run(args, framed(packets), { cwd: at.folder });

@@ -53,7 +53,7 @@ describe("end to end, by UDP", () => {
       const network = await openLossyUdp({ random: new Random(seed), port, lost: 0.1, doubled: 0.1, late: 0.15 });
       const policy = seed === 1 ? "overwrite" : "discard";
       const simulation = startSimulation(
-        ..."--devices 4 --events 3000 --rate 1000 --reboot-every 1500 --capacity 2048 --packet 512 --every 25 --slice 6".split(
+        ..."--devices 4 --events 3000 --rate 1000 --reboot-every 1500 --capacity 2048 --packet 512 --every 25 --slice 1".split(
           " ",
         ),
         ...["--policy", policy, "--seed", `${seed}`, "--udp", `127.0.0.1:${network.port}`],

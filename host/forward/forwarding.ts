@@ -37,7 +37,7 @@ export class Forwarding {
     const { receiver, deadLetter, registry, identity, onProblem, ended } = options;
     const { scope } = new OtlpRecords(registry, identity);
     this.#deadLetters = deadLetter === undefined ? undefined : new DeadLetters(deadLetter, new OtlpLines(scope));
-    this.#poster = new Poster(receiver);
+    this.#poster = new Poster(receiver, ended);
     this.#sender = new Sender({
       scope,
       to: receiver.shown,
@@ -61,7 +61,7 @@ export class Forwarding {
   /** Begins a recording. `path`: undefined for what nothing can be kept beside. Throws TelemetryError E_WRITE (exit code 2). */
   recording(path: string | undefined, isFolder: boolean): RecordingForwarding {
     const { registry, identity, receiver, onProblem } = this.#options;
-    const position = path === undefined ? undefined : new Position(path, isFolder, receiver.shown, onProblem);
+    const position = path === undefined ? undefined : new Position(path, isFolder, receiver, onProblem);
     const records = new OtlpRecords(registry, identity);
     const recording = new RecordingForwarding(records, position, async (own) => {
       if (position !== undefined) for (const { boot } of own) this.#positions.set(boot, position);

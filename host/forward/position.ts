@@ -1,19 +1,21 @@
 /** What of a recording a receiver has acknowledged, kept beside the recording. */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { bootName, type OtlpRecord } from "../export/otlp.ts";
 import { writeError } from "../export/output.ts";
 import type { Problem } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
+import type { Receiver } from "./receiver.ts";
 
-const { O_CREAT, O_TRUNC, O_WRONLY, O_NOFOLLOW = 0 } = fs.constants;
+const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW = 0 } = fs.constants;
 const VERSION = 1;
 const SAVE_EVERY_MS = 200;
 /** Saving takes at most this part of the time. */
 const SAVE_SHARE = 0.05;
 /** Ranges of a boot: as many gaps, the newest, may be filled later by what other processes captured. */
 const MOST_RANGES = 100;
+const MOST_NAME_BYTES = 180;
 
 /** Of a boot: event numbers that are acknowledged, ranges from..before-to, in order. */
 interface BootPosition {
@@ -25,6 +27,9 @@ interface BootPosition {
 export class Position {
   readonly #file: string;
   readonly #to: string;
+  readonly #onProblem: (problem: Problem) => void;
+  /** Of the file as this process wrote it. */
+  #written: number | undefined;
   readonly #boots = new Map<string, BootPosition>();
   #isChanged = false;
   #nextMs = 0;
@@ -33,9 +38,15 @@ export class Position {
    * Of the forwarding of a recording, a folder or a file, to a receiver. What cannot be read counts as nothing, and is told: everything is sent
    * again then. Throws TelemetryError E_WRITE (exit code 2) where nothing can be written beside the recording.
    */
-  constructor(recording: string, isFolder: boolean, to: string, onProblem: (problem: Problem) => void) {
-    this.#file = positionFile(recording, isFolder, to);
-    this.#to = to;
+  constructor(
+    recording: string,
+    isFolder: boolean,
+    to: Pick<Receiver, "shown" | "identity">,
+    onProblem: (problem: Problem) => void,
+  ) {
+    this.#file = positionFile(recording, isFolder, to.identity);
+    this.#to = to.shown;
+    this.#onProblem = onProblem;
     try {
       if (fs.lstatSync(this.#file, { throwIfNoEntry: false })?.isFile())
         this.#read(fs.readFileSync(this.#file, "utf8"));
@@ -96,27 +107,50 @@ export class Position {
 
   #write(): void {
     const boots = [...this.#boots].map(([of, { ranges, lostAfter }]) => ({ of, ranges, lostAfter }));
-    const temporary = `${this.#file}.tmp`;
+    // One name for all processes would be taken from under one of them.
+    const temporary = `${this.#file}.${randomBytes(6).toString("hex")}.tmp`;
     try {
-      const file = fs.openSync(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
+      const found = fs.lstatSync(this.#file, { throwIfNoEntry: false })?.ino;
+      if (this.#written !== undefined && found !== this.#written) {
+        const message = `${nameOf(this.#file)} was written by another forwarder meanwhile: one is enough, two send everything twice`;
+        this.#onProblem({ code: "W_POSITION", message, file: this.#file });
+      }
+      const file = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);
       try {
+        this.#written = fs.fstatSync(file).ino;
         fs.writeFileSync(file, `${JSON.stringify({ version: VERSION, to: this.#to, boots })}\n`);
       } finally {
         fs.closeSync(file);
       }
       fs.renameSync(temporary, this.#file);
     } catch (error) {
+      fs.rmSync(temporary, { force: true });
       throw writeError(this.#file, error);
     }
   }
 }
 
-/** `.forwarded-3fa1c2d4.json` in a folder, `.NAME.forwarded-….json` beside a file: one for each receiver. */
+/** `.forwarded-3fa1c2d4.json` in a folder, `.NAME.forwarded-….json` beside a file: one for each receiver. `to`: its identity. */
 export function positionFile(recording: string, isFolder: boolean, to: string): string {
-  const of = createHash("sha256").update(to).digest("hex").slice(0, 8);
+  const of = hashOf(to);
   return isFolder
     ? join(recording, `.forwarded-${of}.json`)
-    : join(dirname(recording), `.${basename(recording).slice(0, 200)}.forwarded-${of}.json`);
+    : join(dirname(recording), `.${shortName(basename(recording))}.forwarded-${of}.json`);
+}
+
+/** File systems take names of 255 bytes. Long ones that begin alike stay different. */
+function shortName(name: string): string {
+  const bytes = Buffer.from(name);
+  return bytes.length <= MOST_NAME_BYTES
+    ? name
+    : `${bytes
+        .subarray(0, MOST_NAME_BYTES)
+        .toString()
+        .replace(/\ufffd+$/, "")}-${hashOf(name)}`;
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }
 
 function keyOf(boot: OtlpRecord["boot"]): string {

@@ -2,11 +2,11 @@
 import http from "node:http";
 import https from "node:https";
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { gunzipSync, gzip } from "node:zlib";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { visible } from "../text/lines.ts";
 import { certificateError, type Failure, networkError, type Peer } from "../text/network-errors.ts";
-import { firstMessage, firstNumber, firstText } from "./protobuf-reader.ts";
+import { firstMessage, firstNumber, firstText, isMessage } from "./protobuf-reader.ts";
 import type { Receiver } from "./receiver.ts";
 
 export type Answer =
@@ -19,6 +19,9 @@ export type Answer =
 
 const RECEIVER: Peer = { name: "receiver", start: "start the receiver, or check host and port (4318)", plain: "http" };
 const isCut = (code: string): boolean => code === "ECONNRESET" || code === "EPIPE";
+/** Once it is to end, an answer is waited for no longer. */
+const LAST_WAIT_MS = 300;
+const NONE_REJECTED: Answer = { kind: "taken", rejected: 0, said: "" };
 const RETRIED = [429, 502, 503, 504];
 const MOST_ANSWER_BYTES = 4 << 20;
 const MOST_SAID_CHARS = 300;
@@ -39,9 +42,12 @@ interface HttpAnswer {
 export class Poster {
   readonly #receiver: Receiver;
   readonly #agent: http.Agent;
+  readonly #ended: AbortSignal | undefined;
 
-  constructor(receiver: Receiver) {
+  /** `ended`: from then on an answer is waited for 0.3 s at most. */
+  constructor(receiver: Receiver, ended?: AbortSignal) {
     this.#receiver = receiver;
+    this.#ended = ended;
     const options = { keepAlive: true, maxSockets: 1 };
     this.#agent =
       receiver.url.protocol === "https:" ? new https.Agent({ ...options, ...receiver.tls }) : new http.Agent(options);
@@ -96,13 +102,31 @@ export class Poster {
           ...(isCompressed && { "content-encoding": "gzip" }),
         },
       });
-      const late = setTimeout(() => request.destroy(new Error(`no answer for ${timeoutMs / 1000} s`)), timeoutMs);
+      const waitFor = (ms: number) => setTimeout(() => request.destroy(new Error(`no answer for ${ms / 1000} s`)), ms);
+      let late = waitFor(timeoutMs);
+      const hurry = () => {
+        clearTimeout(late);
+        late = waitFor(Math.min(timeoutMs, LAST_WAIT_MS));
+      };
+      if (this.#ended?.aborted) hurry();
+      else this.#ended?.addEventListener("abort", hurry, { once: true });
       const end = (work: () => void) => {
         clearTimeout(late);
+        this.#ended?.removeEventListener("abort", hurry);
         work();
       };
-      request.on("error", (error) => end(() => reject(error)));
+      const fail = (error: Error) => end(() => reject(error));
+      request.on("error", fail);
+      const closed = () => fail(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
+      let isAnswered = false;
+      request.on("close", () => isAnswered || closed());
+      // It was not asked to speak anything else.
+      request.on("upgrade", (response, socket) => {
+        socket.destroy();
+        end(() => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.alloc(0) }));
+      });
       request.on("response", (response) => {
+        isAnswered = true;
         const parts: Buffer[] = [];
         let bytes = 0;
         const done = () =>
@@ -111,42 +135,85 @@ export class Poster {
           );
         response.on("data", (part: Buffer) => {
           bytes += part.length;
-          if (bytes <= MOST_ANSWER_BYTES) parts.push(part);
-          else {
-            // The status says what counts; the rest is not waited for.
-            parts.length = 0;
-            done();
-            request.destroy();
-          }
+          parts.push(part);
+          if (bytes <= MOST_ANSWER_BYTES) return;
+          // The rest is not waited for.
+          done();
+          request.destroy();
         });
         response.on("end", done);
-        // It was cut, but its status is said.
-        response.on("error", done);
+        // It was cut. Whether all records were taken would have stood in it; a refusal is one without its reasons.
+        response.on("error", (error) => (isGood(response.statusCode) ? fail(error) : done()));
+        response.on("close", closed); // settled before, as a rule: then this is nothing
       });
       request.end(body);
     });
   }
 }
 
+const isGood = (status = 0): boolean => status >= 200 && status < 300;
+
 /** What an answer means; `nowMs` for a Retry-After that is a date. */
-export function answerOf({ status, headers, body }: HttpAnswer, nowMs: number): Answer {
-  if (status >= 200 && status < 300) {
-    // A login page, or a web server that takes anything: nobody there has the records.
-    if (/^text\/html\b/i.test(headers["content-type"] ?? ""))
-      return { kind: "refused", status, said: `answers ${status} with a web page, which is no answer of OTLP` };
-    const partial = firstMessage(body, RESPONSE.partialSuccess);
-    const count = partial === undefined ? 0 : firstNumber(partial, RESPONSE.rejected);
-    const rejected = Number.isSafeInteger(count) ? count : 0;
-    const said = partial === undefined ? "" : cut(firstText(partial, RESPONSE.message));
-    return { kind: "taken", rejected, said };
+export function answerOf({ status, headers, body: packed }: HttpAnswer, nowMs: number): Answer {
+  const body = unpacked(packed, headers["content-encoding"]);
+  if (isGood(status)) {
+    const taken = body && takenOf(body, headers["content-type"] ?? "");
+    // A login page, an error as JSON, a web server that takes anything: nobody there need have the records.
+    return taken ?? { kind: "refused", status, said: `answers ${status} with something else than OTLP does` };
   }
   const isProtobuf = /^application\/x-protobuf\b/.test(headers["content-type"] ?? "");
-  const reason = cut(isProtobuf ? firstText(body, STATUS.message) : body.toString().trim());
+  const reason = body === undefined ? "" : cut(isProtobuf ? firstText(body, STATUS.message) : body.toString().trim());
   const moved = status >= 300 && status < 400 && headers.location ? `, moved to ${cut(headers.location)}` : "";
   const said =
     `answers ${status} ${http.STATUS_CODES[status] ?? ""}`.trim() + moved + (reason === "" ? "" : `: ${reason}`);
   if (RETRIED.includes(status)) return { kind: "later", said, afterMs: retryAfterMs(headers["retry-after"], nowMs) };
   return { kind: "refused", status, said };
+}
+
+/** Undefined if it is not what it says, or too much. */
+function unpacked(body: Buffer, encoding = "identity"): Buffer | undefined {
+  if (body.length > MOST_ANSWER_BYTES) return undefined;
+  if (/^identity$/i.test(encoding) || body.length === 0) return body;
+  if (!/^(x-)?gzip$/i.test(encoding)) return undefined;
+  try {
+    return gunzipSync(body, { maxOutputLength: MOST_ANSWER_BYTES });
+  } catch {
+    return undefined;
+  }
+}
+
+/** What an answer says that is one of OTLP's, in protobuf or in JSON; an empty body is. Undefined for any other. */
+function takenOf(body: Buffer, type: string): Answer | undefined {
+  if (body.length === 0) return NONE_REJECTED;
+  if (/^application\/json\b/i.test(type)) return takenOfJson(body.toString());
+  if (/^text\/|html/i.test(type) || !isMessage(body)) return undefined;
+  const partial = firstMessage(body, RESPONSE.partialSuccess);
+  if (partial === undefined) return NONE_REJECTED;
+  return {
+    kind: "taken",
+    rejected: countOf(firstNumber(partial, RESPONSE.rejected)),
+    said: cut(firstText(partial, RESPONSE.message)),
+  };
+}
+
+function takenOfJson(text: string): Answer | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const { partialSuccess, ...others } = value as { partialSuccess?: Record<string, unknown> | null };
+  if (partialSuccess === undefined && Object.keys(others).length > 0) return undefined;
+  if (typeof partialSuccess !== "object") return partialSuccess === undefined ? NONE_REJECTED : undefined;
+  const { rejectedLogRecords = 0, errorMessage = "" } = partialSuccess ?? {};
+  return { kind: "taken", rejected: countOf(Number(rejectedLogRecords)), said: cut(String(errorMessage)) };
+}
+
+/** A count beyond all that can be sent is that of all. */
+function countOf(count: number): number {
+  return Number.isSafeInteger(count) && count >= 0 ? count : Number.MAX_SAFE_INTEGER;
 }
 
 /** Seconds, or a date. Undefined if it is neither. */

@@ -1,6 +1,16 @@
 /** Reads a field of a protobuf message, as far as answers need it. What is no protobuf has no fields. */
 
-type Field = { readonly type: number; readonly value: number; readonly bytes: Uint8Array };
+type Field = { readonly number: number; readonly type: number; readonly value: number; readonly bytes: Uint8Array };
+
+/** Whether bytes are a message, whatever its fields; an empty one is. */
+export function isMessage(bytes: Uint8Array): boolean {
+  try {
+    for (const { number } of fields(bytes)) if (number < 1) return false;
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** The first message of this number; undefined if there is none. */
 export function firstMessage(message: Uint8Array, number: number): Uint8Array | undefined {
@@ -18,6 +28,16 @@ export function firstNumber(message: Uint8Array, number: number): number {
 }
 
 function first(message: Uint8Array, number: number, type: number): Field | undefined {
+  try {
+    for (const field of fields(message)) if (field.number === number && field.type === type) return field;
+  } catch {
+    // It is cut, or no protobuf at all.
+  }
+  return undefined;
+}
+
+/** Throws RangeError where the bytes are none. */
+function* fields(message: Uint8Array): Generator<Field, void, void> {
   let at = 0;
   const varint = (): number => {
     let value = 0;
@@ -25,27 +45,23 @@ function first(message: Uint8Array, number: number, type: number): Field | undef
       const byte = message[at++]!;
       value += (byte & 0x7f) * shift;
       if (byte < 0x80) return value;
-      if (shift > 2 ** 63) break;
+      if (shift >= 2 ** 63) break;
     }
     throw new RangeError("no varint");
   };
-  try {
-    while (at < message.length) {
-      const tag = varint();
-      const wire = tag % 8;
-      let value = 0;
-      let bytes = message.subarray(0, 0);
-      if (wire === 0) value = varint();
-      else {
-        const length = wire === 2 ? varint() : wire === 1 ? 8 : wire === 5 ? 4 : Number.NaN;
-        if (!(at + length <= message.length)) return undefined;
-        bytes = message.subarray(at, at + length);
-        at += length;
-      }
-      if (Math.floor(tag / 8) === number && wire === type) return { type, value, bytes };
+  while (at < message.length) {
+    const tag = varint();
+    if (tag >= 2 ** 32) throw new RangeError("no tag");
+    const type = tag % 8;
+    let value = 0;
+    let bytes = message.subarray(0, 0);
+    if (type === 0) value = varint();
+    else {
+      const length = type === 2 ? varint() : type === 1 ? 8 : type === 5 ? 4 : Number.NaN;
+      if (!(at + length <= message.length)) throw new RangeError("no field");
+      bytes = message.subarray(at, at + length);
+      at += length;
     }
-  } catch {
-    // It is cut, or no protobuf at all.
+    yield { number: Math.floor(tag / 8), type, value, bytes };
   }
-  return undefined;
 }

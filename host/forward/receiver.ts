@@ -21,6 +21,8 @@ export interface Receiver {
   readonly url: URL;
   /** The URL without what may be secret. */
   readonly shown: string;
+  /** What tells it from others, for a position: all of the URL but a password, and headers but those that are secrets, which are renewed. */
+  readonly identity: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly isCompressed: boolean;
   /** The longest wait for an answer. */
@@ -33,6 +35,7 @@ const PREFIX = "OTEL_EXPORTER_OTLP_";
 const LOGS_PATH = "/v1/logs";
 const TIMEOUT_MS = 10_000;
 const MOST_TIMEOUT_MS = 2 ** 31 - 1;
+const SECRET = /auth|key|token|secret|password|cookie|signature/;
 
 /**
  * Options count before variables, and OTEL_EXPORTER_OTLP_LOGS_… before OTEL_EXPORTER_OTLP_…. Throws TelemetryError (exit code 2) E_USAGE or
@@ -75,6 +78,16 @@ export function receiverOf(options: ReceiverOptions, environment: Environment): 
   return {
     url,
     shown: `${url.protocol}//${url.host}${url.pathname}`,
+    identity: JSON.stringify([
+      url.protocol,
+      username,
+      url.host,
+      url.pathname,
+      url.search,
+      ...Object.entries(headers)
+        .filter(([name]) => !SECRET.test(name))
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    ]),
     headers,
     isCompressed: compression?.value !== "none",
     timeoutMs,

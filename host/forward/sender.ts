@@ -48,7 +48,6 @@ const MOST_TIMER_MS = 2 ** 31 - 1;
 /** What half of a request may not be to blame for. */
 const HALVED = [400, 413];
 const WAYS: Readonly<Record<number, string>> = {
-  200: "check the URL",
   401: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
   403: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
   404: "check the URL's path; as a rule it is /v1/logs",
@@ -135,9 +134,9 @@ export class Sender {
     const answer = await this.#answered(request);
     const records = batch.records.slice(from, to);
     if (answer.kind === "taken") {
-      const problem = rejectedProblem(answer);
-      if (problem !== undefined) onProblem(problem);
       const rejected = Math.min(answer.rejected, records.length);
+      const problem = rejectedProblem({ ...answer, rejected });
+      if (problem !== undefined) onProblem(problem);
       this.#counters.rejected += rejected;
       this.#counters.delivered += records.length - rejected;
       done(records);
@@ -155,7 +154,7 @@ export class Sender {
     const isOne = HALVED.includes(status);
     const what = isOne ? "a record" : "a request";
     if (deadLetters === undefined) {
-      const way = isOne ? "" : `${WAYS[status] ?? "see the receiver's log"}, or `;
+      const way = isOne ? "" : `${WAYS[status] ?? (status < 400 ? "check the URL" : "see the receiver's log")}, or `;
       const message = `${receiver} refuses ${what}: it ${said}: ${way}put what it refuses into a file with --dead-letter FILE`;
       throw new TelemetryError("E_REFUSED", message, isOne ? 1 : 2);
     }

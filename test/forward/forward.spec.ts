@@ -318,6 +318,44 @@ describe("forward", () => {
     await receiver.close();
   });
 
+  it("keeps a place for each tenant of a receiver, by the URL's query or a header", async () => {
+    const path = join(root, "lines.bin");
+    fs.writeFileSync(path, joined(mixedPackets()));
+    const receiver = new OtlpReceiver();
+    const url = await receiver.listen();
+    const to = (query: string, ...more: string[]) =>
+      run(["forward", "--otlp", `${url}/v1/logs${query}`, path, ...more]);
+    for (const args of [
+      ["?tenant=a"],
+      ["?tenant=b"],
+      ["", "--header", "x-scope-orgid: a"],
+      ["", "--header", "x-scope-orgid: b"],
+    ] as const) {
+      const { status, stderr } = await to(...(args as unknown as [string, ...string[]]));
+      assert.equal(status, 0, stderr);
+      assert.doesNotMatch(stderr, /there before/);
+    }
+    // A secret that is renewed makes no other receiver.
+    assert.match((await to("", "--header", "x-scope-orgid: a", "--header", "api-key: new")).stderr, /there before/);
+    assert.equal(receiver.taken.length, 4);
+    await receiver.close();
+  });
+
+  it("ends at a signal while nothing answers, and says what is left", async function () {
+    this.timeout(20_000);
+    const path = join(root, "lines.bin");
+    fs.writeFileSync(path, joined(mixedPackets()));
+    const receiver = new OtlpReceiver(() => ({ isSilent: true }));
+    const env = { ...process.env, OTEL_EXPORTER_OTLP_TIMEOUT: "3600000" };
+    const forward = new Run(["forward", "--otlp", await receiver.listen(), path], { env });
+    await until("the request has come", () => receiver.requests.length > 0);
+    forward.child.kill("SIGINT");
+    const { status, stderr } = await forward.outcome;
+    assert.equal(status, 2);
+    assert.match(stderr, /E_UNSENT: ended before .* had all \(no answer for 0\.3 s\): run it again/);
+    await receiver.close();
+  });
+
   it("leaves a capture that others read as before, and that goes on", async () => {
     captureFleet(seedFor(200), capture);
     const read = async () => {

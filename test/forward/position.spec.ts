@@ -9,6 +9,7 @@ import type { Problem } from "../../host/text/errors.ts";
 import { runs } from "../support/properties.ts";
 
 const TO = "http://x/v1/logs";
+const RECEIVER = { shown: TO, identity: TO };
 
 function record(
   seq: number | undefined,
@@ -33,7 +34,7 @@ function record(
 
 let root = "";
 let problems: Problem[] = [];
-const open = () => new Position(root, true, TO, (problem) => problems.push(problem));
+const open = () => new Position(root, true, RECEIVER, (problem) => problems.push(problem));
 
 describe("the position of a forwarder", () => {
   beforeEach(() => {
@@ -99,7 +100,7 @@ describe("the position of a forwarder", () => {
     position.save(true);
     assert.ok(open().has(record(4)));
     assert.deepEqual(problems, []);
-    assert.ok(!new Position(root, true, "http://y/v1/logs", () => {}).has(record(4)));
+    assert.ok(!new Position(root, true, { shown: TO, identity: `${TO}?tenant=b` }, () => {}).has(record(4)));
     const good = fs.readFileSync(file, "utf8");
     const wrong = [
       "",
@@ -121,7 +122,7 @@ describe("the position of a forwarder", () => {
     assert.deepEqual(fs.readdirSync(root).length, 2, "no temporary file stays");
     assert.match(positionFile("a/b.jsonl", false, TO), /^a\/\.b\.jsonl\.forwarded-[0-9a-f]{8}\.json$/);
     assert.throws(
-      () => new Position(join(root, "none"), true, TO, () => {}),
+      () => new Position(join(root, "none"), true, RECEIVER, () => {}),
       (error: { code: string; exitCode: number }) => error.code === "E_WRITE" && error.exitCode === 2,
     );
   });
@@ -130,11 +131,36 @@ describe("the position of a forwarder", () => {
     const file = positionFile(root, true, TO);
     const victim = join(root, "victim");
     fs.writeFileSync(victim, "mine");
-    fs.symlinkSync(victim, `${file}.tmp`);
-    assert.throws(open, (error: { code: string }) => error.code === "E_WRITE");
-    fs.unlinkSync(`${file}.tmp`);
     fs.symlinkSync(victim, file);
     open().save(true);
     assert.equal(fs.readFileSync(victim, "utf8"), "mine");
+  });
+
+  it("of long names is another one for each, in names that file systems take", () => {
+    const names = ["a", "b"].map((end) => `${"測".repeat(82)}${end}.bin`);
+    const files = names.map((name) => positionFile(join(root, name), false, TO));
+    assert.notEqual(files[0], files[1]);
+    for (const [index, name] of names.entries()) {
+      new Position(join(root, name), false, RECEIVER, (problem) => problems.push(problem));
+      assert.ok(fs.existsSync(files[index]!));
+    }
+    assert.deepEqual(problems, []);
+  });
+
+  it("is kept whole where several write it, and each is told of the others", () => {
+    const [first, second] = [open(), open()];
+    first.acknowledge(record(1));
+    first.save(true);
+    second.acknowledge(record(2));
+    second.save(true);
+    assert.deepEqual(
+      problems.map(({ code, message }) => [code, /another forwarder/.test(message)]),
+      [
+        ["W_POSITION", true],
+        ["W_POSITION", true],
+      ],
+    );
+    assert.ok(open().has(record(2)));
+    assert.equal(fs.readdirSync(root).length, 1, "no temporary file stays");
   });
 });

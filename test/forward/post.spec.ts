@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import protobuf from "protobufjs";
 import { OtlpRecords } from "../../host/export/otlp.ts";
 import { identityFrom } from "../../host/export/otlp-identity.ts";
 import { OtlpBatch, OtlpEncoder } from "../../host/export/otlp-protobuf.ts";
@@ -44,6 +46,23 @@ async function posted(receiver: OtlpReceiver, options: ReceiverOptions = {}, env
   }
 }
 
+/** Whether another implementation reads it as a message, whatever its fields. */
+function isReadable(bytes: Uint8Array): boolean {
+  const reader = protobuf.Reader.create(bytes);
+  try {
+    while (reader.pos < reader.len) {
+      const tag = reader.uint64();
+      const number = BigInt(String(tag)) >> 3n;
+      const type = Number(BigInt(String(tag)) & 7n);
+      if (number < 1n || number >= 2n ** 29n || type === 3 || type === 4) return false;
+      reader.skipType(type);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const fails = (code: string, message: RegExp) => (error: { code: string; message: string; exitCode: number }) => {
   assert.deepEqual([error.code, error.exitCode], [code, 2]);
   assert.match(error.message, message);
@@ -81,13 +100,44 @@ describe("a request of OTLP/HTTP", () => {
       [{ body: "" }, { kind: "taken", rejected: 0, said: "" }],
       [{ body: response(3, "too\u001b old") }, { kind: "taken", rejected: 3, said: "too\\u001b old" }],
       [{ body: response(0, "slow down") }, { kind: "taken", rejected: 0, said: "slow down" }],
-      [{ body: "\xff\xff no protobuf" }, { kind: "taken", rejected: 0, said: "" }],
       [
-        { headers: { "content-type": "text/html; charset=utf-8" }, body: "<html>log in" },
-        { kind: "refused", status: 200, said: "answers 200 with a web page, which is no answer of OTLP" },
+        { headers: { "content-encoding": "gzip" }, body: gzipSync(response(3)) },
+        { kind: "taken", rejected: 3, said: "" },
       ],
-      [{ ends: "within" }, { kind: "taken", rejected: 0, said: "" }],
-      [{ body: Buffer.alloc(5 << 20) }, { kind: "taken", rejected: 0, said: "" }],
+      [{ body: response(2n ** 60n) }, { kind: "taken", rejected: Number.MAX_SAFE_INTEGER, said: "" }],
+      ...(
+        [
+          ["{}", 0, ""],
+          ['{"partialSuccess":{}}', 0, ""],
+          ['{"partialSuccess":null}', 0, ""],
+          ['{"partialSuccess":{"rejectedLogRecords":"5","errorMessage":"old"}}', 5, "old"],
+          ['{"partialSuccess":{"rejectedLogRecords":5}}', 5, ""],
+        ] as const
+      ).map(([body, rejected, said]): [Reply, object] => [
+        { headers: { "content-type": "application/json" }, body },
+        { kind: "taken", rejected, said },
+      ]),
+      ...(
+        [
+          ["text/html; charset=utf-8", "<html>log in"],
+          ["application/xhtml+xml", "<html>log in"],
+          ["text/plain", "ok"],
+          ["application/json", '{"error":"unauthorized","status":401}'],
+          ["application/json", '["ok"]'],
+          ["application/json", "ok"],
+          ["application/x-protobuf", "\xff\xff no protobuf"],
+          ["application/octet-stream", "<html>log in"],
+          ["application/x-protobuf", Buffer.alloc(5 << 20)],
+        ] as const
+      ).map(([type, body]): [Reply, object] => [
+        { headers: { "content-type": type }, body },
+        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does" },
+      ]),
+      [
+        { headers: { "content-encoding": "gzip" }, body: "no gzip" },
+        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does" },
+      ],
+      [{ ends: "within" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
       [{ ends: "before" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
       [
         { status: 503, headers: { "retry-after": "7" } },
@@ -134,6 +184,40 @@ describe("a request of OTLP/HTTP", () => {
     await assert.rejects(wrong.post(request()), fails("E_ANSWER", /does not speak HTTP .*: check host and port/));
     other.close();
     wrong.close();
+  });
+
+  it("is refused by a server that goes over to another protocol, and waits no longer than it must where all is to end", async () => {
+    const switching = createServer((socket) => {
+      socket
+        .on("error", () => {})
+        .once("data", () =>
+          socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\nother"),
+        );
+    }).listen(0, "127.0.0.1");
+    await once(switching, "listening");
+    const { port } = switching.address() as { port: number };
+    const poster = new Poster(receiverOf({ otlp: `http://127.0.0.1:${port}` }, {}));
+    assert.deepEqual(await poster.post(request()), {
+      kind: "refused",
+      status: 101,
+      said: "answers 101 Switching Protocols",
+    });
+    switching.close();
+    poster.close();
+
+    const silent = new OtlpReceiver(() => ({ isSilent: true }));
+    const ended = new AbortController();
+    const hurried = new Poster(
+      receiverOf({ otlp: await silent.listen() }, { OTEL_EXPORTER_OTLP_TIMEOUT: "3600000" }),
+      ended.signal,
+    );
+    const waiting = hurried.post(request());
+    setTimeout(() => ended.abort(), 20);
+    const expected = { kind: "later", said: "no answer for 0.3 s", afterMs: undefined };
+    assert.deepEqual(await waiting, expected);
+    assert.deepEqual(await hurried.post(request()), expected, "once more, and as short");
+    hurried.close();
+    await silent.close();
   });
 
   it("goes over TLS with an authority and a client's certificate; what does not hold is told with the way out", async () => {
@@ -183,10 +267,9 @@ describe("a request of OTLP/HTTP", () => {
         (status, bytes, isProtobuf) => {
           const headers = isProtobuf ? { "content-type": "application/x-protobuf" } : {};
           const answer = answerOf({ status, headers, body: Buffer.from(bytes) }, 0);
-          assert.equal(
-            answer.kind,
-            status < 300 ? "taken" : [429, 502, 503, 504].includes(status) ? "later" : "refused",
-          );
+          if (status >= 300) assert.equal(answer.kind, [429, 502, 503, 504].includes(status) ? "later" : "refused");
+          else if (bytes.length === 0) assert.equal(answer.kind, "taken");
+          else assert.equal(answer.kind, isReadable(bytes) ? "taken" : "refused");
           assert.doesNotMatch(answer.said, /[\p{Cc}\p{Cf}]/u);
           if (answer.kind === "taken") assert.ok(Number.isSafeInteger(answer.rejected) && answer.rejected >= 0);
         },

@@ -114,7 +114,7 @@ export function protocDecoded(bytes: Uint8Array): string {
 }
 
 /** The bytes of an answer that has taken all but so many records. */
-export function response(rejected = 0, message = ""): Buffer {
-  const partialSuccess = { rejectedLogRecords: rejected, errorMessage: message };
+export function response(rejected: number | bigint = 0, message = ""): Buffer {
+  const partialSuccess = { rejectedLogRecords: String(rejected), errorMessage: message };
   return Buffer.from(types.response.encode(types.response.fromObject({ partialSuccess })).finish());
 }

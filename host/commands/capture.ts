@@ -98,7 +98,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   const registry = capturedRegistry(options, await registriesOf(options));
   const folder = nameOf(options.output);
   const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");
-  let description = "";
+  let description = "the source";
   const problems = new ProblemLog((problem, device) =>
     status.above(() => context.sayProblem(problem, device === undefined ? description : deviceText(device))),
   );

@@ -215,7 +215,7 @@ class Screen {
   }
 
   problem(problem: Problem, device: string | undefined): void {
-    this.say(formatProblem(problem, device === undefined ? this.#description : deviceText(device)));
+    this.say(formatProblem(problem, device === undefined ? this.#description || "the source" : deviceText(device)));
   }
 
   /** A line for people. */

@@ -37,7 +37,10 @@ const ALIVE_MS = SILENT_MS / 3;
 const SIGNS = 3;
 const RETRY_MS = 1000;
 const MOST_DOUBLINGS = 5;
-const GOODBYE_MS = 2000;
+/** For the server to say goodbye, too: a signal is obeyed in half a second. */
+const GOODBYE_MS = 300;
+/** Of acknowledgements that a server does not read. It should wait for each: there is at most one, and signs of life. */
+const MOST_UNREAD_BYTES = 64 * 1024;
 
 const SERVER: Peer = { name: "server", start: "start the server, or check host and port", plain: "ws" };
 
@@ -174,8 +177,14 @@ class WsLink implements Link {
           `a message of ${length} bytes, a packet has ${PACKET_HEADER_BYTES} to ${MAX_PACKET_BYTES}: something else is sent here`,
         );
     });
-    if (isTaken) socket.send(TAKEN);
-    else socket.terminate();
+    if (!isTaken) socket.terminate();
+    else if (socket.bufferedAmount <= MOST_UNREAD_BYTES) socket.send(TAKEN);
+    else {
+      this.#problem(
+        `it goes on sending, but reads nothing: ${socket.bufferedAmount} bytes wait; the connection is ended`,
+      );
+      socket.terminate();
+    }
   }
 
   #problem(message: string): void {

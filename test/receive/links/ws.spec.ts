@@ -148,6 +148,40 @@ describe("the WebSocket link", () => {
     await link.close();
   });
 
+  it("leaves a server that sends and sends, and reads nothing: acknowledgements do not heap up", async function () {
+    this.timeout(60_000);
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    await once(server, "listening");
+    const sockets: WebSocket[] = [];
+    server.on("connection", (socket, request) => {
+      sockets.push(socket);
+      socket.on("error", () => {});
+      socket.once("message", () => {
+        socket.send("accepted");
+        request.socket.pause();
+        const flood = (): void => {
+          if (socket.readyState !== socket.OPEN) return;
+          for (let sent = 0; sent < 5000; sent++) socket.send(PACKETS[0]!.subarray(0, 20));
+          setTimeout(flood, socket.bufferedAmount > 1_000_000 ? 20 : 0);
+        };
+        flood();
+      });
+    });
+    const events = new RecordedEvents();
+    const link = await open(
+      { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, retryMs: 100_000 },
+      events,
+    );
+    const isUnread = () =>
+      events.problems.some(({ problem }) => /it goes on sending, but reads nothing/.test(problem.message));
+    await until("the server to be left", isUnread);
+    await until("the loss to be said", () => events.said.length === 1);
+    await link.close();
+    for (const socket of sockets) socket.terminate();
+    server.close();
+    await once(server, "close");
+  });
+
   it("acknowledges a packet only when it was taken: what was not is the board's still", async () => {
     const events = new RecordedEvents();
     events.refuseWith = new Error("disk full");

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { extractFrames } from "../decode/extract-frames.ts";
+import { MAGIC } from "../decode/own-bytes.ts";
 import { InputSample } from "../receive/nothing-found.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { extract } from "../text/extract.ts";
@@ -66,10 +67,12 @@ async function runExtract(log: string, context: Context): Promise<void> {
   if (recording.form === "flash")
     throw new TelemetryError("E_PACKETS", `${nameOf(log)} is a flash image: read it with decode, stats or show`, 1);
   const counts = { event: 0, broken: 0, skipped: 0 };
+  let hasPackets = false;
   const sample = new InputSample();
   async function* watched(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
     for await (const chunk of bytes) {
       sample.add(chunk);
+      hasPackets ||= Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).includes(MAGIC);
       yield chunk;
     }
   }
@@ -100,6 +103,9 @@ async function runExtract(log: string, context: Context): Promise<void> {
   if (nothing !== undefined) {
     context.worsen(1);
     context.sayProblem(nothing.problem, log);
+  } else if (hasPackets) {
+    const message = "packets stand between the lines, and are not read: xs-telemetry extract --frames reads them";
+    context.sayProblem({ code: "W_PACKETS", message }, log);
   }
   const skipped = counts.skipped > 0 ? `, ${counted(counts.skipped, "line")} too long to read` : "";
   context.say(`${nameOf(log)}: ${counted(counts.event, "telemetry line")}, ${counts.broken} broken${skipped}`);

@@ -97,6 +97,8 @@ class View {
   #last: (() => string)[] = [];
   #shown = 0;
   #untimed = 0;
+  /** Between lines. */
+  #missing = 0;
   #events = 0;
 
   constructor(options: Options, registry: RegistryModel, context: Context) {
@@ -110,8 +112,9 @@ class View {
     const { place } = item;
     if (this.#options.device !== undefined && !this.#options.device.includes(place.device ?? "")) return;
     if (item.kind === "gap") {
-      // Of lines, some may have been left out on purpose.
-      if (item.causes !== undefined) this.#gaps.push(...gapNotes(item.causes, place.device));
+      // Of lines, some may have been left out on purpose: a row for each would hide the rest.
+      if (item.causes === undefined) this.#missing += item.missing;
+      else this.#gaps.push(...gapNotes(item.causes, place.device));
       return;
     }
     if (item.kind === "boot") {
@@ -151,6 +154,10 @@ class View {
       this.#context.say(`${nameOf(path)}: E_EMPTY: there is no event in it`);
     } else if (this.#shown === 0)
       this.#context.say(`${nameOf(path)}: none of ${countedText(this.#events, "event")} fits the filters`);
+    if (this.#missing > 0)
+      this.#context.say(
+        `  ${countedText(this.#missing, "event")} missing between these lines, which do not say why: lost, or left out of the file`,
+      );
     if (this.#untimed > 0)
       this.#context.say(
         `  ${countedText(this.#untimed, "event")} left out: the time of day is not known; --since +1:30 counts from boot`,

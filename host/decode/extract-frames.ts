@@ -3,6 +3,7 @@
 import type { TelemetryEvent } from "../generated/events.ts";
 import { Deframer } from "../receive/deframer.ts";
 import { InputSample } from "../receive/nothing-found.ts";
+import { extractLine } from "../text/extract.ts";
 import { StreamDecoder } from "./decode.ts";
 import type { DecodeItem, DecodeOptions } from "./types.ts";
 
@@ -10,7 +11,8 @@ const SLICE_BYTES = 64 * 1024;
 
 /**
  * Decodes the packets that stand in frames in these bytes, whatever stands between them: log text, erased flash, garbage. The
- * offset of a problem is that of its frame. Bad frames are damages; where no packet is, E_NO_FRAMES says why. Fails only as the
+ * offset of a problem is that of its frame. Bad frames are damages; where no packet is, E_NO_FRAMES says why; telemetry lines between the
+ * frames are counted, W_LINES. Fails only as the
  * source fails; memory is bounded. `E`: as decode() has it.
  */
 export async function* extractFrames<E = TelemetryEvent>(
@@ -20,9 +22,13 @@ export async function* extractFrames<E = TelemetryEvent>(
   const deframer = new Deframer();
   const decoder = new StreamDecoder<E>({ ...options, isWhole: true });
   const sample = new InputSample();
+  let lines = 0;
   function* decoded(items: ReturnType<Deframer["push"]>): Generator<DecodeItem<E>, void, undefined> {
     for (const item of items) {
-      if (item.kind === "text") continue;
+      if (item.kind === "text") {
+        if (extractLine(item.text, 0, 0)?.kind === "event") lines++;
+        continue;
+      }
       if (item.kind === "damage") {
         if (item.problem.code === "E_NO_FRAMES") sample.found();
         yield decoder.damage(item.problem);
@@ -45,5 +51,9 @@ export async function* extractFrames<E = TelemetryEvent>(
   const empty = sample.bytes === 0 ? { code: "E_NO_FRAMES", message: "no packet in 0 bytes" } : undefined;
   const nothing = sample.nothingFound("packets")?.problem ?? empty;
   if (nothing !== undefined) yield decoder.damage(nothing);
+  else if (lines > 0) {
+    const message = `${lines} telemetry lines stand between the frames, and are not read: xs-telemetry extract, without --frames, reads them`;
+    yield { kind: "problem", problem: { code: "W_LINES", message, count: lines } };
+  }
   yield { kind: "summary", summary: decoder.summary() };
 }

@@ -126,6 +126,7 @@ export class OtlpLines {
 function valueJson({ value, isDouble }: OtlpAttribute): string {
   if (typeof value === "string") return `"stringValue":${textJson(value)}`;
   if (typeof value === "boolean") return `"boolValue":${value}`;
+  if (!Number.isFinite(value)) return `"doubleValue":"${value}"`; // as JSON of protobuf has them
   return isDouble || !Number.isSafeInteger(value) ? `"doubleValue":${value}` : `"intValue":"${value}"`;
 }
 

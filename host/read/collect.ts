@@ -30,7 +30,8 @@ const MOST_PACKET_BYTES = 65_536;
 
 /**
  * Hands on each packet that waits, in a copy of its own, until none does. Returns how many. An `onPacket` that itself records events has
- * theirs handed on, too, without end if it never stops. Throws TypeError if one of the two is something else.
+ * theirs handed on, too, without end if it never stops. Throws TypeError if one of the two is something else, RangeError if the reader
+ * returns more bytes than its buffer has.
  *
  *     drain(telemetry.reader(), (packet) => capture.write(packet));
  */
@@ -40,6 +41,8 @@ export function drain(reader: PacketReader, onPacket: (packet: Uint8Array) => vo
   const buffer = new Uint8Array(MOST_PACKET_BYTES);
   let packets = 0;
   for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) {
+    if (bytes > buffer.length)
+      throw new RangeError(`drain(): next() returned ${bytes}, its buffer has ${buffer.length}`);
     packets++;
     onPacket(buffer.slice(0, bytes));
   }
@@ -57,9 +60,13 @@ export function collect<Event = TelemetryEvent>(
   from: PacketReader | PacketReaders,
   options: Partial<Pick<DecodeOptions, "registry" | "with">> = {},
 ): Collected<Event> {
+  const { registry } = options;
+  if (registry !== undefined && typeof registry?.fingerprint !== "string")
+    refuse("collect()", "a registry, as loadRegistry() gives it", registry);
   if (has(from, "next")) return collectFrom<Event>(from as PacketReader, options);
   if (!has(from, "reader")) refuse("collect()", "a Telemetry, or a reader of one", from);
   const reader = (from as PacketReaders).reader();
+  if (!has(reader, "next") || !has(reader, "close")) refuse("collect()", "a Telemetry, or a reader of one", from);
   try {
     return collectFrom<Event>(reader, options);
   } finally {

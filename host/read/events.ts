@@ -3,6 +3,7 @@ import type { DecodeItem, Gap } from "../decode/types.ts";
 import { keyFrom } from "../migrate/steps.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
 import { bootIdText } from "../packet/line-context.ts";
+import { type ContextPart, contextParts } from "../registry/context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 import { type FaultyLine, LineSplitter, quote } from "../text/lines.ts";
@@ -80,6 +81,8 @@ interface Keys {
   readonly registry: RegistryModel;
   readonly time: string;
   readonly sequence: string;
+  /** What may come after an event's attributes: what is named like one of them is the registry's. */
+  readonly parts: ReadonlySet<ContextPart>;
 }
 
 /** JSON lines as events. */
@@ -97,7 +100,12 @@ export class EventLines {
     this.#versions = new Map(
       registries.map((registry) => [
         registry.schemaVersion,
-        { registry, time: keyFrom(registry, "time"), sequence: keyFrom(registry, "sequence") },
+        {
+          registry,
+          time: keyFrom(registry, "time"),
+          sequence: keyFrom(registry, "sequence"),
+          parts: contextParts("all", registry),
+        },
       ]),
     );
     this.#versionKeys = [...new Set(registries.map((registry) => keyFrom(registry, "schema_version")))].reverse();
@@ -144,18 +152,23 @@ export class EventLines {
       this.#problem("E_VERSION", `the line has ${found}; known: ${known}: it is passed over`, line, offsetBytes);
       return;
     }
-    const place = this.#placeOf(event);
+    const place = this.#placeOf(event, keys.parts);
     if (this.#findsGaps) this.#findGap(place, event[keys.sequence]);
     const { time, timeUncertaintyMs } = event;
-    const unixMs = typeof time === "string" ? Date.parse(time) : Number.NaN;
+    const unixMs = keys.parts.has("time") && typeof time === "string" ? Date.parse(time) : Number.NaN;
     const deviceMs = event[keys.time];
+    const isTime = typeof deviceMs === "number" && Math.abs(deviceMs) <= Number.MAX_SAFE_INTEGER;
+    if (typeof deviceMs === "number" && !isTime) {
+      const message = `${keys.time} is ${deviceMs}, at most 2^53 - 1 is allowed: its time counts as not known`;
+      this.#problem("E_TIME", message, line, offsetBytes);
+    }
     this.#items.push({
       kind: "event",
       place,
       event,
       line: text,
       registry: keys.registry,
-      deviceMs: typeof deviceMs === "number" ? deviceMs : Number.NaN,
+      deviceMs: isTime ? deviceMs : Number.NaN,
       wall: Number.isNaN(unixMs)
         ? undefined
         : { unixMs, uncertaintyMs: typeof timeUncertaintyMs === "number" ? timeUncertaintyMs : 0 },
@@ -168,15 +181,15 @@ export class EventLines {
   }
 
   /** The same object as long as it stays the same. */
-  #placeOf({ device, boot, bootId, reader = 0 }: Record<string, unknown>): ReadPlace {
+  #placeOf(event: Record<string, unknown>, parts: ReadonlySet<ContextPart>): ReadPlace {
+    const hasBoot = parts.has("boot");
+    const device = parts.has("device") && typeof event.device === "string" ? event.device : undefined;
+    const boot = hasBoot && typeof event.boot === "number" ? event.boot : undefined;
+    const bootId = hasBoot && typeof event.bootId === "string" ? event.bootId : undefined;
+    const reader = hasBoot && typeof event.reader === "number" ? event.reader : 0;
     const last = this.#place;
-    if (device === last.device && boot === last.boot && bootId === last.bootId && reader === last.reader) return last;
-    this.#place = {
-      device: typeof device === "string" ? device : undefined,
-      boot: typeof boot === "number" ? boot : undefined,
-      bootId: typeof bootId === "string" ? bootId : undefined,
-      reader: typeof reader === "number" ? reader : 0,
-    };
+    if (device !== last.device || boot !== last.boot || bootId !== last.bootId || reader !== last.reader)
+      this.#place = { device, boot, bootId, reader };
     return this.#place;
   }
 

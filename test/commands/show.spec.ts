@@ -43,6 +43,15 @@ describe("show", () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+  it("says how many events are missing between JSON lines, which may have been left out on purpose", async () => {
+    const line = (eventSeq: number) =>
+      `${JSON.stringify({ event: "ws.connected", ts_mono_ms: eventSeq, connEpoch: 0, eventSeq, clientId: 1, schemaVersion: "1.0.0" })}\n`;
+    const { status, stdout, stderr } = await run(["show", "-"], line(0) + line(9));
+    assert.equal(status, 0);
+    assert.equal(stdout.split("\n").length, 3);
+    assert.match(stderr, /^ {2}8 events missing between these lines, which do not say why/);
+  });
+
   it("has a row for each event, reboot and gap, and no escape reaches the terminal", async () => {
     capture(["pump-7", HOSTILE]).close();
     const { status, stdout, stderr } = await show(folder, "--device", "pump-7");

@@ -237,6 +237,16 @@ describe("export --to otlp", () => {
     assert.ok(newer.length > 0 && newer.every(({ scope }) => scope.schemaUrl === url));
   });
 
+  it("is JSON whatever numbers a line has", async () => {
+    const line =
+      '{"event":"ws.connected","ts_mono_ms":5,"connEpoch":0,"eventSeq":0,"clientId":1e400,"schemaVersion":"1.0.0"}\n';
+    const { stdout } = await run(["export", "--to", "otlp", "-"], line);
+    const [{ scopeLogs }] = JSON.parse(stdout).resourceLogs;
+    const { attributes } = scopeLogs[0].logRecords[0];
+    const values = attributes.map(({ value }: { value: Record<string, unknown> }) => value.doubleValue);
+    assert.ok(values.includes("Infinity"), stdout);
+  });
+
   it("has known bytes", async () => {
     const line = (eventSeq: number, more: object) =>
       `${JSON.stringify({ event: "msg.recv", ts_mono_ms: 5 + eventSeq, connEpoch: 2, eventSeq, clientId: 300, msgType: "getStatus", result: "rejected", reason: "rate_limit", schemaVersion: "1.0.0", device: "kitchen", boot: 1, bootId: "0000000000002a", ...more })}\n`;

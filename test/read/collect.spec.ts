@@ -44,8 +44,23 @@ describe("collecting what was recorded", () => {
         name: "TypeError",
         message: /^drain\(\) wants a reader: telemetry\.reader\(\); it got /,
       });
+      throws(() => collect(make(), { registry: wrong === undefined ? null : wrong } as never), {
+        name: "TypeError",
+        message: /^collect\(\) wants a registry, as loadRegistry\(\) gives it; it got /,
+      });
+      throws(() => collect({ reader: () => wrong } as never), {
+        name: "TypeError",
+        message: /^collect\(\) wants a Telemetry/,
+      });
       throws(() => drain(make().reader(), wrong), { name: "TypeError", message: /^drain\(\) wants a function / });
     }
+  });
+
+  it("does not go on for ever with a reader that gives more than its buffer holds", () => {
+    throws(() => drain({ next: () => 99_999_999 }, () => {}), {
+      name: "RangeError",
+      message: "drain(): next() returned 99999999, its buffer has 65536",
+    });
   });
 
   it("is nothing, and no problem, where nothing was recorded", () => {

@@ -7,7 +7,7 @@ import { FlashStore } from "xs-telemetry/flash";
 import { Collector } from "../../host/capture/collector.ts";
 import type { DecodeItem } from "../../host/decode/types.ts";
 import { registries, registry } from "../../host/generated/registry.ts";
-import { readEvents } from "../../host/read/events.ts";
+import { type ReadItem, readEvents } from "../../host/read/events.ts";
 import { openRecording, recordingOf } from "../../host/read/recording.ts";
 import { Validator } from "../../host/validate/validate.ts";
 import { run } from "../support/command.ts";
@@ -87,6 +87,70 @@ describe("a recording", () => {
     }
     const noise = Buffer.concat([Buffer.from("{"), Buffer.from([0xff, 0xfe, 0x80, 0x0a, 0xc3, 0x28])]);
     assert.equal((await recordingOf(pieces(noise, 3), "it")).form, "bytes");
+  });
+
+  it("of frames with telemetry lines between them, or lines with frames, never leaves one of the two unsaid", async () => {
+    for (const bytes of [Buffer.concat([FRAMES, Buffer.from(LINES)]), Buffer.concat([Buffer.from(LINES), FRAMES])]) {
+      const path = join(root, "mixed");
+      writeFileSync(path, bytes);
+      for (const command of ["decode", "show", "stats", "info", "validate"]) {
+        const { stderr, stdout } = await run([command, path]);
+        assert.match(
+          stderr + stdout,
+          new RegExp(`W_LINES.*${EVENTS.length} telemetry lines stand between the frames`),
+          command,
+        );
+      }
+      const { stderr, stdout } = await run(["extract", path]);
+      assert.match(stderr, /W_PACKETS: packets stand between the lines, and are not read/);
+      assert.ok(stdout.split("\n").length >= EVENTS.length);
+    }
+    const { codes } = await read(Buffer.concat([Buffer.from('I (1) {"level":1}\n'), FRAMES]));
+    assert.ok(!codes.includes("W_LINES"), "other JSON in a log is none");
+  });
+
+  it("of lines has no place and no time from attributes that a registry calls so: these are the events' own", async () => {
+    for (const [key, value] of [
+      ["bootId", "a"],
+      ["device", "b"],
+      ["boot", 9],
+      ["reader", 3],
+      ["time", "2026-01-02T03:04:05.678Z"],
+    ] as const) {
+      const own = {
+        ...registry,
+        attributes: registry.attributes.map((each) => (each.key === "ip" ? { ...each, key } : each)),
+      };
+      const line = (eventSeq: number, more: object) =>
+        `${JSON.stringify({ event: "ws.connected", ts_mono_ms: 5, connEpoch: 0, eventSeq, clientId: 1, ...more, schemaVersion: "1.0.0" })}\n`;
+      const text = line(0, {}) + line(5, { [key]: value });
+      const recording = await recordingOf(pieces(Buffer.from(text), 1000), "it");
+      const items: ReadItem[] = [];
+      for await (const read of readEvents(recording, { registry: own, registries: [own] })) items.push(...read);
+      assert.deepEqual(
+        items.map((item) => (item.kind === "gap" ? item.missing : item.kind === "event" ? item.wall : item)),
+        [undefined, 4, undefined],
+        key,
+      );
+      const nobody = { device: undefined, boot: undefined, bootId: undefined, reader: 0 };
+      for (const item of items) if (item.kind !== "problem") assert.deepEqual(item.place, nobody);
+    }
+  });
+
+  it("of lines has times that a device can have; others count as not known, and are named", async () => {
+    for (const time of ["1e25", "-1e25", "1e308", "1e400", "9007199254740992"]) {
+      const text = LINES.split("\n")[0]!.replace(/"ts_mono_ms":\d+/, `"ts_mono_ms":${time}`);
+      const recording = await recordingOf(pieces(Buffer.from(`${text}\n`), 1000), "it");
+      const items: ReadItem[] = [];
+      for await (const read of readEvents(recording, { registry, registries })) items.push(...read);
+      const [problem, event] = items;
+      assert.ok(problem?.kind === "problem" && problem.problem.code === "E_TIME" && problem.problem.line === 1, time);
+      assert.match(
+        problem.problem.message,
+        /^ts_mono_ms is .*, at most 2\^53 - 1 is allowed: its time counts as not known$/,
+      );
+      assert.ok(event?.kind === "event" && Number.isNaN(event.deviceMs));
+    }
   });
 
   it("names bytes that are no packet, and where they begin", async () => {

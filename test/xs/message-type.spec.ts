@@ -269,8 +269,10 @@ describe("the type of a message", () => {
       return made;
     };
     let found = 0;
-    for (const _turn of campaign("messages whose type is looked for", 10_000, 600)) {
+    for (const turn of campaign("messages whose type is looked for", 10_000, 600)) {
       const message = object(0);
+      // Chance alone leaves few a type: every other one is given it, last, as JavaScript keeps a key where it was first put.
+      if (turn % 2 === 0) message[pick(["type", "method"])] = `t${pick(words)}`;
       let text = JSON.stringify(message, undefined, pick([0, 0, 1]));
       if (below(3) === 0)
         text = text.replace(/[tm](?=[a-z]+":)/g, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`);
@@ -280,7 +282,7 @@ describe("the type of a message", () => {
       if (expected !== "") found++;
       check(text, expected, `${text}, seed ${seed}`);
     }
-    ok(found > rounds(800, 40), `${found} types among them`);
+    ok(found > rounds(2_000, 100), `${found} types among them`);
   });
 
   it("is what the rule says of mutated messages, of any bytes", () => {

@@ -41,7 +41,10 @@ export function tallyLines(campaigns) {
   });
 }
 
-/** Writes what a full run did into the document. What of a campaign, or a place, was not part of the run stays as it was recorded last. */
+/**
+ * Writes what a full run did into the document. What of a campaign, or a place, was not part of the run stays as it was recorded last,
+ * and its commit too: a row whose places ran at several commits names them all, the latest last.
+ */
 export function record(campaigns, { seed, passed, failures, seconds, names }) {
   const text = readFileSync(DOCUMENT, "utf8");
   const begin = text.indexOf(BEGIN);
@@ -54,27 +57,30 @@ export function record(campaigns, { seed, passed, failures, seconds, names }) {
     .filter((row) => row.startsWith("| "))
     .slice(2)) {
     const [campaign, ...cells] = line.slice(2, -2).split(" | ");
-    rows.set(campaign, cells);
-  }
-  for (const [campaign, counts] of campaigns) {
-    const before = rows.get(campaign) ?? COLUMNS.map(() => "");
-    rows.set(
-      campaign,
-      counts.map((count, column) => (count > 0 ? shown(count) : before[column])),
-    );
+    const counts = COLUMNS.map((_, column) => cells[column] ?? "");
+    rows.set(campaign, { counts, commits: (cells[COLUMNS.length] ?? "").split(", ").filter((name) => name !== "") });
   }
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  for (const [campaign, now] of campaigns) {
+    const before = rows.get(campaign) ?? { counts: COLUMNS.map(() => ""), commits: [] };
+    const isKept = (_, column) => before.counts[column] !== "" && now[column] === 0;
+    const commits = COLUMNS.some(isKept) ? before.commits.filter((name) => name !== commit) : [];
+    rows.set(campaign, {
+      counts: now.map((count, column) => (count > 0 ? shown(count) : before.counts[column])),
+      commits: [...commits, commit],
+    });
+  }
   const what = names.length > 0 ? `The last run, of ${names.join(", ")}` : "The last run, of everything";
   const found = failures.length === 0 ? "nothing failed" : `${failures.length} failed:`;
   const block = [
     `${what}, took ${Math.ceil(seconds / 60)} minutes at commit ${commit}, seed ${seed}: ${shown(passed)} cases passed, ${found}${failures.length === 0 ? "." : ""}`,
     ...failures.map((failure) => `- \`${failure.split("\n")[0].replaceAll("`", "'")}\``),
     "",
-    `| Campaign | ${COLUMNS.join(" | ")} |`,
-    `| --- |${" ---: |".repeat(COLUMNS.length)}`,
+    `| Campaign | ${COLUMNS.join(" | ")} | Commit |`,
+    `| --- |${" ---: |".repeat(COLUMNS.length)} --- |`,
     ...[...rows]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([campaign, cells]) => `| ${campaign} | ${cells.join(" | ")} |`),
+      .map(([campaign, { counts, commits }]) => `| ${campaign} | ${counts.join(" | ")} | ${commits.join(", ")} |`),
   ];
   writeFileSync(DOCUMENT, `${text.slice(0, begin)}${BEGIN}\n${block.join("\n")}\n${text.slice(end)}`);
 }

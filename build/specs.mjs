@@ -26,6 +26,10 @@ if (!/^\d{1,10}$/.test(seed) || Number(seed) >= 2 ** 32) {
   console.error(`--seed ${seed}: it is a whole number below 2^32`);
   process.exit(2);
 }
+if (values.record && !values.full) {
+  console.error("--record is of campaigns at their full size: npm run test:full -- --record");
+  process.exit(2);
+}
 
 /** What takes longest begins first: engines, then what waits for others' clocks, then what installs a package; what is short ends the run. */
 const FIRST = ["test/engines/", "test/e2e/", "test/package/", "test/commands/"];

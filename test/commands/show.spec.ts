@@ -211,6 +211,7 @@ describe("completion", () => {
         assert.ok(stdout.includes(word), `${shell}: ${word}`);
     }
     const script = (await run(["completion", "bash"])).stdout;
+    const empty = mkdtempSync(join(tmpdir(), "completion-"));
     const complete = (...words: string[]) => {
       const { stdout, stderr } = spawnSync(
         "bash",
@@ -220,7 +221,7 @@ describe("completion", () => {
           "bash",
           ...words,
         ],
-        { encoding: "utf8", cwd: tmpdir() },
+        { encoding: "utf8", cwd: empty }, // it completes names of files, too
       );
       assert.equal(stderr, "");
       return stdout.trimEnd().split("\n");
@@ -229,6 +230,7 @@ describe("completion", () => {
     assert.deepEqual(complete("show", "--fo"), ["--follow", "--format"]);
     assert.deepEqual(complete("show", "--format", "j"), ["json"]);
     assert.deepEqual(complete("registry", "di"), ["diff"]);
+    rmSync(empty, { recursive: true });
     assert.equal((await run(["completion", "tcsh"])).status, 2);
   });
 });

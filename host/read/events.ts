@@ -153,7 +153,11 @@ export class EventLines {
       return;
     }
     const place = this.#placeOf(event, keys.parts);
-    if (this.#findsGaps) this.#findGap(place, event[keys.sequence]);
+    const number = event[keys.sequence];
+    if (typeof number === "number" && !(Number.isSafeInteger(number) && number >= 0)) {
+      const message = `${keys.sequence} is ${number}, a whole number from 0 to 2^53 - 1 is allowed: no gap is counted from it`;
+      this.#problem("E_SEQUENCE", message, line, offsetBytes);
+    } else if (this.#findsGaps) this.#findGap(place, number);
     const { time, timeUncertaintyMs } = event;
     const unixMs = keys.parts.has("time") && typeof time === "string" ? Date.parse(time) : Number.NaN;
     const deviceMs = event[keys.time];

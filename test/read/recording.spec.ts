@@ -153,6 +153,24 @@ describe("a recording", () => {
     }
   });
 
+  it("of lines has numbers that an event can have; from others no gap is counted, and they are named", async () => {
+    const numbered = (number: string) => LINES.split("\n")[0]!.replace(/"eventSeq":\d+/, `"eventSeq":${number}`);
+    for (const number of ["1.5", "-1", "1e300", "9007199254740992"]) {
+      const text = [numbered("0"), numbered(number), numbered("1"), numbered("3")].join("\n");
+      const recording = await recordingOf(pieces(Buffer.from(`${text}\n`), 1000), "it");
+      const items: ReadItem[] = [];
+      for await (const read of readEvents(recording, { registry, registries })) items.push(...read);
+      const told = items.map((item) =>
+        item.kind === "gap"
+          ? item.missing
+          : item.kind === "problem"
+            ? [item.problem.code, item.problem.line]
+            : item.kind,
+      );
+      assert.deepEqual(told, ["event", ["E_SEQUENCE", 2], "event", "event", 1, "event"], number);
+    }
+  });
+
   it("names bytes that are no packet, and where they begin", async () => {
     const text = Buffer.from("I (1) text\n".repeat(10_000));
     assert.deepEqual((await read(Buffer.concat([text, joined(PACKETS)]))).codes, ["E_STRAY"]);

@@ -4,10 +4,12 @@ import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import { MAGIC } from "../decode/own-bytes.ts";
 import { registry } from "../generated/registry.ts";
 import { parsePacketHeader, uuidsOf } from "../packet/packet.ts";
+import { hasConsoleLine } from "../receive/console-lines.ts";
 import { hasFlashBlock } from "../receive/flash-image.ts";
 
 /**
- * "packets": as the device wrote them. "frames": packets in frames, log text between them or not. "flash": an image of a flash store.
+ * "packets": as the device wrote them. "frames": packets in frames or as lines on a console, log text between them or not. "flash": an
+ * image of a flash store.
  * "lines": JSON lines, and what else begins with a brace. "text", "bytes": nothing of that in as many bytes as are looked at.
  */
 export type ByteForm = "packets" | "frames" | "flash" | "lines" | "text" | "bytes";
@@ -36,6 +38,8 @@ export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   const start = head.indexOf("\ufeff") === 0 ? 3 : first;
   if (head[start] === OPENING_BRACE && (isEnough || head.includes("\n", start)) && (isText || isObject(head, start)))
     return "lines";
+  // After JSON: a client's text in it may look like such a line.
+  if (head[start] !== OPENING_BRACE && hasConsoleLine(head)) return "frames";
   if (!isEnough) return undefined;
   return isText ? "text" : "bytes";
 }

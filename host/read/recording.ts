@@ -18,6 +18,8 @@ const MOST_FLASH_BYTES = 256 << 20;
 
 /** A frame's zero and code, and three bytes of a magic. */
 const BEGINNING_BYTES = 5;
+/** A line of a packet on a console, and what monitors put before it, has fewer. */
+const MOST_LINE_BYTES = 1024;
 
 type Source = AsyncIterable<Uint8Array>;
 
@@ -144,8 +146,10 @@ async function* soughtItems<E>(bytes: Source, options: DecodeOptions): AsyncGene
       return;
     }
     yield* decoder.push(chunk);
-    // A frame's zero and code, and a part of the magic after them, may be its last bytes.
-    before = Buffer.from(whole.subarray(Math.max(0, whole.length - BEGINNING_BYTES)));
+    // A frame's zero and code, and a part of the magic after them, may be its last bytes; or a part of a console's line.
+    const lineBytes = whole.length - 1 - whole.lastIndexOf(0x0a);
+    const keptBytes = Math.max(BEGINNING_BYTES, Math.min(lineBytes, MOST_LINE_BYTES));
+    before = Buffer.from(whole.subarray(Math.max(0, whole.length - keptBytes)));
     readBytes += chunk.length;
     if (found === "packets") break;
   }

@@ -26,6 +26,11 @@ const MAGIC_FIRST = PACKET_MAGIC & 0xff;
 const AROUND = /\x1b\[[0-9;]*[A-Za-z]|<[^<>]*>|&#?\w+;/g;
 const PREFIX = /^[^\p{L}]*(?:[A-Z][^\p{L}]*){0,2}(?:[EWIDV] \([\d:.]+\) [\w./-]+: )?$/u;
 
+/** Whether a line of a packet is among the bytes. */
+export function hasConsoleLine(bytes: Buffer): boolean {
+  return bytes.includes(MARK) && bytes.toString("latin1").search(LINE) >= 0;
+}
+
 /** Gathers the lines of a packet. Never throws. Holds one frame, costs the same for each character, and leaves lines without the mark alone. */
 export class ConsoleLines {
   #parts: Buffer[] = [];

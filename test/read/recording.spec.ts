@@ -13,7 +13,7 @@ import { Validator } from "../../host/validate/validate.ts";
 import { run } from "../support/command.ts";
 import { NorFlash } from "../support/dying-flash.ts";
 import { fleetPackets } from "../support/fleet.ts";
-import { frame } from "../support/frames.ts";
+import { frame, printed } from "../support/frames.ts";
 import { joined, mixedPackets, OTHER_FINGERPRINT, PacketSource } from "../support/packets.ts";
 
 const PACKETS = mixedPackets();
@@ -87,6 +87,29 @@ describe("a recording", () => {
     }
     const noise = Buffer.concat([Buffer.from("{"), Buffer.from([0xff, 0xfe, 0x80, 0x0a, 0xc3, 0x28])]);
     assert.equal((await recordingOf(pieces(noise, 3), "it")).form, "bytes");
+  });
+
+  it("is a console's log with packets as lines, wherever the first is, in whatever pieces it comes", async () => {
+    const lines = printed(PACKETS.map(({ bytes }) => bytes)).flat();
+    const log = lines.map((line, index) => `I (${index}) main: \u00e9\nI (${index}) trace: ${line}`).join("");
+    const late = "I (1) a line of log text\n".repeat(5000) + log;
+    for (const [form, text] of [
+      ["frames", log],
+      ["text", late],
+    ] as const)
+      for (const size of [7, 4096, 65_536, text.length * 2]) {
+        const found = await read(Buffer.from(text), size);
+        assert.deepEqual([found.form, found.events, found.codes], [form, EVENTS, []], `${form} by ${size}`);
+      }
+    const path = join(root, "monitor.log");
+    writeFileSync(path, log);
+    for (const command of ["decode", "show", "stats", "info", "validate"]) {
+      const { status, stderr } = await run([command, path]);
+      assert.equal(status, 0, `${command}: ${stderr}`);
+    }
+    // A client's text in JSON lines that looks like such a line is none.
+    const hostile = LINES.replace(/"type":"[^"]*"/, '"type":"~xt:AAAA."');
+    assert.equal((await recordingOf(pieces(Buffer.from(hostile), 4096), "it")).form, "lines");
   });
 
   it("of frames with telemetry lines between them, or lines with frames, never leaves one of the two unsaid", async () => {

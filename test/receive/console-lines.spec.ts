@@ -1,24 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { consoleSink } from "xs-telemetry/console";
-import { damageIn, deframe, frame, packetsIn, textIn } from "../support/frames.ts";
+import { damageIn, deframe, frame, packetsIn, printed, textIn } from "../support/frames.ts";
 import { mixedPackets } from "../support/packets.ts";
 import { runs } from "../support/properties.ts";
 
 const PACKETS = mixedPackets().map(({ bytes }) => bytes);
 
-/** What the sink prints of each packet. */
-function printed(packets: readonly Uint8Array[]): string[][] {
-  return packets.map((packet) => {
-    const lines: string[] = [];
-    const sink = consoleSink({ print: (line) => lines.push(line), maxPacketBytes: 65_536 })({
-      onWritable() {},
-      onError() {},
-    });
-    assert.ok(sink.write(packet, packet.length));
-    return lines;
-  });
-}
 const LINES = printed(PACKETS);
 const hex = (packets: readonly Uint8Array[]) => packets.map((bytes) => Buffer.from(bytes).toString("hex"));
 const same = (actual: readonly Uint8Array[], expected: readonly Uint8Array[]) =>

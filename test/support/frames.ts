@@ -1,5 +1,8 @@
+import assert from "node:assert/strict";
 /** Frames written by hand from docs/format.md, and what a Deframer makes of bytes. */
+
 import { crc32 } from "node:zlib";
+import { consoleSink } from "xs-telemetry/console";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
 
 /** `emptyLastGroup`: a full last group is followed by an empty one, as some encoders do. */
@@ -38,3 +41,16 @@ export const textIn = (items: readonly Deframed[]): string[] =>
   items.flatMap((item) => (item.kind === "text" ? [item.text] : []));
 export const damageIn = (items: readonly Deframed[]): string[] =>
   items.flatMap((item) => (item.kind === "damage" ? [item.problem.code] : []));
+
+/** The lines that a sink on a console prints, by packet. */
+export function printed(packets: readonly Uint8Array[]): string[][] {
+  return packets.map((packet) => {
+    const lines: string[] = [];
+    const sink = consoleSink({ print: (line) => lines.push(line), maxPacketBytes: 65_536 })({
+      onWritable() {},
+      onError() {},
+    });
+    assert.ok(sink.write(packet, packet.length));
+    return lines;
+  });
+}

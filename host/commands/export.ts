@@ -104,8 +104,10 @@ async function runExport(path: string, options: Options, context: Context): Prom
     }
     const lost = sums.missing === 0 ? "" : `; ${counted(sums.missing, "event")} missing, which the export shows`;
     const to = names.map((name) => (name === "-" ? "standard output" : nameOf(name))).join(", ");
+    const repeated = exporter.repeated ?? 0;
+    const isNew = repeated === 0 ? "" : ` (${numberText(sums.events - repeated)} of them new)`;
     context.say(
-      `${nameOf(path)}: ${counted(sums.events, "event")}, ${counted(sums.boots, "boot")}${to && ` to ${to}`}${lost}`,
+      `${nameOf(path)}: ${counted(sums.events, "event")}${isNew}, ${counted(sums.boots, "boot")}${to && ` to ${to}`}${lost}`,
     );
   } finally {
     progress.clear();

@@ -135,7 +135,11 @@ function infoText(path: string, info: ReturnType<typeof infoOf>, columns: number
   if (info.first !== null && info.last !== null && info.events > 0)
     rows.push(["since boot", `first event ${sinceBoot(info.first.deviceMs)}, last ${sinceBoot(info.last.deviceMs)}`]);
   for (const { schemaVersion, fingerprint, events } of info.schemaVersions)
-    if (events > 0) rows.push(["schema", `${visible(schemaVersion)}, fingerprint ${fingerprint}`]);
+    if (events > 0)
+      rows.push([
+        info.packets === null ? "schema" : "decoded as",
+        `${info.packets === null ? "" : "schema "}${visible(schemaVersion)}, fingerprint ${fingerprint}`,
+      ]);
   if (info.packets !== null && info.packetBytes !== null)
     rows.push(["packets", `${numberText(info.packets)}, ${bytesText(info.packetBytes)}`]);
   if (info.mostRingFill !== null) rows.push(["ring", `${Math.round(info.mostRingFill * 100)} % full at the most`]);
@@ -174,8 +178,10 @@ function infoText(path: string, info: ReturnType<typeof infoOf>, columns: number
   return `${bold(nameOf(path))}: ${FORMS[info.form] ?? info.form}${size}\n${text}${list}${more}\n${goOn(path, info)}\n`;
 }
 
-function goOn(path: string, { form, events, lost }: ReturnType<typeof infoOf>): string {
+function goOn(path: string, { form, events, lost, problems }: ReturnType<typeof infoOf>): string {
   const quoted = quotedPath(path);
+  if (events === 0 && (problems.E_REGISTRY ?? 0) > 0)
+    return `go on with: xs-telemetry info --registry FILE ${quoted}, with the registry that its packets are of`;
   if (events === 0)
     return form === "text" ? `go on with: xs-telemetry extract ${quoted}` : "go on with: nothing is in it";
   if (lost.lostOnDevice + lost.lostInTransit > 0) return `go on with: xs-telemetry stats ${quoted}`;

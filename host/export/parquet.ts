@@ -42,7 +42,7 @@ export class ParquetExporter implements Exporter {
   readonly #names = new Map<string, number>();
   readonly #parts: PartFile[] = [];
   #waiting = 0;
-  #repeated = 0;
+  repeated = 0;
   #misfits = 0;
 
   constructor(root: string, registry: RegistryModel) {
@@ -57,7 +57,7 @@ export class ParquetExporter implements Exporter {
     const add = (code: string, count: number, message: string) => {
       if (count > 0) found.push({ code, message: `${count} ${message}`, count });
     };
-    add("W_EXPORTED", this.#repeated, "events stand in the folder already: not written again");
+    add("W_EXPORTED", this.repeated, "events stand in the folder already: not written again");
     add(
       "E_TYPE",
       this.#misfits,
@@ -74,7 +74,7 @@ export class ParquetExporter implements Exporter {
       const parts = this.#boots.get(item.boot) ?? (await this.#open(item.boot));
       const number = this.#sequenceKey === undefined ? undefined : item.event[this.#sequenceKey];
       if (typeof number === "number" && parts.known.has(number)) {
-        this.#repeated++;
+        this.repeated++;
         continue;
       }
       const part = this.#part(parts, item);

@@ -39,7 +39,7 @@ export interface ListenerEvents {
 
 export interface ListenersOptions {
   readonly telemetry: ReaderSource;
-  /** What a listener has to say first: 1 to 64 characters of visible ASCII. Default: it may say anything. */
+  /** What a listener has to say first: 1 to 64 characters of visible ASCII. Without the option it may say anything; `undefined` is refused. */
   readonly token?: string;
   /** Listeners at a time, 1 to 16. Default 2. Beside them, as many may be connected that have not said their token yet. */
   readonly most?: number;
@@ -138,7 +138,8 @@ export class Listeners {
     checkNames(options, OPTIONS);
     const { telemetry, token, most = 2, packetBytes = 1_000, timer = platformTimer() } = options;
     checkMethods("telemetry", telemetry, READER);
-    if (token !== undefined && !isToken(token))
+    // A token that was meant to be there, and is not, must not open the door to all.
+    if ("token" in options && !isToken(token))
       refuse("token", `a string of 1 to ${MOST_TOKEN_CHARACTERS} characters of visible ASCII`, typeof token);
     checkNumber("most", most, 1, MOST_LISTENERS);
     checkNumber("packetBytes", packetBytes, MIN_PACKET_BUFFER_BYTES, MAX_PACKET_BYTES - 1); // Moddable's write() takes no more

@@ -320,6 +320,7 @@ describe("listeners", () => {
       [{ telemetry, token: "two words" }, "token"],
       [{ telemetry, token: "x".repeat(65) }, "token"],
       [{ telemetry, token: 5 }, "token"],
+      [{ telemetry, token: undefined }, "token", "undefined"],
       [{ telemetry, most: 0 }, "most"],
       [{ telemetry, most: 17 }, "most"],
       [{ telemetry, packetBytes: 255 }, "packetBytes"],

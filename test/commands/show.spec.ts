@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Collector } from "../../host/capture/collector.ts";
 import { registry } from "../../host/generated/registry.ts";
 import { COMMAND, Run, run } from "../support/command.ts";
-import { type BuiltPacket, PacketSource } from "../support/packets.ts";
+import { type BuiltPacket, OTHER_FINGERPRINT, PacketSource } from "../support/packets.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 const ENV = { ...process.env, TZ: "UTC" };
@@ -197,6 +197,12 @@ describe("info", () => {
     const damaged = await run(["info", "-"], packets.subarray(0, packets.length - 5));
     assert.match(damaged.stdout, /damaged +E_CUT 1/);
     assert.equal(damaged.status, 1);
+    assert.match((await run(["info", "-"], packets)).stdout, /decoded as +schema 1\.0\.0, fingerprint/);
+    const other = new PacketSource({ fingerprint: OTHER_FINGERPRINT }).data([{ event: "ws.connected", time: 1 }]).bytes;
+    assert.match(
+      (await run(["info", "-"], other)).stdout,
+      /go on with: xs-telemetry info --registry FILE -, with the registry/,
+    );
     assert.ok(statSync(folder).isDirectory());
     rmSync(root, { recursive: true });
   });

@@ -285,6 +285,8 @@ describe("export --to parquet", () => {
     const good = join(root, "good");
     assert.equal((await run(["export", "--to", "parquet", "-", "-o", good], damaged)).status, 1);
     assert.ok((await rowsOf(good)).length > 0);
+    const again = await run(["export", "--to", "parquet", "-", "-o", to], bytes);
+    assert.match(again.stderr, /: \d+ events \(0 of them new\), 1 boot/);
     const empty = await run(["export", "--to", "parquet", "-", "-o", join(root, "empty")], "");
     assert.equal(empty.status, 1);
     assert.ok(!existsSync(join(root, "empty")));

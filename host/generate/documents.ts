@@ -70,7 +70,7 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
     "",
     "For people who read events, or write code that does. Afterwards you know each event, its attributes, their types and what they mean.",
     "",
-    `Schema version ${model.schemaVersion}. Fingerprint \`${model.fingerprint}\`. How records travel is in ${origin.format}.`,
+    `Schema version ${model.schemaVersion}. Fingerprint \`${model.fingerprint}\`. ${origin.format} defines how records are transmitted.`,
   ];
   for (const event of model.events) {
     out.push(
@@ -107,7 +107,7 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
     if (attribute.note) out.push("", attribute.note);
     if (attribute.renamedTo)
       out.push("", `Deprecated: renamed to \`${attribute.renamedTo}\`. No event has it; it keeps the field.`);
-    if (attribute.sameAs) out.push("", `Stands in the field of \`${attribute.sameAs}\`.`);
+    if (attribute.sameAs) out.push("", `Uses the field of \`${attribute.sameAs}\`.`);
     if (attribute.maxBytes !== undefined) out.push("", `At most ${attribute.maxBytes} bytes of UTF-8.`);
     if (attribute.emptyExactlyWhen)
       out.push(
@@ -123,7 +123,7 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
   }
   const named = model.attributes.filter(({ otelName, renamedTo }) => otelName !== "" && renamedTo === undefined);
   if (named.length > 0) {
-    out.push("", "## OpenTelemetry names", "", "Where OpenTelemetry has what an event says.", "");
+    out.push("", "## OpenTelemetry names", "", "The OpenTelemetry name of each attribute that has one.", "");
     out.push("| Attribute | OpenTelemetry | Note |", "| --- | --- | --- |");
     for (const { key, otelName, otelNote } of named) out.push(`| \`${key}\` | \`${otelName}\` | ${cell(otelNote)} |`);
   }

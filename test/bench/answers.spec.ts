@@ -41,7 +41,7 @@ describe("what it costs, as docs/performance.md begins", () => {
     deepEqual(cells("a call without payload, instructions, ESP32-C3"), ["679", "–", "37,215"]);
     deepEqual(cells("one line"), ["4,530", "–", "–"]);
     deepEqual(cells("flash"), ["20,515", "–", "–"]);
-    deepEqual(cells("RAM beside the ring"), ["668", "–", "–"]);
+    deepEqual(cells("RAM in addition to the ring"), ["668", "–", "–"]);
     ok(rows.every((row) => row.length === 4));
   });
 

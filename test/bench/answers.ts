@@ -29,21 +29,21 @@ export function answersTable(rows: readonly Row[], sizes: readonly Sizes[]): Tab
       each("a call without payload, instructions, ESP32-C3 (RV32)", instructions("xs-rv32", received)),
       each("… with 100 characters of payload", instructions("xs-rv32", long)),
       each("a call without payload, instructions, ESP32's family (Xtensa)", instructions("xs-xtensa", received)),
-      each("one line, `instrument(server, telemetry)`: a message and its answer, RV32", (path) => {
+      each("one line, `instrument(server, telemetry)`: a message and its answer, instructions, RV32", (path) => {
         const recorded = found("xs-rv32", path, server)?.instructions;
         return recorded == null ? null : recorded - unrecorded;
       }),
-      ["switched off, `if (enabled)`", guarded, guarded, "–"],
-      each("an event moved into a packet, later, RV32", instructions("xs-rv32", { event: "drain" })),
+      ["switched off, `if (enabled)`, instructions, RV32", guarded, guarded, "–"],
+      each("moving an event into a packet, later, instructions, RV32", instructions("xs-rv32", { event: "drain" })),
       each("bytes allocated by a call with 100 characters", (path) => found("xs-rv32", path, long)?.allocatedBytes),
-      each("bytes kept of an event without payload", (path) => found("xs-rv32", path, received)?.recordBytes),
-      each("bytes kept of one with 100 characters", (path) => found("xs-rv32", path, long)?.recordBytes),
+      each("bytes stored for an event without payload", (path) => found("xs-rv32", path, received)?.recordBytes),
+      each("bytes stored for an event with 100 characters", (path) => found("xs-rv32", path, long)?.recordBytes),
       each(
         "flash: code, bytes",
         ofSizes(({ bytecodeBytes, nativeBytes }) => bytecodeBytes + nativeBytes),
       ),
       each(
-        "RAM beside the ring, with one reader, bytes",
+        "RAM in addition to the ring, with one reader, bytes",
         ofSizes(({ emitterBytes, readerBytes }) => emitterBytes + readerBytes),
       ),
       each(

@@ -230,5 +230,5 @@ function figureTableOf(figures: readonly Figure[]): string {
     const verdict = Number.isNaN(figure.measured) ? "not measured" : isReached(figure) ? "✓" : "**no**";
     return [figure.what, figureLimit(figure), figureMeasured(figure), verdict];
   });
-  return markdownTable({ title: "", head: ["Figure", "Reach", "Measured", ""], rows: cells });
+  return markdownTable({ title: "", head: ["Figure", "Goal", "Measured", ""], rows: cells });
 }

@@ -58,7 +58,7 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
   const serverRatio = ns("disabled", "server", 20, "same-type") / ns("typescript", "server", 20, "same-type");
 
   return [
-    atLeast("throughput of a `ws` server with telemetry, against without, by its processor time", 0.97, serverRatio),
+    atLeast("throughput of a `ws` server, with telemetry ÷ without, by its processor time", 0.97, serverRatio),
     atMost("adapter, native, one token for all", 7000, "instructions", above("native", "one-token")),
     atMost("adapter, native, four short types in turn", 12_000, "instructions", above("native", "four-types")),
     atMost("adapter, native, a type after 480 characters", 25_000, "instructions", above("native", "type-behind-480")),
@@ -68,7 +68,7 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
     atMost("… allocates, any scene", 0, "bytes", worst("native", allocated)),
     atMost("adapter, TypeScript, four short types in turn", 60_000, "instructions", above("typescript", "four-types")),
     atMost("adapter, TypeScript, the most expensive scene", 250_000, "instructions", worst("typescript")),
-    atMost("natives' code, all of it", 11_000, "bytes", device ? device.nativeBytes : Number.NaN),
+    atMost("code of all natives", 11_000, "bytes", device ? device.nativeBytes : Number.NaN),
     atMost(
       "native `received(token)`, `sent`, `connected`, `disconnected`: the most expensive",
       750,
@@ -114,7 +114,7 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
       device ? device.bytecodeBytes + device.nativeBytes : Number.NaN,
     ),
     atMost(
-      "RAM besides the ring, with one reader",
+      "RAM in addition to the ring, with one reader",
       1024,
       "bytes",
       device ? device.emitterBytes + device.readerBytes : Number.NaN,

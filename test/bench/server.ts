@@ -178,7 +178,7 @@ export function serverRows(costs: readonly ServerCost[]): Row[] {
 
 const TITLES: Readonly<Record<ServerKind, string>> = {
   off: "without telemetry",
-  forward: "`emit` and `send` replaced by ones that only hand on",
+  forward: "`emit` and `send` replaced by functions that only pass calls on",
   "switched-off": "the adapter, telemetry switched off, the type is one token",
   token: "recorded, the type is one token",
   type: "recorded, the type looked for in both messages (default)",

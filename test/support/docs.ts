@@ -78,7 +78,7 @@ export class Workspace {
     this.#lastOutput = this.#run("/bin/sh", ["-eu", "-c", `exec 2>&1\n${kept.join("\n")}`]);
   }
 
-  /** That is what the shell block before it printed. */
+  /** That is what the commands or the program before it printed. */
   checkOutput(text: string): void {
     equal(this.#lastOutput.trimEnd(), text.trimEnd());
   }
@@ -144,7 +144,7 @@ export class Workspace {
       packages: "external",
       logLevel: "silent",
     });
-    this.#run(process.execPath, [outfile]);
+    this.#lastOutput = this.#run(process.execPath, [outfile]);
   }
 
   /** One document, or JSON lines. A manifest's includes and modules of ours are there; events of the registry are valid. */

@@ -69,7 +69,7 @@ function operations(): Record<string, Loop> {
     "… with one argument": (count) => {
       for (let turn = 0; turn < count; turn++) one(turn);
     },
-    "… that reads two variables around it": (count) => {
+    "… that reads two enclosing variables": (count) => {
       for (let turn = 0; turn < count; turn++) reads();
     },
     "method call": (count) => {
@@ -84,7 +84,7 @@ function operations(): Record<string, Loop> {
     "method call, two arguments": (count) => {
       for (let turn = 0; turn < count; turn++) handle.callTwo(at, characters);
     },
-    "variable of the function around it, written": (count) => {
+    "write to a variable of the enclosing function": (count) => {
       for (let turn = 0; turn < count; turn++) at = turn;
     },
     "`if (a) if (b)`": (count) => {
@@ -123,7 +123,7 @@ function operations(): Record<string, Loop> {
     "`set` of 512 words": (count) => {
       for (let turn = 0; turn < count; turn++) others.set(words, 0);
     },
-    "the least that writes a record of 100 characters into a ring": (count) => {
+    "shortest function that writes a record of 100 characters into a ring": (count) => {
       for (let turn = 0; turn < count; turn++) least.received(1, characters);
     },
     "a view of the ring": (count) => {

@@ -73,7 +73,7 @@ export async function writeDocs(
     ...linkedSections(readLinked()),
   };
   writeSections(DOCUMENT, sections);
-  writeSections(README, { performance: fourFigures(rows) });
+  writeSections(README, { performance: readmeFigures(rows, sizes) });
   writeFileSync(CHART, chart(rows));
   return [DOCUMENT, README, CHART];
 }
@@ -149,14 +149,13 @@ function writeSections(file: string, sections: Readonly<Record<string, string>>)
   writeFileSync(file, text);
 }
 
-/** What the README says: a call and its bytes, on the device and in Node, beside JSON. */
-function fourFigures(rows: readonly Row[]): string {
+/** What the README says: a call, the one line, and what both take on the device, beside JSON. */
+function readmeFigures(rows: readonly Row[], sizes: readonly Sizes[]): string {
   const row = (engine: Engine, path: Path) => find(rows, { engine, path, event: "msg.recv", payloadChars: 0 });
   const [native, json] = [row("xs-rv32", "native"), row("xs-rv32", "JSON.stringify")];
   const [xtensa, xtensaJson] = [row("xs-xtensa", "native"), row("xs-xtensa", "JSON.stringify")];
   const guarded = row("xs-rv32", "disabled");
-  const node = row("node", "typescript");
-  const nodeJson = row("node", "JSON.stringify");
+  const device = sizes.find(({ path }) => path === "native");
   const value = (found: number | null | undefined, decimals = 0) => number(found ?? null, decimals);
   /** The one line's price for a message received and answered, above the server without it. */
   const line = (path: Path): number => {
@@ -174,7 +173,7 @@ function fourFigures(rows: readonly Row[]): string {
         value(json?.instructions),
       ],
       [
-        "… the one line, `instrument(server, telemetry)`: a message and its answer, types found",
+        "… the one line, `instrument(server, telemetry)`: a message received and answered, two records",
         value(line("native")),
         "–",
       ],
@@ -189,7 +188,12 @@ function fourFigures(rows: readonly Row[]): string {
         `${value(json?.allocatedBytes)} / ${value(json?.recordBytes)}`,
       ],
       ["switched off, instructions", value(guarded?.instructions), "–"],
-      ["ns in Node, on the machine that measured", value(node?.ns, 1), value(nodeJson?.ns)],
+      [
+        "RAM in addition to the ring, with one reader, bytes",
+        value(device && device.emitterBytes + device.readerBytes),
+        "–",
+      ],
+      ["flash: code, bytes", value(device && device.bytecodeBytes + device.nativeBytes), "–"],
     ],
   }).split("\n");
   return [first, rule, counted, oneLine, linkedReadmeLine(readLinked()), onXtensa, ...others].join("\n");

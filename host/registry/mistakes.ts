@@ -8,7 +8,7 @@ export const MISTAKE_CODES = {
   E_KEY: "an unknown, doubled or misplaced key",
   E_MISSING: "something that every registry must say",
   E_VALUE: "a value of the wrong type or out of range",
-  E_NAME: "a name that cannot stand, or clashes with another",
+  E_NAME: "an invalid name, or one that clashes with another",
   E_DUPLICATE: "an id, code, value or reference given twice",
   E_REFERENCE: "a reference to nothing, to the wrong thing or in a circle",
   E_LAYOUT: "a field at a place where it cannot be",

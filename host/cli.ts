@@ -7,10 +7,10 @@ import { TelemetryError } from "./text/errors.ts";
 import { visibleLines } from "./text/lines.ts";
 
 const HELP = `
-Results go to standard output, everything else to standard error; - is standard input.
-Exit code 0: good. 1: the data is bad. 2: wrong use, or a file could not be read or written.
+Results go to standard output, everything else to standard error. A file named - is standard input.
+Exit code 0: good. 1: the data is bad. 2: wrong usage, or a file could not be read or written.
 
-More of a command: xs-telemetry help validate
+Help for one command: xs-telemetry help validate
 
 Examples:
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
@@ -53,10 +53,10 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
 async function createProgram(context: Context, asked = ""): Promise<Command> {
   const isOne = asked !== "completion" && Object.values(COMMANDS).some((group) => Object.hasOwn(group, asked));
   const program = new Command("xs-telemetry")
-    .description("Telemetry of Moddable XS devices: record, read, check.")
+    .description("Records, reads and checks the telemetry of Moddable XS devices.")
     .version(packageJson.version, "-v, --version")
     .exitOverride()
-    .showHelpAfterError("(--help shows the options, with examples)")
+    .showHelpAfterError("(--help shows examples and all options)")
     // It says what was given, which may be names of files that somebody else has made: `decode *`.
     .configureOutput({
       outputError: (text, write) => write(visibleLines(text.replace(/^error: /, "xs-telemetry: E_USAGE: "))),

@@ -9,14 +9,14 @@ import { addBoardOptions, type BoardOptions } from "./board-options.ts";
 import type { Context } from "./context.ts";
 
 const HELP = `
-The board runs examples/benchmark of the repository: mcconfig -i -m -p esp32/<board> there, which flashes and starts it. Reset the
-board when this command waits. A board that restarts in between begins again.
+Flash the benchmark first: run mcconfig -i -m -p esp32/<board> in examples/benchmark of the repository. Start this command, then
+reset the board. If the board restarts during the run, the run starts over.
 
-Times are the board's own, by its microsecond clock. With --compare, each stands beside the instructions that the same case takes on
-the emulated processor of the board's kind: RV32 (ESP32-C3, C6, H2; exact for that instruction set) or Xtensa (ESP32, S2, S3; exact for its
-LX106). They tell nothing of cycles: "ns an instruction" shows how far the two keep step from case to case. Where it differs, flash cache and memory are what differs.
+The board measures times with its own microsecond clock. --compare adds the number of instructions that the same case takes on
+an emulated processor of the board's kind: RV32 (ESP32-C3, C6, H2; exact for that instruction set) or Xtensa (ESP32, S2, S3; exact
+for its LX106). Instructions are not cycles: if "ns per instruction" varies from case to case, flash cache and memory cause it.
 
-Exit code 0: every case was measured. 1: rows are missing or broken. 2: the port cannot be opened, or says nothing.
+Exit code 0: every case was measured. 1: rows are missing or broken. 2: the port cannot be opened, or stays silent.
 
 Examples:
   $ xs-telemetry bench --device /dev/ttyUSB0
@@ -31,14 +31,14 @@ interface Options extends BoardOptions {
 export function addBench(program: Command, context: Context): void {
   const command = program
     .command("bench")
-    .summary("a board's own figures, from its serial port")
-    .description("Collects what an event costs on a board that runs the benchmark.");
+    .summary("collect benchmark results from a board")
+    .description("Collects over a serial port what each event costs on a board that runs the benchmark.");
   addBoardOptions(command)
     .option(
       "--compare <file>",
-      "rows of an emulated processor: what npm run bench -- xs-rv32 --json, or xs-xtensa, wrote",
+      "compare with an emulated processor: the output of npm run bench -- xs-rv32 --json, or xs-xtensa",
     )
-    .option("--json", "rows as JSON, as npm run bench -- --json prints them")
+    .option("--json", "print JSON, in the form of npm run bench -- --json")
     .addHelpText("after", HELP)
     .action((options: Options) => runBench(options, context));
 }
@@ -86,15 +86,15 @@ async function collect({ device, baud, timeout }: Options, context: Context): Pr
 function silence(run: BenchRun, device: string, baud: number, timeout: number): string {
   const heard =
     run.state === "waiting"
-      ? "no benchmark has begun: reset the board, and see that examples/benchmark was flashed with mcconfig -i"
-      : `${run.rows.length} of ${run.cases} cases, and then nothing: the board may have crashed, see its log`;
-  return `${nameOf(device)} at ${baud} baud said nothing for ${counted(timeout, "second")}; ${heard}`;
+      ? "no benchmark has started: reset the board, and check that examples/benchmark was flashed with mcconfig -i"
+      : `${run.rows.length} of ${run.cases} cases arrived, then nothing: the board may have crashed, see its log`;
+  return `${nameOf(device)} at ${baud} baud was silent for ${counted(timeout, "second")}; ${heard}`;
 }
 
 function table(rows: readonly (BenchRow | ComparedRow)[]): string[] {
-  const head = ["event", "characters", "path", "ns", "allocated bytes", "bytes an event"];
+  const head = ["event", "characters", "path", "ns", "allocated bytes", "bytes per event"];
   const [first] = rows;
-  if (first && "instructionSet" in first) head.push(`${first.instructionSet} instructions`, "ns an instruction");
+  if (first && "instructionSet" in first) head.push(`${first.instructionSet} instructions`, "ns per instruction");
   const cells = rows.map((row) => {
     const own = [visible(row.event), show(row.payloadChars, 0), visible(row.path), show(row.ns, 1)];
     own.push(show(row.allocatedBytes, 0), show(row.recordBytes, 0));

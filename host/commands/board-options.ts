@@ -16,10 +16,10 @@ const DEFAULT_TIMEOUT_S = 120;
 export function addBoardOptions(command: Command): Command {
   return command
     .requiredOption("--device <path>", "the board's serial port")
-    .option("--baud <number>", "of the port", integer("--baud", 1, 20_000_000), DEFAULT_BAUD)
+    .option("--baud <number>", "bits per second", integer("--baud", 1, 20_000_000), DEFAULT_BAUD)
     .option(
       "--timeout <seconds>",
-      "longest wait for the next line",
+      "give up after this long without a line",
       integer("--timeout", 1, 86_400),
       DEFAULT_TIMEOUT_S,
     );

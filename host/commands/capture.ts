@@ -20,23 +20,26 @@ import { addSourceOptions, integerFrom, SOURCE_HELP, type SourceOptions, sourceO
 import { StatusLine } from "./status-line.ts";
 
 const HELP = `${SOURCE_HELP}
-From a serial line, a board's server or standard input the folder is one capture; from UDP or a broker it holds a capture for each
-device. What is written can be read at any moment, also after the process was killed; SIGINT and SIGTERM end it with everything
-written. A service has --append, and goes on in its folder however the process before it ended: what came already is not written
-again.
-Exit code 0: nothing was damaged, whatever was lost. 1: packets were damaged or refused; the good ones are captured. 2: the source
-was refused, or the folder could not be written.
+
+A serial line, a board's server or standard input gives one capture. UDP or a broker gives a folder with one capture per device.
+You can read a capture at any time, even after its process was killed. SIGINT and SIGTERM write everything, then end the process.
+Use --append for a service: it continues in its folder, however the last process ended, and writes no packet twice.
+Exit code 0: nothing was damaged; events may have been lost. 1: packets were damaged or refused; the good ones are captured.
+2: the source was refused, or the folder could not be written.
 
 Examples:
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/
-  $ xs-telemetry capture --udp 9419 --host 0.0.0.0 -o captures/ --rotate 64M --keep 20
-  $ xs-telemetry capture --mqtt mqtts://broker.example --group captures --client-id capture-1 -o captures-1/
-  $ xs-telemetry capture --ws ws://192.168.0.7 -o capture/
+  $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/ --duration 60
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o /var/lib/xs-telemetry --append
   $ xs-telemetry capture --serial /dev/ttyUSB0 -o captures/%Y-%m-%dT%H%M%S
-  $ xs-telemetry capture --udp 9419 -o captures/ --append --forward http://localhost:4318
-  $ cat serial.log | xs-telemetry capture --stdin -o capture/
-  $ xs-telemetry capture --serial /dev/ttyUSB0 -o capture/ --duration 60 && xs-telemetry decode capture/`;
+  $ xs-telemetry capture --udp 9419 --host 0.0.0.0 -o captures/ \\
+      --rotate 64M --keep 20
+  $ xs-telemetry capture --mqtt mqtts://broker.example -o captures-1/ \\
+      --group captures --client-id capture-1
+  $ xs-telemetry capture --ws ws://192.168.0.7 -o capture/
+  $ xs-telemetry capture --udp 9419 -o captures/ --append \\
+      --forward http://localhost:4318
+  $ cat serial.log | xs-telemetry capture --stdin -o capture/`;
 
 interface Options extends SourceOptions, RegistryOption {
   readonly output: string;
@@ -50,19 +53,19 @@ interface Options extends SourceOptions, RegistryOption {
 export function addCapture(program: Command, context: Context): void {
   const command = program
     .command("capture")
-    .summary("packets of devices into a capture folder")
-    .description("Writes the packets of devices into a capture folder as they come, and log text beside them.")
+    .summary("write packets from devices into a folder")
+    .description("Writes packets and log text from devices into a capture folder, as they arrive.")
     .requiredOption(
       "-o, --output <folder>",
-      "a new or empty folder, made once the source is open; %Y %m %d %H %M %S are today's date and time, UTC",
+      "a new or empty folder, created once the source is open; %Y %m %d %H %M %S become the date and time (UTC)",
       (text) => dated(text, new Date()),
     );
   addRegistryOption(addSourceOptions(command))
-    .option("--append", "go on in a folder that holds a capture")
-    .option("--rotate <size>", "begin a further part of a boot after that many bytes, such as 64M", size)
-    .option("--keep <parts>", "keep the newest N parts of a device (default: all)", integerFrom(1, 9999))
-    .option("--forward <url>", "send what is captured to an OpenTelemetry Collector, as forward --follow does")
-    .option("--max-devices <count>", "refuse further devices (default: 10000)", integerFrom(1, 1_000_000))
+    .option("--append", "continue in a folder that already holds a capture")
+    .option("--rotate <size>", "start a new part of a boot after this many bytes, such as 64M", size)
+    .option("--keep <parts>", "keep only the newest N parts of each device (default: all)", integerFrom(1, 9999))
+    .option("--forward <url>", "also send the events to an OpenTelemetry Collector, as forward --follow does")
+    .option("--max-devices <count>", "refuse devices beyond this number (default: 10000)", integerFrom(1, 1_000_000))
     .addHelpText("after", HELP)
     .action((options: Options) => runCapture(options, context));
 }
@@ -71,12 +74,12 @@ export function addCapture(program: Command, context: Context): void {
 export function dated(text: string, date: Date): string {
   const [, Y, m, d, H, M, S] = /^([+-]?\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/.exec(date.toISOString())!;
   const parts: Readonly<Record<string, string | undefined>> = { Y, m, d, H, M, S, "%": "%" };
-  if (text === "") throw new InvalidArgumentError('It is "": name a folder.');
+  if (text === "") throw new InvalidArgumentError("It is empty: name a folder.");
   return text.replace(/%(.?)/gsu, (found, letter) => {
     const part = parts[letter];
     if (part === undefined)
       throw new InvalidArgumentError(
-        `${found} is not known: %Y %m %d %H %M %S are parts of the date, %% is a percent sign.`,
+        `${found} is unknown: use %Y %m %d %H %M %S for the date and time, and %% for a percent sign.`,
       );
     return part;
   });
@@ -90,7 +93,7 @@ function size(text: string): number {
   const [, digits, unit = ""] = /^(\d{1,12})([kMG]?)$/.exec(text) ?? [];
   const bytes = Number(digits) * (UNITS[unit] ?? Number.NaN);
   if (bytes >= LEAST_PART_BYTES && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
-  throw new InvalidArgumentError("Expected bytes, 64k or more, such as 64M or 1G.");
+  throw new InvalidArgumentError("Expected a number of bytes, 64k or more, such as 64M or 1G.");
 }
 
 async function runCapture(options: Options, context: Context): Promise<void> {
@@ -177,7 +180,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     lock?.release();
     if (made !== undefined) {
       saySummary(made.counters(), problems.counts(), folder, context);
-      if (made.counters().events > 0) context.say(`  go on with: xs-telemetry info ${quotedPath(options.output)}`);
+      if (made.counters().events > 0) context.say(`  next: xs-telemetry info ${quotedPath(options.output)}`);
     }
   }
 }
@@ -202,23 +205,26 @@ function saySummary(
   const { unwrittenLines, waiting } = counters;
   const lines: [count: number, said: string][] = [
     [unwrittenLines, `${counted(unwrittenLines, "line")} of log text not written`],
-    [waiting, `${counted(waiting, "packet")} that waited for others not written`],
+    [waiting, `${counted(waiting, "packet")} not written: still waiting for earlier ones`],
     [counters.lostOnDevice, `${counted(counters.lostOnDevice, "event")} lost on the device: overwritten or refused`],
     [counters.lostInTransit, `${counted(counters.lostInTransit, "event")} lost on the way, or in damaged packets`],
     [counters.missingPackets, `${counted(counters.missingPackets, "packet")} missing or damaged`],
-    [counters.beforeFirstPacket, `${counted(counters.beforeFirstPacket, "event")} sent before the first packet here`],
-    [repeated + late, `${counted(repeated + late, "packet")} passed over: came again, or too late`],
-    [stray, `${counted(stray, "packet")} passed over: with a number far from all others`],
-    [counters.refused, `${counted(counters.refused, "packet")} refused: of another registry or wire format`],
+    [
+      counters.beforeFirstPacket,
+      `${counted(counters.beforeFirstPacket, "event")} sent before the first packet of this recording`,
+    ],
+    [repeated + late, `${counted(repeated + late, "packet")} ignored: repeated, or too late`],
+    [stray, `${counted(stray, "packet")} ignored: numbered far from all others`],
+    [counters.refused, `${counted(counters.refused, "packet")} refused: from another registry or wire format`],
     [
       counters.damaged,
-      `${counted(counters.damaged, "packet")} refused: damaged, no packet at all, or of too many boots`,
+      `${counted(counters.damaged, "packet")} refused: damaged, not packets at all, or from too many boots`,
     ],
     [
       counters.ofRefusedDevices,
-      `${counters.ofRefusedDevices} packets and lines refused: of devices beyond --max-devices`,
+      `${counters.ofRefusedDevices} packets and lines refused: from devices beyond --max-devices`,
     ],
-    [counters.givenUp, `${counted(counters.givenUp, "event")} deleted with old parts, as --keep says`],
+    [counters.givenUp, `${counted(counters.givenUp, "event")} deleted with old parts (--keep)`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
   for (const [code, count] of problems) context.say(`  ${code}: ${counted(count, "time")}`);

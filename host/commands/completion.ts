@@ -4,17 +4,20 @@ import type { Context } from "./context.ts";
 
 const HELP = `
 Examples:
-  $ source <(xs-telemetry completion bash)                                         in ~/.bashrc
-  $ xs-telemetry completion zsh > "\${fpath[1]}/_xs-telemetry"                      once
-  $ xs-telemetry completion fish > ~/.config/fish/completions/xs-telemetry.fish    once`;
+  bash, in ~/.bashrc:
+  $ source <(xs-telemetry completion bash)
+  zsh, once:
+  $ xs-telemetry completion zsh > "\${fpath[1]}/_xs-telemetry"
+  fish, once:
+  $ xs-telemetry completion fish > ~/.config/fish/completions/xs-telemetry.fish`;
 
 const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 
 export function addCompletion(program: Command, context: Context): void {
   program
     .command("completion")
-    .summary("completion for bash, zsh or fish")
-    .description("Prints a script that completes commands and options in a shell.")
+    .summary("print completion for bash, zsh or fish")
+    .description("Prints a script with which a shell completes commands and options.")
     .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(Object.keys(SHELLS)))
     .addHelpText("after", HELP)
     .action((shell: keyof typeof SHELLS) => context.output.write(SHELLS[shell](entriesOf(program))));

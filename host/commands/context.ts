@@ -52,9 +52,7 @@ export class Context {
       this.worsen(error.exitCode);
     } else {
       const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.say(
-        `xs-telemetry: E_INTERNAL: this is a fault of xs-telemetry itself, please report it: ${visibleLines(said)}`,
-      );
+      this.say(`xs-telemetry: E_INTERNAL: this is a bug in xs-telemetry, please report it: ${visibleLines(said)}`);
       this.worsen(2);
     }
   }

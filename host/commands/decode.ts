@@ -11,10 +11,11 @@ import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf }
 import { addWithOption, type WithOption } from "./with.ts";
 
 const HELP = `
-The recording is a capture folder, one boot's folder in it, a folder of captures, or a file: packets as the device wrote them, frames
-as a serial line carries them with log text between, a flash image; each of these gzipped, too. It is told by its bytes.
-Losses and damage are named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: packets are
-damaged, or there are none; the good ones are decoded. 2: the capture could not be read, or an option is wrong.
+The recording is a capture folder, the folder of one of its boots, or a folder of captures. Or it is a file: packets as the device
+wrote them, a serial log with frames in it, or a flash image, gzipped or not. Its bytes decide which, not its name.
+Losses and damage are reported on standard error.
+Exit code 0: nothing is damaged; events may have been lost. 1: packets are damaged, or there are none; the good ones are decoded.
+2: the recording could not be read, or an option is wrong.
 
 Examples:
   $ xs-telemetry decode capture/ > trace.jsonl
@@ -31,13 +32,13 @@ export function addDecode(program: Command, context: Context): void {
   const known = REGISTRIES.map(({ schemaVersion }) => schemaVersion).join(", ");
   const command = program
     .command("decode")
-    .summary("a capture as JSON lines")
-    .description("Prints the events of a capture as JSON lines, attributes in the registry's order.")
-    .argument("<recording>", "a capture folder, or a file of packets or frames; - is standard input");
+    .summary("print the events as JSON lines")
+    .description("Prints the events of a recording as JSON lines, attributes in the registry's order.")
+    .argument("<recording>", "a capture folder, or a file of packets or frames; - for standard input");
   addWithOption(addRegistryOption(command))
     .option(
       "--schema-version <version>",
-      `the schema version to write: ${known}, or the registry's own (default: ${written.schemaVersion}, or the newest of them)`,
+      `schema version of the output: ${known} (default: ${written.schemaVersion}); with --registry, one of its versions (default: the newest)`,
     )
     .addHelpText("after", HELP)
     .action((capture: string, options: Options) => runDecode(capture, options, context));
@@ -94,14 +95,20 @@ function saySummary(summary: DecodeSummary, events: number, capture: string, con
   );
   const lines: [count: number, said: string][] = [
     [summary.lostOnDevice, `${counted(summary.lostOnDevice, "event")} lost on the device: overwritten or refused`],
-    [summary.suppressed ?? 0, `${counted(summary.suppressed ?? 0, "message")} over the device's limits, not recorded`],
+    [
+      summary.suppressed ?? 0,
+      `${counted(summary.suppressed ?? 0, "message")} beyond the device's limits, not recorded`,
+    ],
     [summary.lostInTransit, `${counted(summary.lostInTransit, "event")} lost on the way, or in damaged packets`],
     [summary.missingPackets, `${counted(summary.missingPackets, "packet")} missing or damaged`],
-    [summary.beforeFirstPacket, `${counted(summary.beforeFirstPacket, "event")} sent before the first packet here`],
-    [summary.repeated, `${counted(summary.repeated, "packet")} passed over: came again, or too late`],
-    [summary.refused, `${counted(summary.refused, "packet")} refused: of another registry or wire format`],
-    [summary.damaged, `${counted(summary.damaged, "damage")} named above`],
-    [summary.unnamedTokens, `${counted(summary.unnamedTokens, "message type")} without a name: "" stands for it`],
+    [
+      summary.beforeFirstPacket,
+      `${counted(summary.beforeFirstPacket, "event")} sent before the first packet of this recording`,
+    ],
+    [summary.repeated, `${counted(summary.repeated, "packet")} ignored: repeated, or too late`],
+    [summary.refused, `${counted(summary.refused, "packet")} refused: from another registry or wire format`],
+    [summary.damaged, `${counted(summary.damaged, "damage")} reported above`],
+    [summary.unnamedTokens, `${counted(summary.unnamedTokens, "message type")} without a name: written as ""`],
     [summary.timeJumps, `${counted(summary.timeJumps, "time jump")} of 2^31 ms or more`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
@@ -109,6 +116,6 @@ function saySummary(summary: DecodeSummary, events: number, capture: string, con
     context.say(`  reset: ${said}${count === 1 ? "" : ` (${count} times)`}`);
   for (const [key, count] of Object.entries(summary.leftOut ?? {}))
     context.say(
-      `  ${visible(key)} of ${counted(count, "event")} left out: this schema version does not have it, a newer one does (--schema-version)`,
+      `  ${visible(key)} of ${counted(count, "event")} left out: only a newer schema version has it (--schema-version)`,
     );
 }

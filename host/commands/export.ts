@@ -14,16 +14,19 @@ import { usage } from "./source.ts";
 
 const HELP = `
 perfetto  a trace for https://ui.perfetto.dev: drag the file onto the page
-chrome    the same as JSON, for viewers that read Chrome's traces
+chrome    the same trace as JSON, for viewers of Chrome traces
 csv       a table for spreadsheets
-parquet   a table for DuckDB, Spark, Trino, ClickHouse, pandas: files in a folder, by device and date, to which a further export adds
-          what is new
-otlp      OpenTelemetry's LogRecords as JSON lines, for a Collector's otlpjsonfile receiver; forward sends them
-har       WebSocket connections and their messages, for browsers' developer tools and others that read HAR
+parquet   tables for DuckDB, Spark, Trino, ClickHouse, pandas: a folder of files
+          by device and date; a later export adds only new events
+otlp      OpenTelemetry LogRecords as JSON lines, for the Collector's
+          otlpjsonfile receiver; to send them, use forward
+har       WebSocket connections with their messages, for browsers' developer
+          tools and other programs that read HAR
 
-A file is there whole or not at all. Boots whose time of day nobody knows stand in a file of their own, .since-boot. Losses and damage are
-named on standard error. Exit code 0: nothing is damaged, whatever was lost. 1: something is damaged, or there is nothing; the good part
-is exported. 2: it could not be read or written, or an option is wrong.
+A file appears under its name only when it is complete. If the time of day is known for some boots only, a trace has the others in
+a second file, .since-boot. Losses and damage are reported on standard error.
+Exit code 0: nothing is damaged; events may have been lost. 1: something is damaged, or there is no event; the good part is
+exported. 2: a file could not be read or written, or an option is wrong.
 
 Examples:
   $ xs-telemetry export --to perfetto capture/ -o trace.pftrace
@@ -44,15 +47,15 @@ export function addExport(program: Command, context: Context): void {
   const known = REGISTRIES.map(({ schemaVersion }) => schemaVersion).join(", ");
   const command = program
     .command("export")
-    .summary("a recording for other tools")
-    .description("Writes a recording for other tools: viewers of traces, spreadsheets, databases.")
-    .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input")
-    .addOption(new Option("--to <format>", "for what").choices(FORMATS).makeOptionMandatory())
-    .option("-o, --output <path>", "where to: a file, of parquet a folder; - is standard output", "-");
+    .summary("convert a recording for other tools")
+    .description("Converts a recording for other tools: trace viewers, spreadsheets, databases.")
+    .argument("<recording>", "a capture folder, or a file of packets, frames or JSON lines; - for standard input")
+    .addOption(new Option("--to <format>", "output format").choices(FORMATS).makeOptionMandatory())
+    .option("-o, --output <path>", "output file, for parquet a folder; - for standard output", "-");
   addRegistryOption(command)
     .option(
       "--schema-version <version>",
-      `the schema version whose names are written: ${known}, or the registry's own (default: as decode)`,
+      `schema version of the names: ${known}; with --registry, one of its versions (default: as decode)`,
     )
     .addHelpText("after", HELP)
     .action((recording: string, options: Options) => runExport(recording, options, context));
@@ -102,7 +105,7 @@ async function runExport(path: string, options: Options, context: Context): Prom
       context.worsen(1);
       if (problems.size === 0) context.say(`${nameOf(path)}: E_EMPTY: there is no event in it`);
     }
-    const lost = sums.missing === 0 ? "" : `; ${counted(sums.missing, "event")} missing, which the export shows`;
+    const lost = sums.missing === 0 ? "" : `; ${counted(sums.missing, "event")} missing; the export shows where`;
     const to = names.map((name) => (name === "-" ? "standard output" : nameOf(name))).join(", ");
     const repeated = exporter.repeated ?? 0;
     const isNew = repeated === 0 ? "" : ` (${numberText(sums.events - repeated)} of them new)`;
@@ -142,7 +145,7 @@ async function exporterOf({ to, output: path }: Options, registry: RegistryModel
       return new OtlpExporter(path, await open(), registry, identity);
     }
     case "parquet": {
-      if (path === "-") throw usage("--to parquet makes many files: name a folder for them with -o");
+      if (path === "-") throw usage("--to parquet writes several files: name a folder with -o");
       return new (await import("../export/parquet.ts")).ParquetExporter(path, registry);
     }
   }

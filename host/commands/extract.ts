@@ -12,12 +12,11 @@ import { bytesDone, openCapture } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
-A line is telemetry when its text from the first "{", colours and carriage returns removed, has a key "event".
-Valid ones are printed, broken ones are named on stderr with line, byte and what is wrong, and then the exit code is 1; it is
-also 1 if there is none. gzip is unpacked, UTF-16 with a byte order mark is read; of Docker's and journald's JSON it is the inner line.
-
-With --frames: the packets in the log's frames, or in a flash image, are decoded; bad frames are named on stderr, and
-then the exit code is 1.
+A line is telemetry if the text from its first "{" has a key "event", once colours and carriage returns are removed. Valid lines
+are printed. Broken ones are reported on standard error, with line, byte and what is wrong. gzip is unpacked, UTF-16 with a byte
+order mark is read, and the lines inside the JSON of Docker and journald are found.
+With --frames, the packets in the log's frames, or in a flash image, are decoded. Bad frames are reported on standard error.
+Exit code 0: good. 1: a line or frame is broken, or there is no telemetry. 2: the log could not be read, or an option is wrong.
 
 Examples:
   $ xs-telemetry extract serial.log > trace.jsonl
@@ -33,10 +32,10 @@ interface Options extends RegistryOption {
 export function addExtract(program: Command, context: Context): void {
   const command = program
     .command("extract")
-    .summary("telemetry out of a raw serial log")
+    .summary("pick the telemetry out of a raw serial log")
     .description("Prints the telemetry in a raw serial log as JSON lines.")
-    .argument("<log>", "the log; - is standard input")
-    .option("--frames", "decode the packets in frames, instead of printing telemetry lines");
+    .argument("<log>", "the log; - for standard input")
+    .option("--frames", "decode the packets in the log's frames, instead of printing telemetry lines");
   addRegistryOption(command)
     .addHelpText("after", HELP)
     .action((log: string, options: Options) =>
@@ -61,7 +60,7 @@ async function runExtract(log: string, context: Context): Promise<void> {
     progress.update(() => bytesDone(now));
   });
   if (recording.form === "folder") {
-    const message = `${nameOf(log)}: is a directory; name a file in it; captures are for decode, stats and show`;
+    const message = `${nameOf(log)}: is a directory; name a file in it; for a capture use decode, stats or show`;
     throw new TelemetryError("E_IS_DIRECTORY", message, 2);
   }
   if (recording.form === "flash")
@@ -104,7 +103,7 @@ async function runExtract(log: string, context: Context): Promise<void> {
     context.worsen(1);
     context.sayProblem(nothing.problem, log);
   } else if (hasPackets) {
-    const message = "packets stand between the lines, and are not read: xs-telemetry extract --frames reads them";
+    const message = "packets between the lines are ignored: read them with xs-telemetry extract --frames";
     context.sayProblem({ code: "W_PACKETS", message }, log);
   }
   const skipped = counts.skipped > 0 ? `, ${counted(counts.skipped, "line")} too long to read` : "";

@@ -13,10 +13,10 @@ export interface FilterOptions {
 
 export function addFilterOptions(command: Command): Command {
   return command
-    .option("--event <name>", "only events of this name; again for another", gathered(String))
-    .option("--client <id>", "only events of this client; again for another", gathered(integerFrom(0, 2 ** 32 - 1)))
-    .option("--reason <name>", "only events with this reason; again for another", gathered(String))
-    .option("--device <name>", "only this device; again for another", gathered(String));
+    .option("--event <name>", "only events of this name; repeat for more", gathered(String))
+    .option("--client <id>", "only events of this client; repeat for more", gathered(integerFrom(0, 2 ** 32 - 1)))
+    .option("--reason <name>", "only events with this reason; repeat for more", gathered(String))
+    .option("--device <name>", "only this device; repeat for more", gathered(String));
 }
 
 function gathered<T>(parse: (text: string) => T) {

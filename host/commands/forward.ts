@@ -17,21 +17,26 @@ import { usage } from "./source.ts";
 import { StatusLine } from "./status-line.ts";
 
 const HELP = `
-Sends LogRecords over OTLP/HTTP in protobuf, compressed, one request at a time, in order. How far it was is kept beside each recording,
-.forwarded-….json: after a crash, or when the recording has grown, run it again, and it sends what is new. Each event arrives at least
-once, and log.record.uid tells which came twice. Busy, absent or lost receivers are tried again without end. Whatever else one answers
-ends it, or goes to --dead-letter; of requests that are refused the good part is sent.
+Sends LogRecords over OTLP/HTTP as compressed protobuf: one request at a time, in order. A file beside each recording,
+.forwarded-….json, keeps the position. Run the command again after a crash, or when the recording has grown: it sends what is new.
+Each event arrives at least once; one that arrives twice has the same log.record.uid. A receiver that is busy or cannot be reached
+is tried again until it takes the records. A request refused with status 400 or 413 is halved until only the bad records are left.
+Refused records go to --dead-letter; without it, the command ends.
 
-Of the variables OTEL_EXPORTER_OTLP_… and OTEL_EXPORTER_OTLP_LOGS_… these are taken: ENDPOINT, HEADERS, COMPRESSION, TIMEOUT, CERTIFICATE,
-CLIENT_CERTIFICATE, CLIENT_KEY, PROTOCOL; and OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES. Secrets belong there: others see options.
+These variables are read, as OTEL_EXPORTER_OTLP_… or OTEL_EXPORTER_OTLP_LOGS_…: ENDPOINT, HEADERS, COMPRESSION, TIMEOUT,
+CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, PROTOCOL; also OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES. Put secrets there:
+other users of this machine can see options.
 
-Exit code 0: all is delivered. 1: something is damaged, or there is nothing, or records were refused; the good part is delivered. 2: the
-receiver refuses all, or could not be reached before the end; a file could not be read or written; an option is wrong.
+Exit code 0: everything was delivered. 1: something is damaged, there is no event, or records were refused; the good part was
+delivered. 2: the receiver refuses requests, or was not reached before the command was stopped; a file could not be read or written; an option is
+wrong.
 
 Examples:
   $ xs-telemetry forward --otlp http://localhost:4318 capture/
-  $ xs-telemetry forward --otlp https://collector.example --ca ca.pem --cert me.pem --key me.key fleet/ --follow
-  $ OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 xs-telemetry forward capture/ --dead-letter refused.jsonl`;
+  $ xs-telemetry forward --otlp https://collector.example fleet/ --follow \\
+      --ca ca.pem --cert me.pem --key me.key
+  $ export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318
+  $ xs-telemetry forward capture/ --dead-letter refused.jsonl`;
 
 export interface ReceiverFlags {
   readonly header?: readonly string[];
@@ -51,24 +56,27 @@ export function addForward(program: Command, context: Context): void {
   const known = REGISTRIES.map(({ schemaVersion }) => schemaVersion).join(", ");
   const command = program
     .command("forward")
-    .summary("recordings to an OpenTelemetry Collector")
-    .description("Sends the events of recordings to a receiver of OpenTelemetry: at least once, and nothing is lost.")
-    .argument("<recordings...>", "capture folders, files of packets, frames or JSON lines; - is standard input")
-    .option("--otlp <url>", "the receiver, such as http://localhost:4318; without a path /v1/logs is taken")
-    .option("--follow", "go on as a capture folder grows, until SIGINT or SIGTERM")
+    .summary("send recordings to an OpenTelemetry Collector")
+    .description("Sends the events of recordings to an OpenTelemetry receiver, each at least once.")
+    .argument("<recordings...>", "capture folders, or files of packets, frames or JSON lines; - for standard input")
+    .option("--otlp <url>", "the receiver, such as http://localhost:4318; the default path is /v1/logs")
+    .option("--follow", "keep sending as capture folders grow, until SIGINT or SIGTERM")
     .option(
       "--header <line>",
-      "a header, 'name: value'; again for another",
+      "a header, 'name: value'; repeat for more",
       (line: string, before: readonly string[] = []) => [...before, line],
     )
-    .option("--ca <file>", "certificate (PEM) of the authority that has signed the receiver's")
+    .option("--ca <file>", "certificate (PEM) of the authority that signed the receiver's")
     .option("--cert <file>", "this client's certificate (PEM)")
     .option("--key <file>", "the key of --cert (PEM)")
-    .option("--dead-letter <file>", "add what is refused for good to a file, as OTLP's JSON, and go on");
+    .option(
+      "--dead-letter <file>",
+      "append records that are refused for good to this file, as OTLP JSON, and continue",
+    );
   addRegistryOption(command)
     .option(
       "--schema-version <version>",
-      `the schema version that is sent: ${known}, or the registry's own (default: as decode)`,
+      `schema version of the names: ${known}; with --registry, one of its versions (default: as decode)`,
     )
     .addHelpText("after", HELP)
     .action((recordings: readonly string[], options: Options) => runForward(recordings, options, context));
@@ -251,11 +259,11 @@ export class ForwardWork {
   #summary(): string {
     const { delivered, rejected, deadLetters, requests, tries } = this.#counters;
     const more = [
-      [this.#known, `${counted(this.#known, "record")} there before`],
+      [this.#known, `${counted(this.#known, "record")} delivered by earlier runs`],
       [rejected, `${rejected} rejected by the receiver`],
       [deadLetters, `${deadLetters} to the dead letters`],
-      [this.#missing, `${counted(this.#missing, "event")} missing, which the records show`],
-      [tries - requests, `tried ${counted(tries - requests, "time")} more`],
+      [this.#missing, `${counted(this.#missing, "event")} missing; the records show where`],
+      [tries - requests, `tried again ${counted(tries - requests, "time")}`],
     ] as const;
     const said = more.filter(([count]) => count > 0).map(([, text]) => `; ${text}`);
     return `${counted(this.#events, "event")} read; ${counted(delivered, "record")} delivered in ${counted(requests, "request")}${said.join("")}`;
@@ -268,5 +276,5 @@ function canKeep(path: string): boolean {
 }
 
 function unfinished(): TelemetryError {
-  return new TelemetryError("E_UNSENT", "ended before all was read: run it again, and it goes on where it was", 2);
+  return new TelemetryError("E_UNSENT", "ended before everything was read: run it again to continue from here", 2);
 }

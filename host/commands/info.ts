@@ -14,9 +14,9 @@ import { localText } from "./stats.ts";
 import { table } from "./table.ts";
 
 const HELP = `
-What a recording is and holds: devices, boots, first and last event, schema versions, sizes, how full the ring was, what is damaged,
-and what to go on with.
-Exit code 0: read. 1: something is damaged, or there is nothing. 2: it could not be read, or an option is wrong.
+Prints devices, boots, first and last event, schema versions, sizes, how full the ring was, what is damaged, and which commands
+to run next.
+Exit code 0: good. 1: something is damaged, or there is no event. 2: the recording could not be read, or an option is wrong.
 
 Examples:
   $ xs-telemetry info capture/
@@ -37,11 +37,11 @@ const MOST_DEVICES = 20;
 export function addInfo(program: Command, context: Context): void {
   const command = program
     .command("info")
-    .summary("what a recording is and holds")
-    .description("Says what a recording is and holds, and what to go on with.")
-    .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input");
+    .summary("say what a recording is and what it holds")
+    .description("Says what a recording is, what it holds, and what to do next.")
+    .argument("<recording>", "a capture folder, or a file of packets, frames or JSON lines; - for standard input");
   addRegistryOption(command)
-    .addOption(new Option("--format <format>", "of what is said").choices(["text", "json"]).default("text"))
+    .addOption(new Option("--format <format>", "output format").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action((recording: string, options: StatsOptions) => runInfo(recording, options, context));
 }
@@ -130,8 +130,7 @@ function infoText(path: string, info: ReturnType<typeof infoOf>, columns: number
   if (info.from !== null && info.to !== null) {
     const lasted = durationText(Date.parse(info.to) - Date.parse(info.from));
     rows.push(["time of day", `${localText(info.from)} to ${localText(info.to)}, ${lasted}`]);
-  } else if (info.events > 0)
-    rows.push(["time of day", "not known: it is where a capture was made, not in the packets"]);
+  } else if (info.events > 0) rows.push(["time of day", "unknown: only the capture has it, not the packets"]);
   if (info.first !== null && info.last !== null && info.events > 0)
     rows.push(["since boot", `first event ${sinceBoot(info.first.deviceMs)}, last ${sinceBoot(info.last.deviceMs)}`]);
   for (const { schemaVersion, fingerprint, events } of info.schemaVersions)
@@ -142,7 +141,7 @@ function infoText(path: string, info: ReturnType<typeof infoOf>, columns: number
       ]);
   if (info.packets !== null && info.packetBytes !== null)
     rows.push(["packets", `${numberText(info.packets)}, ${bytesText(info.packetBytes)}`]);
-  if (info.mostRingFill !== null) rows.push(["ring", `${Math.round(info.mostRingFill * 100)} % full at the most`]);
+  if (info.mostRingFill !== null) rows.push(["ring", `${Math.round(info.mostRingFill * 100)} % full at most`]);
   for (const [said, count] of Object.entries(info.resets))
     rows.push(["booted after", `${said}${count === 1 ? "" : `, ${numberText(count)} times`}`]);
   const { lostOnDevice, lostInTransit, missing, beforeFirstPacket } = info.lost;
@@ -183,9 +182,9 @@ function goOn(path: string, { form, events, lost, problems }: ReturnType<typeof 
   if (events === 0 && (problems.E_REGISTRY ?? 0) > 0)
     return `go on with: xs-telemetry info --registry FILE ${quoted}, with the registry that its packets are of`;
   if (events === 0)
-    return form === "text" ? `go on with: xs-telemetry extract ${quoted}` : "go on with: nothing is in it";
-  if (lost.lostOnDevice + lost.lostInTransit > 0) return `go on with: xs-telemetry stats ${quoted}`;
-  return `go on with: xs-telemetry show ${quoted}`;
+    return form === "text" ? `next: xs-telemetry extract ${quoted}` : "next: nothing to do, it is empty";
+  if (lost.lostOnDevice + lost.lostInTransit > 0) return `next: xs-telemetry stats ${quoted}`;
+  return `next: xs-telemetry show ${quoted}`;
 }
 
 /** As a shell takes it. */

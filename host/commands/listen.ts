@@ -39,7 +39,7 @@ export async function listen({
     const byMs = watch.stepMs(Date.now(), performance.now());
     if (watch.sleptMs > 0)
       events.say(
-        `this computer slept for ${Math.round(watch.sleptMs / 1000)} s: what devices sent meanwhile may be lost`,
+        `this computer slept for ${Math.round(watch.sleptMs / 1000)} s: anything that devices sent meanwhile may be lost`,
       );
     if (byMs !== 0) clockSet(byMs, watch.isSure);
   };

@@ -10,16 +10,16 @@ import { bytesDone, openInput } from "./io.ts";
 import { addRegistryOption, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
-Attributes are renamed, added and left out as the registries of the versions between say; values stay as they are spelled.
-A line that cannot go without loss is named on standard error with the reason, and the others are printed. Lines that have
-the version already are printed as they are. Docs: docs/versions.md, docs/MIGRATIONS.md.
-Exit code 0: every line went. 1: some did not, or there is none. 2: the file could not be read, or the version is not known.
+Renames, adds and removes attributes, version by version, as the registries say. Values keep their exact spelling. A line that
+would lose information is reported on standard error, with the reason, and is not printed. A line that already has the version
+is printed unchanged. See docs/versions.md and docs/MIGRATIONS.md.
+Exit code 0: every line was migrated. 1: some were not, or there is none. 2: the file could not be read, or the version is unknown.
 
 Examples:
   $ xs-telemetry migrate --to 2.0.0 trace.jsonl > trace-2.jsonl
   $ xs-telemetry migrate --to 1.0.0 trace-2.jsonl | xs-telemetry validate -
   $ xs-telemetry extract serial.log | xs-telemetry migrate --to 2.0.0 -
-  $ xs-telemetry migrate --registry my-1.yaml --registry my-2.yaml --to 2.0.0 trace.jsonl`;
+  $ xs-telemetry migrate --registry my-1.yaml --registry my-2.yaml --to 2.0.0 -`;
 
 interface Options extends RegistryOption {
   readonly to: string;
@@ -28,9 +28,9 @@ interface Options extends RegistryOption {
 export function addMigrate(program: Command, context: Context): void {
   const command = program
     .command("migrate")
-    .summary("JSON lines in another schema version")
-    .description("Prints JSON lines in another schema version, older or newer.")
-    .argument("<file>", "JSON lines; - is standard input");
+    .summary("rewrite JSON lines in another schema version")
+    .description("Rewrites JSON lines in another schema version, older or newer.")
+    .argument("<file>", "JSON lines; - for standard input");
   addRegistryOption(command)
     .requiredOption("--to <version>", "the schema version to write")
     .addHelpText("after", HELP)
@@ -41,7 +41,7 @@ async function runMigrate(file: string, options: Options, context: Context): Pro
   const { to } = options;
   const registries = await registriesOf(options);
   if (isFolder(file)) {
-    const wayOut = `a capture is written in any version by decode --schema-version ${visible(to)}`;
+    const wayOut = `for a capture, use decode --schema-version ${visible(to)}`;
     throw new TelemetryError("E_IS_DIRECTORY", `${nameOf(file)} is a directory, expected JSON lines; ${wayOut}`, 2);
   }
   const progress = context.progress("migrate", file, true);

@@ -18,7 +18,7 @@ export function resetNote(record: BootRecord, device: string | undefined): strin
 export function gapNotes({ lostOnDevice, lostInTransit, beforeFirstPacket }: Gap, device?: string): string[] {
   const whose = device === undefined ? "" : `${deviceText(device)}: `;
   const notes: [count: number, said: string][] = [
-    [beforeFirstPacket, "sent before the first packet here"],
+    [beforeFirstPacket, "sent before the first packet of this recording"],
     [lostOnDevice, "lost on the device"],
     [lostInTransit, "lost on the way"],
   ];

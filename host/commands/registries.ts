@@ -16,7 +16,7 @@ export interface RegistryOption {
 export function addRegistryOption(command: Command): Command {
   return command.option(
     "--registry <file>",
-    "read with a registry of one's own, YAML; again for another version of it",
+    "use your own registry (YAML); repeat for its other versions",
     (file: string, before: readonly string[] = []) => [...before, file],
   );
 }
@@ -37,7 +37,7 @@ export async function registriesOf({ registry: files }: RegistryOption): Promise
     const both = `${nameOf(files[same]!)} and ${nameOf(files[index]!)}`;
     throw new TelemetryError(
       "E_USAGE",
-      `${both} have one schema version, ${quote(schemaVersion)}: name one of them`,
+      `${both} have the same schema version, ${quote(schemaVersion)}: name only one of them`,
       2,
     );
   });
@@ -49,7 +49,7 @@ export function registryOf(schemaVersion: string, registries: readonly RegistryM
   const found = registries.find((registry) => registry.schemaVersion === schemaVersion);
   if (found !== undefined) return found;
   const known = registries.map((registry) => quote(registry.schemaVersion)).join(", ");
-  throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is not known; known: ${known}`, 2);
+  throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is unknown; known: ${known}`, 2);
 }
 
 /** What captures are decoded as: the version asked for, else the first, or the newest of one's own. Throws as registryOf. */

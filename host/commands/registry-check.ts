@@ -14,9 +14,9 @@ import { readSource } from "./registry-files.ts";
 /** Prints the mistakes of all files on standard output, and a line for each file. */
 export async function runCheck(files: readonly string[], against: readonly string[], context: Context): Promise<void> {
   if ([...files, ...against].filter((file) => file === "-").length > 1)
-    throw new TelemetryError("E_USAGE", "standard input can be read once: name - once", 2);
+    throw new TelemetryError("E_USAGE", "standard input can only be read once: name - once", 2);
   if (against.length > 0 && files.length === 0)
-    throw new TelemetryError("E_USAGE", "--against compares with a file: name the one to check", 2);
+    throw new TelemetryError("E_USAGE", "--against needs a registry to compare with it: name the file to check", 2);
   const released = await readAll(against, context);
   const checked = await readAll(files.length > 0 ? files : bundledRegistries(), context);
   const versions = [...released.sort(byVersion), ...checked.sort(byVersion)];

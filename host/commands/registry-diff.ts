@@ -13,7 +13,7 @@ const KINDS: readonly ChangeKind[] = ["breaking", "minor", "patch"];
 
 export async function runDiff(old: string, later: string, context: Context): Promise<void> {
   if (old === "-" && later === "-")
-    throw new TelemetryError("E_USAGE", "standard input can be read once: name - once", 2);
+    throw new TelemetryError("E_USAGE", "standard input can only be read once: name - once", 2);
   const a = loadRegistry(await readSource(old), nameOf(old));
   const b = loadRegistry(await readSource(later), nameOf(later));
   const changes = diffRegistries(a, b);
@@ -35,11 +35,11 @@ function summary(a: RegistryModel, b: RegistryModel, changes: readonly Change[])
   const [from, to] = [a.schemaVersion, b.schemaVersion];
   const least = leastBump(changes, from);
   const isWide = isEnough(from, to, least);
-  const step = least === "none" ? "the version may stay" : `the version must take a ${least} step`;
-  const taken = from === to ? `both are ${from}` : `${from} to ${to} is ${isWide ? "one" : "none"}`;
+  const step = least === "none" ? "the version may stay" : `the version needs a ${least} step`;
+  const taken = from === to ? `both are ${from}` : `${from} to ${to} is ${isWide ? "enough" : "not enough"}`;
   const wire =
     a.fingerprint === b.fingerprint
-      ? "Records are the same: packets of either are read as either."
-      : "Records differ, and so does the fingerprint: named together, each version reads what it can of the other's packets.";
+      ? "The records are the same: packets of either version can be read as the other."
+      : "The records differ, and so does the fingerprint: named together, each version reads what it knows of the other's packets.";
   return [`${counts}: ${least === "none" ? step : `${step}; ${taken}`}`, wire];
 }

@@ -39,7 +39,7 @@ export function writeResult(text: string, path: string | undefined, mayReplace: 
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "EEXIST")
-      throw new TelemetryError("E_EXISTS", `${nameOf(path)} is there already; name another, or say --force`, 2);
+      throw new TelemetryError("E_EXISTS", `${nameOf(path)} already exists; name another, or add --force`, 2);
     throw new TelemetryError("E_WRITE", `${nameOf(path)} cannot be written: ${message}`, 2);
   }
   context.say(`wrote ${nameOf(path)}`);

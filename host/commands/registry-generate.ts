@@ -8,15 +8,17 @@ import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
 
 const HELP = `
-The module has a class with a method for each event; firmware and host tests import it. The others are for the computer: decode
-and validate need none of them, they read the registry itself with --registry FILE. Files that say the same are left alone.
-Exit code 0: written, or nothing to write. 1: the registry has mistakes, or with --check a file differs. 2: a file could not be
-read or written, or an option is wrong.
+The module has a class with a method for each event, for firmware and host tests. The other outputs are optional: decode and
+validate read the registry itself (--registry FILE). A file that is up to date is left untouched.
+Exit code 0: the files are up to date. 1: the registry has mistakes, or a file differs (with --check). 2: a file could not be read
+or written, or an option is wrong.
 
 Examples:
   $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts
-  $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts --docs docs/events.md --schema docs/events.schema.json
-  $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts --check      (in CI: are the files up to date?)`;
+  $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts \\
+      --docs docs/events.md --schema docs/events.schema.json
+  In CI, to see whether the files are up to date:
+  $ xs-telemetry registry generate sensor.yaml -o src/telemetry.gen.ts --check`;
 
 interface Options extends Wanted {
   readonly check?: true;
@@ -25,15 +27,15 @@ interface Options extends Wanted {
 export function addRegistryGenerate(registry: Command, context: Context): void {
   registry
     .command("generate")
-    .summary("typed writers for the events of a registry")
-    .description("Writes a TypeScript module that records the events of a registry, and what describes them.")
-    .argument("<file>", "the registry; - is standard input")
+    .summary("write a module that records a registry's events")
+    .description("Writes a TypeScript module that records the events of a registry, and their descriptions.")
+    .argument("<file>", "the registry; - for standard input")
     .requiredOption("-o, --output <file>", "the TypeScript module")
     .option("--types <file>", "TypeScript types of decoded events")
     .option("--schema <file>", "JSON Schema of decoded events")
     .option("--metadata <file>", "CTF metadata")
     .option("--docs <file>", "Markdown reference")
-    .option("--check", "write nothing, say which files differ")
+    .option("--check", "write nothing; report the files that differ")
     .addHelpText("after", HELP)
     .action((file: string, options: Options) => runGenerate(file, options, context));
 }
@@ -42,7 +44,7 @@ async function runGenerate(file: string, options: Options, context: Context): Pr
   const paths = [file, options.output, options.types, options.schema, options.metadata, options.docs];
   for (const [index, path] of paths.entries())
     if (path !== undefined && paths.findIndex((other) => other !== undefined && relative(other, path) === "") < index)
-      throw new TelemetryError("E_USAGE", `${nameOf(path)} is named twice: name a file for each`, 2);
+      throw new TelemetryError("E_USAGE", `${nameOf(path)} is named twice: give each output its own file`, 2);
   // Loaded when they are called: they need a YAML reader.
   const { readSource, refuseSource } = await import("./registry-files.ts");
   for (const path of paths.slice(1)) refuseSource(file, path);
@@ -56,7 +58,7 @@ async function runGenerate(file: string, options: Options, context: Context): Pr
   }
   const changed = differing(files);
   for (const path of changed)
-    context.say(`${nameOf(path)} differs from what ${nameOf(file)} says: run it without --check and commit the result`);
+    context.say(`${nameOf(path)} differs from ${nameOf(file)}: run it without --check and commit the result`);
   context.say(`${counted(files.size, "file")}, ${changed.length} ${changed.length === 1 ? "differs" : "differ"}`);
   if (changed.length > 0) context.worsen(1);
 }

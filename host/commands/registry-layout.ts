@@ -13,7 +13,7 @@ export async function runLayout(file: string, mayWrite: boolean, context: Contex
   loadRegistry(laidOut, nameOf(file));
   if (file === "-") context.output.writeLines(laidOut);
   else if (mayWrite && placed.length > 0) writeResult(laidOut, file, true, context);
-  if (placed.length === 0) context.say(`${nameOf(file)}: every field has its place`);
+  if (placed.length === 0) context.say(`${nameOf(file)}: every field already has its place`);
   else if (file !== "-")
     context.output.write(
       placed

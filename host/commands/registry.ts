@@ -4,10 +4,11 @@ import type { Context } from "./context.ts";
 import { addRegistryGenerate } from "./registry-generate.ts";
 
 const CHECK_HELP = `
-Every mistake is shown as file:line:column, with the rule and the way out. Without a file: the registries of this package.
-Several files are versions of one registry. In the order of their versions, each must keep what the one before promised:
-ids and codes keep their meaning, nothing is removed, types and stability stay, and the version says how far it goes. What is
-added to 1.0.0 by 1.1.0, the newest 2.x must have too, but 2.0.0 need not.
+Prints each mistake as file:line:column, with the rule it breaks and how to mend it. Without a file, checks the registries of this
+package. Several files are versions of one registry, and each must keep the promises of the version before it: ids and codes keep
+their meaning, nothing is removed, types and stability stay, and the version number fits the change. An addition that 1.1.0 makes
+to 1.0.0 must be in the newest 2.x, but not in 2.0.0.
+Exit code 0: no mistakes. 1: mistakes. 2: a file could not be read, or an option is wrong.
 
 Examples:
   $ xs-telemetry registry check my.yaml
@@ -16,8 +17,9 @@ Examples:
   $ git show v1:my.yaml | xs-telemetry registry check my.yaml --against -`;
 
 const DIFF_HELP = `
-Each change is patch (words), minor (more than before) or breaking, with the reason and the way out; the last line says
-how far the version must go. Exit code 0, whatever changed; 1: a file has mistakes.
+Each change is patch (wording), minor (an addition) or breaking, with the reason and the way out. The last line says which step
+the version number needs.
+Exit code 0: compared, whatever changed. 1: a file has mistakes. 2: a file could not be read, or an option is wrong.
 
 Examples:
   $ xs-telemetry registry diff registry/1.0.0.yaml my.yaml`;
@@ -32,8 +34,8 @@ Examples:
   $ xs-telemetry registry schema my.yaml > event.schema.json`;
 
 const LAYOUT_HELP = `
-offset_bits, and an enum's width_bits, may be left out of a draft. Each such field gets the first place that is free in all of its events;
-what the file says already stays as it is. From then on the numbers stand in the file: a released version keeps them.
+A draft may leave out offset_bits, and an enum's width_bits. Each such field gets the first place that is free in all of its events.
+Places that the file already names stay. With --write the numbers go into the file; once released, they never change.
 
 Examples:
   $ xs-telemetry registry layout my.yaml
@@ -48,16 +50,17 @@ export function addRegistry(program: Command, context: Context): void {
   const registry = program
     .command("registry")
     .summary("check, compare and document registries, generate code")
-    .description("Tools for registries: this package's, or one of your own.");
+    .description("Tools for the registries of this package, or for your own.");
   registry
     .command("check")
-    .summary("all mistakes in a registry, and what a version must not change")
-    .description("Names every mistake in a registry, and what a version changes though it was promised.")
-    .argument("[file...]", "registries; - is standard input")
-    .option("--against <old>", "a released version of it; again for another", (file: string, before: string[] = []) => [
-      ...before,
-      file,
-    ])
+    .summary("find mistakes and forbidden changes")
+    .description("Reports every mistake in a registry, and every change that breaks a released version's promise.")
+    .argument("[file...]", "registries; - for standard input")
+    .option(
+      "--against <old>",
+      "a released version to compare with; repeat for more",
+      (file: string, before: string[] = []) => [...before, file],
+    )
     .addHelpText("after", CHECK_HELP)
     .action(async (files: string[], { against = [] }: { against?: string[] }) => {
       const { runCheck } = await import("./registry-check.ts");
@@ -65,9 +68,9 @@ export function addRegistry(program: Command, context: Context): void {
     });
   registry
     .command("diff")
-    .summary("what changed, and how far the version must go")
-    .description("Names what changed from one version of a registry to another.")
-    .argument("<old>", "the earlier version; - is standard input")
+    .summary("list changes and the version step they need")
+    .description("Lists what changed from one version of a registry to another.")
+    .argument("<old>", "the earlier version; - for standard input")
     .argument("<new>", "the later version")
     .addHelpText("after", DIFF_HELP)
     .action(async (old: string, later: string) => {
@@ -76,10 +79,10 @@ export function addRegistry(program: Command, context: Context): void {
     });
   registry
     .command("docs")
-    .summary("the registry's reference in Markdown")
+    .summary("print the reference in Markdown")
     .description("Prints the reference of a registry in Markdown.")
-    .argument("<file>", "the registry; - is standard input")
-    .option("-o, --output <file>", "write it there")
+    .argument("<file>", "the registry; - for standard input")
+    .option("-o, --output <file>", "write to this file")
     .addHelpText("after", DOCS_HELP)
     .action(async (file: string, { output }: { output?: string }) => {
       const { runDocs } = await import("./registry-documents.ts");
@@ -87,10 +90,10 @@ export function addRegistry(program: Command, context: Context): void {
     });
   registry
     .command("schema")
-    .summary("JSON Schema of the registry's events")
+    .summary("print the JSON Schema of the events")
     .description("Prints the JSON Schema (2020-12) of one line of a trace.")
-    .argument("<file>", "the registry; - is standard input")
-    .option("-o, --output <file>", "write it there")
+    .argument("<file>", "the registry; - for standard input")
+    .option("-o, --output <file>", "write to this file")
     .addHelpText("after", SCHEMA_HELP)
     .action(async (file: string, { output }: { output?: string }) => {
       const { runSchema } = await import("./registry-documents.ts");
@@ -99,9 +102,9 @@ export function addRegistry(program: Command, context: Context): void {
   addRegistryGenerate(registry, context);
   registry
     .command("layout")
-    .summary("places for the fields of a draft")
+    .summary("place the fields of a draft")
     .description("Places the fields that have no offset_bits yet.")
-    .argument("<file>", "the registry; - is standard input, and prints it with the places")
+    .argument("<file>", "the registry; - for standard input, which prints the registry with the places")
     .option("--write", "write them into the file")
     .addHelpText("after", LAYOUT_HELP)
     .action(async (file: string, { write }: { write?: true }) => {
@@ -110,10 +113,10 @@ export function addRegistry(program: Command, context: Context): void {
     });
   registry
     .command("new")
-    .summary("a registry to begin from")
+    .summary("print a registry to start from")
     .description("Prints a small, commented registry without mistakes.")
-    .option("-o, --output <file>", "write it there, if there is no such file")
-    .option("--force", "write over a file that is there")
+    .option("-o, --output <file>", "write to this file, unless it exists")
+    .option("--force", "overwrite an existing file")
     .addHelpText("after", NEW_HELP)
     .action(async (options: { output?: string; force?: true }) => {
       const { runNew } = await import("./registry-documents.ts");

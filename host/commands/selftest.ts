@@ -8,14 +8,14 @@ import { addBoardOptions, type BoardOptions } from "./board-options.ts";
 import type { Context } from "./context.ts";
 
 const HELP = `
-The board runs examples/selftest of the repository: npm run build, then mcconfig -i -m -p esp32/<board> there, which flashes and
-starts it. Reset the board when this command waits. Its cases are the specs that run inside XS: records byte for byte, hostile
-arguments, the flash store in RAM, what a call allocates.
+Flash the self-test first: npm run build in the repository, then mcconfig -i -m -p esp32/<board> in its examples/selftest. Start
+this command, then reset the board. The cases are the specs that run inside XS: records byte by byte, hostile arguments, the flash
+store in RAM, what a call allocates.
 
-A case that cannot run on a device, because built-ins lie in flash there or a counter is missing, is listed with the reason.
+A case that cannot run on a device (built-ins are in flash there, or a counter is missing) is listed with the reason.
 
-Exit code 0: every case passed, or cannot run there. 1: one failed, the board restarted, or lines are missing. 2: the port cannot be
-opened, or says nothing.
+Exit code 0: every case passed, or cannot run on the board. 1: a case failed, the board restarted, or lines are missing. 2: the
+port cannot be opened, or stays silent.
 
 Examples:
   $ xs-telemetry selftest --device /dev/ttyUSB0
@@ -28,10 +28,10 @@ interface Options extends BoardOptions {
 export function addSelftest(program: Command, context: Context): void {
   const command = program
     .command("selftest")
-    .summary("a board's own proof, from its serial port")
-    .description("Collects the cases of xs-telemetry's own specs from a board that runs them.");
+    .summary("collect self-test results from a board")
+    .description("Collects over a serial port the results of xs-telemetry's own specs, run on a board.");
   addBoardOptions(command)
-    .option("--quiet", "only cases that failed")
+    .option("--quiet", "print only the cases that failed")
     .addHelpText("after", HELP)
     .action((options: Options) => runSelftest(options, context));
 }
@@ -45,7 +45,7 @@ async function runSelftest({ device, baud, timeout, quiet = false }: Options, co
     baud,
     timeoutS: timeout,
     take: (line) => (run.take(line) ? (run.state === "complete" ? "done" : "more") : "other"),
-    silence: () => `${nameOf(device)} at ${baud} baud said nothing for ${counted(timeout, "second")}; ${heard(run)}`,
+    silence: () => `${nameOf(device)} at ${baud} baud was silent for ${counted(timeout, "second")}; ${heard(run)}`,
     say: (line) => context.say(line),
   });
   for (const message of run.faults) context.sayProblem({ code: "E_SELFTEST", message }, device);
@@ -63,6 +63,6 @@ function lineOf({ spec, title, error, note }: SelftestCase): string {
 
 function heard(run: SelftestRun): string {
   if (run.state === "waiting")
-    return "no self-test has begun: reset the board, and see that examples/selftest was flashed with mcconfig -i";
-  return `the last case that ended was ${visible(run.last)}; the board may have crashed in the next one, see its log`;
+    return "no self-test has started: reset the board, and check that examples/selftest was flashed with mcconfig -i";
+  return `the last finished case was ${visible(run.last)}; the board may have crashed in the next one, see its log`;
 }

@@ -15,17 +15,17 @@ import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf }
 import { usage } from "./source.ts";
 
 const HELP = `
-Filters of one kind widen the choice, those of several kinds narrow it. --since and --until take a time of day,
-"2026-11-28 03:54:15", "03:54" on any day, or one in RFC 3339; or a time since boot, "+1:02:03.5". Reboots and
-gaps are rows of their own. The time of day is known where the recording is a capture, or its lines say it.
-Exit code 0: shown. 1: something is damaged, or there is nothing. 2: it could not be read, or an option is wrong.
+A repeated filter matches any of its values; different filters must all match. --since and --until take a time of day
+("2026-11-28 03:54:15", RFC 3339, or "03:54" on any day) or a time since boot ("+1:02:03.5"). Reboots and gaps have rows of their
+own. The time of day is known if the recording is a capture, or if its lines have it.
+Exit code 0: good. 1: something is damaged, or there is no event. 2: the recording could not be read, or an option is wrong.
 
 Examples:
   $ xs-telemetry show capture/
-  $ xs-telemetry show capture/ --device pump-7 --event msg.recv --reason rate_limit
-  $ xs-telemetry show capture/ --since "2026-11-28 03:54" --until "2026-11-28 04:00"
+  $ xs-telemetry show capture/ --event msg.recv --reason rate_limit
+  $ xs-telemetry show capture/ --device pump-7 --since "2026-11-28 03:54"
   $ xs-telemetry show --last 20 --follow capture/
-  $ xs-telemetry decode capture/ | grep getStatus | xs-telemetry show - | less -S`;
+  $ xs-telemetry decode capture/ | grep getStatus | xs-telemetry show -`;
 
 export type Moment = { readonly kind: "boot" | "unix" | "clock"; readonly ms: number };
 
@@ -42,17 +42,17 @@ interface Options extends RegistryOption, FilterOptions {
 export function addShow(program: Command, context: Context): void {
   const command = program
     .command("show")
-    .summary("a recording, as a person would look at it")
-    .description("Shows the events of a recording, a row each.")
-    .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input");
+    .summary("print the events for people, one row each")
+    .description("Prints the events of a recording for people, one row each.")
+    .argument("<recording>", "a capture folder, or a file of packets, frames or JSON lines; - for standard input");
   addFilterOptions(addRegistryOption(command))
-    .option("--since <time>", "only events from then on", moment)
-    .option("--until <time>", "only events up to then", moment)
-    .option("--last <count>", "only the last COUNT events", count)
-    .option("--delta", "instead of the time since boot, that since the event before")
-    .option("--follow", "go on with what a capture gets from now on, until Ctrl-C")
-    .option("--uncertainty", "say how far each time of day may be off, not only where it is more than a second")
-    .addOption(new Option("--format <format>", "of the events").choices(["text", "json"]).default("text"))
+    .option("--since <time>", "only events at or after this time", moment)
+    .option("--until <time>", "only events at or before this time", moment)
+    .option("--last <count>", "only the last <count> events", count)
+    .option("--delta", "print the time since the previous event, instead of since boot")
+    .option("--follow", "keep printing as the capture grows, until Ctrl-C")
+    .option("--uncertainty", "print the uncertainty of every time of day, not only if it exceeds a second")
+    .addOption(new Option("--format <format>", "output format").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action((recording: string, options: Options) => runShow(recording, options, context));
 }
@@ -62,7 +62,7 @@ async function runShow(path: string, options: Options, context: Context): Promis
   const registry = decodedRegistry(options, registries);
   const view = new View(options, options.registry === undefined ? emitted : registry, context);
   if (options.follow && !isFolder(path))
-    throw usage("--follow goes on with a capture folder; a pipe is followed as it is: leave --follow out");
+    throw usage("--follow needs a capture folder; a pipe is followed anyway: leave --follow out");
   const settings = { registry, registries };
   const batches = options.follow
     ? followFolder(path, settings, () => view.caughtUp())
@@ -156,11 +156,11 @@ class View {
       this.#context.say(`${nameOf(path)}: none of ${countedText(this.#events, "event")} fits the filters`);
     if (this.#missing > 0)
       this.#context.say(
-        `  ${countedText(this.#missing, "event")} missing between these lines, which do not say why: lost, or left out of the file`,
+        `  ${countedText(this.#missing, "event")} missing between these lines: lost, or left out of the file; the lines do not say which`,
       );
     if (this.#untimed > 0)
       this.#context.say(
-        `  ${countedText(this.#untimed, "event")} left out: the time of day is not known; --since +1:30 counts from boot`,
+        `  ${countedText(this.#untimed, "event")} left out: their time of day is unknown; --since +1:30 counts from boot`,
       );
   }
 
@@ -262,7 +262,7 @@ export function moment(text: string): Moment {
     : Number.NaN;
   if (!Number.isNaN(unixMs)) return { kind: "unix", ms: unixMs };
   throw new InvalidArgumentError(
-    'Expected a time of day, such as "2026-11-28 03:54:15" or 03:54, or one since boot, such as +1:02:03.5.',
+    'Expected a time of day, such as "2026-11-28 03:54:15" or 03:54, or a time since boot, such as +1:02:03.5.',
   );
 }
 

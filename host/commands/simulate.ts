@@ -6,17 +6,20 @@ import type { Context } from "./context.ts";
 import { decimal, integerFrom, usage } from "./source.ts";
 
 const HELP = `
-The devices are the real emitter, drainer and sinks, called by traffic of WebSocket clients: connections, bursts of messages,
-rejections of every kind, reboots. Each has a clock of its own, from 0 at each boot. The same seed gives the same boots and calls;
-so a capture takes the packets of a seed once, and passes over those of a second run.
-It ends after --events or --duration, or with Ctrl-C; what the rings still hold is sent first, for 5 seconds, or three slices, at the most.
+Each device runs the real emitter, drainer and sink, under simulated WebSocket traffic: connections, bursts of messages, every kind
+of rejection, reboots. Its clock starts from 0 at each boot. The same seed gives the same boots and calls, so a capture keeps the
+packets of the first run of a seed and ignores those of a second.
+It ends after --events or --duration, or with Ctrl-C. Before that it sends what the rings still hold, for at most 5 seconds or three
+slices, whichever is longer.
 
 Examples:
-  $ xs-telemetry simulate --stdout --events 1000 | xs-telemetry capture --stdin -o capture/
+  $ xs-telemetry simulate --stdout --events 1000 |
+      xs-telemetry capture --stdin -o capture/
   $ xs-telemetry simulate --udp 127.0.0.1:9419 --devices 20 --duration 60
   $ xs-telemetry simulate --mqtt mqtt://127.0.0.1 --devices 1000 --rate 2
-  $ xs-telemetry simulate --serial /dev/ttyUSB0 --baud 115200 --rate 100 --capacity 4096 --policy discard
-  $ xs-telemetry simulate --udp 127.0.0.1:9419 --seed 7 --events 500 --format json`;
+  $ xs-telemetry simulate --serial /dev/ttyUSB0 --baud 115200 \\
+      --rate 100 --capacity 4096 --policy discard
+  $ xs-telemetry simulate --udp 9419 --seed 7 --events 500 --format json`;
 
 interface Options {
   readonly serial?: string;
@@ -54,38 +57,42 @@ export function addSimulate(program: Command, context: Context): void {
   const events = integerFrom(1, Number.MAX_SAFE_INTEGER);
   program
     .command("simulate")
-    .summary("devices without a board: played, over any link")
-    .description("Plays devices with WebSocket traffic, which send what they record over a link.")
-    .optionsGroup("Where to:")
-    .option("--serial <path>", "a serial port; one device")
-    .option("--udp <host:port>", "a port where capture --udp listens; each device has a socket of its own", hostPort)
-    .option("--mqtt <url>", "a broker, mqtt:// or mqtts://, with user:password@ if need be")
-    .option("--stdout", "standard output, frames as on a serial line; one device")
-    .option("--force", "--stdout: also to a terminal")
-    .optionsGroup("Of the link:")
-    .option("--baud <n>", "bits a second of --serial", integerFrom(300, 20_000_000), 115_200)
-    .option("--topic <name>", 'of --mqtt: what stands before "/<device>" (default: xs-telemetry)')
-    .addOption(
-      option("--qos <n>", "of --mqtt: 1 sends again what the broker has not acknowledged", 0, integerFrom(0, 1)),
+    .summary("simulate devices, over any link")
+    .description("Simulates devices that record WebSocket traffic and send it over a link.")
+    .optionsGroup("Destination (one of them):")
+    .option("--serial <path>", "a serial port; one device only")
+    .option("--udp <host:port>", "the port of capture --udp; each device has its own socket", hostPort)
+    .option("--mqtt <url>", "a broker, mqtt:// or mqtts://, with user:password@ if it asks for them")
+    .option("--stdout", "standard output, with frames as on a serial line; one device only")
+    .option("--force", "--stdout: even to a terminal")
+    .optionsGroup("Link:")
+    .option("--baud <n>", "--serial: bits per second", integerFrom(300, 20_000_000), 115_200)
+    .option("--topic <name>", '--mqtt: the topic before "/<device>" (default: xs-telemetry)')
+    .addOption(option("--qos <n>", "--mqtt: 1 repeats what the broker has not acknowledged", 0, integerFrom(0, 1)))
+    .option("--ca <file>", "--mqtt: certificate (PEM) of the authority that signed the broker's")
+    .optionsGroup("Devices and their traffic:")
+    .option("--devices <n>", `number of devices, 1 to ${MOST_DEVICES}`, integerFrom(1, MOST_DEVICES), 1)
+    .option("--name <prefix>", "prefix of their names; two simulations at one broker need different ones", "sim")
+    .option(
+      "--seed <n>",
+      "repeat the devices and calls of an earlier run (default: random)",
+      integerFrom(0, 2 ** 32 - 1),
     )
-    .option("--ca <file>", "of --mqtt: certificate (PEM) of who signed the broker's")
-    .optionsGroup("Devices and what happens on them:")
-    .option("--devices <n>", `how many, 1 to ${MOST_DEVICES}`, integerFrom(1, MOST_DEVICES), 1)
-    .option("--name <prefix>", "what their names begin with; two simulations at one broker need two", "sim")
-    .option("--seed <n>", "for the same devices and calls again (default: a random one)", integerFrom(0, 2 ** 32 - 1))
-    .option("--events <n>", "how many events a device emits", events)
-    .option("--duration <seconds>", "for how long", positive)
-    .option("--rate <n>", 'events a second and device in the mean; "max": as fast as they leave', rate, 20)
-    .option("--reboot-every <events>", "from boot to reboot in the mean; 0: never", integerFrom(0, 2 ** 32), 2000)
-    .optionsGroup("What the firmware sets:")
-    .option("--capacity <bytes>", "of the ring", integerFrom(256, 268_435_456), 16_384)
-    .addOption(new Option("--policy <policy>", "of a full ring").choices(["overwrite", "discard"]).default("overwrite"))
-    .option("--packet <bytes>", "of the longest packet", integerFrom(256, 65_507), 1400)
-    .option("--every <ms>", "from one slice of packets to the next", integerFrom(1, 60_000), 100)
+    .option("--events <n>", "stop after this many events per device", events)
+    .option("--duration <seconds>", "stop after this time", positive)
+    .option("--rate <n>", 'mean events per second and device; "max": as fast as the link takes them', rate, 20)
+    .option("--reboot-every <events>", "mean number of events per boot; 0: never reboot", integerFrom(0, 2 ** 32), 2000)
+    .optionsGroup("Firmware settings:")
+    .option("--capacity <bytes>", "size of the ring", integerFrom(256, 268_435_456), 16_384)
+    .addOption(
+      new Option("--policy <policy>", "what a full ring does").choices(["overwrite", "discard"]).default("overwrite"),
+    )
+    .option("--packet <bytes>", "size of the longest packet", integerFrom(256, 65_507), 1400)
+    .option("--every <ms>", "time from one slice of packets to the next", integerFrom(1, 60_000), 100)
     .option("--slice <packets>", "most packets in a slice", integerFrom(1, 1000), 4)
     .optionsGroup("Output:")
     .addOption(
-      new Option("--format <format>", "json: what became of each event, as one JSON object, on standard output")
+      new Option("--format <format>", "json: one JSON object that says what became of each event")
         .choices(["text", "json"])
         .default("text"),
     )
@@ -96,8 +103,8 @@ export function addSimulate(program: Command, context: Context): void {
 async function runSimulate(options: Options, context: Context): Promise<void> {
   const links = (["serial", "udp", "mqtt", "stdout"] as const).filter((link) => options[link] !== undefined);
   if (links.length !== 1) {
-    const given = links.length === 0 ? "none of them is there" : `there are --${links.join(" and --")}`;
-    throw usage(`one of --serial, --udp, --mqtt and --stdout says where to: ${given}`);
+    const given = links.length === 0 ? "none is given" : `--${links.join(" and --")} are given`;
+    throw usage(`name one destination: --serial, --udp, --mqtt or --stdout; ${given}`);
   }
   if ((options.serial !== undefined || options.stdout) && options.devices > 1)
     throw usage(`--devices is ${options.devices}, but a serial line has one device: use --udp or --mqtt`);
@@ -105,9 +112,7 @@ async function runSimulate(options: Options, context: Context): Promise<void> {
     throw usage("--format json writes to standard output, where --stdout sends packets: use another link");
 
   if (options.stdout && process.stdout.isTTY && !options.force)
-    throw usage(
-      "--stdout would send frames, which are no text, to this terminal: pipe them into capture --stdin, or add --force",
-    );
+    throw usage("--stdout would send binary frames to this terminal: pipe them into capture --stdin, or add --force");
 
   const { simulate } = await import("../simulate/simulate.ts");
   const { seed = Math.floor(Math.random() * 2 ** 32), devices, events, duration } = options;
@@ -169,17 +174,14 @@ function saySummary({ seed, seconds, events, link, devices }: Simulation, contex
   const lines: [count: number, said: string][] = [
     [
       link.packets,
-      `${counted(link.packets, "packet")} of events and of names, ${counted(link.bytes, "byte")} given to the link`,
+      `${counted(link.packets, "packet")} with events and names, ${counted(link.bytes, "byte")} handed to the link`,
     ],
-    [events.overwritten, `${counted(events.overwritten, "event")} overwritten in the ring before they were sent`],
+    [events.overwritten, `${counted(events.overwritten, "event")} overwritten in the ring before being sent`],
     [events.discarded, `${counted(events.discarded, "event")} refused by a full ring`],
-    [
-      events.pending,
-      `${counted(events.pending, "event")} still in the ring when the device was switched off, or rebooted`,
-    ],
-    [events.unsent, `${counted(events.unsent, "event")} in a packet that no longer left`],
-    [link.refusals, `${counted(link.refusals, "time")} the link had no room`],
-    [link.failures, `${counted(link.failures, "time")} the link was broken, and opened again`],
+    [events.pending, `${counted(events.pending, "event")} still in the ring when the device stopped or rebooted`],
+    [events.unsent, `${counted(events.unsent, "event")} in a packet that was never sent`],
+    [link.refusals, `${counted(link.refusals, "time")} without room on the link`],
+    [link.failures, `${counted(link.failures, "time")} the link failed and was reopened`],
   ];
   for (const [count, said] of lines) if (count > 0) context.say(`  ${said}`);
 }
@@ -201,5 +203,5 @@ function rate(text: string): number | "max" {
 function hostPort(text: string): HostPort {
   const [, host, port] = /^(?:\[?([^[\]]+)\]?:)?(\d{1,5})$/.exec(text) ?? [];
   if (Number(port) >= 1 && Number(port) <= 65_535) return { host: host ?? "127.0.0.1", port: Number(port) };
-  throw new InvalidArgumentError("Expected HOST:PORT, or a port of this machine.");
+  throw new InvalidArgumentError("Expected HOST:PORT, or the port alone for this machine.");
 }

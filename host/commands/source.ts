@@ -22,10 +22,10 @@ export interface SourceOptions {
 }
 
 export const SOURCE_HELP = `
-The source is one of --serial, --udp, --mqtt, --ws and --stdin. A serial line or standard input carries frames, between which
-log text may stand; a datagram, an MQTT or a WebSocket message is one packet. UDP is listened to on loopback unless --host says
-otherwise; the broker's user name and password stand in the URL, or in XS_TELEMETRY_MQTT_USERNAME and
-XS_TELEMETRY_MQTT_PASSWORD; the token that a board's server asks for stands in XS_TELEMETRY_WS_TOKEN.`;
+Name one source: --serial, --udp, --mqtt, --ws or --stdin. A serial line or standard input carries frames, with or without log
+text between them. A datagram, an MQTT message or a WebSocket message is one packet. --udp listens on loopback only, unless --host
+names another address. Give the broker's user name and password in the URL, or in XS_TELEMETRY_MQTT_USERNAME and
+XS_TELEMETRY_MQTT_PASSWORD. Give the token of a board's server in XS_TELEMETRY_WS_TOKEN.`;
 
 export const DEFAULT_BAUD = 115_200;
 const SOURCES = ["serial", "udp", "mqtt", "ws", "stdin"] as const;
@@ -52,21 +52,18 @@ export interface Source {
 export function addSourceOptions(command: Command): Command {
   return command
     .option("--serial <path>", "a serial port, such as /dev/ttyUSB0 or COM3")
-    .option("--udp <port>", "a UDP port to listen on; each address is a device", integerFrom(0, 65_535))
+    .option("--udp <port>", "listen on this UDP port; each sender address is a device", integerFrom(0, 65_535))
     .option("--mqtt <url>", "a broker, such as mqtts://broker.example")
     .option("--ws <url>", "a board's WebSocket server, such as ws://192.168.0.7")
-    .option("--stdin", "standard input, such as a serial port's log")
-    .option("--baud <rate>", `--serial: bits a second (default: ${DEFAULT_BAUD})`, integerFrom(50, 20_000_000))
-    .option("--host <address>", "--udp: the address to listen on (default: 127.0.0.1; all: 0.0.0.0 or ::)")
-    .option("--by-port", "--udp: each port of an address is a device of its own")
-    .option(
-      "--topic <filter>",
-      "--mqtt: the topics to subscribe to; the device is what + stands for (default: xs-telemetry/+)",
-    )
-    .option("--group <name>", "--mqtt: divide the packets among all processes that give this name")
-    .option("--client-id <id>", "--mqtt: a lasting session: the broker keeps packets while nobody listens")
-    .option("--ca <file>", "--mqtt, --ws: certificate (PEM) of the authority that has signed the server's")
-    .option("--duration <seconds>", "end by itself after that time", seconds);
+    .option("--stdin", "standard input, such as the log of a serial port")
+    .option("--baud <rate>", `--serial: bits per second (default: ${DEFAULT_BAUD})`, integerFrom(50, 20_000_000))
+    .option("--host <address>", "--udp: address to listen on (default: 127.0.0.1; 0.0.0.0 or :: for all)")
+    .option("--by-port", "--udp: each sender port is a device of its own")
+    .option("--topic <filter>", "--mqtt: topics to subscribe to; + matches the device's name (default: xs-telemetry/+)")
+    .option("--group <name>", "--mqtt: share the packets among all processes with this group name")
+    .option("--client-id <id>", "--mqtt: persistent session: the broker keeps packets while this process is away")
+    .option("--ca <file>", "--mqtt, --ws: certificate (PEM) of the authority that signed the server's")
+    .option("--duration <seconds>", "stop after this time", seconds);
 }
 
 /** An argument parser of whole numbers in a range. */
@@ -87,7 +84,7 @@ export function decimal(text: string): number {
 function seconds(text: string): number {
   const value = decimal(text);
   if (value <= 2_147_483) return value;
-  throw new InvalidArgumentError("Expected seconds, up to 2147483.");
+  throw new InvalidArgumentError("Expected a number of seconds, at most 2147483.");
 }
 
 /** The source that the options name. Throws TelemetryError E_USAGE, exit code 2, if it is not exactly one, or an option is another's. */
@@ -100,7 +97,7 @@ export function sourceOf(options: SourceOptions): Source {
   }
   for (const [flag, [key, ...owners]] of Object.entries(OPTIONS_OF))
     if (options[key] !== undefined && !owners.includes(name))
-      throw usage(`${flag} is for --${owners.join(" and --")}, but the source is --${name}: leave it out`);
+      throw usage(`${flag} works with --${owners.join(" and --")} only, but the source is --${name}: leave it out`);
   return {
     mayReorder: name === "udp",
     hasOneDevice: name === "serial" || name === "ws" || name === "stdin",
@@ -138,8 +135,8 @@ const OPEN: Readonly<Record<SourceName, (options: SourceOptions, events: LinkEve
 const COOKED: Problem = {
   code: "W_COOKED_TERMINAL",
   message:
-    "it is a terminal in cooked mode, which changes bytes of frames and swallows others: " +
-    "stty -F /dev/ttyUSB0 raw -echo 115200 first, or read the port with --serial",
+    "it is a terminal in cooked mode, which changes and swallows bytes of frames: " +
+    "run stty -F /dev/ttyUSB0 raw -echo 115200 first, or read the port with --serial",
 };
 
 /** Whether standard input is a terminal that takes lines. False where nobody can say. */

@@ -11,14 +11,15 @@ import { addRegistryOption } from "./registries.ts";
 import { table } from "./table.ts";
 
 const HELP = `
-Of each device its boots with their losses; connections and how long they lasted; rejections by reason and by client; of each
-message type how many, their bytes and the time from msg.recv to the next msg.send of the same connection; who and when was busiest.
-Percentiles are right to within 1 %, all else is exact. What --format json prints is described in docs/format.md.
-Exit code 0: read. 1: something is damaged, or there is nothing. 2: it could not be read, or an option is wrong.
+Prints for each device its boots and their losses; connections and how long they lasted; rejections by reason and by client; for
+each message type its count, its bytes, and the time from a msg.recv to the next msg.send on the same connection; the busiest
+clients and seconds. Percentiles are right to within 1 %, everything else is exact. docs/format.md describes the JSON.
+Exit code 0: good. 1: something is damaged, or there is no event. 2: the recording could not be read, or an option is wrong.
 
 Examples:
   $ xs-telemetry stats capture/
-  $ xs-telemetry stats --format json capture/ | jq '.messageTypes[] | {type, p99: .answerMs.p99}'
+  $ xs-telemetry stats --format json capture/ |
+      jq '.messageTypes[] | {type, p99: .answerMs.p99}'
   $ xs-telemetry decode capture/ | grep pump-7 | xs-telemetry stats -`;
 
 const MOST_ROWS = 20;
@@ -26,11 +27,11 @@ const MOST_ROWS = 20;
 export function addStats(program: Command, context: Context): void {
   const command = program
     .command("stats")
-    .summary("what happened in a recording, in sum")
-    .description("Sums up a recording: boots, losses, connections, rejections, answers, the busiest.")
-    .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input");
+    .summary("sum up what happened in a recording")
+    .description("Sums up a recording: boots, losses, connections, rejections, times to an answer.")
+    .argument("<recording>", "a capture folder, or a file of packets, frames or JSON lines; - for standard input");
   addRegistryOption(command)
-    .addOption(new Option("--format <format>", "of the sums").choices(["text", "json"]).default("text"))
+    .addOption(new Option("--format <format>", "output format").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action((recording: string, options: StatsOptions) => runStats(recording, options, context));
 }
@@ -83,7 +84,7 @@ export function statsText(statistics: Statistics, colors: Colors, columns = 100)
       "connections",
       SPREAD_HEAD,
       [spreadRow("lasted", durationMs)],
-      `${numberText(connections.begun)} begun, ${numberText(connections.openAtEnd)} open at the end${connections.begunUnseen > 0 ? `, ${numberText(connections.begunUnseen)} of which the beginning is not here` : ""}`,
+      `${numberText(connections.begun)} begun, ${numberText(connections.openAtEnd)} open at the end${connections.begunUnseen > 0 ? `, ${numberText(connections.begunUnseen)} begun before this recording` : ""}`,
     );
   if (rejections.total > 0) {
     const reasons = Object.entries(rejections.byReason).map(([name, count]) => `${visible(name)} ${numberText(count)}`);
@@ -137,7 +138,7 @@ export function statsText(statistics: Statistics, colors: Colors, columns = 100)
   }
   if (statistics.repeatedByReaders > 0)
     parts.push(
-      `${countedText(statistics.repeatedByReaders, "event")} of further readers, which tell the same, not counted\n`,
+      `${countedText(statistics.repeatedByReaders, "event")} of further readers not counted: they repeat the same events\n`,
     );
   return parts.join("\n");
 }

@@ -22,16 +22,19 @@ import { StatusLine } from "./status-line.ts";
 import { addWithOption, type WithOption } from "./with.ts";
 
 const HELP = `${SOURCE_HELP}
-Each event is a line: the time of day, as exactly as it is known; the device; the time since boot; what the event says. Log text
-stands between them, dimmed. Filters of one kind widen the choice, those of several kinds narrow it.
-Exit code 0: nothing was damaged, whatever was lost. 1: packets were damaged. 2: the source was refused or broke.
+
+Each event is one line: time of day, as precisely as it is known; device; time since boot; what happened. Log text appears between
+the events, dimmed. A repeated filter matches any of its values; different filters must all match.
+Exit code 0: nothing was damaged; events may have been lost. 1: packets were damaged. 2: the source was refused, or failed.
 
 Examples:
   $ xs-telemetry tail --serial /dev/ttyUSB0
-  $ xs-telemetry tail --udp 9419 --host 0.0.0.0 --event msg.recv --reason rate_limit
+  $ xs-telemetry tail --udp 9419 --host 0.0.0.0 --reason rate_limit
   $ xs-telemetry tail --mqtt mqtts://broker.example --device kitchen --no-log
-  $ XS_TELEMETRY_WS_TOKEN=… xs-telemetry tail --ws wss://board.example/telemetry
-  $ xs-telemetry tail --serial /dev/ttyUSB0 --format json | head -100 | xs-telemetry validate -`;
+  $ export XS_TELEMETRY_WS_TOKEN=…
+  $ xs-telemetry tail --ws wss://board.example/telemetry
+  $ xs-telemetry tail --serial /dev/ttyUSB0 --format json | head -100 |
+      xs-telemetry validate -`;
 
 interface Options extends SourceOptions, RegistryOption, FilterOptions, WithOption {
   readonly log: boolean;
@@ -42,12 +45,12 @@ interface Options extends SourceOptions, RegistryOption, FilterOptions, WithOpti
 export function addTail(program: Command, context: Context): void {
   const command = program
     .command("tail")
-    .summary("events of devices, live")
-    .description("Prints the events of devices as they come.");
+    .summary("print events live, as devices send them")
+    .description("Prints events live, as devices send them.");
   addWithOption(addFilterOptions(addRegistryOption(addSourceOptions(command))))
-    .option("--no-log", "no log text")
-    .option("--uncertainty", "say how far each time of day may be off, not only where it is more than a second")
-    .addOption(new Option("--format <format>", "of the events").choices(["text", "json"]).default("text"))
+    .option("--no-log", "print no log text")
+    .option("--uncertainty", "print the uncertainty of every time of day, not only if it exceeds a second")
+    .addOption(new Option("--format <format>", "output format").choices(["text", "json"]).default("text"))
     .addHelpText("after", HELP)
     .action((options: Options) => runTail(options, context));
 }
@@ -55,7 +58,7 @@ export function addTail(program: Command, context: Context): void {
 async function runTail(options: Options, context: Context): Promise<void> {
   const source = sourceOf(options);
   if (options.device !== undefined && source.hasOneDevice)
-    throw usage("--device chooses among several devices, but this source has one only: leave it out");
+    throw usage("--device chooses among several devices, but this source has only one: leave it out");
   const registry = decodedRegistry(options, await registriesOf(options));
   const isWanted = filterOf(options, registry);
   const screen = new Screen(options, source.hasOneDevice, registry, context);
@@ -83,7 +86,7 @@ async function runTail(options: Options, context: Context): Promise<void> {
   /** Whether it must be passed over: a device does not wait for whoever reads our output. The gap is told as one on the way. */
   const isTooMuch = (): boolean => {
     if (context.output.waitingBytes < MOST_WAITING_BYTES) return false;
-    const message = `${MOST_WAITING_BYTES >> 20} MB of output are not read: until they are, what comes is passed over`;
+    const message = `${MOST_WAITING_BYTES >> 20} MB of output wait for their reader: new events are dropped until it catches up`;
     problems.add({ code: "W_OUTPUT_WAITS", message }, undefined, Date.now());
     return true;
   };
@@ -281,7 +284,7 @@ function summary(totals: LiveTotals): string {
   const lines = [`${counted(events, "event")}, ${counted(packets, "packet")}, ${counted(devices, "device")}`];
   if (lostOnDevice > 0) lines.push(`${counted(lostOnDevice, "event")} lost on the device: overwritten or refused`);
   if (lostInTransit > 0) lines.push(`${counted(lostInTransit, "event")} lost on the way, or in damaged packets`);
-  if (unnamedTokens > 0) lines.push(`${counted(unnamedTokens, "message type")} without a name: "" stands for it`);
-  if (repeated > 0) lines.push(`${counted(repeated, "packet")} passed over: came again, or too late`);
+  if (unnamedTokens > 0) lines.push(`${counted(unnamedTokens, "message type")} without a name: written as ""`);
+  if (repeated > 0) lines.push(`${counted(repeated, "packet")} ignored: repeated, or too late`);
   return lines.join("\n  ");
 }

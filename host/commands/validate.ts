@@ -17,10 +17,10 @@ import { bytesDone, openCapture, type Progress, placeOf } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 
 const HELP = `
+There are two checks: "schema" checks each event by itself, "sequence" checks the order of the events of a boot.
+Undeclared attributes, texts that are too long, repeated keys and losses are warnings. --strict makes them errors, except losses: a
+valid trace may have them.
 Exit code 0: no errors. 1: errors. 2: a file could not be read, or an option is wrong.
-Checks: schema, each event by itself; sequence, the events of a boot one after the other.
-Warnings are attributes that an event does not declare, texts over their bound, keys that stand twice, and losses.
-With --strict they are errors, but for losses: a trace with losses is as good as one can be.
 
 Examples:
   $ xs-telemetry validate trace.jsonl
@@ -28,7 +28,8 @@ Examples:
   $ xs-telemetry validate --strict traces/*.jsonl
   $ xs-telemetry validate --registry sensor.yaml capture/
   $ xs-telemetry extract serial.log | xs-telemetry validate --format json -
-  $ xs-telemetry validate --format github trace.jsonl      (annotations in a GitHub workflow)`;
+  As annotations in a GitHub workflow:
+  $ xs-telemetry validate --format github trace.jsonl`;
 
 interface Options extends RegistryOption {
   readonly checks: readonly Check[];
@@ -41,17 +42,17 @@ export function addValidate(program: Command, context: Context): void {
   const command = program
     .command("validate")
     .summary("check events against the registry")
-    .description("Checks that the events follow the registry, and names what does not, line by line.")
-    .argument("<file...>", "JSON lines, or a recording as decode reads it; - is standard input");
+    .description("Checks that events follow the registry, and reports each violation by line.")
+    .argument("<file...>", "JSON lines, or any recording that decode reads; - for standard input");
   addRegistryOption(command)
     .addOption(
       new Option("--checks <names>", `what to check, separated by commas: ${CHECKS.join(", ")}`)
         .argParser(parseChecks)
         .default(CHECKS, "all"),
     )
-    .option("--strict", "warnings are errors, but for losses")
-    .option("--schema-version <version>", "every event must have this schema version")
-    .addOption(new Option("--format <format>", "of the report").choices(REPORT_FORMATS).default("text"))
+    .option("--strict", "treat warnings as errors, except losses")
+    .option("--schema-version <version>", "require this schema version of every event")
+    .addOption(new Option("--format <format>", "output format").choices(REPORT_FORMATS).default("text"))
     .addHelpText("after", HELP)
     .action((files: string[], options: Options) => runValidate(files, options, context));
 }
@@ -66,7 +67,7 @@ function parseChecks(text: string): readonly Check[] {
 
 async function runValidate(files: readonly string[], options: Options, context: Context): Promise<void> {
   if (files.filter((file) => file === "-").length > 1) {
-    throw new TelemetryError("E_USAGE", "standard input can be read once: name - once", 2);
+    throw new TelemetryError("E_USAGE", "standard input can only be read once: name - once", 2);
   }
   const { checks, strict = false, schemaVersion, format } = options;
   const registries = await registriesOf(options);

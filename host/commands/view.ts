@@ -12,16 +12,17 @@ import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf }
 import { type Moment, moment, timeAs } from "./show.ts";
 
 const HELP = `
-The page is one file that needs nothing else: it opens from disk, without a network. Its data is what is in the recording: whoever
-gets the page gets that. --since and --until take what show's do: a time of day, or one since boot, "+1:02:03.5". A page holds 2
-million events; keys and what they do are under ? in it.
-Exit code 0: written. 1: something is damaged, or there is nothing; the good part is in the page. 2: it could not be read or written,
-or there is too much.
+The page is a single file that opens from disk, without a network. It contains the data of the recording: whoever gets the page gets
+the data. --since and --until work as in show: a time of day, or a time since boot such as "+1:02:03.5". A page holds at most 2
+million events. Press ? in it for the keys.
+Exit code 0: written. 1: something is damaged, or there is no event; the page has the good part. 2: a file could not be read or
+written, or the recording is too large for a page.
 
 Examples:
   $ xs-telemetry view capture/ -o capture.html --open
-  $ xs-telemetry view fleet/ -o pump-7.html --device pump-7 --since "2026-11-28 03:54" --until "2026-11-28 05:00"
-  $ xs-telemetry decode capture/ | grep pump-7 | xs-telemetry view - -o pump-7.html
+  $ xs-telemetry view fleet/ -o pump-7.html --device pump-7 \\
+      --since "2026-11-28 03:54" --until "2026-11-28 05:00"
+  $ xs-telemetry decode capture/ | grep pump-7 | xs-telemetry view - -o a.html
   $ xs-telemetry view --registry sensor.yaml capture/ -o sensor.html`;
 
 interface Options extends RegistryOption {
@@ -35,19 +36,18 @@ interface Options extends RegistryOption {
 export function addView(program: Command, context: Context): void {
   const command = program
     .command("view")
-    .summary("a recording as a page to look at in a browser")
-    .description("Writes a page that shows a recording: lanes, gaps, rates, search, details.")
-    .argument("<recording>", "a capture folder, a file of packets, frames or JSON lines; - is standard input")
-    .requiredOption("-o, --output <file>", "the page to write; - is standard output");
+    .summary("write a page that shows a recording in a browser")
+    .description("Writes a web page that shows a recording: lanes, gaps, rates, search, details.")
+    .argument("<recording>", "a capture folder, or a file of packets, frames or JSON lines; - for standard input")
+    .requiredOption("-o, --output <file>", "the page to write; - for standard output");
   addRegistryOption(command)
-    .option("--open", "open it in the browser")
-    .option(
-      "--device <name>",
-      "only this device; again for another",
-      (name: string, before: readonly string[] = []) => [...before, name],
-    )
-    .option("--since <time>", "only events from then on", moment)
-    .option("--until <time>", "only events up to then", moment)
+    .option("--open", "open the page in the browser")
+    .option("--device <name>", "only this device; repeat for more", (name: string, before: readonly string[] = []) => [
+      ...before,
+      name,
+    ])
+    .option("--since <time>", "only events at or after this time", moment)
+    .option("--until <time>", "only events at or before this time", moment)
     .addHelpText("after", HELP)
     .action((recording: string, options: Options) => runView(recording, options, context));
 }
@@ -55,7 +55,7 @@ export function addView(program: Command, context: Context): void {
 async function runView(path: string, options: Options, context: Context): Promise<void> {
   const { output, device } = options;
   if (options.open && output === "-")
-    throw new TelemetryError("E_USAGE", "--open opens a file: name one with -o, not -", 2);
+    throw new TelemetryError("E_USAGE", "--open needs a file: name one with -o, not -", 2);
   // Loaded when it is needed: it brings the page.
   const { writePage } = await import("../view/write-page.ts");
   const registries = await registriesOf(options);

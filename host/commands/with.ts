@@ -9,7 +9,7 @@ export interface WithOption {
 export function addWithOption(command: Command): Command {
   return command.option(
     "--with <parts>",
-    "whose and when, after the event's attributes: some of device,boot,time, or none, or auto: all, once there is more than one boot (default: auto)",
+    "add to each event any of device,boot,time; or none; or auto: all three if there is more than one boot (default: auto)",
     parseParts,
   );
 }

@@ -44,7 +44,7 @@ export function migrate(
   const target = registries.find(({ schemaVersion }) => schemaVersion === to);
   if (target === undefined) {
     const known = quotedList(registries.map(({ schemaVersion }) => schemaVersion));
-    throw new TelemetryError("E_VERSION", `schema version ${quote(to)} is not known; known: ${known}`, 2);
+    throw new TelemetryError("E_VERSION", `schema version ${quote(to)} is unknown; known: ${known}`, 2);
   }
   return migrateLines(source, new Migrator(registries, target));
 }

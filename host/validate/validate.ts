@@ -74,7 +74,7 @@ export class Validator {
     const newest = wanted === undefined ? tables.at(-1) : this.#versions.get(wanted);
     if (newest === undefined) {
       const known = this.#knownVersions();
-      throw new TelemetryError("E_VERSION", `schema version ${quote(String(wanted))} is not known; known: ${known}`, 2);
+      throw new TelemetryError("E_VERSION", `schema version ${quote(String(wanted))} is unknown; known: ${known}`, 2);
     }
     this.#newest = newest;
     const versionKeys = new Set(tables.map(({ versionKey }) => versionKey));

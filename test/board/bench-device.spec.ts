@@ -172,7 +172,7 @@ describe("xs-telemetry bench --device", () => {
   it("prints the rows as a table, beside the emulated ones", async () => {
     const { status, stdout, stderr } = await bench(LOG, "--compare", rv32File);
     equal(status, 0, stderr);
-    match(stdout, /^esp32c3\nevent +characters +path +ns .* RV32 instructions +ns an instruction\n/);
+    match(stdout, /^esp32c3\nevent +characters +path +ns .* RV32 instructions +ns per instruction\n/);
     match(stdout, /^msg\.recv +0 +native +5,137\.5 +0 +16 +685 +7\.50$/m);
     match(stdout, /^off +0 +native +900\.0 +0 +16 +– +–$/m);
     match(stderr, /3 cases of 3, 0 problems/);
@@ -195,10 +195,10 @@ describe("xs-telemetry bench --device", () => {
     equal(silent.status, 2);
     match(
       silent.stderr,
-      /E_TIMEOUT: .* at 460800 baud said nothing for 1 second; no benchmark has begun: reset the board/,
+      /E_TIMEOUT: .* at 460800 baud was silent for 1 second; no benchmark has started: reset the board/,
     );
     const stopped = await bench([begin(), JSON.stringify(ROWS[0])], "--timeout", "1");
-    match(stopped.stderr, /1 of 3 cases, and then nothing: the board may have crashed/);
+    match(stopped.stderr, /1 of 3 cases arrived, then nothing: the board may have crashed/);
   });
 
   it("ends with 2 without a port, or with a file to compare that is not there", async () => {

@@ -90,7 +90,7 @@ describe("a board's self-test", () => {
       match(restarted.stderr, /E_SELFTEST: the board restarted after xs-ring: a/);
       const silent = await selftest([begin, line("a")], "--timeout", "1");
       equal(silent.status, 2);
-      match(silent.stderr, /E_TIMEOUT: .*the last case that ended was xs-ring: a/);
+      match(silent.stderr, /E_TIMEOUT: .*the last finished case was xs-ring: a/);
     });
   });
 

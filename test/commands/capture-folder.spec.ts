@@ -117,7 +117,10 @@ describe("capture", () => {
     assert.ok(time >= before.getTime() - 1000 && time <= Date.now(), name);
     const unknown = await run(["capture", "--stdin", "-o", "x-%s"], "", { cwd: at.folder });
     assert.equal(unknown.status, 2);
-    assert.match(unknown.stderr, /%s is not known: %Y %m %d %H %M %S are parts of the date, %% is a percent sign/);
+    assert.match(
+      unknown.stderr,
+      /%s is unknown: use %Y %m %d %H %M %S for the date and time, and %% for a percent sign/,
+    );
   });
 
   it("begins further parts by size, and keeps the newest", async () => {
@@ -126,6 +129,6 @@ describe("capture", () => {
     const { status, stderr } = await run(args, framed(packets), { cwd: at.folder });
     assert.equal(status, 0, stderr);
     assert.equal(readdirSync(join(at.folder, "parts")).filter((name) => name.startsWith("boot-")).length, 2);
-    assert.match(stderr, /\n {2}\d+ events deleted with old parts, as --keep says\n/);
+    assert.match(stderr, /\n {2}\d+ events deleted with old parts \(--keep\)\n/);
   });
 });

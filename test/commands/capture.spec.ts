@@ -51,7 +51,7 @@ describe("capture", () => {
     assert.deepEqual([status, signal, stdout], [0, null, ""], stderr);
     assert.match(
       stderr,
-      /\nserial: 100 events, \d+ packets, 1 device, 2 lines of log text\n {2}go on with: xs-telemetry info serial\n$/,
+      /\nserial: 100 events, \d+ packets, 1 device, 2 lines of log text\n {2}next: xs-telemetry info serial\n$/,
     );
     assert.deepEqual(await at.decoded("serial"), upTo(100));
     await line.close();
@@ -93,7 +93,7 @@ describe("capture", () => {
     const { status, stderr } = await running.end("SIGTERM");
     assert.equal(status, 1);
     assert.equal(stderr.split("E_DATAGRAM: ").length - 1, 2, stderr); // said once, and counted
-    assert.match(stderr, /\n {2}30 packets refused: of another registry/);
+    assert.match(stderr, /\n {2}30 packets refused: from another registry/);
     assert.match(stderr, /E_TOO_MANY_DEVICES: /);
     assert.equal(readdirSync(join(at.folder, "udp")).length, 3);
     for (const name of names.slice(0, 3)) assert.deepEqual(await at.decoded(join("udp", name)), upTo(100), name);
@@ -152,7 +152,7 @@ describe("capture", () => {
     const damaged = 2 * traffic(30).filter((packet) => packet[20] === 0).length;
     assert.match(
       stderr,
-      new RegExp(`\\n {2}${7 + damaged} packets refused: damaged, no packet at all, or of too many`),
+      new RegExp(`\\n {2}${7 + damaged} packets refused: damaged, not packets at all, or from too many`),
     );
     assert.match(stderr, new RegExp(`\\n {2}E_NO_PACKET: 7 times\\n {2}E_RECORD_TYPE: ${damaged} times\\n`));
     for (const socket of sockets) socket.close();
@@ -193,7 +193,7 @@ describe("capture", () => {
       [["--ws", `ws://127.0.0.1:${port}`], /E_SERVER: .*nothing listens there/],
       [["--ws", "ws://user:secret@127.0.0.1"], /E_URL: .*XS_TELEMETRY_WS_TOKEN/],
       [[], /E_USAGE: no source/],
-      [["--stdin", "--rotate", "1k"], /Expected bytes, 64k or more/],
+      [["--stdin", "--rotate", "1k"], /Expected a number of bytes, 64k or more/],
       [["--stdin", "--keep", "0"], /Expected a whole number from 1/],
       [["--stdin", "--registry", "none.yaml"], /E_NOT_FOUND/],
     ];

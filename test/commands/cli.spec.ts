@@ -18,6 +18,18 @@ describe("the command line", () => {
       assert.deepEqual([stdout, status], [`${JSON.parse(readFileSync("package.json", "utf8")).version}\n`, 0]);
     });
 
+    it("shows examples first, within 80 columns, in the help of every command", async () => {
+      const tops = ["capture", "tail", "simulate", "info", "show", "stats", "decode", "view", "export", "forward"];
+      tops.push("extract", "validate", "migrate", "bench", "selftest", "completion");
+      const parts = ["check", "diff", "docs", "schema", "layout", "new", "generate"];
+      for (const args of [[], ...tops.map((name) => [name]), ...parts.map((name) => ["registry", name])]) {
+        const { stdout } = await run([...args, "--help"]);
+        const name = args.join(" ");
+        assert.equal(/^(\w[\w ]*):$/m.exec(stdout)?.[1], "Examples", name);
+        for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `${name}: ${line}`);
+      }
+    });
+
     it("names the commands that are there and no other", async () => {
       const { stdout } = await run(["--help"]);
       const groups = [...stdout.matchAll(/^([A-Z][a-z ]+):\n((?: {2,}\S.*\n)+)/gm)].map(([, name, lines]) => [
@@ -45,14 +57,14 @@ describe("the command line", () => {
       ["extract a b", /too many arguments/],
       ["extract --frobnicate x", /unknown option '--frobnicate'/],
       ["decode", /missing required argument 'recording'/],
-      ["decode --schema-version 9.9.9 x", /schema version "9.9.9" is not known; known: "1.0.0"/],
+      ["decode --schema-version 9.9.9 x", /schema version "9.9.9" is unknown; known: "1.0.0"/],
       ["decode --schema-version", /argument missing/],
       ["validate", /missing required argument 'file'/],
       ["validate --format xml x", /Allowed choices are text, json, github/],
       ["validate --checks schema,order x", /'schema,order' is invalid\. Allowed are schema, sequence/],
       ["validate --checks= x", /invalid\. Allowed are schema/],
-      ["validate --schema-version 9.9.9 x", /schema version "9.9.9" is not known; known: "1.0.0"/],
-      ["validate - -", /standard input can be read once/],
+      ["validate --schema-version 9.9.9 x", /schema version "9.9.9" is unknown; known: "1.0.0"/],
+      ["validate - -", /standard input can only be read once/],
     ];
     for (const [args, says] of wrong) {
       it(`refuses \`${args}\` with exit code 2, nothing on standard output`, async () => {

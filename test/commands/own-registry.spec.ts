@@ -72,7 +72,7 @@ describe("commands with a registry of one's own", () => {
     const generate = ["registry", "generate", "sensor.yaml", ...all];
     const missing = run([...generate, "--check"]);
     equal(missing.status, 1);
-    match(missing.stderr, /src\/telemetry\.gen\.ts differs from what sensor\.yaml says/);
+    match(missing.stderr, /src\/telemetry\.gen\.ts differs from sensor\.yaml/);
     ok(!existsSync(path("src")) && missing.stdout === "");
     equal(run(generate).status, 0);
     for (const name of ["src/telemetry.gen.ts", "host/events.ts", "s.json", "metadata", "docs/events.md"])
@@ -145,10 +145,10 @@ describe("commands with a registry of one's own", () => {
     equal(run(["validate", ...three, "-"], older).status, 0);
     const unknown = run(["decode", ...three, "--schema-version", "2.0.0", "packets"]);
     equal(unknown.status, 2);
-    match(unknown.stderr, /"2\.0\.0" is not known; known: "1\.0\.0", "1\.2\.0", "1\.10\.0"/);
+    match(unknown.stderr, /"2\.0\.0" is unknown; known: "1\.0\.0", "1\.2\.0", "1\.10\.0"/);
     const twice = run(["decode", "--registry", "sensor.yaml", "--registry", "./sensor.yaml", "packets"]);
     equal(twice.status, 2);
-    match(twice.stderr, /have one schema version, "1\.0\.0"/);
+    match(twice.stderr, /have the same schema version, "1\.0\.0"/);
   });
 
   it("say what is wrong with the registry itself", () => {

@@ -78,7 +78,7 @@ describe("xs-telemetry registry", () => {
     equal(run(["check", "--against", old, later]).stdout, good(later, "1.10.0"), "in the other order");
     const alone = run(["check", "--against", old]);
     deepEqual([alone.status, alone.stdout], [2, ""]);
-    match(alone.stderr, /E_USAGE: --against compares with a file/);
+    match(alone.stderr, /E_USAGE: --against needs a registry to compare with it/);
   });
 
   it("check fails with 2 for what cannot be read, and goes on", () => {
@@ -105,14 +105,14 @@ describe("xs-telemetry registry", () => {
       "breaking: record type 10: is gone: devices in the field send it; no version may do this; keep { id: 10 } in station.label",
       "minor: record type 11: is added to station.label: no other had that id",
       "patch: attribute pressure: other words in brief: it is said to people only",
-      "1 breaking, 1 minor, 1 patch: the version must take a major step; 1.2.3 to 1.3.0 is none",
-      "Records differ, and so does the fingerprint: named together, each version reads what it can of the other's packets.",
+      "1 breaking, 1 minor, 1 patch: the version needs a major step; 1.2.3 to 1.3.0 is not enough",
+      "The records differ, and so does the fingerprint: named together, each version reads what it knows of the other's packets.",
       "",
     ]);
     deepEqual([status, stderr], [0, ""]);
     equal(
       run(["diff", old, old]).stdout,
-      "0 breaking, 0 minor, 0 patch: the version may stay\nRecords are the same: packets of either are read as either.\n",
+      "0 breaking, 0 minor, 0 patch: the version may stay\nThe records are the same: packets of either version can be read as the other.\n",
     );
     const bad = run(["diff", old, write("bad.yaml", "a: 1\n")]);
     deepEqual([bad.status, bad.stdout], [1, ""]);
@@ -152,7 +152,7 @@ describe("xs-telemetry registry", () => {
     write("new.yaml", "mine");
     const again = run(["new", "-o", "new.yaml"]);
     deepEqual([again.status, readFileSync(join(folder, "new.yaml"), "utf8")], [2, "mine"]);
-    match(again.stderr, /E_EXISTS: new\.yaml is there already; name another, or say --force/);
+    match(again.stderr, /E_EXISTS: new\.yaml already exists; name another, or add --force/);
     equal(run(["new", "-o", "new.yaml", "--force"]).status, 0);
     equal(readFileSync(join(folder, "new.yaml"), "utf8"), stdout);
   });

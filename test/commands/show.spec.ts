@@ -49,7 +49,7 @@ describe("show", () => {
     const { status, stdout, stderr } = await run(["show", "-"], line(0) + line(9));
     assert.equal(status, 0);
     assert.equal(stdout.split("\n").length, 3);
-    assert.match(stderr, /^ {2}8 events missing between these lines, which do not say why/);
+    assert.match(stderr, /^ {2}8 events missing between these lines: lost, or left out of the file/);
   });
 
   it("has a row for each event, reboot and gap, and no escape reaches the terminal", async () => {
@@ -110,7 +110,7 @@ describe("show", () => {
     assert.doesNotMatch(stdout, /lost/);
     const { stdout: bare } = await run(["decode", "--with", "none", folder]);
     const { stderr } = await run(["show", "--since", "2026-01-01", "-"], bare);
-    assert.match(stderr, /12 events left out: the time of day is not known/);
+    assert.match(stderr, /12 events left out: their time of day is unknown/);
   });
 
   it("keeps a row one row, and its columns in line, at 60, 80 and 160 columns", () => {
@@ -190,7 +190,7 @@ describe("info", () => {
     assert.match(stdout, /2026-01-02 03:04:0\d to 2026-01-02 03:05:0\d/);
     assert.match(stdout, new RegExp(`1\\.0\\.0, fingerprint ${registry.fingerprint}`));
     assert.match(stdout, /lost +148 on the device/);
-    assert.match(stdout, /go on with: xs-telemetry stats '.*ca pture'\n$/);
+    assert.match(stdout, /next: xs-telemetry stats '.*ca pture'\n$/);
     const json = JSON.parse((await run(["info", "--format", "json", folder])).stdout);
     assert.deepEqual([json.form, json.devices, json.boots, json.events, json.packets], ["folder", 2, 4, 12, 12]);
     const packets = Buffer.concat(boot(1).map(({ bytes }) => bytes));

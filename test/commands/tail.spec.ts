@@ -138,7 +138,7 @@ describe("tail", () => {
     const socket = await datagrams(port, [...garbage, tokens!, data!, data!]);
     await tail.until("all events", () => tail.stdout.split("\n").length > 8);
     const { stderr } = await tail.end();
-    assert.match(stderr, /\n8 events, 2 packets, 1 device\n {2}1 packet passed over: came again, or too late\n/);
+    assert.match(stderr, /\n8 events, 2 packets, 1 device\n {2}1 packet ignored: repeated, or too late\n/);
     socket.close();
   });
 
@@ -183,7 +183,7 @@ describe("tail", () => {
       .split("\n")
       .map((line) => JSON.parse(line).eventSeq);
     assert.deepEqual([status, events], [0, [0, 1, 2, 3, 4, 5]]);
-    assert.match(stderr, /\n {2}1 packet passed over: came again, or too late\n$/);
+    assert.match(stderr, /\n {2}1 packet ignored: repeated, or too late\n$/);
     socket.close();
   });
 
@@ -341,9 +341,9 @@ describe("tail", () => {
     const cases: [string[], RegExp][] = [
       [[], /E_USAGE: no source: name one of --serial PATH, --udp PORT, --mqtt URL, --ws URL and --stdin/],
       [["--stdin", "--udp", "1"], /E_USAGE: --udp and --stdin: name one of/],
-      [["--stdin", "--baud", "9600"], /E_USAGE: --baud is for --serial, but the source is --stdin/],
-      [["--stdin", "--ca", "x"], /E_USAGE: --ca is for --mqtt and --ws, but the source is --stdin/],
-      [["--udp", "5000", "--topic", "x"], /E_USAGE: --topic is for --mqtt, but the source is --udp/],
+      [["--stdin", "--baud", "9600"], /E_USAGE: --baud works with --serial only, but the source is --stdin/],
+      [["--stdin", "--ca", "x"], /E_USAGE: --ca works with --mqtt and --ws only, but the source is --stdin/],
+      [["--udp", "5000", "--topic", "x"], /E_USAGE: --topic works with --mqtt only, but the source is --udp/],
       [["--udp", "65536"], /'--udp <port>' argument '65536' is invalid\. Expected a whole number from 0 to 65535/],
       [["--serial", "x", "--baud", "fast"], /Expected a whole number from 50/],
       [["--stdin", "--duration", "0"], /Expected seconds/],

@@ -92,7 +92,7 @@ describe("how the command is used", () => {
     assert.equal(refused.status, 2);
     assert.match(
       refused.stdout,
-      /E_USAGE: --stdout would send frames, .* pipe them into capture --stdin, or add --force/,
+      /E_USAGE: --stdout would send binary frames .* pipe them into capture --stdin, or add --force/,
     );
     const forced = inTerminal("simulate --stdout --events 20 --seed 1 --force");
     assert.equal(forced.status, 0);

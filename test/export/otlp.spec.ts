@@ -374,7 +374,7 @@ describe("export --to otlp", () => {
     assert.equal(status, 0, stderr);
     assert.match(
       stderr,
-      /standard input: 11 events, 1 boot to .*events.jsonl; 57 events missing, which the export shows/,
+      /standard input: 11 events, 1 boot to .*events.jsonl; 57 events missing; the export shows where/,
     );
     const text = readFileSync(file, "utf8");
     assert.equal(recordsOf(JSON.parse(text)).filter((record) => !isLost(record)).length, 11);

@@ -307,7 +307,7 @@ describe("export --to perfetto and chrome", () => {
     assert.equal(status, 0, stderr);
     assert.match(
       stderr,
-      /standard input: 11 events, 1 boot to .*trace.json; 57 events missing, which the export shows/,
+      /standard input: 11 events, 1 boot to .*trace.json; 57 events missing; the export shows where/,
     );
     assert.equal(eventsOf(readChrome(readFileSync(file))).length, 11);
     const piped = await run(["export", "--to", "chrome", "-"], bytes);

@@ -162,7 +162,7 @@ describe("migrate names what cannot go, and leaves it behind", () => {
       () => migrate(chunksOf(Buffer.from("x"), 1), { to: "2.0", registries: ALL }),
       (error: Error & { code?: string; exitCode?: number }) => {
         deepEqual([error.code, error.exitCode], ["E_VERSION", 2]);
-        equal(error.message, 'schema version "2.0" is not known; known: "1.0.0", "1.1.0", "2.0.0", "2.1.0", "3.0.0"');
+        equal(error.message, 'schema version "2.0" is unknown; known: "1.0.0", "1.1.0", "2.0.0", "2.1.0", "3.0.0"');
         return true;
       },
     );

@@ -255,10 +255,7 @@ describe("the commands for schema versions", () => {
   it("decode knows no other version, says which it knows, and exits 2", () => {
     const { status, stdout, stderr } = run(["decode", "--schema-version", "3.0.0", "capture"]);
     deepEqual([status, stdout], [2, ""]);
-    match(
-      stderr,
-      /E_VERSION: schema version "3\.0\.0" is not known; known: "1\.0\.0", "1\.1\.0", "2\.0\.0", "2\.1\.0"/,
-    );
+    match(stderr, /E_VERSION: schema version "3\.0\.0" is unknown; known: "1\.0\.0", "1\.1\.0", "2\.0\.0", "2\.1\.0"/);
   });
 
   it("migrate prints a file, or standard input, in the version asked for", () => {
@@ -293,7 +290,7 @@ describe("the commands for schema versions", () => {
       [["migrate", "trace.jsonl"], /required option '--to <version>' not specified/],
       [
         ["migrate", "--to", "2", "trace.jsonl"],
-        /E_VERSION: schema version "2" is not known; known: "1\.0\.0", "1\.1\.0", "2\.0\.0", "2\.1\.0"/,
+        /E_VERSION: schema version "2" is unknown; known: "1\.0\.0", "1\.1\.0", "2\.0\.0", "2\.1\.0"/,
       ],
       [["migrate", "--to", "2.0.0", "absent.jsonl"], /E_NOT_FOUND: absent\.jsonl/],
       [

@@ -125,7 +125,7 @@ describe("a recording", () => {
         );
       }
       const { stderr, stdout } = await run(["extract", path]);
-      assert.match(stderr, /W_PACKETS: packets stand between the lines, and are not read/);
+      assert.match(stderr, /W_PACKETS: packets between the lines are ignored/);
       assert.ok(stdout.split("\n").length >= EVENTS.length);
     }
     const { codes } = await read(Buffer.concat([Buffer.from('I (1) {"level":1}\n'), FRAMES]));

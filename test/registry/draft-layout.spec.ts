@@ -111,7 +111,7 @@ describe("the layout of a draft", () => {
       equal(wrote.status, 0, wrote.stderr);
       equal((await run(["registry", "check", file])).status, 0);
       const again = await run(["registry", "layout", file, "--write"]);
-      match(again.stderr, /every field has its place/);
+      match(again.stderr, /every field already has its place/);
       const bad = await run(["registry", "layout", "-"], DRAFT.replace("type: f32", "type: i8"));
       deepEqual([bad.status, bad.stdout], [1, ""]);
       match(bad.stderr, /there is no type "i8"; write i32/);

@@ -134,8 +134,8 @@ describe("simulate on the command line", () => {
   const simulated = (...args: string[]) => run(["simulate", ...args]);
 
   const wrong: [args: string, says: RegExp][] = [
-    ["", /E_USAGE: one of --serial, --udp, --mqtt and --stdout says where to: none/],
-    ["--stdout --udp 9", /E_USAGE: .*there are --udp and --stdout/],
+    ["", /E_USAGE: name one destination: --serial, --udp, --mqtt or --stdout; none is given/],
+    ["--stdout --udp 9", /E_USAGE: .*; --udp and --stdout are given/],
     ["--stdout --devices 2", /E_USAGE: --devices is 2, but a serial line has one device: use --udp or --mqtt/],
     ["--serial /dev/none --devices 2", /E_USAGE: --devices is 2/],
     ["--stdout --format json", /E_USAGE: --format json writes to standard output/],

@@ -89,7 +89,10 @@ describe("forward", () => {
     const before = receiver.requests.length;
     const again = await run(["forward", "--otlp", url, capture]);
     assert.equal(again.status, 0, again.stderr);
-    assert.match(again.stderr, new RegExp(`0 records delivered in 0 requests; ${uids.length} records delivered by earlier runs`));
+    assert.match(
+      again.stderr,
+      new RegExp(`0 records delivered in 0 requests; ${uids.length} records delivered by earlier runs`),
+    );
     assert.equal(receiver.requests.length, before);
 
     const more = new Collector(join(root, "more"), { registry });
@@ -336,7 +339,10 @@ describe("forward", () => {
       assert.doesNotMatch(stderr, /delivered by earlier runs/);
     }
     // A secret that is renewed makes no other receiver.
-    assert.match((await to("", "--header", "x-scope-orgid: a", "--header", "api-key: new")).stderr, /delivered by earlier runs/);
+    assert.match(
+      (await to("", "--header", "x-scope-orgid: a", "--header", "api-key: new")).stderr,
+      /delivered by earlier runs/,
+    );
     assert.equal(receiver.taken.length, 4);
     await receiver.close();
   });

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
+import { isFull } from "./campaign.ts";
 
 /** Which emitter: dist/moddable/xs-telemetry.js, or dist/moddable/native/xs-telemetry.js with its natives. */
 export type Variant = "typescript" | "native" | "retained";
@@ -72,11 +73,11 @@ export interface Engine {
   title: string;
   /** Emulated, or with AddressSanitizer. */
   isSlow: boolean;
-  /** Runs a bundle to its end, ten minutes at most. `options` are the host's, such as `["--limit", "8000000000"]`. */
+  /** Runs a bundle to its end, ten minutes at most; of campaigns at full size, ten times that. `options` are the host's, such as `["--limit", "8000000000"]`. */
   run(bundle: string, args?: readonly string[], options?: readonly string[]): Promise<Ran>;
 }
 
-const TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = isFull ? 6_000_000 : 600_000;
 
 /** An engine with an emitter: it is built if it is not there yet. `counted`: instructions() and the clock of a bare machine count. */
 export async function engine(name: EngineName, variant: Variant = "typescript", counted = false): Promise<Engine> {

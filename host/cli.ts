@@ -20,7 +20,10 @@ Examples:
 /** Defines a command. */
 type Add = (program: Command, context: Context) => void;
 
-/** All commands, in the groups of --help. Nearly every run is of one: its code alone is loaded, which is most of what starting takes. */
+/**
+ * All commands, in the groups of --help. Most runs use one command: only its code is loaded, because loading is most of
+ * the start-up time.
+ */
 const COMMANDS: Readonly<Record<string, Readonly<Record<string, () => Promise<Add>>>>> = {
   "Record:": {
     capture: async () => (await import("./commands/capture.ts")).addCapture,
@@ -49,7 +52,7 @@ const COMMANDS: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
   },
 };
 
-/** `asked`: the first argument. Help, completion and whatever is no command need all commands. */
+/** `asked`: the first argument. Help, completion and an unknown command need all commands. */
 async function createProgram(context: Context, asked = ""): Promise<Command> {
   const isOne = asked !== "completion" && Object.values(COMMANDS).some((group) => Object.hasOwn(group, asked));
   const program = new Command("xs-telemetry")
@@ -57,7 +60,7 @@ async function createProgram(context: Context, asked = ""): Promise<Command> {
     .version(packageJson.version, "-v, --version")
     .exitOverride()
     .showHelpAfterError("(--help shows examples and all options)")
-    // It says what was given, which may be names of files that somebody else has made: `decode *`.
+    // It repeats the arguments, which may be file names made by somebody else: `decode *`.
     .configureOutput({
       outputError: (text, write) => write(visibleLines(text.replace(/^error: /, "xs-telemetry: E_USAGE: "))),
     })
@@ -72,10 +75,10 @@ async function createProgram(context: Context, asked = ""): Promise<Command> {
 
 async function main(): Promise<void> {
   const context = new Context();
-  // Nobody to tell when stderr is gone; the exit code still says it.
+  // Nobody can read stderr any more; the exit code still says it.
   process.stderr.on("error", () => {});
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever reads has had enough (`| head`): that is their right, not a failure.
+    // The reader has had enough (`| head`): that is not a failure.
     if (error.code !== "EPIPE") context.fail(new TelemetryError("E_WRITE", `standard output: ${error.message}`, 2));
     process.exit(context.exitCode);
   });
@@ -85,7 +88,7 @@ async function main(): Promise<void> {
     await context.output.flush();
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Commander has said what is wrong. Its own exit code for that is 1; --help and --version have 0.
+      // Commander has reported the error, with exit code 1; --help and --version have 0.
       if (error.exitCode !== 0) context.worsen(2);
     } else if ((error as NodeJS.ErrnoException).syscall !== "write") {
       context.fail(error);

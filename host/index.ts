@@ -1,6 +1,7 @@
 /**
- * The host library, `xs-telemetry/host`: all that the command line does, as functions. Nothing here writes to the
- * terminal or ends the process; what is wrong in data comes as a value, what cannot go on as a TelemetryError.
+ * The host library, `xs-telemetry/host`: everything that the command line does, as functions. Nothing here writes to
+ * the terminal or ends the process. Problems in data are returned as values; errors that end the work are thrown as
+ * TelemetryError.
  */
 export { BenchRun, type BenchState, type ComparedRow, compareRows, type InstructionSet } from "./board/bench-device.ts";
 export { type BenchLine, type BenchRow, readBenchFile, readBenchLine } from "./board/bench-rows.ts";

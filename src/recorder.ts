@@ -8,7 +8,7 @@ import { enabled } from "./ring/switch.ts";
 import { createText, MAX_TEXT_TAIL_BYTES } from "./ring/text.ts";
 import { checkOptions, RING_OPTIONS, type RingOptions } from "./telemetry.ts";
 
-// All that xs-telemetry has: who uses both may take both from here.
+// Everything that xs-telemetry exports: whoever uses both may import both from here.
 export * from "./index.ts";
 export type { Layout } from "./ring/ring.ts";
 export type { RingOptions } from "./telemetry.ts";
@@ -16,33 +16,37 @@ export type { RingOptions } from "./telemetry.ts";
 const SLOT_WORDS = SLOT_BYTES / 4;
 const MAX_SINGLE = 3.4028234663852886e38;
 
-/** NaN is taken for 0. -0 becomes 0. */
+/** NaN counts as 0. -0 becomes 0. */
 function within(value: number, least: number, most: number): number {
   return Math.min(Math.max(value || 0, least), most);
 }
 
-/** The text that ends a record, for one attribute. */
+/** The text at the end of a record, for one attribute. */
 export interface TextField {
   /**
-   * Takes a string, or bytes as UTF-8: cut at a code point to the bytes that the attribute may have, U+0000 and what is
-   * invalid as U+FFFD. Returns its bytes, 0 if it is empty; -1, and counted, for a value of another type. Never throws.
-   * Allocates nothing but, for a string on XS, what `encodeInto` does: 48 bytes.
+   * Takes a string, or bytes as UTF-8. Cuts it at a code point to the most bytes that the attribute may have; U+0000
+   * and invalid parts become U+FFFD. Returns its bytes, 0 if it is empty; -1, and counted, for a value of another type.
+   * Never throws. Allocates nothing except what `encodeInto` does for a string on XS: 48 bytes.
    */
   put(value: unknown): number;
-  /** The text, zero-filled to the slots that the longest takes. */
+  /** The text, zero-filled to the slots of the longest one. */
   readonly words: Int32Array;
-  /** Its first slots, by how many. */
+  /** Its first slots, by their number. */
   readonly slots: readonly Int32Array[];
 }
 
 /**
- * A ring and its packets for the records of any registry: what the writers that `xs-telemetry registry generate` makes are
- * built on. A writer asks begin(), fills the words of its record, and calls commit(), with nothing in between.
+ * A ring and its packets for the records of any registry: the basis of the writers that `xs-telemetry registry
+ * generate` makes. A writer calls begin(), fills the words of its record, and calls commit(), with nothing in between.
  *
- * The constructor throws as Telemetry's does; it and text() allocate. Nothing that writers call throws, blocks or allocates on XS.
+ * The constructor throws as Telemetry's does; it and text() allocate. Nothing that writers call throws, blocks or
+ * allocates on XS.
  */
 export class Recorder {
-  /** The record in the making, from its first word; that is its time, and not the writer's. It is as the last writer left it. */
+  /**
+   * The record being written, from its first word, which is its time and not for the writer. It is as the last writer
+   * left it.
+   */
   readonly words: Int32Array;
   /** The same memory. */
   readonly floats: Float32Array;
@@ -50,10 +54,12 @@ export class Recorder {
 
   readonly #emitter: RecordEmitter;
   readonly #records: Records;
-  /** Words 1 and on of a record of so many slots. */
+  /** The words of a record of this many slots, from word 1 on. */
   readonly #fields: readonly Int32Array[];
 
-  /** `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's, without `privacy`. */
+  /**
+   * `layout` is generated, and trusted: its records have 1 to 8 slots. `options`: as Telemetry's, without `privacy`.
+   */
   constructor(layout: Layout, options: RingOptions) {
     this.#emitter = createEmitter(checkOptions(options, RING_OPTIONS), layout);
     this.#records = this.#emitter.records();
@@ -67,7 +73,7 @@ export class Recorder {
     this.#fields = fields;
   }
 
-  /** Begins a record: reads the clock. False, and counted as suppressed, while telemetry is off. */
+  /** Begins a record: reads the clock. Returns false, and counts the call as suppressed, while telemetry is off. */
   begin(): boolean {
     if (!enabled) {
       this.#records.count(1, 0);
@@ -78,9 +84,10 @@ export class Recorder {
   }
 
   /**
-   * Puts the record into the ring, or counts it as discarded: that many slots of `words`, and the text after them, 1 to 8 slots
-   * together. `shorterFrom`: the record takes the slots that the text's bytes, as put() returned them, need; if those are fewer than
-   * the longest takes, its record type is this one for one slot, the next for two, and so on. Costs a copy of them.
+   * Puts the record into the ring, or counts it as discarded: that many slots of `words`, and the text after them, 1 to
+   * 8 slots together. `shorterFrom`: the record takes as many slots as the text's bytes need, as put() returned them;
+   * if those are fewer than the longest text takes, the record type is this one for one slot, the next for two, and so
+   * on. Costs a copy of them.
    */
   commit(slots: number, text?: TextField, bytes = 0, shorterFrom = 0): void {
     let tail = text?.words;
@@ -96,29 +103,35 @@ export class Recorder {
     this.#records.write(all, this.#fields[slots]!, tail);
   }
 
-  /** Instead of commit(): the call emits nothing, for an argument that no record can hold. Counted as suppressed and invalid. */
+  /**
+   * Call it instead of commit() if an argument cannot be recorded: nothing is emitted. Counted as suppressed and
+   * invalid.
+   */
   refuse(): void {
     this.#records.count(1, 1);
   }
 
-  /** Counts an argument that the record has no place for as invalid. */
+  /** Counts an argument as invalid that the record has no place for. */
   leaveOut(): void {
     this.#records.count(0, 1);
   }
 
-  /** An integer in range. Another number is brought there, anything else is taken for 0; both are counted. */
+  /**
+   * Returns an integer in range. Another number is brought into range, anything else counts as 0; both are counted as
+   * invalid.
+   */
   integer(value: unknown, least: number, most: number): number {
     if (typeof value === "number" && value >= least && value <= most && Math.floor(value) === value) return value + 0;
     this.#records.count(0, 1);
     return typeof value === "number" ? within(Math.trunc(value), least, most) : within(0, least, most);
   }
 
-  /** A number that a float32 can hold; as integer() what cannot be. */
+  /** Returns a number that a float32 can hold; other values as in integer(). */
   single(value: unknown): number {
     return this.#real(value, MAX_SINGLE);
   }
 
-  /** A finite number; as integer() what is none. */
+  /** Returns a finite number; other values as in integer(). */
   double(value: unknown): number {
     return this.#real(value, Number.MAX_VALUE);
   }
@@ -129,18 +142,18 @@ export class Recorder {
     return typeof value === "number" ? within(value, -most, most) : 0;
   }
 
-  /** 1 or 0. Anything but a boolean is taken as JavaScript does, and counted. */
+  /** Returns 1 or 0. Anything but a boolean is converted as in JavaScript, and counted. */
   flag(value: unknown): number {
     if (typeof value !== "boolean") this.#records.count(0, 1);
     return value ? 1 : 0;
   }
 
-  /** A token in use; 0, and counted, for everything else. */
+  /** Returns a token in use; 0, and counted, for everything else. */
   token(value: unknown): Token {
     return this.#records.tokenOf(value);
   }
 
-  /** A text of at most that many bytes, 1 to 112, to be put at the end of records. */
+  /** Makes a text of at most that many bytes, 1 to 112, for the end of records. */
   text(maxBytes: number): TextField {
     const memory = new ArrayBuffer(MAX_TEXT_TAIL_BYTES);
     const text = createText(createEncoder(), memory, 0);

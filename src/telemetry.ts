@@ -6,19 +6,19 @@ import { checkNames, checkNumber, refuse } from "./ring/options.ts";
 import { SLOT_BYTES } from "./ring/packet-layout.ts";
 import { enabled } from "./ring/switch.ts";
 
-/** What happens to an event when the ring is full: the oldest go ("overwrite"), or the event is refused ("discard"). */
+/** What a full ring does: drop the oldest events ("overwrite"), or refuse the new one ("discard"). */
 export type Policy = "overwrite" | "discard";
 
 export interface RingOptions {
-  /** Bytes of the ring, 256 to 268,435,456; whole slots of 16 bytes are used. The one allocation of size. */
+  /** Bytes of the ring, 256 to 268,435,456; whole slots of 16 bytes are used. The only large allocation. */
   readonly capacityBytes: number;
   /** Default "overwrite". */
   readonly policy?: Policy;
   /** Default: the platform's clock. */
   readonly clock?: Clock;
   /**
-   * Tells this boot from others of the device: an integer from 0 to 2^53 - 1. Default: random, mixed with the time of day and
-   * the clock, for Math.random begins alike with each boot of some platforms.
+   * Distinguishes this boot from others of the device: an integer from 0 to 2^53 - 1. Default: random, mixed with the
+   * time of day and the clock, because Math.random gives the same values after each boot of some platforms.
    */
   readonly bootId?: number;
   /** Most message types to remember, 0 to 65,535. Default 64. */
@@ -27,13 +27,17 @@ export interface RingOptions {
 
 export interface TelemetryOptions extends RingOptions {
   /**
-   * Given: the first record says why the board was reset, and what became of the ring of the boot before. `true`: the ring outlives a
-   * reset, in memory that manifests/retained.json reserves; where there is none, that record says so. Default: neither.
+   * If given, the first record says why the board was reset, and what became of the previous boot's ring. `true`: the
+   * ring outlives a reset, in memory that manifests/retained.json reserves; without such memory, that record says so.
+   * Default: neither.
    */
   readonly retained?: boolean;
   /** What of payloads and addresses reaches the ring: `privacy()` of xs-telemetry/privacy. Default: everything. */
   readonly privacy?: Privacy;
-  /** Messages beyond are counted as `suppressed`, and reported by a record where they were. Never connects, disconnects, rejections. Default: none. */
+  /**
+   * Messages beyond these limits are counted as `suppressed`, and a record reports them at their place. Connects,
+   * disconnects and rejections are never limited. Default: no limits.
+   */
   readonly limits?: Limits;
 }
 
@@ -52,12 +56,15 @@ const MIN_CAPACITY_BYTES = 256;
 const MAX_CAPACITY_BYTES = 268_435_456;
 const DEFAULT_MESSAGE_TYPES = 64;
 const MAX_MESSAGE_TYPES = 65_535;
-/** A clock of 32 bits may have wrapped into the negative; one that counts on may have been running for 31 years. A time of day is later. */
+/**
+ * A clock of 32 bits may have wrapped into the negative; one that counts further may have been running for 31 years. A
+ * time of day is larger.
+ */
 const MIN_FIRST_MS = -2_147_483_648;
 const END_FIRST_MS = 1e12;
 /**
- * Records WebSocket events in a preallocated ring, to be drained as packets.
- * The constructor throws TypeError or RangeError naming the option, its value and what is allowed; nothing else here throws.
+ * Records WebSocket events in a preallocated ring, to be drained as packets. The constructor throws TypeError or
+ * RangeError that names the option, its value and what is allowed; nothing else here throws.
  */
 export class Telemetry {
   readonly #emitter: Emitter;
@@ -74,34 +81,34 @@ export class Telemetry {
   }
 
   /**
-   * ws.connect: a client asks for a connection. Returns the connection, also while telemetry is off.
-   * `clientId`: an integer from 0 to 2^32 - 1, other numbers are brought into that range and counted. `ip`: at most 45 bytes are kept.
+   * ws.connect: a client asks for a connection. Returns the connection, even while telemetry is off. `clientId`: an
+   * integer from 0 to 2^32 - 1; other numbers are brought into that range and counted. `ip`: at most 45 bytes are kept.
    */
   connect(clientId: number, ip?: string): Connection {
     return this.#emitter.connect(clientId, ip);
   }
 
   /**
-   * Token of a message type: the same string gives the same token. 0, which stands for "", if the table is full or
-   * the type has more than 64 bytes; that is counted in `unlistedTypes`. A known type allocates nothing.
+   * Returns the token of a message type: the same string gives the same token. Returns 0, which is "", if the table is
+   * full or the type has more than 64 bytes; that is counted in `unlistedTypes`. A known type allocates nothing.
    */
   messageType(name: string): Token {
     return this.#emitter.messageType(name);
   }
 
   /**
-   * A new reader, which begins at the oldest record still in the ring.
-   * Under "discard" a ring without a reader gives nothing up: once full, it refuses until there is one.
+   * Makes a new reader, which begins at the oldest record still in the ring. Under "discard" a ring without a reader
+   * gives nothing up: once full, it refuses events until there is a reader.
    */
   reader(): Reader {
     return this.#emitter.reader();
   }
 
   /**
-   * Keeps an incident: that many more events are recorded, then each is refused and counted as `discarded`, until thaw(). So the ring holds what
-   * was before and what came after. While it is frozen, freezing again changes nothing; readers read as ever. A retained ring stays
-   * frozen across a reset, until thaw() or until all of the boots before is read. `events`: an integer from 0, other values are brought into
-   * range and counted. Never throws, allocates nothing.
+   * Keeps an incident: records that many more events, then refuses each and counts it as `discarded`, until thaw(). So
+   * the ring holds what came before and after the call. Freezing a frozen ring changes nothing; readers read as ever. A
+   * retained ring stays frozen across a reset, until thaw(), or until everything from earlier boots is read. `events`:
+   * an integer from 0; other values are brought into range and counted. Never throws, allocates nothing.
    */
   freeze(events: number): void {
     this.#emitter.freeze(events);

@@ -1,7 +1,9 @@
-/** Methods between an object and its prototype. */
+/** Puts methods between an object and its prototype. */
 import { type Method, patch, unpatchAll } from "../../src/adapters/adapter.ts";
 
-/** Gives private fields of a subclass to an object that is there already; nobody else sees them. Once for a subclass and object. */
+/**
+ * Adds private fields of a subclass to an existing object; nobody else sees them. Once for each subclass and object.
+ */
 export class Given {
   constructor(object: object) {
     // biome-ignore lint/correctness/noConstructorReturn: what is constructed is the object
@@ -10,8 +12,8 @@ export class Given {
 }
 
 /**
- * Methods that call `super`, for any prototype: each gets one object with them. `create` makes it, and the same each time but for what
- * `super` is. Who enumerates sees what he saw before.
+ * Methods that call `super`, for any prototype: each prototype gets one object with them. `create` makes it, the same
+ * each time except for its `super`. Enumeration shows what it showed before.
  */
 export function layers(create: () => object): (prototype: object) => object {
   const made = new WeakMap<object, object>();
@@ -33,14 +35,14 @@ function isEnumerable(object: object, name: string): boolean {
   return holder !== null && Object.prototype.propertyIsEnumerable.call(holder, name);
 }
 
-/** Layers that do nothing any more, though they may lie beneath others. */
+/** Layers that no longer do anything, although they may lie beneath others. */
 const off = new WeakSet<object>();
 
 /**
- * Puts a layer between an object and its prototype. Where the object has methods of the same names, which would hide the layer, it gets
- * those of a layer of its own that calls them. Throws TypeError, and changes nothing, if the object is not to be changed. Returns what
- * takes the layer out again: unless somebody else has put something in front since, all is as it was; what comes out last takes along
- * what could not.
+ * Puts a layer between an object and its prototype. If the object has methods of the same names, which would hide the
+ * layer, it gets those of its own layer, which call them. Throws TypeError, and changes nothing, if the object cannot
+ * be changed. Returns a function that removes the layer: everything is as before, unless somebody has added a layer
+ * above since; the last one removed takes along those that could not go.
  */
 export function interpose(object: object, layerOf: (prototype: object) => object): () => void {
   const before = Object.getPrototypeOf(object) as object;

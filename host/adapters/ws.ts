@@ -25,29 +25,30 @@ export type {
   Serving,
 } from "../../src/adapters/adapter.ts";
 
-/** A message, or the beginning of one: text that was received is bytes, as `ws` gives it. */
+/** A message, or its beginning: received text is bytes, as `ws` provides it. */
 export type WsMessage = string | Uint8Array | ArrayBuffer;
 
 const OPEN = 1;
-/** A listener that does not read has so much waiting at the most. */
+/** The most bytes that may wait for a listener that does not read. */
 const MOST_WAITING_BYTES = 131_072;
-/** Types of messages that are found by a comparison; what has others is read. */
+/** Number of message types that are found by comparison; a message with another type is searched. */
 const REMEMBERED = 16;
 
 type Done = (socket: WebSocket, request: IncomingMessage, ...more: unknown[]) => void;
 
-/** A client that has asked for an upgrade, and whose handshake is not done. */
+/** A client that has asked for an upgrade, and has not completed its handshake. */
 interface Handshake {
-  /** It is done. */
+  /** The handshake is complete. */
   opened(webSocket: WebSocket): void;
   /** Nobody wants to hear of it any more. */
   forget(): void;
 }
 
 /**
- * Records the connections that ask `server` for an upgrade from now on, also through `noServer` and `handleUpgrade`. A handshake that
- * fails is a connect and a disconnect. Messages are recorded when their listeners are called, and when `send` has taken them; a message
- * in fragments with its first one. Throws TypeError if `server` is no object.
+ * Records the connections that ask `server` for an upgrade from now on, also through `noServer` and `handleUpgrade`. A
+ * failed handshake is a connect and a disconnect. Incoming messages are recorded when their listeners are called,
+ * outgoing ones when `send` has taken them; a message in fragments with its first fragment. Throws TypeError if
+ * `server` is not an object.
  */
 export function instrument(
   server: WebSocketServer,
@@ -58,19 +59,20 @@ export function instrument(
     rememberTypes(REMEMBERED, tokenOf),
   );
   const shaking = new Map<Duplex, Handshake>();
-  /** Sockets that have shaken hands: a server upgrades none twice. */
+  /** Sockets that have shaken hands: a server upgrades none of them twice. */
   const shaken = new WeakSet<Duplex>();
-  /** Of the WebSockets that are recorded, until their sockets are closed: what takes the adapter off them. */
+  /** For each recorded WebSocket, until its socket is closed: the function that removes the adapter from it. */
   const releases = new Map<Duplex, () => void>();
   const { isAsking } = adapter;
 
   /**
-   * Of a WebSocket that is recorded. Its methods are those of one object for all, and not each socket's own: V8 compiles them into what
-   * calls them, and those of `ws` into them. They may be called with another `this`, a proxy of the socket say, which has no fields.
+   * State of a recorded WebSocket. Its methods belong to one object for all sockets, not to each socket: V8 inlines
+   * them into their callers, and those of `ws` into them. They may be called with another `this`, such as a proxy of
+   * the socket, which has no fields.
    */
   class Watched extends Given {
     readonly #traffic: Traffic<WsMessage>;
-    /** Of the message that is being sent, more follows. */
+    /** More of the message that is being sent follows. */
     #isFragmented = false;
 
     constructor(webSocket: WebSocket, traffic: Traffic<WsMessage>) {
@@ -95,8 +97,8 @@ export function instrument(
       },
       send(this: WebSocket & Watched, ...args: [data: unknown, options?: unknown]): unknown {
         const isOpen = this.readyState === OPEN;
-        const result: unknown = super.send(...args); // a promise, where a subclass makes one
-        const traffic = isOpen ? Watched.trafficOf(this) : undefined; // else only the callback hears of it
+        const result: unknown = super.send(...args); // a promise, if a subclass makes one
+        const traffic = isOpen ? Watched.trafficOf(this) : undefined; // otherwise only the callback learns of it
         if (traffic !== undefined) {
           const isFirst = !this.#isFragmented;
           this.#isFragmented = args[1] !== undefined && isFragment(args[1]);
@@ -106,27 +108,27 @@ export function instrument(
       },
     }));
 
-    /** What is known of a WebSocket, if it is one that is recorded. */
+    /** Returns what is known of a WebSocket, if it is a recorded one. */
     static trafficOf(webSocket: WebSocket): Traffic<WsMessage> | undefined {
       return #traffic in webSocket ? (webSocket as WebSocket & Watched).#traffic : undefined;
     }
   }
 
-  /** An upgrade is asked for. Returns the handshake, unless there is nothing to wait for. */
+  /** An upgrade is requested. Returns the handshake, unless there is nothing to wait for. */
   function begin(request: IncomingMessage, socket: Duplex): Handshake | undefined {
-    if (!adapter.isAttached || shaken.has(socket)) return undefined; // a second time, the server throws
+    if (!adapter.isAttached || shaken.has(socket)) return undefined; // a second time: the server throws
     const known = shaking.get(socket); // the server threw the first time
     if (known) return known;
     const { remoteAddress } = request.socket;
     const traffic = adapter.connect(request, remoteAddress && plainAddress(remoteAddress));
-    // While its application made up its mind, the client has gone, and nobody will be told any more.
+    // The client left while its application was deciding, and nobody will be told any more.
     if (socket.closed) {
       traffic.end();
       return undefined;
     }
     const closed = () => {
       shaking.delete(socket);
-      // Else the WebSocket says so, which may have messages left.
+      // Otherwise the WebSocket reports it; it may have messages left.
       if (!releases.delete(socket)) traffic.end();
     };
     socket.on("close", closed);
@@ -149,7 +151,7 @@ export function instrument(
     return handshake;
   }
 
-  /** Never throws: what goes wrong is counted. */
+  /** Never throws: errors are counted. */
   function attempt<T>(work: () => T): T | undefined {
     try {
       return work();
@@ -212,14 +214,17 @@ export function instrument(
     },
   };
 
-  /** What a type may stand in, and a payload begins with. A Blob tells nothing at once. */
+  /** What a type may be in, and a payload begins with. A Blob reveals nothing synchronously. */
   function beginningOf(data: unknown): WsMessage {
     if (typeof data === "string" || data instanceof Uint8Array) return data;
     return attempt(() => bytesOf(data)) ?? "";
   }
 }
 
-/** Of what `ws` takes or gives beside strings and Buffers: a list of Buffers, a view, numbers. Throws for views of nothing any more. */
+/**
+ * For what `ws` takes or gives besides strings and Buffers: a list of Buffers, a view, numbers. Throws for views of
+ * detached buffers.
+ */
 function bytesOf(data: unknown): WsMessage {
   if (data instanceof ArrayBuffer) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -229,7 +234,7 @@ function bytesOf(data: unknown): WsMessage {
   return typeof first === "number" ? Buffer.from(data as number[]) : bytesOf(first);
 }
 
-/** Whether `send`, with these options, sends a part of a message behind which others come: as `ws` reads them. */
+/** Whether `send`, with these options, sends a part of a message that others follow: as `ws` reads the options. */
 function isFragment(options: unknown): boolean {
   if (typeof options !== "object" || options === null || !("fin" in options)) return false;
   return !options.fin && Object.hasOwn(options, "fin");

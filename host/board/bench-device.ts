@@ -1,4 +1,4 @@
-/** Collects the rows of a board's benchmark, and sets them beside those of the emulated processor. */
+/** Collects the rows of a board's benchmark, and compares them with those of the emulated processor. */
 
 import type { Problem } from "../text/errors.ts";
 import { type BenchRow, caseKey, readBenchLine } from "./bench-rows.ts";
@@ -6,7 +6,8 @@ import { type BenchRow, caseKey, readBenchLine } from "./bench-rows.ts";
 export type BenchState = "waiting" | "running" | "complete";
 
 /**
- * The rows of one run, from lines as they come. A board that starts again in between starts the run again. Holds at most `mostRows`.
+ * The rows of one run, from lines as they arrive. A board that restarts during the run starts it again. Holds at most
+ * `mostRows`.
  */
 export class BenchRun {
   readonly #onProblem: (problem: Problem) => void;
@@ -29,7 +30,7 @@ export class BenchRun {
     return this.#state;
   }
 
-  /** Cases that the board has announced; 0 before. */
+  /** Cases that the board has announced; 0 before that. */
   get cases(): number {
     return this.#cases;
   }
@@ -39,7 +40,10 @@ export class BenchRun {
     return this.#problems;
   }
 
-  /** Takes one line of the log. True if it was one of the benchmark. Rows before a run begins are those of one joined late: passed over. */
+  /**
+   * Takes one line of the log. Returns true if it was a line of the benchmark. Rows before a run begins belong to a run
+   * that was joined late: they are skipped.
+   */
   take(text: string): boolean {
     if (this.#state === "complete") return false;
     const line = readBenchLine(text);
@@ -67,7 +71,7 @@ export class BenchRun {
 
   #add(row: BenchRow): void {
     const key = caseKey(row);
-    if (this.#rows.has(key)) this.#tell("E_ROW", `a second row of ${key}; the first stands`);
+    if (this.#rows.has(key)) this.#tell("E_ROW", `a second row of ${key}; the first one counts`);
     else if (this.#rows.size === this.#mostRows) this.#tell("E_ROW", `more than ${this.#mostRows} rows`);
     else this.#rows.set(key, row);
   }
@@ -83,24 +87,24 @@ export class BenchRun {
   }
 }
 
-/** The engines that count instructions, by the instruction set. */
+/** The engines that count instructions, by instruction set. */
 const EMULATED = { RV32: "xs-rv32", Xtensa: "xs-xtensa" } as const;
 export type InstructionSet = keyof typeof EMULATED;
 
-/** Boards by the name that examples/benchmark has for them; all others are RISC-V. */
+/** Boards by their names in examples/benchmark; all others are RISC-V. */
 const XTENSA_BOARD = /^esp32(s\d)?$/;
 
-/** A board's row, with what the same case takes in emulation. */
+/** A row of a board, with what the same case takes in emulation. */
 export interface ComparedRow extends BenchRow {
-  /** Of the processor below: the board's kind if there are rows of it, else the other. */
+  /** The instruction set of the emulation: the board's kind if there are rows of it, else the other. */
   readonly instructionSet: InstructionSet;
-  /** Of the case on that emulated processor; null without such a row. */
+  /** Instructions of the case on that emulated processor; null without such a row. */
   readonly emulatedInstructions: number | null;
   /** ns ÷ emulatedInstructions. */
   readonly nsPerInstruction: number | null;
 }
 
-/** Sets rows side by side by path, event and payload. */
+/** Matches rows by path, event and payload. */
 export function compareRows(rows: readonly BenchRow[], emulated: readonly BenchRow[]): ComparedRow[] {
   const counts = new Map(emulated.map((row) => [`${row.engine} ${caseKey(row)}`, row.instructions]));
   const engines = new Set(emulated.map(({ engine }) => engine));

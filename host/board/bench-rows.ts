@@ -1,4 +1,7 @@
-/** What a board says while it runs examples/benchmark: rows as `npm run bench -- --json` has them, among other lines of a log. */
+/**
+ * What a board prints while it runs examples/benchmark: rows in the form of `npm run bench -- --json`, among other log
+ * lines.
+ */
 import { readFileSync } from "node:fs";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError } from "../text/io-error.ts";
@@ -11,7 +14,7 @@ export interface BenchRow {
   readonly path: string;
   readonly event: string;
   readonly payloadChars: number;
-  /** Of event `server`: what the messages are; null for all others. */
+  /** For the event `server`: what the messages are; null for all others. */
   readonly scene: string | null;
   readonly instructions: number | null;
   readonly ns: number | null;
@@ -19,7 +22,7 @@ export interface BenchRow {
   readonly recordBytes: number | null;
 }
 
-/** What a line was: one of a run, or none of its business; or wrong. */
+/** What a line was: a line of a run, or an unrelated one; or wrong. */
 export type BenchLine =
   | { readonly kind: "begin"; readonly engine: string; readonly path: string; readonly cases: number }
   | { readonly kind: "row"; readonly row: BenchRow }
@@ -30,13 +33,13 @@ export type BenchLine =
 const TEXTS = ["engine", "path", "event"] as const;
 const COSTS = ["instructions", "ns", "allocatedBytes", "recordBytes"] as const;
 const MAX_TEXT_CHARACTERS = 40;
-/** Text that begins as a line of a benchmark does, whatever log prefix stands before it. */
+/** Text at the start of each benchmark line, after any log prefix. */
 const BEGINNING = /\{"(?:engine|bench)":/;
 
 const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0;
 const isText = (value: unknown) => typeof value === "string" && value !== "" && value.length <= MAX_TEXT_CHARACTERS;
 
-/** What is wrong with a row, "" if nothing is. */
+/** Returns what is wrong with a row, "" if nothing is. */
 function faultOf(row: Readonly<Record<string, unknown>>): string {
   for (const name of TEXTS)
     if (!isText(row[name]))
@@ -72,7 +75,7 @@ export function readBenchLine(line: string): BenchLine {
   try {
     value = JSON.parse(text);
   } catch {
-    return problem("E_JSON", `no JSON, other text may have come between: ${visible(line.slice(at, at + 80))}`);
+    return problem("E_JSON", `not JSON; other text may have got in between: ${visible(line.slice(at, at + 80))}`);
   }
   const { bench, engine, path } = value;
   if (bench === undefined) {
@@ -84,10 +87,10 @@ export function readBenchLine(line: string): BenchLine {
   if (bench === "end" && isCount(value.rows)) return { kind: "end", rows: value.rows as number };
   if (bench === "failed")
     return problem("E_CASE", `${caseName(value)} failed on the board: ${plain(value.message).slice(0, 200)}`);
-  return problem("E_ROW", `bench is ${show(bench)}, expected begin, end or failed with what belongs to it`);
+  return problem("E_ROW", `bench is ${show(bench)}, expected begin, end or failed, with the fields of each`);
 }
 
-/** Its own members alone, in their order. Boards of before there were scenes say none. */
+/** Only its known members, in their order. Boards from before there were scenes have none. */
 function rowOf(value: Readonly<Record<string, unknown>>): BenchRow {
   const { engine, path, event, payloadChars, scene = null, instructions, ns, allocatedBytes, recordBytes } = value;
   return { engine, path, event, payloadChars, scene, instructions, ns, allocatedBytes, recordBytes } as BenchRow;
@@ -97,14 +100,14 @@ function caseName({ path, event, payloadChars }: Readonly<Record<string, unknown
   return `${plain(path)} ${plain(event)}, ${plain(payloadChars)} characters`.slice(0, 100);
 }
 
-/** Tells rows of two engines that are of the same case. */
+/** Two rows of different engines are of the same case if this is equal. */
 export function caseKey({ path, event, payloadChars, scene }: BenchRow): string {
   return `${path} ${event} ${payloadChars} ${scene}`;
 }
 
 /**
- * Reads what `npm run --silent bench -- --json` has written. Throws TelemetryError: exit code 2 if the file cannot be read, 1 with
- * E_JSON or E_ROW if it is not that.
+ * Reads the output of `npm run --silent bench -- --json`. Throws TelemetryError: exit code 2 if the file cannot be
+ * read, 1 with E_JSON or E_ROW if its content is wrong.
  */
 export function readBenchFile(path: string): BenchRow[] {
   let text: string;
@@ -117,13 +120,13 @@ export function readBenchFile(path: string): BenchRow[] {
   try {
     rows = JSON.parse(text).rows;
   } catch (error) {
-    throw new TelemetryError("E_JSON", `${visible(path)} is no JSON: ${visible((error as Error).message)}`, 1);
+    throw new TelemetryError("E_JSON", `${visible(path)} is not JSON: ${visible((error as Error).message)}`, 1);
   }
   const wayOut = "write it with: npm run --silent bench -- xs-rv32 --json > rv32.json, or xs-xtensa";
   if (!Array.isArray(rows) || rows.length === 0)
     throw new TelemetryError("E_ROW", `${visible(path)} has no rows; ${wayOut}`, 1);
   for (const [index, row] of rows.entries()) {
-    const fault = row === null || typeof row !== "object" ? "is no object" : faultOf(row);
+    const fault = row === null || typeof row !== "object" ? "is not an object" : faultOf(row);
     if (fault !== "") throw new TelemetryError("E_ROW", `${visible(path)}, row ${index}: ${fault}; ${wayOut}`, 1);
   }
   return rows.map(rowOf);

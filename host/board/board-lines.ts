@@ -1,4 +1,4 @@
-/** Lines that a board writes to its console, until there are enough of them. */
+/** Reads lines that a board prints on its console, until there are enough of them. */
 import { openSerialLink } from "../receive/links/serial.ts";
 import { TelemetryError } from "../text/errors.ts";
 
@@ -7,15 +7,15 @@ export interface BoardLines {
   readonly baud: number;
   /** Longest wait for the next line that matters. */
   readonly timeoutS: number;
-  /** Takes a line: "other" if it is none of ours, "done" if it was the last. */
+  /** Takes a line. Returns "other" if it is unrelated, "done" if it was the last. */
   take(line: string): "other" | "more" | "done";
-  /** What to say when no line came for so long. */
+  /** Returns what to say when no line has come for that long. */
   silence(): string;
   /** A line for people. */
   say(line: string): void;
 }
 
-/** Resolves with the last line. Rejects with E_TIMEOUT, exit code 2, or as the port does. */
+/** Resolves with the last line. Rejects with E_TIMEOUT, exit code 2, or with the port's error. */
 export async function boardLines({ path, baud, timeoutS, take, silence, say }: BoardLines): Promise<void> {
   let settle: (error?: TelemetryError) => void = () => {};
   const settled = new Promise<void>((resolve, reject) => {
@@ -34,12 +34,12 @@ export async function boardLines({ path, baud, timeoutS, take, silence, say }: B
         timer = waitLonger();
         if (taken === "done") settle();
       },
-      problem() {}, // of frames, which are none of this
+      problem() {}, // of frames, which do not matter here
       say,
     },
   );
   let timer = waitLonger();
-  say(`${link.description}: waiting for the board; reset it if it has begun already`);
+  say(`${link.description}: waiting for the board; reset it if it has already started`);
   try {
     await Promise.race([settled, link.ended]);
   } finally {

@@ -1,9 +1,11 @@
-/** Collects what a board says while it runs examples/selftest: a line of JSON a case, among other lines of a log. */
+/**
+ * Collects what a board prints while it runs examples/selftest: a line of JSON for each case, among other log lines.
+ */
 import { visible } from "../text/lines.ts";
 
-/** How a case went on the board. */
+/** The result of a case on the board. */
 export interface SelftestCase {
-  /** Which of the specs it is of, such as xs-vectors. */
+  /** The spec that it belongs to, such as xs-vectors. */
   readonly spec: string;
   readonly title: string;
   /** What was wrong; "" if nothing was. */
@@ -12,17 +14,17 @@ export interface SelftestCase {
   readonly note?: string;
 }
 
-/** Text that begins as a line of a self-test does, whatever stands before it. */
+/** Text at the start of each self-test line, after any log prefix. */
 const BEGINNING = /\{"selftest":/;
 const MOST_CASES = 100_000;
-/** Of them the first ones are kept; the others are counted. */
+/** The first ones are kept; the others are counted. */
 const MOST_FAULTS = 20;
 
 const isText = (value: unknown): value is string => typeof value === "string";
 
 /**
- * One run, from lines as they come. Holds counts, and the case that came last. Lines before the run begins are those of one that was
- * joined late: passed over.
+ * One run, from lines as they arrive. Holds counts, and the last case. Lines before the run begins belong to a run that
+ * was joined late: they are skipped.
  */
 export class SelftestRun {
   readonly #onCase: (found: SelftestCase) => void;
@@ -48,7 +50,7 @@ export class SelftestRun {
     return this.#engine;
   }
 
-  /** The case that came last, for people. */
+  /** The last case, for people. */
   get last(): string {
     return this.#last;
   }
@@ -57,12 +59,12 @@ export class SelftestRun {
     return { passed: this.#passed, failed: this.#failed, noted: this.#noted };
   }
 
-  /** What is wrong with the run itself: a restart, lines that were lost. Empty if nothing is. */
+  /** What is wrong with the run itself: a restart, or lost lines. Empty if nothing is. */
   get faults(): readonly string[] {
     return this.#moreFaults === 0 ? this.#faults : [...this.#faults, `${this.#moreFaults} more of these`];
   }
 
-  /** Takes one line of the log. True if it was one of the self-test. */
+  /** Takes one line of the log. Returns true if it was a line of the self-test. */
   take(line: string): boolean {
     if (this.#state === "complete") return false;
     const at = line.search(BEGINNING);
@@ -71,7 +73,7 @@ export class SelftestRun {
     try {
       value = JSON.parse(line.slice(at, line.lastIndexOf("}") + 1));
     } catch {
-      if (this.#state === "running") this.#fault(`a line that is no JSON: ${visible(line.slice(at, at + 80))}`);
+      if (this.#state === "running") this.#fault(`a line that is not JSON: ${visible(line.slice(at, at + 80))}`);
       return true;
     }
     if (value.selftest === "begin") this.#begin(value);
@@ -87,7 +89,9 @@ export class SelftestRun {
   #begin({ engine, path }: Readonly<Record<string, unknown>>): void {
     if (this.#state === "running") {
       // It would do the same again, for ever.
-      this.#fault(`the board restarted after ${this.#last === "" ? "it had begun" : visible(this.#last)}: see its log`);
+      this.#fault(
+        `the board restarted after ${this.#last === "" ? "the run began" : visible(this.#last)}: see its log`,
+      );
       this.#state = "complete";
       return;
     }
@@ -107,9 +111,9 @@ export class SelftestRun {
     } else if (selftest === "end" && Number.isInteger(cases)) {
       if (cases !== ran) this.#fault(`the board ran ${cases} cases, ${ran} arrived`);
       if (ran === 0) this.#fault("the board ran no case");
-      else if (this.#passed + this.#failed === 0) this.#fault("none of the cases can run there, so nothing is proven");
+      else if (this.#passed + this.#failed === 0) this.#fault("no case can run on this board, so nothing is proven");
       this.#state = "complete";
     } else if (selftest !== "spec")
-      this.#fault(`a line that is not a self-test's: ${visible(JSON.stringify(value)).slice(0, 120)}`);
+      this.#fault(`a line that is not from the self-test: ${visible(JSON.stringify(value)).slice(0, 120)}`);
   }
 }

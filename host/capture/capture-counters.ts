@@ -1,4 +1,4 @@
-/** What came of the packets written so far. */
+/** What became of the packets written so far. */
 export interface CaptureCounters {
   /** Data packets in the capture, and token packets. */
   packets: number;
@@ -7,19 +7,19 @@ export interface CaptureCounters {
   events: number;
   /** Bytes of packets. */
   bytes: number;
-  /** Events lost, as DecodeSummary has it. */
+  /** Lost events, as in DecodeSummary. */
   lostOnDevice: number;
   lostInTransit: number;
   beforeFirstPacket: number;
   /** Packets that did not arrive. */
   missingPackets: number;
-  /** Packets that came again or too late. */
+  /** Packets that arrived again, or too late. */
   repeated: number;
-  /** Packets of another registry or wire format. */
+  /** Packets from another registry or wire format. */
   refused: number;
-  /** Other packets that are not in the capture: damaged, or of too many boots. */
+  /** Other packets that are not in the capture: damaged, or from too many boots. */
   damaged: number;
-  /** Events in trace folders that were deleted to keep no more than keepParts. */
+  /** Events in trace folders that were deleted to keep at most keepParts. */
   givenUp: number;
 }
 

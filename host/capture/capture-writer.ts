@@ -13,22 +13,28 @@ import { traceFolderName } from "./folder.ts";
 import { type Part, TraceWriter, traceKey } from "./trace-writer.ts";
 
 export interface CaptureWriterOptions {
-  /** Packets of another one are refused. */
+  /** Packets from another registry are refused. */
   readonly registry: RegistryModel;
-  /** Told of each packet that was refused, and of packets that are missing. */
+  /** Called for each refused packet, and for missing packets. */
   readonly onProblem?: (problem: Problem) => void;
-  /** A trace folder that has reached that many bytes is followed by a further one of the same boot and reader. Default: never. */
+  /**
+   * A trace folder that has reached this many bytes is followed by another one of the same boot and reader. Default:
+   * never.
+   */
   readonly rotateBytes?: number;
-  /** The newest trace folders, that many, are kept; what was in older ones is given up, and reported. Default: all. */
+  /** How many trace folders are kept, the newest ones; older ones are deleted, and reported. Default: all. */
   readonly keepParts?: number;
-  /** The folder may hold a capture already, which goes on: its boots too, with the packets that are not in it. */
+  /** The folder may already hold a capture, which is continued: its boots, too, without repeating its packets. */
   readonly append?: boolean;
 }
 
-/** Boots and readers of which one capture has folders. */
+/** The most boots and readers that one capture has folders for. */
 const MOST_BOOTS = 9999;
 
-/** So many token names are held; the boots used least lately are forgotten, and what comes of them later has a further folder. */
+/**
+ * The most token names that are held. Beyond that the least recently used boots are forgotten; what they send later
+ * goes into another folder.
+ */
 const MOST_NAMES = 1 << 17;
 
 interface Arrived {
@@ -45,17 +51,17 @@ interface KeptPart {
   readonly reader: number;
 }
 
-/** What the writers of many devices have in common. */
+/** State that the writers of many devices share. */
 export interface SharedByWriters {
   readonly counters: CaptureCounters;
   readonly records: RecordDecoder;
-  /** Boots and readers of which a writer holds state. */
+  /** The most boots and readers that a writer holds state for. */
   readonly mostTraces: number;
 }
 
 /**
  * Writes a capture folder, packet by packet as they arrive: a CTF 1.8 trace for each boot and reader, readable at any
- * moment. Only whole, undamaged packets in rising order get into it. Keeps token names and a few numbers of each boot.
+ * moment. Only whole, undamaged packets in rising order get into it. Holds token names and a few numbers for each boot.
  */
 export class CaptureWriter {
   readonly counters: CaptureCounters;
@@ -64,25 +70,26 @@ export class CaptureWriter {
   readonly #uuids: readonly Uint8Array[];
   readonly #records: RecordDecoder;
   readonly #mostTraces: number;
-  /** By boot and reader, least lately used first. */
+  /** By boot and reader, least recently used first. */
   readonly #traces = new Map<string, TraceWriter>();
   /** The trace folders that each boot and reader has. */
   readonly #folders = new Map<string, number>();
   /** Order of arrival of each boot that has one, and how many it has. */
   readonly #boots = new Map<string, { readonly order: number; readonly folders: number }>();
-  /** Undefined where somebody else tells whose a packet is. */
+  /** Undefined if somebody else tells which boot a packet belongs to. */
   #teller: BootTeller | undefined;
   /** Of the last trace folder made. */
   #lastOrder = 0;
   /** The trace folders, oldest first, if old ones are to be deleted. */
   #parts: KeptPart[] = [];
-  /** What stood in the folder. */
+  /** What the folder already held. */
   readonly #earlier: EarlierParts | undefined;
   #closed = false;
 
   /**
-   * Makes the folder. One that has something in it is refused, so that no capture is mixed with another or overwritten, unless it is to
-   * go on; but one that the caller has made is taken as it is. What is `shared` is shared with other writers. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+   * Makes the folder. Refuses a folder that is not empty, so that no capture is mixed with another or overwritten,
+   * unless it is to be continued; a folder that the caller has made is used as it is. `shared`: state shared with other
+   * writers. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
    */
   constructor(dir: string | OwnFolder, options: CaptureWriterOptions, shared?: SharedByWriters) {
     this.#options = options;
@@ -101,7 +108,7 @@ export class CaptureWriter {
     this.#parts = parts.map((part, index) => ({ part, boot: 0, ...folders[index]! }));
   }
 
-  /** Token names that are held, and what is held besides, counted as names. */
+  /** Token names that are held, and other state, counted as names. */
   get names(): number {
     let names = 0;
     for (const { held } of this.#traces.values()) names += held;
@@ -109,10 +116,10 @@ export class CaptureWriter {
   }
 
   /**
-   * Takes one packet, which arrived at `wallMs`: then its time of day is stored. `boot`: how many boots with its id came before, if somebody has
-   * told that already. Returns whether it is in the capture now; a packet
-   * that is not was reported: damaged, of another registry, repeated, or a token packet that came again. Throws TelemetryError
-   * E_WRITE if it cannot be written: the files end with the packet before, and it may be given again.
+   * Takes one packet, which arrived at `wallMs`; if given, its time of day is stored. `boot`: how many boots with its
+   * id came before, if that is known already. Returns whether the packet is in the capture now. If not, it was
+   * reported: damaged, from another registry, repeated, or a repeated token packet. Throws TelemetryError E_WRITE if it
+   * cannot be written: the files then end with the previous packet, and this one may be given again.
    */
   write(packet: Uint8Array, wallMs?: number, boot?: number): boolean {
     if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
@@ -124,12 +131,12 @@ export class CaptureWriter {
       });
     const outcome = parsePacketHeader(view, 0, this.#uuids);
     if (outcome.kind === "none")
-      return this.#refuse({ code: "E_NO_PACKET", message: `${packet.length} bytes that are no packet` });
+      return this.#refuse({ code: "E_NO_PACKET", message: `${packet.length} bytes that are not a packet` });
     if (outcome.kind === "damage") return this.#refuse(outcome.damage, outcome.packetNumber);
     const { header } = outcome;
     if (header.packetBytes !== packet.length)
       return this.#refuse(
-        { code: "E_LENGTH", message: `packet_size is ${header.packetBytes} bytes, there are ${packet.length}` },
+        { code: "E_LENGTH", message: `packet_size is ${header.packetBytes} bytes, but ${packet.length} are here` },
         header.packetNumber,
       );
     const isData = header.streamId === STREAM_DATA;
@@ -143,24 +150,25 @@ export class CaptureWriter {
   }
 
   /**
-   * Brings token names into the metadata that are not there yet: where there are many, each new one would cost all of them. Call it
-   * now and then. Throws TelemetryError E_WRITE.
+   * Brings token names into the metadata that are not there yet: with many names, doing so for each new one would
+   * rewrite all of them. Call it now and then. Throws TelemetryError E_WRITE.
    */
   writeNames(): void {
     for (const trace of this.#traces.values()) trace.writeNames();
   }
 
   /**
-   * This computer's clock was set forward by so much, or back: the anchors of a boot that goes on are put right with its next packet. Not `isSure`: it may
-   * have slept instead; the anchors then say that they may be off by as much.
+   * This computer's clock was set forward by this much, or back: the anchors of a boot that continues are corrected
+   * with its next packet. If not `isSure`, the computer may have slept instead; the anchors then say that they may be
+   * off by this much.
    */
   shiftAnchors(byMs: number, isSure = true): void {
     for (const trace of this.#traces.values()) trace.shiftAnchors(byMs, isSure);
   }
 
   /**
-   * Teaches a teller what stood in the folder of boots with this id, if it goes on. Whoever says of which boot a packet is calls it before it asks the teller.
-   * Throws TelemetryError E_WRITE.
+   * Tells a teller what the folder already held of boots with this id, if it is continued. Whoever decides which boot a
+   * packet belongs to calls it before asking the teller. Throws TelemetryError E_WRITE.
    */
   recall(bootId: number, teller: BootTeller): void {
     for (const { boot, reader, order, name } of this.#earlier?.tellApart(bootId, teller) ?? []) {
@@ -171,7 +179,7 @@ export class CaptureWriter {
     }
   }
 
-  /** Forgets what is held of all boots. Their next packets go into folders of their own. */
+  /** Forgets the state of all boots. Their next packets go into new folders. */
   forget(): void {
     this.writeNames();
     this.#traces.clear();
@@ -188,7 +196,10 @@ export class CaptureWriter {
     const { packet, header } = arrived;
     const { packetNumber } = header;
     if (header.contentBytes === PACKET_HEADER_BYTES) {
-      this.#refuse({ code: "E_HEADER", message: "a packet without a record, which only a capture has" }, packetNumber);
+      this.#refuse(
+        { code: "E_HEADER", message: "a packet without a record: only capture folders have those" },
+        packetNumber,
+      );
       return undefined;
     }
     const checked = this.#records.check(packet, view, 0, packet.length, header);
@@ -201,12 +212,16 @@ export class CaptureWriter {
     const undo = trace.history.mark();
     const verdict = trace.history.data(header, checked);
     const { accepted, problem } = verdict;
-    // Readers of CTF stop at a time or a count that goes back, even if here the packet before was the wrong one.
+    // Readers of CTF stop at a time or a count that goes back, even if the previous packet was the wrong one.
     const { last } = trace;
     const goesBack =
       last && (header.timestampBegin < last.timestampEnd || header.eventsDiscarded < last.eventsDiscarded);
     if (!accepted || goesBack) {
-      this.#refuse(problem ?? { code: "E_COUNTS", message: "time or losses go back" }, packetNumber, trace);
+      this.#refuse(
+        problem ?? { code: "E_COUNTS", message: "its time, or its count of losses, goes back" },
+        packetNumber,
+        trace,
+      );
       if (problem?.code === "W_REPEATED") this.#passedOver(arrived);
       return undefined;
     }
@@ -234,7 +249,7 @@ export class CaptureWriter {
     if (!trace) return undefined;
     const wrong = entries.find(({ token, name }) => (trace.tokens.get(token) || name) !== name);
     if (wrong) {
-      const message = `token ${wrong.token} is ${quote(trace.tokens.get(wrong.token)!)}, now said to be ${quote(wrong.name)}`;
+      const message = `token ${wrong.token} is ${quote(trace.tokens.get(wrong.token)!)}, but is now called ${quote(wrong.name)}`;
       this.#refuse({ code: "E_TOKEN", message }, packetNumber, trace);
       return undefined;
     }
@@ -261,7 +276,10 @@ export class CaptureWriter {
     sums.missingPackets += missingPackets;
   }
 
-  /** Writes to the trace's folder, which is a new one for the first packet of a part. Calls `undo` if it cannot: the packet may come again. */
+  /**
+   * Writes to the trace's folder, which is new for the first packet of a part. Calls `undo` if writing fails: the
+   * packet may be given again.
+   */
   #writeTo(trace: TraceWriter, undo: () => void, writeAt: (name: string) => void): void {
     const write = (name: string): void => {
       try {
@@ -276,7 +294,7 @@ export class CaptureWriter {
       return;
     }
     const { bootId, boot, reader } = trace;
-    // The readers of a boot have one number, but for what comes after a rotation.
+    // The readers of a boot share one number, except for what follows a rotation.
     const isFirst = !this.#folders.has(traceKey(bootId, boot, reader));
     const order = isFirst ? this.#boots.get(traceKey(bootId, boot))?.order : undefined;
     write(traceFolderName(order ?? this.#lastOrder + 1, bootId, reader));
@@ -287,18 +305,18 @@ export class CaptureWriter {
     while (this.#parts.length > Math.max(1, this.#options.keepParts)) this.#giveUp(this.#parts.shift()!);
   }
 
-  /** Deletes a trace folder, and forgets what is held because of it. */
+  /** Deletes a trace folder, and forgets the state that belongs to it. */
   #giveUp({ part, bootId, boot, reader }: KeptPart): void {
     for (const [key, trace] of this.#traces) if (trace.part === part) this.#traces.delete(key);
     this.#earlier?.count(part);
     removeFolder(this.#folder, part.name);
     this.#dropFolder({ bootId, boot, reader });
     this.counters.givenUp += part.events;
-    const message = `${part.events} events in ${part.packets} packets given up: no more than ${this.#options.keepParts} folders are kept`;
+    const message = `${part.events} events in ${part.packets} packets deleted: only ${this.#options.keepParts} folders are kept`;
     this.#options.onProblem?.({ code: "W_GIVEN_UP", message, file: part.folder.path });
   }
 
-  /** Keeps account of a trace folder; `order` is its boot's, if that has none yet. */
+  /** Registers a trace folder; `order` becomes its boot's, if that has none yet. */
   #addFolder({ bootId, boot, reader }: Omit<KeptPart, "part">, order: number): void {
     const key = traceKey(bootId, boot, reader);
     this.#folders.set(key, (this.#folders.get(key) ?? 0) + 1);
@@ -318,7 +336,10 @@ export class CaptureWriter {
     else this.#boots.delete(bootKey);
   }
 
-  /** The trace that a packet belongs to, new if it is the first; undefined, and reported, if there are too many. */
+  /**
+   * Returns the trace that a packet belongs to, a new one for its first packet; undefined, and reported, if there are
+   * too many.
+   */
   #trace(arrived: Arrived): TraceWriter | undefined {
     const { bootId, reader, packetNumber } = arrived.header;
     const boot = this.#bootOf(arrived);
@@ -326,7 +347,7 @@ export class CaptureWriter {
     const known = this.#traces.get(key);
     if (known) return known;
     if (this.#folders.size >= MOST_BOOTS && !this.#folders.has(key)) {
-      const message = `a new boot or reader, but the capture holds ${this.#folders.size}: begin a new one, or bound what is kept (--keep)`;
+      const message = `a new boot or reader, but the capture already holds ${this.#folders.size}: start a new capture, or limit what is kept (--keep)`;
       this.#refuse({ code: "E_TOO_MANY_BOOTS", message }, packetNumber);
       return undefined;
     }
@@ -342,7 +363,10 @@ export class CaptureWriter {
     return trace;
   }
 
-  /** How many boots with its id came before the packet's. Where a further one begins, what is its before this packet is written first. */
+  /**
+   * Returns how many boots with its id came before the packet's boot. Where another one begins, its earlier packets are
+   * written before this one.
+   */
   #bootOf({ packet, header, wallMs, boot }: Arrived): number {
     if (boot !== undefined) return boot;
     this.#teller ??= new BootTeller();

@@ -1,4 +1,4 @@
-/** Packets and log text of any number of devices, from any link, into capture folders. */
+/** Writes packets and log text of any number of devices, from any link, into capture folders. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
 import { parsePacketHeader, uuidsOf } from "../packet/packet.ts";
@@ -23,48 +23,53 @@ import {
 import { DEVICE_FILE, deviceFolderName, hashedFolderName, LOG_FILE, logName, MOST_DEVICE_BYTES } from "./folder.ts";
 
 export interface CollectorOptions {
-  /** Packets of another one are refused. */
+  /** Packets from another registry are refused. */
   readonly registry: RegistryModel;
-  /** Told of each thing that is wrong with packets, and of whose. Its `file`, if it has one, is in the device's folder. */
+  /**
+   * Called for each problem with packets, with the device that it concerns. The problem's `file`, if it has one, is in
+   * the device's folder.
+   */
   readonly onProblem?: (problem: Problem, device: string | undefined) => void;
-  /** Further devices are refused. Default 10,000. */
+  /** Devices beyond this number are refused. Default 10,000. */
   readonly mostDevices?: number;
-  /** As CaptureWriterOptions has them; they bound the log text as well. */
+  /** As in CaptureWriterOptions; they limit the log text as well. */
   readonly rotateBytes?: number;
   readonly keepParts?: number;
   readonly append?: boolean;
-  /** As PacketOrderOptions has them, for each device. 0 packets: what comes over a link that keeps the order. */
+  /** As in PacketOrderOptions, for each device. 0 packets: for a link that keeps the order. */
   readonly reorderPackets?: number;
   readonly reorderMs?: number;
 }
 
-/** Every packet given to the collector is counted once in what follows `devices`, or waits. */
+/** Every packet given to the collector is counted once in the fields after `devices`, or waits. */
 export interface CollectorCounters extends CaptureCounters {
-  /** Devices of which packets came. One that sent only text does not count. */
+  /** Devices that sent packets. A device that sent only text does not count. */
   readonly devices: number;
-  /** Packets that came after they had been given up, and packets whose number is far from all others. */
+  /** Packets that arrived after they had been given up, and packets numbered far from all others. */
   readonly late: number;
   readonly stray: number;
-  /** Packets that wait for those before them. */
+  /** Packets that wait for earlier ones. */
   readonly waiting: number;
-  /** Packets, and lines of text, of devices beyond mostDevices. */
+  /** Packets, and lines of text, from devices beyond mostDevices. */
   readonly ofRefusedDevices: number;
-  /** Lines of log text in log.txt, and lines that are not: not yet, or since writing failed. */
+  /** Lines of log text in log.txt, and lines that are not: not yet, or because writing failed. */
   readonly lines: number;
   readonly unwrittenLines: number;
 }
 
 const DEFAULT_MOST_DEVICES = 10_000;
-/** Over all devices: packets that wait, and token names. Beyond that, the device that brings more has its state flushed. */
+/**
+ * Over all devices: waiting packets, and token names. Beyond that, the state of the device that brings more is flushed.
+ */
 const MOST_WAITING_BYTES = 64 << 20;
 const MOST_NAMES = 1 << 20;
-/** Boots and readers of a device that are written to at the same time. */
+/** Boots and readers of a device that are written at the same time. */
 const MOST_TRACES_OF_DEVICE = 16;
-/** Ids of a device's boots of which is held which packets there were. */
+/** Ids of a device's boots for which it is known which packets there were. */
 const MOST_BOOTS_OF_DEVICE = 8;
-/** As much log text of a device is written at once; less at the next tick. */
+/** The most log text of a device that is written at once; the rest follows at the next tick. */
 const TEXT_AT_ONCE_CHARS = 1 << 16;
-/** How often token names that are not in the metadata yet are brought there. */
+/** How often new token names are brought into the metadata. */
 const WRITE_NAMES_EVERY_MS = 1000;
 
 interface Device {
@@ -72,25 +77,27 @@ interface Device {
   readonly writer: CaptureWriter;
   readonly order: PacketOrder;
   readonly teller: BootTeller;
-  /** Tells a problem, and whose it is. */
+  /** Reports a problem, and which device it concerns. */
   readonly problem: (problem: Problem) => void;
   hasPackets: boolean;
-  /** Names that its writer held when they were counted last. */
+  /** Names that its writer held when they were last counted. */
   names: number;
-  /** Lines that are not in log.txt yet, and how many. */
+  /** Lines that are not in log.txt yet, and their number. */
   text: string;
   textLines: number;
-  /** Of log.txt, and how many were filled before it. */
+  /** Of log.txt; and how many log files were filled before it. */
   logBytes: number;
   logs: number;
 }
 
 /**
- * Sorts what arrives into folders: a capture for each device, its packets in order, its log text with the time of day beside it. What is on disk can
- * be read at any moment, also after the process was killed. `packet`, `text`, `tick` and `close` throw TelemetryError
- * E_WRITE, exit code 2, if something cannot be written; what was written before is whole.
+ * Sorts what arrives into folders: a capture for each device, its packets in order, its log text with the time of day
+ * beside it. Everything on disk can be read at any moment, also after the process was killed. `packet`, `text`, `tick`
+ * and `close` throw TelemetryError E_WRITE, exit code 2, if something cannot be written; what was written before is
+ * intact.
  *
- * Memory: what waits, at most 64 MB and one packet over all devices; about a million token names; some 10 KB a device.
+ * Memory: waiting packets, at most 64 MB plus one packet over all devices; about a million token names; about 10 KB per
+ * device.
  */
 export class Collector {
   readonly #folder: OwnFolder;
@@ -98,14 +105,14 @@ export class Collector {
   readonly #uuids: readonly Uint8Array[];
   readonly #shared: SharedByWriters;
   readonly #devices = new Map<string | undefined, Device>();
-  /** Folder names in lower case: some file systems do not tell them apart. */
+  /** Folder names in lower case: some file systems do not distinguish case. */
   readonly #folders = new Set<string>();
-  /** Folders that were there, by their names in lower case. */
+  /** Folders that existed before, by their names in lower case. */
   readonly #earlier: ReadonlyMap<string, string>;
-  /** Devices whose packets wait. */
+  /** Devices with waiting packets. */
   readonly #waiting = new Set<Device>();
   readonly #changed = new Set<Device>();
-  /** Devices with lines that are not written. */
+  /** Devices with lines that are not written yet. */
   readonly #texts = new Set<Device>();
   readonly #sums = {
     late: 0,
@@ -125,7 +132,10 @@ export class Collector {
   #toldTooMany = false;
   #closed = false;
 
-  /** Makes the folder `dir`, or takes one that the caller has made. Throws TelemetryError E_NOT_EMPTY, if there is something in it that is not to go on, or E_WRITE. */
+  /**
+   * Makes the folder `dir`, or uses one that the caller has made. Throws TelemetryError E_NOT_EMPTY if it holds
+   * something and is not to be continued, or E_WRITE.
+   */
   constructor(dir: string | OwnFolder, options: CollectorOptions) {
     this.#options = options;
     this.#uuids = uuidsOf(options.registry);
@@ -136,12 +146,13 @@ export class Collector {
   }
 
   /**
-   * Takes a packet of a device, which arrived at `wallMs`, milliseconds since 1970. Nobody changes its bytes any more. `device`:
-   * undefined where a link has one device only: its capture is `dir` itself; else a folder of `dir` named after it.
+   * Takes a packet of a device, which arrived at `wallMs`, milliseconds since 1970. Its bytes must not change any more.
+   * `device`: undefined if the link has only one device, whose capture is `dir` itself; else its capture is a folder of
+   * `dir` named after it.
    */
   packet(device: string | undefined, packet: Uint8Array, wallMs: number): void {
     this.#mustBeOpen();
-    // What is no packet makes no folder.
+    // Bytes that are not a packet make no folder.
     const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
     const outcome = packet.length < PACKET_HEADER_BYTES ? undefined : parsePacketHeader(view, 0, this.#uuids);
     if (outcome?.kind !== "header" || outcome.header.packetBytes !== packet.length) {
@@ -156,7 +167,7 @@ export class Collector {
     if (this.#waitingBytes > MOST_WAITING_BYTES) this.#ordered(state, () => state.order.flush());
   }
 
-  /** Takes a line of a device's log text: it is in log.txt, with its time, after the next tick. */
+  /** Takes a line of a device's log text: after the next tick it is in log.txt, with its time. */
   text(device: string | undefined, line: string, wallMs: number): void {
     this.#mustBeOpen();
     const state = this.#device(device);
@@ -164,12 +175,14 @@ export class Collector {
     state.text += `${new Date(wallMs).toISOString()} ${line.replaceAll("\n", " ")}\n`;
     state.textLines++;
     this.#sums.unwrittenLines++;
-    // Not each by itself: a line may be one byte.
+    // Not each line separately: it may be one byte long.
     this.#texts.add(state);
     if (state.text.length >= TEXT_AT_ONCE_CHARS) this.#writeText(state);
   }
 
-  /** Lets go packets that have waited too long for others, and completes metadata. Call it a few times a second. */
+  /**
+   * Releases packets that have waited too long for earlier ones, and completes metadata. Call it a few times a second.
+   */
   tick(wallMs: number): void {
     this.#mustBeOpen();
     this.#writeTexts();
@@ -180,8 +193,9 @@ export class Collector {
   }
 
   /**
-   * Says that the clock of `wallMs` was set forward by that many milliseconds, or back. Times of day of boots that go on are put right with their next
-   * packet, those of boots that have ended stay, and nothing that waits is let go for it. Not `isSure`: the computer may have slept instead.
+   * The clock of `wallMs` was set forward by this many milliseconds, or back. Times of day of boots that continue are
+   * corrected with their next packet, those of ended boots stay, and no waiting packet is released because of it. If
+   * not `isSure`, the computer may have slept instead.
    */
   clockSet(byMs: number, isSure = true): void {
     this.#mustBeOpen();
@@ -191,7 +205,7 @@ export class Collector {
     }
   }
 
-  /** As of now. */
+  /** The counts so far. */
   counters(): CollectorCounters {
     const { counters } = this.#shared;
     const { repeated, damaged, refused, ...sums } = this.#sums;
@@ -206,7 +220,7 @@ export class Collector {
     };
   }
 
-  /** Lets go all packets that wait, and ends the capture. Closing twice does nothing. */
+  /** Releases all waiting packets, and ends the capture. Closing twice does nothing. */
   close(): void {
     if (this.#closed) return;
     this.#writeTexts();
@@ -220,7 +234,7 @@ export class Collector {
     if (this.#closed) throw new TelemetryError("E_CLOSED", `the capture ${this.#folder.path} is closed`, 2);
   }
 
-  /** Says if a further boot begins with the packet, and puts it in order. */
+  /** Reports if another boot begins with the packet, and puts the packet in order. */
   #place(state: Device, arrived: ArrivedPacket): void {
     const { teller, order } = state;
     const { header, packet, wallMs } = arrived;
@@ -242,7 +256,7 @@ export class Collector {
     if (passedOver() > before) teller.passedOver(header, packet);
   }
 
-  /** Runs what moves packets of a device's order, and keeps account of it. */
+  /** Runs work that moves packets of a device's order, and updates the counts of it. */
   #ordered(state: Device, move: () => void): void {
     const { order } = state;
     const { waiting, waitingBytes } = order;
@@ -278,7 +292,10 @@ export class Collector {
     this.#changed.clear();
   }
 
-  /** The device's state, new for its first packet or line; undefined, counted and told once, if there are too many. */
+  /**
+   * Returns the device's state, new for its first packet or line; undefined, counted and reported once, if there are
+   * too many.
+   */
   #device(device: string | undefined): Device | undefined {
     const known = this.#devices.get(device);
     if (known !== undefined) return known;
@@ -286,7 +303,7 @@ export class Collector {
     if (this.#devices.size >= most) {
       this.#sums.ofRefusedDevices++;
       if (!this.#toldTooMany) {
-        const message = `device ${quote(device ?? "")} is one more than ${most}: it and all further ones are refused and counted`;
+        const message = `device ${quote(device ?? "")} is one more than the allowed ${most}: packets from it and any further device are refused and counted`;
         this.#options.onProblem?.({ code: "E_TOO_MANY_DEVICES", message }, undefined);
       }
       this.#toldTooMany = true;
@@ -327,7 +344,7 @@ export class Collector {
     return state;
   }
 
-  /** The device's folder: the one that it had, or a new one with its id in it. */
+  /** Returns the device's folder: its earlier one, or a new one with its id in it. */
   #folderOf(device: string | undefined): OwnFolder {
     if (device === undefined) return this.#folder;
     const named = deviceFolderName(device);
@@ -371,14 +388,14 @@ export class Collector {
     state.logBytes = 0;
   }
 
-  /** Bytes that are no packet for this capture. */
+  /** Bytes that are not a packet for this capture. */
   #refuse(device: string | undefined, packet: Uint8Array, damage: Omit<Problem, "file"> | undefined): void {
     const isOther = damage?.code === "E_REGISTRY" || damage?.code === "E_WIRE_FORMAT";
     if (isOther) this.#sums.refused++;
     else this.#sums.damaged++;
     const { code, message } = damage ?? {
       code: "E_NO_PACKET",
-      message: `${packet.length} bytes that are no whole packet`,
+      message: `${packet.length} bytes that are not a whole packet`,
     };
     this.#options.onProblem?.({ code, message }, device);
   }

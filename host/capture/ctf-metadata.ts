@@ -10,20 +10,20 @@ import { RESET_REASONS, RING_FATES } from "../packet/boot-record.ts";
 import { bootIdDigits } from "../packet/packet.ts";
 import type { Field, RecordType, RegistryModel } from "../registry/model.ts";
 
-/** What a boot adds to the metadata; without it the text says only what the registry says. */
+/** What a boot adds to the metadata; without it the text has only what the registry says. */
 export interface CtfMetadataOptions {
   /** 0 <= bootId <= 2^53 - 1 */
   readonly bootId?: number;
   /** The reader's number, from 0. */
   readonly reader?: number;
-  /** Names of tokens from 1 to 65,535; "" for one that is used and has no name. Taken as hostile. */
+  /** Names of tokens from 1 to 65,535; "" for one that is used and has no name. Treated as hostile. */
   readonly tokens?: ReadonlyMap<number, string>;
 }
 
 const SLOT_BITS = SLOT_BYTES * 8;
 /** The event header, time and record type, ends here; fields begin here or later. */
 const HEADER_END_BIT = 40;
-/** Integers up to this size stand in for unused bits. */
+/** Integers up to this size represent unused bits. */
 const MOST_UNUSED_BITS = 32;
 
 const INTERNAL_RECORDS: readonly { id: number; name: string; payload: Payload }[] = [
@@ -43,7 +43,7 @@ const INTERNAL_RECORDS: readonly { id: number; name: string; payload: Payload }[
   { id: RECORD_SUPPRESSED, name: "_suppressed", payload: { align: 32, declarations: ["u64 _count;"] } },
 ];
 
-/** An enum that only one record has: its values stand there. */
+/** An enum that only one record has: its values are declared there. */
 function codes(field: string, values: readonly string[]): string {
   return `enum : u8 { ${values.map((value, code) => `${tsdlString(value)} = ${code}`).join(", ")} } _${field};`;
 }
@@ -60,8 +60,8 @@ const SOME_TYPES = [
 ] as const;
 
 /**
- * CTF 1.8 metadata (TSDL) for the data packets of one boot and reader. Same arguments, same text.
- * No name, whatever is in it, can leave its string: see tsdlString. Costs time and space linear in the tokens.
+ * Returns CTF 1.8 metadata (TSDL) for the data packets of one boot and reader. The same arguments give the same text.
+ * No name, whatever it contains, can leave its string: see tsdlString. Costs time and space linear in the tokens.
  */
 export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = {}): string {
   const identifiers = fieldIdentifiers(model);
@@ -70,7 +70,7 @@ export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = 
   const widths = new Map(fields.map((field) => [field.key, field.widthBits]));
   const tokens = [...(options.tokens ?? [])].sort(([a], [b]) => a - b);
 
-  // No uuid in `trace`: readers take traces of one UUID for one trace and would read every boot with one boot's tokens.
+  // No uuid in `trace`: readers merge traces with the same UUID, and would read every boot with the tokens of one.
   const out = [
     "/* CTF 1.8 */",
     "",
@@ -143,8 +143,8 @@ export function ctfMetadata(model: RegistryModel, options: CtfMetadataOptions = 
 }
 
 /**
- * A string literal that stays one whatever the text is: all but letters, digits and harmless punctuation is written as
- * octal escapes of its UTF-8, three digits each, so that no character that follows can become part of one.
+ * Returns a string literal that stays one whatever the text is: everything but letters, digits and harmless punctuation
+ * becomes octal escapes of its UTF-8, three digits each, so that no following character can become part of one.
  */
 export function tsdlString(text: string): string {
   const escaped = text.replace(/[^ !#-)+-.0-[\]-~]/gu, (character) =>
@@ -154,7 +154,7 @@ export function tsdlString(text: string): string {
 }
 
 interface Payload {
-  /** Of the struct, in bits; makes it begin where its first field stands. */
+  /** Alignment of the struct in bits: makes it begin where its first field is. */
   readonly align: number;
   readonly declarations: readonly string[];
 }
@@ -173,8 +173,8 @@ function eventClass(id: number, name: string, { align, declarations }: Payload):
 }
 
 /**
- * Field declarations of a record type, at the registry's offsets. Where the first field stands is said by the struct's
- * alignment; bits that no alignment can pass over become fields named unused_…, which the bundled registry has none of.
+ * Declares the fields of a record type at the registry's offsets. The struct's alignment gives the place of the first
+ * field; bits that no alignment can skip become fields named unused_…, of which the bundled registry has none.
  */
 function payload({ fields, slots }: RecordType, identifiers: ReadonlyMap<string, string>): Payload {
   const begin = fields[0]?.offsetBits ?? HEADER_END_BIT;
@@ -195,7 +195,7 @@ function payload({ fields, slots }: RecordType, identifiers: ReadonlyMap<string,
     declarations.push(declaration(field, identifiers.get(field.key)!));
     at = field.offsetBits + field.widthBits;
   }
-  passOver(slots * SLOT_BITS); // a packet's content ends with the last field, or readers look for another event
+  passOver(slots * SLOT_BITS); // the content of a packet ends with the last field, or readers look for another event
   return { align: align ?? 8, declarations };
 }
 
@@ -213,7 +213,7 @@ function declaration({ type, widthBits }: Field, identifier: string): string {
   }
 }
 
-/** TSDL identifiers of the fields. Readers drop the leading `_`, which keeps keys apart from TSDL's keywords. */
+/** TSDL identifiers of the fields. Readers drop the leading `_`, which distinguishes keys from TSDL's keywords. */
 function fieldIdentifiers(model: RegistryModel): Map<string, string> {
   const taken = new Set<string>();
   const identifiers = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** What stands in a capture that goes on: written by processes before this one. */
+/** What a continued capture already contains: written by earlier processes. */
 import fs from "node:fs";
 import { basename, join } from "node:path";
 import { PACKET_HEADER_BYTES, STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
@@ -20,10 +20,10 @@ import {
 import { type Part, type TraceWriter, traceKey } from "./trace-writer.ts";
 import { type EachPacket, endLastLine, firstPacket, readWritten } from "./written-packets.ts";
 
-/** A trace folder that was there. */
+/** A trace folder that already existed. */
 export interface EarlierFolder {
   readonly name: string;
-  /** Of arrival. */
+  /** Order of arrival. */
   readonly order: number;
   readonly bootId: number;
   readonly reader: number;
@@ -37,11 +37,11 @@ export class EarlierParts {
   readonly #uuids: readonly Uint8Array[];
   readonly #records: RecordDecoder;
   readonly #onProblem: ((problem: Problem) => void) | undefined;
-  /** Ids of boots that were not told apart yet. */
+  /** Ids of boots that have not been distinguished yet. */
   readonly #untold: Set<number>;
-  /** Names of the folders of a boot and reader that has not gone on yet, in order. */
+  /** Names of the folders of a boot and reader that has not been continued yet, in order. */
   readonly #names = new Map<string, string[]>();
-  /** Parts whose events were not counted. */
+  /** Parts with events that were not counted. */
   readonly #uncounted = new Map<string, Part>();
 
   /** Throws TelemetryError E_WRITE. */
@@ -60,8 +60,9 @@ export class EarlierParts {
   }
 
   /**
-   * Teaches a teller the packets that are there of boots with this id. Returns their folders, each with how many boots of the id came before its own; none for an
-   * id that was asked for before. Costs what reading the first and the last folder of each boot costs. Throws TelemetryError E_WRITE.
+   * Tells a teller the existing packets of boots with this id. Returns their folders, each with the number of earlier
+   * boots with this id; none for an id that was asked for before. Costs reading the first and the last folder of each
+   * boot. Throws TelemetryError E_WRITE.
    */
   tellApart(bootId: number, teller: BootTeller): (EarlierFolder & { readonly boot: number })[] {
     if (!this.#untold.delete(bootId)) return [];
@@ -84,14 +85,17 @@ export class EarlierParts {
     return told;
   }
 
-  /** The folders as parts, oldest first, whose events count() counts. Throws TelemetryError E_WRITE. */
+  /** Returns the folders as parts, oldest first; count() counts their events. Throws TelemetryError E_WRITE. */
   parts(): Part[] {
     const parts = this.folders.map(({ name }) => this.#part(name));
     for (const part of parts) this.#uncounted.set(part.name, part);
     return parts;
   }
 
-  /** Counts events and packets of a part that another process has written, if that was not done. Throws TelemetryError E_WRITE. */
+  /**
+   * Counts events and packets of a part that another process has written, unless that was done. Throws TelemetryError
+   * E_WRITE.
+   */
   count(part: Part): void {
     if (this.#uncounted.get(part.name) !== part) return;
     this.#uncounted.delete(part.name);
@@ -99,8 +103,9 @@ export class EarlierParts {
   }
 
   /**
-   * A trace that goes on: it is as if it had written all packets of its boot and reader, and goes on in their last folder. Where that
-   * holds something else, or has lost its token packets, it goes on in a further one. Costs what reading that folder costs. Throws TelemetryError E_WRITE.
+   * Continues a trace: as if this process had written all packets of its boot and reader, in their last folder. If that
+   * folder holds something else, or has lost its token packets, the trace continues in a new one. Costs reading that
+   * folder. Throws TelemetryError E_WRITE.
    */
   resume(key: string, trace: TraceWriter): void {
     const names = this.#names.get(key);
@@ -117,7 +122,7 @@ export class EarlierParts {
     }
   }
 
-  /** The last folder that has events, and those after it, which may have tokens. */
+  /** The last folder with events, and those after it, which may have tokens. */
   #lastOnes(names: readonly string[]): string[] {
     const hasEvents = (name: string) => sizeOf(join(this.#folder.path, name, STREAM_FILE)) > PACKET_HEADER_BYTES;
     return names.slice(Math.max(0, names.findLastIndex(hasEvents)));
@@ -129,7 +134,10 @@ export class EarlierParts {
     return first?.contentBytes === PACKET_HEADER_BYTES && first.packetNumber > 0;
   }
 
-  /** How many boots with its id came before that of these folders. What lies between the first and the last of them says nothing more. */
+  /**
+   * Returns how many boots with its id came before the boot of these folders. Everything between the first and the last
+   * of them adds nothing.
+   */
   #teach(teller: BootTeller, run: readonly EarlierFolder[]): number {
     let boot: number | undefined;
     const names = run.map(({ name }) => name);
@@ -156,7 +164,7 @@ export class EarlierParts {
     return { folder, side: ownFolderIfThere(folder, SIDE_FOLDER), name, events: 0, packets: 0, bytes: 0 };
   }
 
-  /** False if there is something else in the file, or no file although there are tokens. */
+  /** Returns false if the file contains anything else, or if there are tokens but no file. */
   #readTokens(part: Part, trace: TraceWriter): boolean {
     if (part.side === undefined) return true;
     let isOwn = true;
@@ -203,11 +211,11 @@ export class EarlierParts {
 }
 
 function cut(file: string, bytes: number): Problem {
-  const message = `${bytes} bytes removed of a packet that was being written when the capture was killed; what it held counts as lost on the way`;
+  const message = `${bytes} bytes of an incomplete packet removed: the capture was killed while writing it; its events count as lost on the way`;
   return { code: "W_CUT", message, file };
 }
 
-/** The files of packets of a part, and the folders that they are in: names before what uses them. */
+/** The files of packets of a part, and their folders: names before the packets that use them. */
 function filesOf({ folder, side }: Pick<Part, "folder" | "side">): (readonly [folder: OwnFolder, file: string])[] {
   return [...(side === undefined ? [] : [[side, TOKENS_FILE] as const]), [folder, STREAM_FILE] as const];
 }
@@ -222,13 +230,13 @@ function traceFolders(folder: OwnFolder): EarlierFolder[] {
     .sort((a, b) => a.order - b.order || a.reader - b.reader);
 }
 
-/** Names of the folders in a folder, by the same in lower case. Throws TelemetryError E_WRITE. */
+/** Returns the names of the folders in a folder, by their names in lower case. Throws TelemetryError E_WRITE. */
 export function foldersIn(folder: OwnFolder): Map<string, string> {
   const folders = entriesOf(folder).filter((entry) => entry.isDirectory());
   return new Map(folders.map(({ name }) => [name.toLowerCase(), name]));
 }
 
-/** What a device's log text was when a process before this one ended. Throws TelemetryError E_WRITE. */
+/** Returns the state of a device's log text when an earlier process ended. Throws TelemetryError E_WRITE. */
 export function earlierLog(folder: OwnFolder): { logBytes: number; logs: number } {
   const names = new Set(entriesOf(folder).map(({ name }) => name));
   const numbers = [...names].map((name) => Number(/^log-(\d{4,9})\.txt$/.exec(name)?.[1] ?? 0));
@@ -237,8 +245,8 @@ export function earlierLog(folder: OwnFolder): { logBytes: number; logs: number 
 }
 
 /**
- * Throws TelemetryError E_OTHER_CAPTURE, exit code 2, if a capture goes on in a folder of the other kind: one device's, whose trace
- * folders stand in it, or one with a folder for each device. Readers would pass over the one or the other.
+ * Throws TelemetryError E_OTHER_CAPTURE, exit code 2, if a capture would continue in a folder of the other kind: one
+ * with the trace folders of a single device, or one with a folder for each device. Readers would miss one of the two.
  */
 export function mustSuit(path: string, hasOneDevice: boolean): void {
   const entries = attempt(path, () => fs.readdirSync(path));
@@ -248,16 +256,17 @@ export function mustSuit(path: string, hasOneDevice: boolean): void {
     ? [device, "captures of several devices", "one device, which has no name"]
     : [trace, "the capture of one device", "devices that have names"];
   if (other === undefined) return;
-  const message = `${path} holds ${quote(other)}: it is ${is}, and this source has ${comes}; name another folder`;
+  const message = `${path} holds ${quote(other)}: it is ${is}, but this source has ${comes}; name another folder`;
   throw new TelemetryError("E_OTHER_CAPTURE", message, 2);
 }
 
-/** The last things that a process does which is killed reach the disk so long before its lock was touched for the last time, at the most. */
+/** The last writes of a killed process reach the disk at most this long before the last touch of its lock. */
 const UNWRITTEN_MS = 60_000;
 
 /**
- * Puts right what a process that was killed has left, which touched its lock at `atMs`: unfinished packets are cut off and told, and
- * folders that were being made or removed are. Costs what reading the files costs that were written at the end. Throws TelemetryError E_WRITE.
+ * Repairs what a killed process has left, whose lock was last touched at `atMs`: cuts off unfinished packets and
+ * reports them, and removes folders that were being made or removed. Costs reading the files that were written at the
+ * end. Throws TelemetryError E_WRITE.
  */
 export function recover(
   folder: OwnFolder,
@@ -286,7 +295,7 @@ export function recover(
   }
 }
 
-/** A folder that was being made, or removed. */
+/** A folder that was being made or removed. */
 function removeUnfinished(folder: OwnFolder, name: string): void {
   attempt(join(folder.path, name), () => folder.within((within) => removeIfThere(join(within, name))));
 }

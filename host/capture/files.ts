@@ -1,4 +1,4 @@
-/** How a capture is written: every step leaves files that can be read, whenever the process ends. */
+/** How a capture is written: after every step the files can be read, whenever the process ends. */
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { TelemetryError } from "../text/errors.ts";
@@ -6,19 +6,25 @@ import { quote } from "../text/lines.ts";
 import { DEVICE_FILE, LOCK_FILE } from "./folder.ts";
 import { readSmall } from "./regular-file.ts";
 
-/** Links are not followed, and what is no file is not waited for: somebody else may have put it there. Absent on Windows. */
+/**
+ * Links are not followed, and nothing waits for a FIFO or a device: somebody else may have put them there. Absent on
+ * Windows.
+ */
 const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-/** Where a folder that is open has a path of its own, that goes on leading to it whatever is done to its name. Nowhere else has Node openat(). */
+/**
+ * The place where an open folder has a path that keeps leading to it, whatever happens to its name. Node has no
+ * openat() elsewhere.
+ */
 const OPEN_FOLDERS = process.platform === "linux" && fs.existsSync("/proc/self/fd") ? "/proc/self/fd" : undefined;
 
-/** A folder that this process has made, or found empty. Another one that comes to stand in its place is not written to. */
+/** A folder that this process has made, or found empty. If another folder takes its place, nothing is written there. */
 export class OwnFolder {
   readonly path: string;
   readonly #dev: bigint;
   readonly #ino: bigint;
 
-  /** `stat`: of the folder, if it was looked at. Throws what the file system throws. */
+  /** `stat`: of the folder, if known. Throws what the file system throws. */
   constructor(
     path: string,
     stat: { readonly dev: bigint; readonly ino: bigint } = fs.statSync(path, { bigint: true }),
@@ -29,18 +35,18 @@ export class OwnFolder {
   }
 
   /**
-   * Does something in the folder, by a path that leads into this folder and no other, even if its name changes meanwhile. Elsewhere than on
-   * Linux that is its name, looked at before and afterwards. Throws if its name leads somewhere else by now, over a link perhaps; or what
-   * the file system throws.
+   * Does something in the folder, by a path that leads into this folder and no other, even if its name changes
+   * meanwhile. On systems other than Linux that path is its name, checked before and after. Throws if its name now
+   * leads somewhere else, perhaps over a link; or what the file system throws.
    */
   within<T>(work: (path: string) => T): T {
     return inFolder(this.path, 0, work, (stat) => {
-      if (stat.dev !== this.#dev || stat.ino !== this.#ino) throw new Error("another folder stands in its place");
+      if (stat.dev !== this.#dev || stat.ino !== this.#ino) throw new Error("another folder has taken its place");
     });
   }
 }
 
-/** Does something in a folder, which is checked before. */
+/** Does something in a folder after checking it. */
 function inFolder<T>(path: string, flags: number, work: (path: string) => T, check: (stat: fs.BigIntStats) => void): T {
   if (OPEN_FOLDERS === undefined) {
     check(fs.statSync(path, { bigint: true }));
@@ -57,22 +63,22 @@ function inFolder<T>(path: string, flags: number, work: (path: string) => T, che
   }
 }
 
-/** In a folder that was made a moment ago: what a link that stands there by now leads to is another's. */
+/** For a folder that was just made: if a link has taken its place, its target belongs to somebody else. */
 const inNewFolder = <T>(path: string, work: (path: string) => T): T => inFolder(path, O_NOFOLLOW, work, () => {});
 
-/** A folder within one's own that is there already; a link is none. Throws TelemetryError E_WRITE. */
+/** Returns an existing folder within one's own; a link does not count as a folder. Throws TelemetryError E_WRITE. */
 export function ownFolder(parent: OwnFolder, name: string): OwnFolder {
   const path = join(parent.path, name);
   return attempt(path, () =>
     parent.within((within) => {
       const stat = fs.lstatSync(join(within, name), { bigint: true });
-      if (!stat.isDirectory()) throw new Error("what stands there is no folder");
+      if (!stat.isDirectory()) throw new Error("it is not a folder");
       return new OwnFolder(path, stat);
     }),
   );
 }
 
-/** As ownFolder(); undefined if nothing stands there. */
+/** As ownFolder(); undefined if nothing is there. */
 export function ownFolderIfThere(parent: OwnFolder, name: string): OwnFolder | undefined {
   const isThere = attempt(join(parent.path, name), () =>
     parent.within((within) => fs.lstatSync(join(within, name), { throwIfNoEntry: false }) !== undefined),
@@ -80,7 +86,10 @@ export function ownFolderIfThere(parent: OwnFolder, name: string): OwnFolder | u
   return isThere ? ownFolder(parent, name) : undefined;
 }
 
-/** Appends all bytes in one piece or, if that fails, none, and makes no file for it, as far as the file system lets it. Throws TelemetryError E_WRITE. */
+/**
+ * Appends all bytes at once. If that fails, it appends none, and makes no file, as far as the file system permits.
+ * Throws TelemetryError E_WRITE.
+ */
 export function appendFile(folder: OwnFolder, name: string, bytes: Uint8Array): void {
   attempt(join(folder.path, name), () =>
     folder.within((within) => {
@@ -88,9 +97,9 @@ export function appendFile(folder: OwnFolder, name: string, bytes: Uint8Array): 
       const file = fs.openSync(path, APPEND, 0o666);
       try {
         const stat = fs.fstatSync(file);
-        if (!stat.isFile()) throw new Error("what stands there is no regular file");
+        if (!stat.isFile()) throw new Error("it is not a regular file");
         const there = fs.lstatSync(path);
-        if (there.dev !== stat.dev || there.ino !== stat.ino) throw new Error("another file stands in its place");
+        if (there.dev !== stat.dev || there.ino !== stat.ino) throw new Error("another file has taken its place");
         const before = stat.size;
         try {
           for (let written = 0; written < bytes.length; ) written += fs.writeSync(file, bytes, written);
@@ -105,7 +114,10 @@ export function appendFile(folder: OwnFolder, name: string, bytes: Uint8Array): 
   );
 }
 
-/** What is in a file, of `mostBytes` at most; undefined if there is none. Throws TelemetryError E_WRITE, as what it is read for. @internal */
+/**
+ * Returns what is in a file, at most `mostBytes`; undefined if there is none. Throws TelemetryError E_WRITE, because it
+ * is read in order to write. @internal
+ */
 export function readFile(folder: OwnFolder, name: string, mostBytes: number): Buffer | undefined {
   return attempt(join(folder.path, name), () =>
     folder.within((within) => readSmall(join(within, name), within, mostBytes)),
@@ -117,11 +129,11 @@ export function replaceFile(folder: OwnFolder, name: string, content: string | U
   attempt(join(folder.path, name), () => folder.within((within) => writeWhole(join(within, name), content)));
 }
 
-/** A file under its name when all of it is there. */
+/** Gives a file its name when it is complete. */
 function writeWhole(path: string, content: string | Uint8Array): void {
   const temporary = hidden(path);
   try {
-    fs.rmSync(temporary, { force: true }); // whatever it was, it would be written through
+    fs.rmSync(temporary, { force: true }); // whatever it was, writing would go through it
     fs.writeFileSync(temporary, content, { flag: "wx" });
     fs.renameSync(temporary, path);
   } catch (error) {
@@ -131,8 +143,8 @@ function writeWhole(path: string, content: string | Uint8Array): void {
 }
 
 /**
- * Renames a new folder into place with these files in it, so that nobody ever sees it without them: `name`, or `folder/name`.
- * Throws TelemetryError E_WRITE.
+ * Renames a new folder into place with these files in it, so that nobody ever sees it without them: `name`, or
+ * `folder/name`. Throws TelemetryError E_WRITE.
  */
 export function placeFolder(
   parent: OwnFolder,
@@ -143,12 +155,13 @@ export function placeFolder(
     const stat = parent.within((within) => {
       const path = join(within, name);
       const temporary = hidden(path);
-      removeIfThere(temporary); // of a process that was killed
+      removeIfThere(temporary); // of a killed process
       fs.mkdirSync(temporary);
       const stat = fs.lstatSync(temporary, { bigint: true });
       try {
         inNewFolder(temporary, (inside) => {
-          // Readers of CTF look into hidden folders, too: half a metadata file there, of a process that was killed, would stop them.
+          // Readers of CTF look into hidden folders, too: half a metadata file there, from a killed process, would stop
+          // them.
           for (const [file, content] of files) {
             const beside = dirname(file);
             if (beside === ".") writeWhole(join(inside, file), content);
@@ -169,7 +182,10 @@ export function placeFolder(
   });
 }
 
-/** Removes a folder, which is hidden first: what is left if the process ends meanwhile is no part of the capture. It may be gone already. */
+/**
+ * Removes a folder, which is hidden first: if the process ends meanwhile, the rest is not part of the capture. The
+ * folder may already be gone.
+ */
 export function removeFolder(parent: OwnFolder, name: string): void {
   attempt(join(parent.path, name), () =>
     parent.within((within) => {
@@ -180,14 +196,14 @@ export function removeFolder(parent: OwnFolder, name: string): void {
   );
 }
 
-/** Removes what stands there: a folder with what is in it, a link itself. */
+/** Removes what is there: a folder with its content, or a link itself. */
 export function removeIfThere(path: string): void {
   const stat = fs.lstatSync(path, { throwIfNoEntry: false });
   if (stat?.isDirectory()) removeWithin(path);
   else if (stat !== undefined) fs.rmSync(path);
 }
 
-/** Removes a folder and what is in it, and nothing that a link in its place leads to. */
+/** Removes a folder and its content, but nothing that a link in its place leads to. */
 function removeWithin(path: string): void {
   inNewFolder(path, (inside) => {
     for (const name of fs.readdirSync(inside)) fs.rmSync(join(inside, name), { recursive: true, force: true });
@@ -195,26 +211,27 @@ function removeWithin(path: string): void {
   fs.rmdirSync(path);
 }
 
-/** What a file system makes by itself in a new disk's folder. */
+/** What a file system itself creates in the folder of a new disk. */
 const NOTHING: readonly string[] = ["lost+found"];
 
 /**
- * Makes a folder for a capture. One that has something in it is refused, so that no capture is mixed with another or
- * overwritten; a lock in it is not looked at. `goesOn`: it may be a capture already. Throws TelemetryError E_NOT_EMPTY or E_WRITE (exit code 2).
+ * Makes a folder for a capture. Refuses one that is not empty, so that no capture is mixed with another or overwritten;
+ * a lock in it does not count. `goesOn`: it may already be a capture. Throws TelemetryError E_NOT_EMPTY or E_WRITE
+ * (exit code 2).
  */
 export function makeCaptureFolder(path: string, goesOn = false): OwnFolder {
   const [folder, entries] = attempt(path, () => {
     makeFolder(path);
     return [new OwnFolder(path), fs.readdirSync(path)] as const;
   });
-  // What goes on may have been killed while it made a folder: those names begin with a dot.
+  // The process before may have been killed while it made a folder: those names begin with a dot.
   const isNothing = (entry: string) =>
     NOTHING.includes(entry) || entry.startsWith(LOCK_FILE) || (goesOn && entry.startsWith("."));
   const others = entries.filter((entry) => !isNothing(entry));
   if (others.length === 0 || (goesOn && others.some((entry) => isOfCapture(path, entry)))) return folder;
   const wayOut = goesOn
-    ? "and nothing that a capture has: name a new folder, or that of a capture"
-    : "name a new folder for the capture, or add --append (append: true) if it is to go on in this one";
+    ? "and nothing of a capture: name a new folder, or one with a capture"
+    : "name a new folder for the capture, or add --append (append: true) to continue in this one";
   throw new TelemetryError("E_NOT_EMPTY", `${path} is not empty, it holds ${quote(others[0]!)}: ${wayOut}`, 2);
 }
 
@@ -224,8 +241,8 @@ function isOfCapture(path: string, entry: string): boolean {
 }
 
 /**
- * Makes a folder, and before it those that it stands in. Not by Node's `recursive`: that tries for ever where none can be made, as
- * in /proc, and calls a read-only disk ENOENT.
+ * Makes a folder, and its parents first. Not with Node's `recursive`: it loops for ever where no folder can be made, as
+ * in /proc, and reports a read-only disk as ENOENT.
  */
 function makeFolder(path: string): void {
   try {
@@ -249,7 +266,7 @@ export function removeFile(folder: OwnFolder, name: string): void {
   attempt(join(folder.path, name), () => folder.within((within) => fs.rmSync(join(within, name), { force: true })));
 }
 
-/** What went wrong before must be said, not what this throws. */
+/** The first error must be reported, not the one of this. */
 function quietly(work: () => void): void {
   try {
     work();
@@ -258,24 +275,26 @@ function quietly(work: () => void): void {
   }
 }
 
-/** In the same folder, under a name that readers pass over. */
+/** In the same folder, under a name that readers ignore. */
 function hidden(path: string): string {
   return join(dirname(path), `.${basename(path)}`);
 }
 
 const WAYS_OUT: Readonly<Record<string, string>> = {
-  ENOSPC: "no space is left on its disk. What was written before is whole; free some, or bound what is kept",
-  EDQUOT: "the disk quota is used up; what was written before is whole",
-  EACCES: "there is no permission to write there; name a folder of your own",
-  EPERM: "there is no permission to write there; name a folder of your own",
-  ELOOP: "a link stands in its place, and links are not written through",
-  ENXIO: "what stands there is no regular file",
-  EROFS: "its disk is read-only; name a folder on another",
-  ENOENT: "the folder that it belongs in is gone, or nothing can be made there; name one on a disk",
+  ENOSPC: "its disk is full. Everything written before is intact; free some space, or limit what is kept",
+  EDQUOT: "the disk quota is used up; everything written before is intact",
+  EACCES: "you have no permission to write there; name a folder of your own",
+  EPERM: "you have no permission to write there; name a folder of your own",
+  ELOOP: "it is a link, and links are not followed when writing",
+  ENXIO: "it is not a regular file",
+  EROFS: "its disk is read-only; name a folder on another disk",
+  ENOENT: "its parent folder is gone, or cannot hold files; name one on a disk",
   EMFILE: "too many files are open; raise the limit (ulimit -n)",
 };
 
-/** Does something with a file. What the file system throws becomes a TelemetryError E_WRITE (exit code 2), with a way out. */
+/**
+ * Does something with a file. Errors of the file system become TelemetryError E_WRITE (exit code 2), with a way out.
+ */
 export function attempt<T>(path: string, work: () => T): T {
   try {
     return work();

@@ -1,4 +1,4 @@
-/** What a capture folder looks like; docs/format.md is normative. */
+/** The layout of a capture folder; docs/format.md is normative. */
 import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -10,41 +10,41 @@ import { NotRegular, readSmall } from "./regular-file.ts";
 export const METADATA_FILE = "metadata";
 export const STREAM_FILE = "stream";
 /**
- * What CTF has no place for stands in a folder of its own, which readers of CTF pass over, as they do LTTng's `index`. No name begins with a dot: who copies or
- * packs folders often leaves those out.
+ * What CTF has no place for is in a folder of its own, which readers of CTF skip, as they skip LTTng's `index`. No name
+ * begins with a dot: programs that copy or pack folders often leave those out.
  */
 export const SIDE_FOLDER = "xs-telemetry";
 export const TOKENS_FILE = `${SIDE_FOLDER}/tokens`;
 export const ANCHORS_FILE = `${SIDE_FOLDER}/anchors.jsonl`;
-/** Files of a device's folder: its id as it came, and its log text. */
+/** Files of a device's folder: its id as it arrived, and its log text. */
 export const DEVICE_FILE = "device.txt";
 export const LOG_FILE = "log.txt";
-/** Of the folder that a process captures into: who it is. */
+/** In a folder that a process captures into: which process it is. */
 export const LOCK_FILE = ".capturing";
 
 /** One trace folder of a capture. */
 export interface BootFolder {
   readonly path: string;
-  /** As the folder's name says; undefined if it has a name of its own. */
+  /** As the folder's name says; undefined if it has another kind of name. */
   readonly bootId: number | undefined;
   readonly reader: number | undefined;
 }
 
-/** A device's capture within a folder of captures. */
+/** The capture of one device within a folder of captures. */
 export interface DeviceCapture {
   readonly path: string;
-  /** Undefined if the capture is of one device whose id nobody said. */
+  /** Undefined if the capture is of a single device without a known id. */
   readonly device: string | undefined;
   readonly boots: readonly BootFolder[];
-  /** Why its device is not known although somebody said it. */
+  /** Why its device is unknown although an id was given. */
   readonly problem?: Problem;
 }
 
 const FOLDER_NAME = /^boot-(\d{4,9})-([0-9a-f]{14})(?:-r([1-9]\d{0,9}))?$/;
-/** Captures of several processes, in each a folder for each device. */
+/** Captures of several processes, each with a folder for each device. */
 const MOST_LEVELS = 2;
 const MOST_NAME_CHARS = 100;
-/** An id that is longer than an MQTT topic is none. */
+/** An id that is longer than an MQTT topic is not valid. */
 export const MOST_DEVICE_BYTES = 65_535;
 const HASH_CHARS = 24;
 
@@ -54,21 +54,21 @@ export function traceFolderName(order: number, bootId: number, reader: number): 
   return `boot-${number}-${bootIdDigits(bootId)}${reader === 0 ? "" : `-r${reader}`}`;
 }
 
-/** Order of arrival, boot id and reader that a trace folder's name says; undefined if it is none. */
+/** Order of arrival, boot id and reader in the name of a trace folder; undefined for any other name. */
 export function readTraceFolderName(name: string): { order: number; bootId: number; reader: number } | undefined {
   const [, order, digits, reader = "0"] = FOLDER_NAME.exec(name) ?? [];
   if (digits === undefined) return undefined;
   return { order: Number(order), bootId: Number.parseInt(digits, 16), reader: Number(reader) };
 }
 
-/** Name of a file of log text that is full, from 1. */
+/** Name of a full file of log text, from 1. */
 export function logName(number: number): string {
   return `log-${String(number).padStart(4, "0")}.txt`;
 }
 
 /**
- * The trace folders of a capture folder, in order of arrival; of a trace folder, that one alone; of any other folder, none.
- * Throws what the file system throws.
+ * The trace folders of a capture folder, in order of arrival; for a trace folder, only itself; for any other folder,
+ * none. Throws what the file system throws.
  */
 export function listBoots(path: string): BootFolder[] {
   if ([METADATA_FILE, STREAM_FILE, TOKENS_FILE].some((name) => isFile(join(path, name)))) return [bootFolder(path)];
@@ -79,8 +79,8 @@ export function listBoots(path: string): BootFolder[] {
 }
 
 /**
- * The captures in a folder: it is one itself, or holds a folder for each device, or for each process that captured.
- * Throws what the file system throws.
+ * The captures in a folder: itself, or one in a folder for each device, or for each process that captured. Throws what
+ * the file system throws.
  */
 export function listCaptures(path: string, levels = MOST_LEVELS): DeviceCapture[] {
   return capturesIn(path, path, levels);
@@ -103,7 +103,7 @@ function deviceOf(path: string, root: string): Pick<DeviceCapture, "device" | "p
     return { device: readSmall(file, root, MOST_DEVICE_BYTES)?.toString() };
   } catch (error) {
     const said = error instanceof NotRegular ? error.message : `cannot be read: ${(error as Error).message}`;
-    const message = `${said}; the device's id is expected in it`;
+    const message = `${said}; expected the device's id in it`;
     return { device: undefined, problem: { code: "E_READ", message, file } };
   }
 }
@@ -112,7 +112,7 @@ function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
   } catch {
-    return false; // a link to itself is none either
+    return false; // a link to itself does not count either
   }
 }
 
@@ -130,8 +130,9 @@ const RESERVED =
   /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^(?:metadata|stream|xs-telemetry|device\.txt|log\.txt|boot-.*)$/i;
 
 /**
- * The name of a device's folder, whatever the id is: `A-Z a-z 0-9 . _ -` as they are, other bytes as %XX, and a dot at either
- * end, a - at the beginning, which would look like an option, and the first letter of a reserved name. Two ids never have the same name. A long one is cut, and distinguished by a hash.
+ * The name of a device's folder, whatever the id is: `A-Z a-z 0-9 . _ -` as they are, other bytes as %XX. Also escaped:
+ * a dot at either end, a - at the beginning, which would look like an option, and the first letter of a reserved name.
+ * Two ids never have the same name. A long one is cut, and distinguished by a hash.
  */
 export function deviceFolderName(device: string): string {
   let name = device.replace(/[^A-Za-z0-9._-]/gu, hex);
@@ -141,16 +142,18 @@ export function deviceFolderName(device: string): string {
   return name === "" ? "%" : name;
 }
 
-/** Another name for the same device: where file names differ only in case and the file system does not tell them apart. */
+/**
+ * Another name for the same device, if file names differ only in case and the file system does not distinguish case.
+ */
 export function hashedFolderName(device: string, name = deviceFolderName(device)): string {
   const hash = createHash("sha256").update(Buffer.from(device, "utf16le")).digest("hex").slice(0, HASH_CHARS);
-  // "%-" occurs in no other name: a % is followed by two hex digits there.
+  // "%-" is in no other name: there a % is always followed by two hex digits.
   return `${name.slice(0, MOST_NAME_CHARS - HASH_CHARS - 2).replace(/%.?$/, "")}%-${hash}`;
 }
 
 function hex(character: string): string {
   const point = character.codePointAt(0)!;
-  // A lone surrogate has no UTF-8; as three bytes of its own it stays apart from others.
+  // A lone surrogate has no UTF-8; as three bytes it stays distinct from others.
   const bytes =
     point >= 0xd800 && point < 0xe000
       ? [0xed, 0x80 | ((point >> 6) & 0x3f), 0x80 | (point & 0x3f)]

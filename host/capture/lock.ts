@@ -1,4 +1,7 @@
-/** One process alone writes into a capture folder. It says in a file who it is, so that others can tell whether it is still there. */
+/**
+ * Only one process writes into a capture folder. A file says which one, so that others can tell whether it is still
+ * running.
+ */
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { hostname } from "node:os";
@@ -11,40 +14,43 @@ import { LOCK_FILE } from "./folder.ts";
 import { readSmall } from "./regular-file.ts";
 
 const MOST_LOCK_BYTES = 4096;
-/** So often an owner touches its lock. */
+/** How often an owner touches its lock. */
 const BEAT_MS = 5000;
-/** An owner that cannot be looked up, on another machine or in another container, is gone if its lock was not touched for so long. */
+/**
+ * An owner that cannot be looked up, on another machine or in another container, is gone if its lock was not touched
+ * for this long.
+ */
 const GONE_MS = 60_000;
-/** Or if it does not touch it while one waits for so long. */
+/** Or if it does not touch the lock while another process waits for this long. */
 const WATCH_MS = 20_000;
 const WATCH_EVERY_MS = 500;
 
 interface Owner {
   readonly pid: number;
-  /** When the process began, in whatever words the system has for it: a later process may have the same pid. "" where none are known. */
+  /** When the process began, in the system's own form: a later process may have the same pid. "" if unknown. */
   readonly started: string;
   readonly host: string;
-  /** This boot of the machine, and which of its containers pids are of. "" where it is not known. */
+  /** This boot of the machine, and the container that pids belong to. "" if unknown. */
   readonly boot: string;
 }
 
 interface Held {
   readonly text: string;
-  /** Undefined if it does not say. */
+  /** Undefined if it is not stated. */
   readonly owner: Owner | undefined;
   readonly touchedMs: number;
 }
 
-/** Whose place was taken. */
+/** The previous owner. */
 export interface TakenOver {
   readonly message: string;
-  /** When it was there last. */
+  /** When it was last active. */
   readonly atMs: number;
 }
 
 /** The lock of a folder that this process holds. */
 export class FolderLock {
-  /** Undefined if nobody had it before. */
+  /** Undefined if nobody held it before. */
   readonly takenOver: TakenOver | undefined;
   readonly #file: string;
   readonly #path: string;
@@ -52,8 +58,8 @@ export class FolderLock {
   #beatMs = performance.now();
 
   /**
-   * Takes the lock of a folder that is there. One whose owner is dead is taken over. Throws TelemetryError E_IN_USE if the owner lives,
-   * or may live (see ownerDecided), or E_WRITE; exit code 2.
+   * Takes the lock of an existing folder. If its owner is dead, the lock is taken over. Throws TelemetryError E_IN_USE
+   * if the owner lives, or may live (see ownerDecided), or E_WRITE; exit code 2.
    */
   constructor(path: string) {
     this.#path = path;
@@ -65,12 +71,15 @@ export class FolderLock {
       if (held === undefined) continue;
       if (!isDead(held)) throw inUse(path, held);
       attempt(path, () => putAside(this.#file, held));
-      takenOver = { message: `it was captured into by ${said(held.owner)}, which is gone`, atMs: held.touchedMs };
+      takenOver = { message: `${said(held.owner)} captured into it, and is gone`, atMs: held.touchedMs };
     }
     this.takenOver = takenOver;
   }
 
-  /** Shows that the owner is there. Call it often: it does something every five seconds. Throws TelemetryError E_IN_USE if the lock is another's by now, or E_WRITE. */
+  /**
+   * Shows that the owner is active. Call it often: it acts every five seconds. Throws TelemetryError E_IN_USE if the
+   * lock belongs to somebody else now, or E_WRITE.
+   */
   beat(): void {
     const now = performance.now();
     if (now - this.#beatMs < BEAT_MS) return;
@@ -83,19 +92,19 @@ export class FolderLock {
     });
   }
 
-  /** Never throws: a capture is whole with the file or without. */
+  /** Never throws: a capture is complete with or without the file. */
   release(): void {
     try {
       if (read(this.#path)?.text === this.#text) fs.rmSync(this.#file, { force: true });
     } catch {
-      // Readers pass over it.
+      // Readers ignore it.
     }
   }
 }
 
 /**
- * Resolves when it is clear whether the folder's owner, if it has one, lives: at once, or after 20 s where it may be on another
- * machine, or in another container. `say`: told that it is waited for.
+ * Resolves when it is clear whether the folder's owner, if any, lives: at once, or after 20 s if it may be on another
+ * machine or in another container. `say`: is told that it waits.
  */
 export async function ownerDecided(path: string, say: (line: string) => void, watchMs = WATCH_MS): Promise<void> {
   let before: Held | undefined;
@@ -108,28 +117,26 @@ export async function ownerDecided(path: string, say: (line: string) => void, wa
       return;
     }
     if (before === undefined)
-      say(
-        `waiting ${watchMs / 1000} s at the most to see whether ${said(held.owner)}, which captures into ${path}, is still there`,
-      );
+      say(`waiting at most ${watchMs / 1000} s to see whether ${said(held.owner)} is still capturing into ${path}`);
     before = held;
     await wait(WATCH_EVERY_MS);
   }
 }
 
 function said(owner: Owner | undefined): string {
-  return owner === undefined ? "a process that did not say its name" : `process ${owner.pid} on ${quote(owner.host)}`;
+  return owner === undefined ? "an unnamed process" : `process ${owner.pid} on ${quote(owner.host)}`;
 }
 
 function inUse(path: string, held: Held | undefined): TelemetryError {
-  const who = held === undefined ? "by another process" : `by ${said(held.owner)}`;
+  const who = held === undefined ? "another process" : said(held.owner);
   return new TelemetryError(
     "E_IN_USE",
-    `${path} is captured into ${who}: end that one, or name another folder for this capture`,
+    `${who} is capturing into ${path}: stop it, or name another folder for this capture`,
     2,
   );
 }
 
-/** False if there is one. */
+/** Returns false if there is one already. */
 function create(file: string, text: string): boolean {
   try {
     fs.closeSync(fs.openSync(file, "wx"));
@@ -163,7 +170,7 @@ function ownerOf(text: string): Owner | undefined {
   }
 }
 
-/** Removes this lock, and no other: that of a process which was quicker is put back. */
+/** Removes this lock, and no other: the lock of a faster process is put back. */
 function putAside(file: string, held: Held): void {
   const aside = `${file}-${process.pid}`;
   try {
@@ -204,11 +211,11 @@ function machineBoot(): string {
   }
 }
 
-/** When a process began; undefined if there is none. */
+/** When a process began; undefined if there is no such process. */
 function startOf(pid: number): string | undefined {
   if (process.platform === "linux") {
     try {
-      // The 22nd field; the second one, in brackets, may hold anything.
+      // The 22nd field; the second one, in brackets, may contain anything.
       return fs
         .readFileSync(`/proc/${pid}/stat`, "latin1")
         .replace(/^.*\) /s, "")

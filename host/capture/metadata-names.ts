@@ -1,4 +1,4 @@
-/** Token names out of the metadata that ctfMetadata() has written. */
+/** Reads token names from metadata that ctfMetadata() has written. */
 import { isUtf8 } from "node:buffer";
 import { MAX_TOKEN_BYTES } from "../../src/ring/packet-layout.ts";
 
@@ -12,12 +12,17 @@ export interface MetadataNames {
 const BOOT = /^ {2}boot_id = "([0-9a-f]{14})";$/m;
 const READER = /^ {2}reader = (\d{1,10});$/m;
 const TOKENS = "\nenum token : u16 {\n";
-/** One label, as tsdlString() writes it; `y`: they stand one after the other, and where none stands, the enum ends. */
+/**
+ * One label, as tsdlString() writes it; `y`: labels follow each other directly, and the enum ends where there is none.
+ */
 const LABEL = /(?:,\n)? {2}"((?:[^"\\\n]|\\[0-7]{3})*)" = (\d{1,5})/y;
-/** 65,535 names of 64 bytes, each byte written as four, and what stands around them. */
+/** 65,535 names of 64 bytes, each byte written as four, and the text around them. */
 export const MOST_METADATA_BYTES = 65_535 * (4 * MAX_TOKEN_BYTES + 20) + (1 << 20);
 
-/** Whose names the metadata have, and which; undefined if that is not said. What is no name is left out. Never throws. */
+/**
+ * Returns the names in the metadata, and whose they are; undefined if that is not stated. Invalid names are left out.
+ * Never throws.
+ */
 export function metadataNames(metadata: string): MetadataNames | undefined {
   const [, bootDigits] = BOOT.exec(metadata) ?? [];
   const [, readerDigits] = READER.exec(metadata) ?? [];
@@ -33,7 +38,7 @@ export function metadataNames(metadata: string): MetadataNames | undefined {
   return { bootId: Number.parseInt(bootDigits, 16), reader: Number(readerDigits), names };
 }
 
-/** Undefined for "", which stands for a token without a name, and for what no token packet can hold. */
+/** Undefined for "", which marks a token without a name, and for a name that no token packet can hold. */
 function nameOf(escaped: string): string | undefined {
   const latin1 = escaped.replace(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8) & 0xff),

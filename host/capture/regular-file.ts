@@ -1,12 +1,12 @@
 /**
- * Files of a capture folder that may be somebody else's. Whatever stands in their place, a device, a FIFO, a link to one of the
- * reader's own files: only regular files within the folder are opened.
+ * Files of a capture folder from an untrusted source. Something else may be in their place: a device, a FIFO, a link to
+ * one of the reader's own files. Only regular files within the folder are opened.
  */
 import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { sep } from "node:path";
 
-/** A FIFO is not waited for, a link that was put there in between is not followed. Absent on Windows. */
+/** Does not wait for a FIFO, and does not follow a link that was just put there. Absent on Windows. */
 const { O_RDONLY, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const CHANGE = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
@@ -20,8 +20,9 @@ interface Identity {
 }
 
 /**
- * Opens a file for reading; undefined if there is none. Nothing but a regular file is opened: opening alone rewinds a tape, or resets
- * a board. `root`: the folder that it must be in, wherever links lead. Throws NotRegular, or what the file system throws.
+ * Opens a file for reading; undefined if there is none. Opens only regular files, because opening alone rewinds a tape,
+ * or resets a board. `root`: the folder that it must be in, wherever links lead. Throws NotRegular, or what the file
+ * system throws.
  */
 export async function openRegular(
   path: string,
@@ -40,10 +41,13 @@ export async function openRegular(
   }
 }
 
-/** The content of a small file, opened as above; undefined if there is none. Throws NotRegular also if it is over `mostBytes`. */
+/**
+ * Returns the content of a small file, opened as above; undefined if there is none. Also throws NotRegular if it is
+ * larger than `mostBytes`.
+ */
 export function readSmall(path: string, root: string, mostBytes: number): Buffer | undefined {
   return withRegular(path, root, READ, (file, sizeBytes) => {
-    // One more, however large it says that it is: it may grow.
+    // One byte more than its stated size: it may grow.
     const bytes = Buffer.alloc(Math.min(sizeBytes, mostBytes) + 1);
     let length = 0;
     while (length < bytes.length) {
@@ -51,12 +55,12 @@ export function readSmall(path: string, root: string, mostBytes: number): Buffer
       if (count === 0) break;
       length += count;
     }
-    if (length > mostBytes) throw new NotRegular(`more than ${mostBytes} bytes, which are not read`);
+    if (length > mostBytes) throw new NotRegular(`more than ${mostBytes} bytes: too large to read`);
     return bytes.subarray(0, length);
   });
 }
 
-/** Does something with a file opened as above, for reading and writing; undefined if there is none. */
+/** Does something with a file that is opened as above, for reading and writing; undefined if there is none. */
 export function changeRegular<T>(
   path: string,
   root: string,
@@ -83,7 +87,7 @@ function withRegular<T>(
   }
 }
 
-/** Where the file really is; undefined if there is nothing. Throws NotRegular if it is not what can be opened. */
+/** Returns where the file really is; undefined if there is nothing. Throws NotRegular if it may not be opened. */
 function regularPath(path: string, root: string): string | undefined {
   if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
   let real: string;
@@ -94,16 +98,16 @@ function regularPath(path: string, root: string): string | undefined {
     if (code === "ENOENT" || code === "ELOOP") throw new NotRegular("a link that leads nowhere");
     throw error;
   }
-  if (!isWithin(real, root)) throw new NotRegular("a link that leads out of the capture, which is not followed");
+  if (!isWithin(real, root)) throw new NotRegular("a link that leads out of the capture: not followed");
   mustBe(fs.statSync(real, { throwIfNoEntry: false })?.isFile() === true);
   return real;
 }
 
 function mustBe(isRegular: boolean): void {
-  if (!isRegular) throw new NotRegular("no regular file");
+  if (!isRegular) throw new NotRegular("not a regular file");
 }
 
-/** Whether what was opened is what stands within the folder now: a link on the way may have changed while it was opened. */
+/** Whether the opened file is the one in the folder now: a link on the way may have changed while it was opened. */
 function isStillThere({ dev, ino }: Identity, path: string, root: string): boolean {
   const real = fs.realpathSync.native(path);
   const there = fs.lstatSync(real, { bigint: true });

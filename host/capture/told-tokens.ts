@@ -1,4 +1,7 @@
-/** The token packets that a part of a rotated trace begins with, so that it names its tokens when it is read alone. */
+/**
+ * The token packets that a part of a rotated trace begins with, so that the part names its tokens when it is read
+ * alone.
+ */
 import { TOKEN_ENTRY_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import type { TokenEntry } from "../packet/packet.ts";
 
@@ -6,36 +9,38 @@ interface ToldPacket {
   readonly number: number;
   readonly bytes: Buffer;
   readonly entries: readonly TokenEntry[];
-  /** Tokens that no later packet tells. */
+  /** Tokens that no later packet repeats. */
   newest: number;
 }
 
-/** A name in a packet of its own, and told again with all others, takes less than MOST_SHARE times this and its entry. */
+/**
+ * A name in its own packet, and repeated together with all others, takes less than MOST_SHARE times this and its entry.
+ */
 const NAME_BYTES = 100;
 const MOST_SHARE = 4;
 const SPARE_BYTES = 16 * 1024;
-/** So many bytes take as much memory as a name held elsewhere. */
+/** This many bytes take as much memory as a name held elsewhere. */
 const BYTES_A_NAME = 128;
 
 /**
- * Holds token packets as they came, from the oldest one that tells what no later one does: a device tells all tokens again and
- * again, so these are few. Packets made up here would bear numbers of the device's, with another content: packets of one number
- * are the same. Bytes are at most four times those of the names, each with 100 more, and 16 KB: of a device that fills packets
- * without telling names, the oldest are given up.
+ * Holds token packets as they came, from the oldest one with a token that no later one repeats: a device repeats all
+ * tokens regularly, so these are few. Packets made up here would have numbers of the device's packets with another
+ * content, but packets with one number must be the same. The bytes are at most four times those of the names, 100 more
+ * for each name, plus 16 KB: if a device fills packets without repeating names, the oldest packets are given up.
  */
 export class ToldTokens {
   #packets: ToldPacket[] = [];
-  /** The last packet that tells of a token. */
+  /** The last packet that names a token. */
   readonly #newest = new Map<number, ToldPacket>();
   #bytes = 0;
   #mostBytes = SPARE_BYTES;
 
-  /** What is held, as so many names. */
+  /** The held memory, counted in names. */
   get held(): number {
     return Math.ceil(this.#bytes / BYTES_A_NAME);
   }
 
-  /** Takes a token packet that is in the trace now. Copies it. Costs as much as it has entries. */
+  /** Takes a token packet that is in the trace now. Copies it. Costs time linear in its entries. */
   add(packet: Uint8Array, number: number, entries: readonly TokenEntry[]): void {
     const told: ToldPacket = { number, bytes: Buffer.from(packet), entries, newest: 0 };
     for (const entry of entries) {
@@ -62,7 +67,7 @@ export class ToldTokens {
     if (kept > 0) this.#packets = this.#packets.slice(kept);
   }
 
-  /** All packets held, in order of their numbers; undefined without one. */
+  /** Returns all held packets, in order of their numbers; undefined if there are none. */
   bytes(): Buffer | undefined {
     if (this.#packets.length === 0) return undefined;
     return Buffer.concat([...this.#packets].sort((a, b) => a.number - b.number).map(({ bytes }) => bytes));

@@ -1,4 +1,4 @@
-/** What a capture holds of one boot and reader: one trace folder, or several where it is rotated. */
+/** What a capture has of one boot and reader: one trace folder, or several if it is rotated. */
 import { basename } from "node:path";
 import {
   AT_BOOT_ID,
@@ -38,9 +38,9 @@ import { endLastLine } from "./written-packets.ts";
 /** A trace folder as it was written so far. */
 export interface Part {
   readonly folder: OwnFolder;
-  /** What stands in it for which CTF has no place; undefined before the first such file. */
+  /** The folder for what CTF has no place for; undefined before its first file. */
   side: OwnFolder | undefined;
-  /** Of its folder, in the capture's. */
+  /** Name of its folder in the capture. */
   readonly name: string;
   /** Events in it, and its data packets. */
   events: number;
@@ -49,21 +49,23 @@ export interface Part {
   bytes: number;
 }
 
-/** Tells boots and readers of a capture apart: numbers of a boot's id, of boots with it before this one, and of the reader. */
+/** Distinguishes boots and readers of a capture: the boot's id, the number of earlier boots with it, and the reader. */
 export function traceKey(...parts: number[]): string {
   return parts.join("/");
 }
 
-/** Names may be written late by so much, an eighth of those there are: writing them all for each new one would take for ever. */
+/**
+ * Names may be written late, by an eighth of their number: writing all of them for each new one would take for ever.
+ */
 const LATE_SHARE = 8;
 
 /**
- * Writes one boot and reader. A folder appears together with its first packet; each further packet is one append. Holds the
- * names of the tokens and a few numbers.
+ * Writes one boot and reader. A folder appears together with its first packet; each further packet is one append. Holds
+ * the names of the tokens and a few numbers.
  */
 export class TraceWriter {
   readonly history = new ReaderHistory();
-  /** Names of tokens; "" for one that the stream uses and that has none yet. */
+  /** Names of tokens; "" for one that the stream uses and that has no name yet. */
   readonly tokens = new Map<number, string>();
   /** Of the last packet in the stream, undefined before the first. */
   last: PacketHeader | undefined;
@@ -72,13 +74,13 @@ export class TraceWriter {
   readonly #capture: OwnFolder;
   readonly #registry: RegistryModel;
   readonly bootId: number;
-  /** Boots with this id before it. */
+  /** Earlier boots with this id. */
   readonly boot: number;
   readonly reader: number;
   /** Undefined if the trace is not rotated. */
   readonly #told: ToldTokens | undefined;
   #hasStream = false;
-  /** Names that are not in the metadata. */
+  /** Names that are not in the metadata yet. */
   #unwritten = 0;
   #anchors = new AnchorChoice();
   #sets = new ClockSets();
@@ -98,7 +100,7 @@ export class TraceWriter {
     this.#told = isRotated ? new ToldTokens() : undefined;
   }
 
-  /** Names that are held, and what is held besides as so many names. */
+  /** Names that are held, and other state counted in names. */
   get held(): number {
     return this.tokens.size + (this.#told?.held ?? 0);
   }
@@ -108,8 +110,8 @@ export class TraceWriter {
   }
 
   /**
-   * Appends a data packet with `events` events, to a new folder of this name in the capture's if there is none at present. Throws TelemetryError
-   * E_WRITE; then everything is as it was.
+   * Appends a data packet with `events` events. If there is no folder at present, makes one with this name in the
+   * capture's folder. Throws TelemetryError E_WRITE; then everything is as before.
    */
   data(name: string, packet: Uint8Array, header: PacketHeader, events: number): void {
     // Readers of CTF count losses from one packet to the next.
@@ -124,21 +126,24 @@ export class TraceWriter {
     this.last = header;
   }
 
-  /** Appends a token packet with these entries, whose names are in `tokens` by now. As data(). */
+  /** Appends a token packet with these entries; their names must be in `tokens` already. As data(). */
   tokenPacket(name: string, packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
     this.#append(name, TOKENS_FILE, packet);
-    // Not before: the part that this packet begins must not tell it twice.
+    // Not earlier: the part that this packet begins must not repeat it.
     this.#told?.add(packet, packetNumber, entries);
     this.#writeManyNames();
   }
 
-  /** A token packet that an earlier process has written; its names are learned. */
+  /** Takes a token packet that an earlier process has written, and learns its names. */
   relearn(packet: Uint8Array, { packetNumber }: PacketHeader, entries: readonly TokenEntry[]): void {
     for (const { token, name } of entries) this.learn(token, name);
     this.#told?.add(packet, packetNumber, entries);
   }
 
-  /** Goes on in a trace folder that an earlier process has made. `hasStream`: there are packets in its stream. Throws TelemetryError E_WRITE. */
+  /**
+   * Continues a trace folder that an earlier process has made. `hasStream`: there are packets in its stream. Throws
+   * TelemetryError E_WRITE.
+   */
   goOn(part: Part, hasStream: boolean): void {
     this.part = part;
     this.#hasStream = hasStream;
@@ -148,7 +153,7 @@ export class TraceWriter {
     for (const anchor of parseAnchors(anchors?.toString() ?? "")) this.#anchors.take(anchor);
   }
 
-  /** Says that token `token` is used, or is called so; whether that is new. */
+  /** Token `token` is used, or has this name. Returns whether that is new. */
   learn(token: number, name: string): boolean {
     const known = this.tokens.get(token);
     if (known === name || (known !== undefined && name === "")) return false;
@@ -168,7 +173,10 @@ export class TraceWriter {
     if (this.#unwritten * LATE_SHARE >= this.tokens.size) this.writeNames();
   }
 
-  /** Stores when device time was at the latest, if that says more than what is stored. Throws TelemetryError E_WRITE. */
+  /**
+   * Stores the latest moment that a device time can be, if that says more than what is stored. Throws TelemetryError
+   * E_WRITE.
+   */
   anchor(deviceMs: number, unixMs: number): void {
     if (this.part === undefined) return;
     this.#shiftAnchors({ deviceMs, unixMs });
@@ -176,7 +184,10 @@ export class TraceWriter {
     this.#appendBeside(this.part, ANCHORS_FILE, Buffer.from(formatAnchor({ deviceMs, unixMs })));
   }
 
-  /** This computer's clock was set: the part's anchors are put right with its next packet. Without one, the boot may have ended. */
+  /**
+   * This computer's clock was set: the part's anchors are corrected with its next packet. Without one, the boot may
+   * have ended.
+   */
   shiftAnchors(byMs: number, isSure: boolean): void {
     this.#sets.add(byMs, isSure);
   }
@@ -196,7 +207,7 @@ export class TraceWriter {
     replaceFile(side, basename(ANCHORS_FILE), before.map((anchor) => formatAnchor(move(anchor))).join(""));
   }
 
-  /** The next packet begins a new part. */
+  /** Makes the next packet begin a new part. */
   endPart(): void {
     this.writeNames();
     this.part = undefined;
@@ -216,7 +227,7 @@ export class TraceWriter {
       [METADATA_FILE, this.#metadata()],
       [file, bytes],
     ];
-    // The parts before may be gone by the time that this one is read.
+    // The earlier parts may be gone by the time this one is read.
     const known = this.#told?.bytes();
     if (known !== undefined) {
       if (file === TOKENS_FILE) files[1] = [file, Buffer.concat([known, bytes])];
@@ -230,7 +241,7 @@ export class TraceWriter {
     this.part = { folder, side, name, events: 0, packets: 0, bytes: partBytes };
   }
 
-  /** To a file in the part's side folder, which appears together with its first one. */
+  /** Writes to a file in the part's side folder, which appears together with its first file. */
   #appendBeside(part: Part, file: string, bytes: Uint8Array): void {
     if (part.side !== undefined) appendFile(part.side, basename(file), bytes);
     else part.side = placeFolder(part.folder, SIDE_FOLDER, [[basename(file), bytes]]);
@@ -240,7 +251,7 @@ export class TraceWriter {
     return ctfMetadata(this.#registry, { bootId: this.bootId, reader: this.reader, tokens: this.tokens });
   }
 
-  /** Where a part begins: nothing, and what was lost up to there. */
+  /** The state where a part begins: nothing, and the losses up to there. */
   #emptyPacket(): Buffer {
     const { packetNumber = 0, timestampEnd: timeMs = 0, eventsDiscarded = 0 } = this.last ?? {};
     const packet = Buffer.alloc(PACKET_HEADER_BYTES);

@@ -1,4 +1,4 @@
-/** What an earlier process has written of a boot: read back by the one that goes on, and put right where the earlier one was killed. */
+/** Reads what an earlier process has written of a boot, and repairs it if that process was killed. */
 import fs from "node:fs";
 import { join } from "node:path";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
@@ -6,17 +6,17 @@ import { type PacketHeader, parsePacketHeader } from "../packet/packet.ts";
 import { attempt, type OwnFolder } from "./files.ts";
 import { changeRegular } from "./regular-file.ts";
 
-/** Called with each whole packet; bytes and view are good during the call. */
+/** Called with each whole packet; bytes and view are valid during the call. */
 export type EachPacket = (packet: Uint8Array, view: DataView, header: PacketHeader) => void;
 
-/** A file of packets as it stands now. */
+/** The present state of a file of packets. */
 export interface WrittenPackets {
   /** Whole packets in it. */
   readonly packets: number;
   readonly bytes: number;
-  /** Bytes at its end of a packet that was never written whole: they are removed. */
+  /** Bytes at its end from a packet that was never completed: they are removed. */
   readonly cutBytes: number;
-  /** Nothing else is in it, so more can be appended. */
+  /** It contains nothing else, so more can be appended. */
   readonly isClean: boolean;
 }
 
@@ -24,9 +24,9 @@ const CHUNK_BYTES = 1 << 20;
 const LINE_END = 0x0a;
 
 /**
- * Reads a file of packets in a trace folder, and cuts off what a process that was killed has left of its last packet: an unfinished one,
- * or zeros where the machine lost power. A file with anything else in it is left as it is. Costs what reading the file costs; holds
- * 1 MB of it. Throws TelemetryError E_WRITE.
+ * Reads a file of packets in a trace folder, and cuts off what a killed process has left of its last packet: an
+ * unfinished one, or zeros if the machine lost power. A file with any other content stays as it is. Costs reading the
+ * file; holds 1 MB of it. Throws TelemetryError E_WRITE.
  */
 export function readWritten(
   folder: OwnFolder,
@@ -42,7 +42,10 @@ export function readWritten(
   );
 }
 
-/** The header of the first packet in a file; undefined if it begins with none. Throws TelemetryError E_WRITE. */
+/**
+ * Returns the header of the first packet in a file; undefined if it does not begin with one. Throws TelemetryError
+ * E_WRITE.
+ */
 export function firstPacket(folder: OwnFolder, name: string, uuids: readonly Uint8Array[]): PacketHeader | undefined {
   const work = (file: number): PacketHeader | undefined => {
     const bytes = Buffer.alloc(PACKET_HEADER_BYTES);
@@ -60,7 +63,7 @@ function readPackets(file: number, sizeBytes: number, uuids: readonly Uint8Array
   const beginnings = uuids.map((uuid) => Buffer.concat([magic(), uuid]));
   const { length: beginningBytes } = beginnings[0]!;
   let [packets, bytes, isClean] = [0, 0, true];
-  /** Of the file: where the buffer begins, and how far it was looked at. */
+  /** Positions in the file: where the buffer begins, and how far it was read. */
   let from = 0;
   let at = 0;
   let filled = 0;
@@ -112,7 +115,10 @@ function magic(): Buffer {
   return bytes;
 }
 
-/** Ends the last line of a text file, if it has none: what is appended must not become part of it. Returns the file's bytes, 0 if there is none. Throws TelemetryError E_WRITE. */
+/**
+ * Ends the last line of a text file, if it is unfinished: appended text must not become part of it. Returns the file's
+ * bytes, 0 if there is none. Throws TelemetryError E_WRITE.
+ */
 export function endLastLine(folder: OwnFolder, name: string): number {
   const end = (file: number, sizeBytes: number): number => {
     const last = Buffer.alloc(1);

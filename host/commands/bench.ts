@@ -44,7 +44,7 @@ export function addBench(program: Command, context: Context): void {
 }
 
 async function runBench(options: Options, context: Context): Promise<void> {
-  // First: a file that cannot be read is told before the board is waited for.
+  // First, so that an unreadable file is reported before waiting for the board.
   const emulated = options.compare === undefined ? undefined : readBenchFile(options.compare);
   const run = await collect(options, context);
   if (run.problems > 0 || run.rows.length < run.cases) context.worsen(1);
@@ -60,7 +60,7 @@ async function runBench(options: Options, context: Context): Promise<void> {
   context.output.writeLines(`${lines.join("\n")}\n`);
 }
 
-/** Resolves with a complete run. Rejects with E_TIMEOUT, or as the port does. */
+/** Resolves with a complete run. Rejects with E_TIMEOUT, or with the port's error. */
 async function collect({ device, baud, timeout }: Options, context: Context): Promise<BenchRun> {
   const run = new BenchRun((problem) => context.sayProblem(problem, device));
   const progress = context.progress("bench", device, false);

@@ -9,7 +9,7 @@ export interface BoardOptions {
   readonly timeout: number;
 }
 
-/** What Moddable's release builds with instrumentation write at. */
+/** The rate of Moddable's release builds with instrumentation. */
 const DEFAULT_BAUD = 460_800;
 const DEFAULT_TIMEOUT_S = 120;
 

@@ -1,4 +1,4 @@
-/** capture --forward: what is captured lies on the disk, and is sent from there. */
+/** capture --forward: what is captured is on the disk, and is sent from there. */
 import type { Context } from "./context.ts";
 import { ForwardWork, untilSignal } from "./forward.ts";
 import { decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
@@ -9,7 +9,7 @@ interface Options extends RegistryOption {
   readonly forward?: string;
 }
 
-/** Whatever becomes of it, capturing goes on. */
+/** Whatever happens to it, capturing continues. */
 export class CaptureForwarding {
   readonly #path: string;
   readonly #context: Context;
@@ -45,12 +45,12 @@ export class CaptureForwarding {
     this.#release = release;
   }
 
-  /** The folder is there. */
+  /** The folder exists. */
   begin(): void {
     this.#following = this.#attempt(() => this.#work.follow(this.#path, this.#stopped.signal));
   }
 
-  /** The folder is complete. `hasEvents`: there is something in it. */
+  /** The folder is complete. `hasEvents`: it is not empty. */
   async end(hasEvents: boolean): Promise<void> {
     this.#stopped.abort();
     if ((await this.#following) && hasEvents) await this.#attempt(() => this.#work.rest(this.#path));
@@ -62,7 +62,7 @@ export class CaptureForwarding {
     this.#work.close();
   }
 
-  /** False if it failed, which is said. */
+  /** Returns false if it failed, which is reported. */
   async #attempt(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();

@@ -70,7 +70,7 @@ export function addCapture(program: Command, context: Context): void {
     .action((options: Options) => runCapture(options, context));
 }
 
-/** The name of a folder with the parts of a date in it. Throws InvalidArgumentError. */
+/** Returns the name of a folder with the parts of a date filled in. Throws InvalidArgumentError. */
 export function dated(text: string, date: Date): string {
   const [, Y, m, d, H, M, S] = /^([+-]?\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/.exec(date.toISOString())!;
   const parts: Readonly<Record<string, string | undefined>> = { Y, m, d, H, M, S, "%": "%" };
@@ -109,7 +109,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   const forwarding = options.forward === undefined ? undefined : await CaptureForwarding.of(options, context, status);
   let made: Collector | undefined;
   let lock: FolderLock | undefined;
-  // Not before the link stands, or brings something: a source that is refused leaves no folder.
+  // Not before the link is open, or brings something: a source that is refused leaves no folder.
   const collector = (): Collector => {
     if (made !== undefined) return made;
     const { append = false, rotate, keep, maxDevices } = options;
@@ -128,7 +128,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
       ...(rotate !== undefined && { rotateBytes: rotate }),
       ...(keep !== undefined && { keepParts: keep }),
       ...(maxDevices !== undefined && { mostDevices: maxDevices }),
-      // A packet is written when it is taken: only then is the broker told.
+      // A packet is written when it is taken: only then is it acknowledged to the broker.
       ...(!source.mayReorder && { reorderPackets: 0 }),
     });
     return made;
@@ -141,7 +141,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
   };
   try {
     if (existsSync(options.output)) {
-      // Before the source is open: what comes meanwhile is not lost with it.
+      // Before the source is open, so that waiting for the owner loses nothing.
       await ownerDecided(options.output, (line) => context.say(line));
       collector();
     }
@@ -170,7 +170,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     try {
       made?.close();
     } catch {
-      // What went wrong first is what must be said.
+      // The first error must be reported.
     }
     throw error;
   } finally {

@@ -28,7 +28,7 @@ interface Entry {
   readonly words: readonly string[];
   readonly summary: string;
   readonly options: readonly Option[];
-  /** The words that may follow: commands in it, or choices of its argument. */
+  /** The words that may follow: subcommands, or choices of its argument. */
   readonly next: readonly { readonly word: string; readonly summary: string }[];
 }
 
@@ -45,7 +45,7 @@ function entriesOf(program: Command): Entry[] {
 
 const flagsOf = ({ short, long }: Option) => [short, long].filter((flag): flag is string => flag !== undefined);
 
-/** Within single quotes of a shell. */
+/** As a single-quoted word of a shell. */
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function bashScript(entries: readonly Entry[]): string {
@@ -104,7 +104,7 @@ function fishScript(entries: readonly Entry[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** By flag, what its value may be, where that is the same in all commands. */
+/** The allowed values of each flag, where they are the same in all commands. */
 function choicesOf(entries: readonly Entry[]): [flag: string, choices: readonly string[]][] {
   const choices = new Map<string, Set<string>>();
   for (const { options } of entries)

@@ -1,4 +1,4 @@
-/** What a run of the command line shares: where it writes, and what it comes to. */
+/** What a run of the command line shares: its output, and its result. */
 import { statSync } from "node:fs";
 import { registries } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
@@ -9,10 +9,10 @@ import { formatProblem, Output, Progress } from "./io.ts";
 
 export type ExitCode = 0 | 1 | 2;
 
-/** The schema versions known, the newest last. */
+/** The known schema versions, the newest last. */
 export const REGISTRIES: readonly RegistryModel[] = registries;
 
-/** Also false for what is not there: openInput says what is wrong with it. */
+/** Also false for a path that does not exist: openInput reports that. */
 export function isFolder(path: string): boolean {
   try {
     return path !== "-" && statSync(path).isDirectory();
@@ -39,12 +39,12 @@ export class Context {
     process.stderr.write(`${text}\n`);
   }
 
-  /** Something wrong in the data; the work goes on. */
+  /** A problem in the data; the work continues. */
   sayProblem(problem: Problem, path: string): void {
     this.say(formatProblem(problem, path));
   }
 
-  /** What ends a command, or its work on one file. */
+  /** An error that ends a command, or its work on one file. */
   fail(failure: unknown): void {
     const error = tooManyFiles(failure) ?? failure;
     if (error instanceof TelemetryError) {
@@ -57,12 +57,12 @@ export class Context {
     }
   }
 
-  /** `writesAsItReads`: the results show the progress themselves where they go to the same terminal. */
+  /** `writesAsItReads`: results that go to the same terminal show the progress themselves. */
   progress(command: string, path: string, writesAsItReads: boolean): Progress {
     return new Progress(`${command} ${nameOf(path)}`, !(writesAsItReads && process.stdout.isTTY));
   }
 
-  /** On a terminal, and nobody objects. */
+  /** On a terminal, and not disabled. */
   get hasColor(): boolean {
     return process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
   }

@@ -49,7 +49,7 @@ async function runDecode(capture: string, options: Options, context: Context): P
   await printItems(await decodedItems(capture, registry, options), "decode", capture, context);
 }
 
-/** The events of any recording as batches of lines. */
+/** Returns the events of any recording as batches of lines. */
 export async function decodedItems(
   capture: string,
   registry: RegistryModel,
@@ -58,7 +58,7 @@ export async function decodedItems(
   return (await openCapture(capture)).items({ registry, output: "batches", with: choice });
 }
 
-/** Prints batches of lines, problems on standard error, and what they come to. */
+/** Prints batches of lines; problems and the summary go to standard error. */
 export async function printItems(
   items: AsyncIterable<DecodeItem>,
   name: string,

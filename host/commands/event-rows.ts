@@ -1,4 +1,4 @@
-/** Rows of events for people, as tail and show print them: columns that align, and a row that stays one row. */
+/** Rows of events for people, as tail and show print them: aligned columns, and one row for each event. */
 import type picocolors from "picocolors";
 import { cut, EventText, sinceBoot, widthOf } from "../decode/event-text.ts";
 import type { RegistryModel } from "../registry/model.ts";
@@ -6,13 +6,13 @@ import { visible } from "../text/lines.ts";
 
 export interface RowOptions {
   readonly colors: ReturnType<typeof picocolors.createColors>;
-  /** Of the terminal; undefined: rows are as long as they are. */
+  /** Of the terminal; undefined: rows are not cut. */
   readonly columns: number | undefined;
-  /** Devices have names: a column for them. */
+  /** Whether devices have names: then there is a column for them. */
   readonly hasDevices: boolean;
-  /** Say how far each time of day may be off, not only where it is more than a second. */
+  /** Print the uncertainty of each time of day, not only if it exceeds a second. */
   readonly uncertainty: boolean;
-  /** Instead of the time since boot: the time since the event before. */
+  /** Print the time since the previous event instead of the time since boot. */
   readonly delta: boolean;
 }
 
@@ -25,7 +25,7 @@ const TIME_CHARS = "16:43:54 ±12s".length;
 const EXACT_TIME_CHARS = "16:43:54.020 ±999ms".length;
 const SINCE_CHARS = "+00:01:11.324".length;
 const MOST_DEVICE_CHARS = 24;
-/** A terminal that is narrower has no room for two times. */
+/** A narrower terminal has no room for two times. */
 const NARROW_COLUMNS = 80;
 const WIDE_COLUMNS = 110;
 const INDENT = "  ";
@@ -34,7 +34,7 @@ export class EventRows {
   readonly #options: RowOptions;
   readonly #texts = new Map<RegistryModel, EventText>();
   #deviceChars: number;
-  /** Whether times of day are known: settled by the first row. */
+  /** Whether times of day are known: the first row decides. */
   #hasWall: boolean | undefined;
   #beforeMs = Number.NaN;
 
@@ -55,7 +55,7 @@ export class EventRows {
     return text;
   }
 
-  /** What stands above the rows. `hasWall`: times of day will be known. */
+  /** The heading above the rows. `hasWall`: times of day will be known. */
   heading(registry: RegistryModel, hasWall: boolean): string {
     this.#hasWall ??= hasWall;
     const { hasDevices, delta, columns = Number.POSITIVE_INFINITY } = this.#options;
@@ -65,7 +65,7 @@ export class EventRows {
     return this.#options.colors.dim(cut([...parts, this.textOf(registry).heading].join(INDENT), columns));
   }
 
-  /** One event; without the row's end. */
+  /** One event, without the line break. */
   event(
     event: Readonly<Record<string, unknown>>,
     registry: RegistryModel,
@@ -89,13 +89,16 @@ export class EventRows {
     return `${prefix.shown}${INDENT}${colors.dim(cut(text, columns - widthOf(prefix.plain) - INDENT.length))}`;
   }
 
-  /** `── pump-7 rebooted: boot 2 ──`: what happened between events. Text of one's own, names in it visible. */
+  /**
+   * `── pump-7 rebooted: boot 2 ──`: what happened between events. The caller's own text, with the names in it made
+   * visible.
+   */
   note(said: string): string {
     const { colors, columns = Number.POSITIVE_INFINITY } = this.#options;
     return colors.yellow(cut(`── ${said} ──`, columns));
   }
 
-  /** The next event has none before it. */
+  /** The next event has no event before it. */
   restart(): void {
     this.#beforeMs = Number.NaN;
   }
@@ -133,7 +136,7 @@ export class EventRows {
 
 const MOST_LONG_DEVICE_CHARS = 64;
 
-/** A name that is too long keeps its end: there it differs from others. */
+/** A name that is too long keeps its end, because names differ there. */
 export function shortDevice(name: string, columns: number): string {
   if (widthOf(name) <= columns) return name;
   let shown = "";
@@ -144,7 +147,7 @@ export function shortDevice(name: string, columns: number): string {
   return `…${shown}`;
 }
 
-/** `14:03:22.123`, in the time zone of whoever looks; `14:03:22 ±12s` where it may be off by more than a second. */
+/** `14:03:22.123`, in the local time zone; `14:03:22 ±12s` if it may be off by more than a second. */
 export function wallText({ unixMs, uncertaintyMs }: Wall, always: boolean): string {
   const date = new Date(unixMs);
   const two = (value: number) => String(value).padStart(2, "0");
@@ -154,7 +157,7 @@ export function wallText({ unixMs, uncertaintyMs }: Wall, always: boolean): stri
   return always && uncertaintyMs > 0 ? `${exact} ±${uncertaintyMs}ms` : exact;
 }
 
-/** `12s`, `4m`, `9h`, `3d`: at least that, in three characters below a hundred days. */
+/** `12s`, `4m`, `9h`, `3d`: rounded up, in three characters below a hundred days. */
 function roughly(ms: number): string {
   for (const [unitMs, unit, most] of [
     [1000, "s", 60],

@@ -61,7 +61,7 @@ export function addExport(program: Command, context: Context): void {
     .action((recording: string, options: Options) => runExport(recording, options, context));
 }
 
-/** Problems of one code that are named each; then they are counted. */
+/** The most problems of one code that are printed; further ones are counted. */
 const MOST_NAMED = 20;
 
 async function runExport(path: string, options: Options, context: Context): Promise<void> {

@@ -23,7 +23,10 @@ function gathered<T>(parse: (text: string) => T) {
   return (text: string, before: readonly T[] = []) => [...before, parse(text)];
 }
 
-/** Which events are shown. Throws TelemetryError E_USAGE if the registry has no such event, client or reason. */
+/**
+ * Returns a function that says whether an event is shown. Throws TelemetryError E_USAGE if the registry has no such
+ * event, client or reason.
+ */
 export function filterOf(options: FilterOptions, registry: RegistryModel): (event: object) => boolean {
   const tests: [key: string, wanted: readonly unknown[]][] = [];
   const add = (flag: string, key: string | undefined, wanted: readonly unknown[], known?: readonly string[]) => {

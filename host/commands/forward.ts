@@ -1,4 +1,4 @@
-/** forward: recordings to a receiver of OpenTelemetry. */
+/** forward: sends recordings to an OpenTelemetry receiver. */
 import { statSync } from "node:fs";
 import type { Command } from "commander";
 import type { Exporter } from "../export/exporter.ts";
@@ -84,7 +84,7 @@ export function addForward(program: Command, context: Context): void {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** `ended` is told by SIGINT, SIGTERM or SIGHUP; a second one ends the process at once. */
+/** SIGINT, SIGTERM or SIGHUP triggers `ended`; a second one ends the process at once. */
 export function untilSignal(): { readonly ended: AbortController; readonly release: () => void } {
   const ended = new AbortController();
   const release = () => {
@@ -111,7 +111,7 @@ async function runForward(paths: readonly string[], options: Options, context: C
     else for (const path of paths) await work.forward(path);
     await work.finish();
   } catch (error) {
-    // Others of several that are followed end, too.
+    // The other followed recordings end, too.
     ended.abort();
     throw error;
   } finally {
@@ -120,7 +120,7 @@ async function runForward(paths: readonly string[], options: Options, context: C
   }
 }
 
-/** What forward, and capture --forward, do. */
+/** The work of forward, and of capture --forward. */
 export class ForwardWork {
   readonly #options: ReceiverFlags & { readonly otlp?: string; readonly flag?: string };
   readonly #registry: RegistryModel;
@@ -151,7 +151,7 @@ export class ForwardWork {
     );
   }
 
-  /** A recording as it is. */
+  /** Sends a recording as it is. */
   async forward(path: string): Promise<void> {
     const { exportItems } = await import("../export/source.ts");
     const forwarding = await this.open();
@@ -174,7 +174,7 @@ export class ForwardWork {
       this.#problem({ code: "E_EMPTY", message: "there is no event in it" }, path);
   }
 
-  /** A capture folder as it grows, until it is to end, or `stopped` says so. */
+  /** Sends a capture folder as it grows, until the command or `stopped` ends it. */
   async follow(path: string, stopped = this.#ended): Promise<void> {
     const { followedItems } = await import("../export/source.ts");
     const forwarding = await this.open();
@@ -190,7 +190,7 @@ export class ForwardWork {
     this.#known += own.known;
   }
 
-  /** What of a folder that was followed, and is complete now, is still to be delivered. */
+  /** Sends what is left of a folder that was followed, and is complete now. */
   async rest(path: string): Promise<void> {
     await this.finish();
     this.#forwarding?.save();
@@ -201,12 +201,12 @@ export class ForwardWork {
     await this.finish();
   }
 
-  /** Resolves when all is delivered. Fails as Forwarding.flush(). */
+  /** Resolves when everything is delivered. Fails as Forwarding.flush(). */
   async finish(): Promise<void> {
     await this.#forwarding?.flush();
   }
 
-  /** Keeps how far it was, and says what was done. The end, however it came to it. */
+  /** Keeps the position, and prints the summary, however the work ended. */
   close(): void {
     this.#status.end();
     const forwarding = this.#forwarding;
@@ -252,7 +252,7 @@ export class ForwardWork {
 
   #progress(): string {
     const { delivered, deadLetters } = this.#counters;
-    const refused = deadLetters === 0 ? "" : `, ${deadLetters} to the dead letters`;
+    const refused = deadLetters === 0 ? "" : `, ${deadLetters} to the dead-letter file`;
     return `${counted(delivered, "record")} delivered${refused}`;
   }
 
@@ -261,7 +261,7 @@ export class ForwardWork {
     const more = [
       [this.#known, `${counted(this.#known, "record")} delivered by earlier runs`],
       [rejected, `${rejected} rejected by the receiver`],
-      [deadLetters, `${deadLetters} to the dead letters`],
+      [deadLetters, `${deadLetters} to the dead-letter file`],
       [this.#missing, `${counted(this.#missing, "event")} missing; the records show where`],
       [tries - requests, `tried again ${counted(tries - requests, "time")}`],
     ] as const;

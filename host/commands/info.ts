@@ -109,7 +109,7 @@ function devicesOf(boots: readonly BootRow[]): DeviceInfo[] {
   }));
 }
 
-/** RFC 3339 with milliseconds, in UTC, is in order as text. */
+/** As text, RFC 3339 with milliseconds in UTC sorts by time. */
 function least(times: readonly (string | null)[]): string | null {
   return times.reduce((a, b) => (a === null || (b !== null && b < a) ? b : a), null);
 }
@@ -187,7 +187,7 @@ function goOn(path: string, { form, events, lost, problems }: ReturnType<typeof 
   return `next: xs-telemetry show ${quoted}`;
 }
 
-/** As a shell takes it. */
+/** Quoted for a shell. */
 export function quotedPath(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${visible(path).replaceAll("'", "'\\''")}'`;
 }

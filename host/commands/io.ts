@@ -9,7 +9,7 @@ import { type Problem, TelemetryError } from "../text/errors.ts";
 import { ioError, nameOf } from "../text/io-error.ts";
 import { oneLineEach, visible, visibleLines } from "../text/lines.ts";
 
-/** Read at once. Bounds the issues that lines can bring before somebody takes them: a line of 3 bytes may have two. */
+/** Bytes per read. Limits the issues that lines can bring before they are taken: a line of 3 bytes may have two. */
 const CHUNK_BYTES = 64 * 1024;
 const OUTPUT_BYTES = 64 * 1024;
 
@@ -20,7 +20,7 @@ export interface Input {
   readonly sizeBytes: number | undefined;
   /** So far. */
   readonly readBytes: number;
-  /** Once. Fails with a TelemetryError that names the path. */
+  /** May be read once. Fails with a TelemetryError that names the path. */
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
@@ -75,13 +75,16 @@ export async function openCapture(
   return recordingOf((await openInput(path, onRead)).bytes, "standard input");
 }
 
-/** Standard input. Throws TelemetryError E_IS_DIRECTORY, exit code 2, if it is a folder, which Node takes for an empty file. */
+/**
+ * Standard input. Throws TelemetryError E_IS_DIRECTORY, exit code 2, if it is a folder, which Node treats as an empty
+ * file.
+ */
 export function standardInput(): NodeJS.ReadStream {
   if (fstatSync(0).isDirectory()) throw ioError("-", { code: "EISDIR" });
   return process.stdin;
 }
 
-/** `serial.log: E_JSON at line 27, byte 2079: no JSON: …` */
+/** `serial.log: E_JSON at line 27, byte 2079: not JSON: …` */
 export function formatProblem(problem: Problem, path: string): string {
   const place = placeOf(problem);
   const { code, message, file = path } = problem;
@@ -90,7 +93,7 @@ export function formatProblem(problem: Problem, path: string): string {
 
 const MOST_DEVICE_CHARS = 64;
 
-/** A device's id for people. It may have come from the network, and be as long as a topic. */
+/** A device's id for people. It may come from the network, and be as long as a topic. */
 export function deviceText(device: string): string {
   const shown = visible(device);
   return shown.length > MOST_DEVICE_CHARS ? `${shown.slice(0, MOST_DEVICE_CHARS - 1)}…` : shown;
@@ -107,13 +110,14 @@ export function placeOf({ line, packet, offsetBytes, attribute }: Problem): stri
 }
 
 /**
- * Gathers what is written and passes it on in large pieces. `write` never waits: whoever writes much awaits `flush` when
- * `isFull`, so that a slow reader slows the writer. What is left goes out when there is time: a live stream is seen live.
+ * Gathers output and passes it on in large pieces. `write` never waits: whoever writes much awaits `flush` when
+ * `isFull`, so that a slow reader slows the writer. The rest is written when there is time, so a live stream stays
+ * live.
  */
 export class Output {
   readonly #stream: Writable;
   #pieces: Uint8Array[] = [];
-  /** Comes after the pieces. */
+  /** Follows the pieces. */
   #text = "";
   #size = 0;
   #isScheduled = false;
@@ -137,7 +141,7 @@ export class Output {
     if (this.#stream.writableNeedDrain) await once(this.#stream, "drain");
   }
 
-  /** Text, or UTF-8, which the caller leaves as it is until flush() has resolved. */
+  /** Text, or UTF-8, which the caller must not change until flush() has resolved. */
   write(data: string | Uint8Array): void {
     this.#size += data.length;
     if (typeof data === "string") this.#text += data;
@@ -149,14 +153,15 @@ export class Output {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      // Who awaits a flush is told of a failure; the stream's "error" event tells it to all.
+      // A failed flush() reports it to its caller; the stream's "error" event reports it to everybody.
       this.flush().catch(() => {});
     });
   }
 
   /**
-   * write() for lines of JSON, which may hold DEL, C1 and direction characters as they are: a terminal gets them escaped, so that it obeys
-   * nothing of them. What other languages end lines at is always escaped, unless `isEscaped`: it was. JSON stays equal.
+   * write() for lines of JSON, which may contain DEL, C1 and direction characters: for a terminal they are escaped, so
+   * that it obeys none of them. Line ends of other languages are always escaped, unless `isEscaped` says that they
+   * already are. The JSON keeps its meaning.
    */
   writeLines(data: string | Uint8Array, isEscaped = false): void {
     const isTerminal = (this.#stream as Partial<WriteStream>).isTTY === true;
@@ -185,7 +190,7 @@ export class Output {
 const PROGRESS_AFTER_MS = 1000;
 const PROGRESS_EVERY_MS = 200;
 
-/** One line on a terminal, rewritten: nothing for short work, nothing where stderr is no terminal. */
+/** One line on a terminal, rewritten: nothing for short work, nothing if stderr is not a terminal. */
 export class Progress {
   readonly #label: string;
   readonly #isShown: boolean;
@@ -197,7 +202,7 @@ export class Progress {
     this.#isShown = isShown && process.stderr.isTTY === true;
   }
 
-  /** `done` says how far it is; it is asked only when it is shown. */
+  /** `done` returns the progress; it is called only when it is shown. */
   update(done: () => string): void {
     if (!this.#isShown || performance.now() < this.#nextMs) return;
     this.#nextMs = performance.now() + PROGRESS_EVERY_MS;

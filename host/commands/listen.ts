@@ -1,4 +1,4 @@
-/** What capture and tail do as long as they listen: signals, time, what falls due. */
+/** What capture and tail do while they listen: signals, time, periodic work. */
 import type { LinkEvents } from "../receive/links/link.ts";
 import { ClockWatch } from "../receive/wall-clock.ts";
 import type { Problem } from "../text/errors.ts";
@@ -7,24 +7,28 @@ import type { Source } from "./source.ts";
 export interface ListenOptions {
   readonly source: Source;
   readonly events: LinkEvents;
-  /** Undefined: until the source ends, or the user does. */
+  /** Undefined: until the source ends, or the user ends it. */
   readonly durationS: number | undefined;
-  /** Called once the link stands. `said`: the description, with a hint. What it throws ends the link. */
+  /** Called once the link is open. `said`: the description, with a hint. If it throws, the link ends. */
   readonly opened: (description: string, said: string) => void;
-  /** Called when this computer's clock was set, forward by so much or back, before the events that follow; not `isSure`: it may have slept. What it throws ends the link. */
+  /**
+   * Called when this computer's clock was set, forward by this much or back, before the events that follow. If not
+   * `isSure`, the computer may have slept. If it throws, the link ends.
+   */
   readonly clockSet: (byMs: number, isSure: boolean) => void;
-  /** Called ten times a second. What it throws ends the link. */
+  /** Called ten times a second. If it throws, the link ends. */
   readonly tick: (wallMs: number) => void;
 }
 
 const TICK_MS = 100;
-/** After so long without a packet, it is said what the cause may be. */
+/** After this long without a packet, a possible cause is printed. */
 const QUIET_MS = 10_000;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Opens the source and listens until it ends, the time is over, or SIGINT, SIGTERM or SIGHUP comes; a second signal ends the
- * process at once. Returns why no packet came, if bytes came without. Throws what opening throws, or what has broken the link; the link is closed then.
+ * Opens the source and listens until it ends, the time is over, or SIGINT, SIGTERM or SIGHUP comes; a second signal
+ * ends the process at once. Returns why no packet came, if bytes came without packets. Throws the error of opening, or
+ * the one that broke the link; the link is closed then.
  */
 export async function listen({
   source,
@@ -63,7 +67,7 @@ export async function listen({
   const timers: NodeJS.Timeout[] = [];
   const sayIfNothing = (): void => {
     const { cause, problem } = link.nothingFound?.() ?? {};
-    // Log text alone is nothing strange, as long as more may come.
+    // Log text alone is normal, as long as more may come.
     if (problem !== undefined && cause !== "text") events.problem({ ...problem, code: "W_NO_PACKETS" });
   };
   try {

@@ -1,4 +1,4 @@
-/** What tail and show say between events. */
+/** What tail and show print between events. */
 import type { Gap } from "../decode/types.ts";
 import { type BootRecord, bootText } from "../packet/boot-record.ts";
 import { deviceText } from "./io.ts";
@@ -9,12 +9,12 @@ export function bootNote(device: string | undefined, boot: number): string {
   return `${device === undefined ? "the device" : deviceText(device)} rebooted: boot ${boot}`;
 }
 
-/** `pump-7 booted after: panic; ring of the boots before: kept 12 events`. */
+/** `pump-7 booted after: panic; ring of earlier boots: kept 12 events`. */
 export function resetNote(record: BootRecord, device: string | undefined): string {
   return `${device === undefined ? "the device" : deviceText(device)} booted after: ${bootText(record)}`;
 }
 
-/** `37 events lost on the device`, one for each cause. */
+/** `37 events lost on the device`, for each cause. */
 export function gapNotes({ lostOnDevice, lostInTransit, beforeFirstPacket }: Gap, device?: string): string[] {
   const whose = device === undefined ? "" : `${deviceText(device)}: `;
   const notes: [count: number, said: string][] = [

@@ -13,14 +13,14 @@ export interface RecordingStats extends Summarized {
   readonly problems: ReadonlyMap<string, number>;
 }
 
-/** Reads a recording to its end; what is wrong in it is named, and losses are not: they are in the sums. */
+/** Reads a recording to its end. Problems are reported, except losses, which are in the sums. */
 export async function openRecordingStats(
   name: string,
   path: string,
   options: StatsOptions,
   context: Context,
 ): Promise<RecordingStats> {
-  // Loaded when it is needed: it brings histograms.
+  // Loaded when needed: it brings histograms.
   const { summarize } = await import("../read/summarize.ts");
   const registries = await registriesOf(options);
   const registry = decodedRegistry(options, registries);

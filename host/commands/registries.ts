@@ -1,4 +1,4 @@
-/** Which registries a command reads with: the bundled ones, or those that --registry names. */
+/** Which registries a command reads with: the bundled ones, or those of --registry. */
 import type { Command } from "commander";
 import { emittedRegistry, registry } from "../generated/registry.ts";
 import type { RegistryModel } from "../registry/model.ts";
@@ -22,12 +22,12 @@ export function addRegistryOption(command: Command): Command {
 }
 
 /**
- * The registries by version, oldest first; without the option the bundled ones. Throws TelemetryError: exit code 1 if one has
- * mistakes, 2 if it cannot be read or two are of one version.
+ * Returns the registries by version, oldest first; without the option the bundled ones. Throws TelemetryError: exit
+ * code 1 if one has mistakes, 2 if it cannot be read or two have the same version.
  */
 export async function registriesOf({ registry: files }: RegistryOption): Promise<readonly RegistryModel[]> {
   if (files === undefined) return REGISTRIES;
-  // Loaded when they are needed: they bring a YAML reader.
+  // Loaded when needed: they bring a YAML reader.
   const { readRegistryText } = await import("../registry/file.ts");
   const { loadRegistry } = await import("../registry/load.ts");
   const models = files.map((file) => loadRegistry(readRegistryText(file), file));
@@ -44,7 +44,7 @@ export async function registriesOf({ registry: files }: RegistryOption): Promise
   return relate(models.sort((a, b) => compareSemver(a.schemaVersion, b.schemaVersion)));
 }
 
-/** That of a version. Throws TelemetryError E_VERSION, which lists the known ones. */
+/** Returns the registry of a version. Throws TelemetryError E_VERSION, which lists the known ones. */
 export function registryOf(schemaVersion: string, registries: readonly RegistryModel[]): RegistryModel {
   const found = registries.find((registry) => registry.schemaVersion === schemaVersion);
   if (found !== undefined) return found;
@@ -52,7 +52,10 @@ export function registryOf(schemaVersion: string, registries: readonly RegistryM
   throw new TelemetryError("E_VERSION", `schema version ${quote(schemaVersion)} is unknown; known: ${known}`, 2);
 }
 
-/** What captures are decoded as: the version asked for, else the first, or the newest of one's own. Throws as registryOf. */
+/**
+ * Returns the version that captures are decoded as: the requested one, else the first, or the newest of the user's own.
+ * Throws as registryOf.
+ */
 export function decodedRegistry(
   { registry: files, schemaVersion }: RegistryOption & { readonly schemaVersion?: string },
   registries: readonly RegistryModel[],
@@ -61,7 +64,10 @@ export function decodedRegistry(
   return files === undefined ? registry : registries[registries.length - 1]!;
 }
 
-/** What captures are written with: what devices emit, or the newest of one's own, which says all that is in the packets. */
+/**
+ * Returns the version that captures are written with: the one that devices emit, or the newest of the user's own, which
+ * describes everything in the packets.
+ */
 export const capturedRegistry = (
   { registry: files }: RegistryOption,
   registries: readonly RegistryModel[],

@@ -33,7 +33,7 @@ export async function runCheck(files: readonly string[], against: readonly strin
   }
 }
 
-/** Those without mistakes; the mistakes of the others are printed. */
+/** Returns those without mistakes; the mistakes of the others are printed. */
 async function readAll(files: readonly string[], context: Context): Promise<ReadFile[]> {
   const { bold, red } = picocolors.createColors(context.hasColor);
   const good: ReadFile[] = [];
@@ -65,7 +65,7 @@ function say(mistakes: readonly Mistake[], count: number, context: Context): voi
   if (count > mistakes.length) context.output.write(`… and ${count - mistakes.length} more\n`);
 }
 
-/** The folder registry/ of the package that this file is in. */
+/** The folder registry/ of the package that contains this file. */
 function bundledRegistries(): string[] {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, "package.json")) && folder !== dirname(folder)) folder = dirname(folder);

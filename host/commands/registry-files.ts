@@ -7,7 +7,7 @@ import { nameOf } from "../text/io-error.ts";
 import type { Context } from "./context.ts";
 import { openInput } from "./io.ts";
 
-/** A registry's text, from a file or standard input. Fails with a TelemetryError. */
+/** Returns the text of a registry, from a file or standard input. Fails with a TelemetryError. */
 export async function readSource(path: string): Promise<string> {
   if (path !== "-") return readRegistryText(path);
   const pieces: Uint8Array[] = [];
@@ -20,7 +20,7 @@ export async function readSource(path: string): Promise<string> {
   return registryText(Buffer.concat(pieces), nameOf(path));
 }
 
-/** Throws TelemetryError E_USAGE if what is to be written is the registry itself, by whatever path. */
+/** Throws TelemetryError E_USAGE if the output is the registry itself, by any path. */
 export function refuseSource(source: string, output: string | undefined): void {
   if (source === "-" || output === undefined || output === "-") return;
   const [from, to] = [source, output].map((path) => statSync(path, { throwIfNoEntry: false }));
@@ -28,7 +28,7 @@ export function refuseSource(source: string, output: string | undefined): void {
     throw new TelemetryError("E_USAGE", `${nameOf(output)} is the registry itself: name another file to write`, 2);
 }
 
-/** To the file, or to standard output. With `mayReplace` false, a file that is there stays as it is. */
+/** Writes to the file, or to standard output. With `mayReplace` false, an existing file stays as it is. */
 export function writeResult(text: string, path: string | undefined, mayReplace: boolean, context: Context): void {
   if (path === undefined || path === "-") {
     context.output.writeLines(text);

@@ -45,7 +45,7 @@ async function runGenerate(file: string, options: Options, context: Context): Pr
   for (const [index, path] of paths.entries())
     if (path !== undefined && paths.findIndex((other) => other !== undefined && relative(other, path) === "") < index)
       throw new TelemetryError("E_USAGE", `${nameOf(path)} is named twice: give each output its own file`, 2);
-  // Loaded when they are called: they need a YAML reader.
+  // Loaded when called: they need a YAML reader.
   const { readSource, refuseSource } = await import("./registry-files.ts");
   for (const path of paths.slice(1)) refuseSource(file, path);
   const { generatedFiles } = await import("../generate/own-registry.ts");

@@ -9,7 +9,7 @@ import { readSource, writeResult } from "./registry-files.ts";
 export async function runLayout(file: string, mayWrite: boolean, context: Context): Promise<void> {
   const text = await readSource(file);
   const { text: laidOut, placed } = layOutDraft(text, nameOf(file));
-  // Whatever else is wrong with it is said before anything is written.
+  // Any other mistake in it is reported before anything is written.
   loadRegistry(laidOut, nameOf(file));
   if (file === "-") context.output.writeLines(laidOut);
   else if (mayWrite && placed.length > 0) writeResult(laidOut, file, true, context);

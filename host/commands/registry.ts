@@ -1,4 +1,7 @@
-/** `registry check|diff|docs|schema|generate|layout|new`: the registry's own tools. What they do is loaded when one is called: it needs a YAML reader. */
+/**
+ * `registry check|diff|docs|schema|generate|layout|new`: tools for registries. The code of each is loaded when it is
+ * called, because it needs a YAML reader.
+ */
 import type { Command } from "commander";
 import type { Context } from "./context.ts";
 import { addRegistryGenerate } from "./registry-generate.ts";

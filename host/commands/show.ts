@@ -80,17 +80,17 @@ async function runShow(path: string, options: Options, context: Context): Promis
   view.end(path);
 }
 
-/** Rows, as they come; with `last` when all have come. */
+/** Prints rows as they come; with `last` when all have come. */
 class View {
   readonly #options: Options;
   readonly #context: Context;
   #rows: EventRows | undefined;
-  /** Said, or not wanted. */
+  /** It is printed, or not wanted. */
   #hasHeading = process.stdout.isTTY !== true;
   readonly #first: RegistryModel;
   readonly #filters = new Map<RegistryModel, (event: object) => boolean>();
   #place: ReadPlace | undefined;
-  /** The boot whose reset was told last. */
+  /** The boot with the last reported reset. */
   #resetOf = "";
   /** Gaps before the next event that is shown. */
   #gaps: string[] = [];
@@ -112,13 +112,13 @@ class View {
     const { place } = item;
     if (this.#options.device !== undefined && !this.#options.device.includes(place.device ?? "")) return;
     if (item.kind === "gap") {
-      // Of lines, some may have been left out on purpose: a row for each would hide the rest.
+      // Lines may have been left out on purpose: a row for each gap would hide the rest.
       if (item.causes === undefined) this.#missing += item.missing;
       else this.#gaps.push(...gapNotes(item.causes, place.device));
       return;
     }
     if (item.kind === "boot") {
-      // Each reader tells it.
+      // Each reader reports it.
       const whose = JSON.stringify([place.device, place.boot, place.bootId]);
       if (whose !== this.#resetOf) this.#gaps.push(resetNote(item.record, place.device));
       this.#resetOf = whose;
@@ -139,7 +139,7 @@ class View {
   /** From now on events are shown as they come. */
   isLive = false;
 
-  /** What has come so far is all there is, for now. */
+  /** Everything that is there for now has come. */
   caughtUp(): void {
     const { last } = this.#options;
     if (last !== undefined) for (const row of this.#last.slice(-last)) this.#write(row());
@@ -202,7 +202,7 @@ class View {
     return this.#rows;
   }
 
-  /** Settles what stands before the event; the row is made when it is shown. */
+  /** Decides what precedes the event; the row is made when it is shown. */
   #rowOf({ place, event, registry, line, deviceMs, wall }: ReadEvent): () => string {
     if (this.#options.format === "json") return () => `${line}\n`;
     const before = this.#place;
@@ -238,7 +238,7 @@ function dayText(wall: ReadEvent["wall"]): string {
   return `, ${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-/** The time of an event in a moment's terms; NaN where nobody knows it. */
+/** The time of an event in the form of a moment; NaN if it is unknown. */
 export function timeAs(kind: Moment["kind"], deviceMs: number, unixMs: number): number {
   if (kind === "boot") return deviceMs;
   if (kind === "unix" || Number.isNaN(unixMs)) return unixMs;

@@ -1,4 +1,4 @@
-/** What capture and tail listen to: one of five sources, and the options that each has. */
+/** What capture and tail listen to: one of five sources, each with its options. */
 import { spawnSync } from "node:child_process";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Link, LinkEvents } from "../receive/links/link.ts";
@@ -30,7 +30,7 @@ XS_TELEMETRY_MQTT_PASSWORD. Give the token of a board's server in XS_TELEMETRY_W
 export const DEFAULT_BAUD = 115_200;
 const SOURCES = ["serial", "udp", "mqtt", "ws", "stdin"] as const;
 type SourceName = (typeof SOURCES)[number];
-/** What has a meaning for some sources only. */
+/** Options that only some sources have. */
 const OPTIONS_OF: Readonly<Record<string, readonly [keyof SourceOptions, ...SourceName[]]>> = {
   "--baud": ["baud", "serial"],
   "--host": ["host", "udp"],
@@ -42,9 +42,9 @@ const OPTIONS_OF: Readonly<Record<string, readonly [keyof SourceOptions, ...Sour
 };
 
 export interface Source {
-  /** UDP alone brings packets in another order than they were sent in; a broker keeps that of a topic. */
+  /** Only UDP may deliver packets in another order; a broker keeps the order of a topic. */
   readonly mayReorder: boolean;
-  /** Serial, WebSocket and stdin: there is one device, and it has no name. */
+  /** Serial, WebSocket and stdin: there is a single device without a name. */
   readonly hasOneDevice: boolean;
   open(events: LinkEvents): Promise<Link>;
 }
@@ -66,7 +66,7 @@ export function addSourceOptions(command: Command): Command {
     .option("--duration <seconds>", "stop after this time", seconds);
 }
 
-/** An argument parser of whole numbers in a range. */
+/** Returns an argument parser for integers in a range. */
 export function integerFrom(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -75,19 +75,22 @@ export function integerFrom(least: number, most: number): (text: string) => numb
   };
 }
 
-/** A number of decimal digits, above 0, which may have a fraction; NaN if the text is none. */
+/** Returns the value of a decimal number above 0, with or without a fraction; NaN for any other text. */
 export function decimal(text: string): number {
   return /^\d+(\.\d+)?$/.test(text) && Number(text) > 0 ? Number(text) : Number.NaN;
 }
 
-/** Seconds, which may have a fraction. A timer takes 2^31 - 1 ms. */
+/** Seconds, with or without a fraction. A timer takes at most 2^31 - 1 ms. */
 function seconds(text: string): number {
   const value = decimal(text);
   if (value <= 2_147_483) return value;
   throw new InvalidArgumentError("Expected a number of seconds, at most 2147483.");
 }
 
-/** The source that the options name. Throws TelemetryError E_USAGE, exit code 2, if it is not exactly one, or an option is another's. */
+/**
+ * Returns the source that the options name. Throws TelemetryError E_USAGE, exit code 2, unless there is exactly one,
+ * and every option belongs to it.
+ */
 export function sourceOf(options: SourceOptions): Source {
   const named = SOURCES.filter((name) => options[name] !== undefined);
   const [name] = named;
@@ -139,7 +142,7 @@ const COOKED: Problem = {
     "run stty -F /dev/ttyUSB0 raw -echo 115200 first, or read the port with --serial",
 };
 
-/** Whether standard input is a terminal that takes lines. False where nobody can say. */
+/** Whether standard input is a terminal in line mode. False if that is unknown. */
 function isCookedTerminal(): boolean {
   if (!process.stdin.isTTY) return false;
   const { stdout } = spawnSync("stty", ["-a"], { stdio: [0, "pipe", "ignore"], encoding: "utf8" });

@@ -44,7 +44,7 @@ async function runStats(path: string, options: StatsOptions, context: Context): 
 
 type Colors = ReturnType<typeof picocolors.createColors>;
 
-/** The sums for people, in rows of so many columns. */
+/** Returns the sums for people, in rows of this many columns. */
 export function statsText(statistics: Statistics, colors: Colors, columns = 100): string {
   const { boots, events, connections, rejections, messageTypes, busiest, attributes } = statistics;
   const parts: string[] = [];
@@ -170,7 +170,7 @@ function lossText({ lostOnDevice, lostInTransit, missing, beforeFirstPacket }: L
   return parts.flatMap(([count, where]) => (count > 0 ? [`${numberText(count)} ${where}`] : [])).join(", ");
 }
 
-/** `2026-11-28 03:54:15` in the time zone of whoever looks. */
+/** `2026-11-28 03:54:15` in the local time zone. */
 export function localText(time: string): string {
   const date = new Date(time);
   const two = (value: number) => String(value).padStart(2, "0");

@@ -1,25 +1,25 @@
 import type { WriteStream } from "node:tty";
 
-/** A line at the bottom of a terminal, rewritten; nothing where there is no terminal. */
+/** A line at the bottom of a terminal that is rewritten; nothing without a terminal. */
 export class StatusLine {
   readonly #stream: WriteStream;
   readonly #isShown: boolean;
   #text = "";
 
-  /** `isShown`: whether the stream is a terminal that shows it. */
+  /** `isShown`: whether the stream is a terminal that can show it. */
   constructor(stream: WriteStream, isShown: boolean) {
     this.#stream = stream;
     this.#isShown = isShown;
   }
 
-  /** Shows this from now on, cut to the terminal's width. Text without control characters. */
+  /** Shows this text from now on, cut to the terminal's width. Text without control characters. */
   show(text: string): void {
     if (!this.#isShown || text === this.#text) return;
     this.#text = text;
     this.#stream.write(`\r\x1b[K${this.#drawn()}`);
   }
 
-  /** Runs `write`, which writes whole lines to the terminal: they stand above the line. */
+  /** Runs `write`, which writes whole lines to the terminal: they appear above the line. */
   above(write: () => void): void {
     if (this.#text === "") {
       write();
@@ -30,7 +30,7 @@ export class StatusLine {
     this.#stream.write(this.#drawn());
   }
 
-  /** Wipes it away. */
+  /** Erases the line. */
   end(): void {
     if (this.#text !== "") this.#stream.write("\r\x1b[K");
     this.#text = "";

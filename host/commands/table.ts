@@ -1,4 +1,4 @@
-/** Tables for a terminal: columns as wide as what is in them, the first one shortened where the row would be too long. */
+/** Tables for a terminal: columns as wide as their content, the first one shortened if a row would be too long. */
 import type picocolors from "picocolors";
 import { cut, widthOf } from "../decode/event-text.ts";
 import { shortDevice } from "./event-rows.ts";
@@ -8,7 +8,10 @@ const LEAST_FIRST = 8;
 /** Columns of names that differ at their ends. */
 const NAMES: readonly string[] = ["device", "client"];
 
-/** Rows under a head; ">" begins the name of a column whose values stand at its right edge. Columns that have nothing are left out. */
+/**
+ * Returns rows under a heading. ">" before the name of a column aligns its values to the right. Empty columns are left
+ * out.
+ */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],

@@ -83,7 +83,10 @@ async function runTail(options: Options, context: Context): Promise<void> {
   const isFollowed = (device: string | undefined) => device === undefined || (options.device?.includes(device) ?? true);
   const rate = new Rate();
 
-  /** Whether it must be passed over: a device does not wait for whoever reads our output. The gap is told as one on the way. */
+  /**
+   * Whether it must be dropped: a device does not wait for the reader of this output. The gap is reported as lost on
+   * the way.
+   */
   const isTooMuch = (): boolean => {
     if (context.output.waitingBytes < MOST_WAITING_BYTES) return false;
     const message = `${MOST_WAITING_BYTES >> 20} MB of output wait for their reader: new events are dropped until it catches up`;
@@ -120,7 +123,7 @@ async function runTail(options: Options, context: Context): Promise<void> {
       },
     });
     decoder.end();
-    // Who ends it by hand has seen what there is.
+    // A user who ends it by hand has seen what there is.
     const isBounded = options.stdin === true || options.duration !== undefined;
     if (isBounded && nothing !== undefined) problems.add(nothing, undefined, Date.now());
   } finally {
@@ -131,16 +134,16 @@ async function runTail(options: Options, context: Context): Promise<void> {
   for (const [code, count] of problems.counts()) context.say(`  ${code}: ${counted(count, "time")}`);
 }
 
-/** Colours, and the erase-line that tools write beside them: log text has them for a terminal of its own. */
+/** Colours, and the erase-line sequence that tools write beside them: log text contains them for its own terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
 const COLOURS = /\x1b\[[0-9;:]*[mK]/g;
-/** Who watches waits no longer for a datagram that others have overtaken. */
+/** A person watching does not wait longer for an overtaken datagram. */
 const REORDER_MS = 300;
 
-/** Output that a slow reader may leave unread. */
+/** The most output that a slow reader may leave unread. */
 const MOST_WAITING_BYTES = 16 << 20;
 
-/** Devices whose boot is remembered. */
+/** The most devices with a remembered boot. */
 const MOST_BOOTS = 16_384;
 
 /** The terminal, or the pipe. */
@@ -153,7 +156,7 @@ class Screen {
   readonly #status: StatusLine;
   readonly #isTerminal = process.stdout.isTTY === true;
   #description = "";
-  /** Of each device, the boot that goes on; the oldest first. */
+  /** The current boot of each device, the oldest first. */
   readonly #boots = new Map<string | undefined, number>();
   /** Written together: a burst is one write. */
   #pending = "";
@@ -199,7 +202,7 @@ class Screen {
     this.#write(this.#rows.log(shown, device, { unixMs: wallMs, uncertaintyMs: 0 }));
   }
 
-  /** Whose the next events are: a boot that is another one than before is told. */
+  /** Whose events come next: a change of the boot is reported. */
   place({ device, boot, bootId }: BootPlace): void {
     const before = this.#boots.get(device);
     if (before === bootId) return;
@@ -235,7 +238,7 @@ class Screen {
       `lost ${lostOnDevice} on the device, ${lostInTransit} on the way`,
       ...(ringFill === undefined ? [] : [`ring ${Math.round(ringFill * 100)} % full`]),
       ...(this.#hasOneDevice ? [] : [counted(devices, "device")]),
-      this.#description, // last: a narrow terminal cuts it
+      this.#description, // last, because a narrow terminal cuts it
     ];
     this.#status.show(parts.join(" · "));
   }
@@ -262,7 +265,7 @@ class Screen {
   }
 }
 
-/** Events a second, over the last second. */
+/** Events per second, over the last second. */
 class Rate {
   #fromMs = 0;
   #fromEvents = 0;

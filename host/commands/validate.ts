@@ -77,7 +77,7 @@ async function runValidate(files: readonly string[], options: Options, context: 
     strict,
     ...(schemaVersion === undefined ? {} : { schemaVersion }),
   };
-  // Before any file is opened: it throws when the version is not known.
+  // Before any file is opened: it throws if the version is unknown.
   new Validator(settings);
   const registry = decodedRegistry(options, registries);
   // Text for people has colours, and its values are escaped.
@@ -97,12 +97,12 @@ interface Surroundings {
   readonly progress: Progress;
   readonly context: Context;
   readonly format: ReportFormat;
-  /** What captures are decoded as. */
+  /** The registry that captures are decoded with. */
   readonly registry: RegistryModel;
   readonly settings: ValidateOptions;
 }
 
-/** Returns what ended the work on the file before its end, undefined if nothing did. */
+/** Returns the error that ended the work on the file early, undefined if there was none. */
 async function validateFile(file: string, around: Surroundings): Promise<unknown> {
   const { reporter, progress, context, format, settings } = around;
   const causes = new LossCauses();
@@ -140,12 +140,12 @@ async function validateFile(file: string, around: Surroundings): Promise<unknown
   return failure;
 }
 
-/** Of a file that could not be read, or not to its end: after the lines that could. */
+/** For a file that could not be read, or not to its end: placed after the lines that could. */
 function issueOf({ code, message }: TelemetryError, validator: Validator): Issue {
   return { line: validator.line + 1, severity: "error", code, event: null, attribute: null, message };
 }
 
-/** A recording as `decode` prints it. Damage is an issue of the line that comes next; where events were lost goes to `causes`. */
+/** A recording as `decode` prints it. Damage becomes an issue of the next line; places of losses go to `causes`. */
 async function* decodedLines(
   recording: Recording,
   capture: string,
@@ -172,7 +172,10 @@ async function* decodedLines(
   }
 }
 
-/** Of each boot, events that were lost on the way after its first one: the others that are missing were lost on the device. */
+/**
+ * For each boot, events that were lost on the way after its first event: all other missing ones were lost on the
+ * device.
+ */
 class LossCauses {
   readonly #inTransit = new Map<string, number>();
 
@@ -187,7 +190,7 @@ class LossCauses {
     if (before !== undefined) this.#inTransit.set(key, before + gap.lostInTransit);
   }
 
-  /** Nothing where the recording is lines. */
+  /** Nothing if the recording is lines. */
   of({ device, boot, reader = 0, missing }: BootLosses): { cause?: string } {
     const inTransit = this.#inTransit.get(keyOf({ device, boot, reader }));
     if (inTransit === undefined) return {};

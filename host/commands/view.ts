@@ -56,7 +56,7 @@ async function runView(path: string, options: Options, context: Context): Promis
   const { output, device } = options;
   if (options.open && output === "-")
     throw new TelemetryError("E_USAGE", "--open needs a file: name one with -o, not -", 2);
-  // Loaded when it is needed: it brings the page.
+  // Loaded when needed: it brings the page.
   const { writePage } = await import("../view/write-page.ts");
   const registries = await registriesOf(options);
   const registry = decodedRegistry(options, registries);
@@ -109,13 +109,16 @@ async function runView(path: string, options: Options, context: Context): Promis
 
 function timeFilter({ since, until }: Options): ((deviceMs: number, unixMs: number) => boolean) | undefined {
   if (since === undefined && until === undefined) return undefined;
-  // A time that nobody knows is in no range.
+  // An unknown time is in no range.
   return (deviceMs, unixMs) =>
     (since === undefined || timeAs(since.kind, deviceMs, unixMs) >= since.ms) &&
     (until === undefined || timeAs(until.kind, deviceMs, unixMs) <= until.ms);
 }
 
-/** Into standard output, or a file that has its name when all of it is there. Throws TelemetryError, exit code 2, if it cannot be written. */
+/**
+ * Writes into standard output, or into a file that gets its name when it is complete. Throws TelemetryError, exit code
+ * 2, if it cannot be written.
+ */
 async function into<T>(
   path: string,
   context: Context,
@@ -139,7 +142,7 @@ async function into<T>(
   }
 }
 
-/** What each system opens a file with. */
+/** The command with which each system opens a file. */
 const OPENERS: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   darwin: ["open"],
   win32: ["explorer.exe"],

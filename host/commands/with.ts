@@ -1,4 +1,4 @@
-/** --with: whose an event is and when it was, after the registry's attributes. */
+/** --with: the device, boot and time of an event, after the registry's attributes. */
 import { type Command, InvalidArgumentError } from "commander";
 import { CONTEXT_PARTS, type ContextChoice } from "../registry/context.ts";
 

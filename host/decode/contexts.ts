@@ -2,10 +2,10 @@ import { type BootPlace, LineContext, type TimeOf } from "../packet/line-context
 import { type ContextPart, contextParts } from "../registry/context.ts";
 import type { DecodeOptions } from "./types.ts";
 
-/** What makes time of day of a boot's time, if anybody knows. */
+/** Converts a boot's time to the time of day, if that is known. */
 export type ClockOf = (place: BootPlace) => TimeOf | undefined;
 
-/** Whose packets are read, and what stands after their events' attributes because of that. */
+/** Which packets are being read, and what is therefore added to their events. */
 export class Contexts {
   readonly #parts: ReadonlySet<ContextPart>;
   readonly #isAuto: boolean;
@@ -22,7 +22,7 @@ export class Contexts {
     this.#isAuto = choice === "auto";
   }
 
-  /** What follows is of this device; its boots are counted anew. `areMany`: there are several boots in all. */
+  /** What follows comes from this device; its boots are counted from 0. `areMany`: there are several boots in all. */
   begin(device: string | undefined, clockOf?: ClockOf, areMany = false): void {
     this.areMany ||= areMany || this.#boots > 0;
     this.#device = device;
@@ -30,14 +30,14 @@ export class Contexts {
     this.#boots = 0;
   }
 
-  /** A further boot of the device. */
+  /** Another boot of the device. */
   boot(bootId: number, reader: number): BootPlace {
     this.#boots++;
     if (this.#boots > 1) this.areMany = true;
     return { device: this.#device, boot: this.#boots, bootId, reader };
   }
 
-  /** What lines of a boot have after them, from now on; undefined: nothing. */
+  /** What lines of a boot get after their attributes from now on; undefined: nothing. */
   lineOf(place: BootPlace): LineContext | undefined {
     if (this.#parts.size === 0 || (this.#isAuto && !this.areMany)) return undefined;
     let line = this.#lines.get(place);
@@ -48,12 +48,12 @@ export class Contexts {
     return line;
   }
 
-  /** The clock of a boot knows more than before. */
+  /** The clock of a boot has become more precise. */
   renew(place: BootPlace): void {
     this.#lines.get(place)?.renew();
   }
 
-  /** What makes time of day of a boot's time; undefined where nobody knows. */
+  /** Converts a boot's time to the time of day; undefined if that is unknown. */
   timeOf(place: BootPlace): TimeOf | undefined {
     let clock = this.#clocks.get(place);
     if (clock === undefined) {

@@ -22,19 +22,19 @@ import { CHUNK_BYTES, Session } from "./session.ts";
 import { clocksOf } from "./trace-clocks.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "./types.ts";
 
-/** Read at once: much, since another thread reads and each read waits for it. */
+/** Bytes per read: many, because another thread reads and each read has to be waited for. */
 const READ_BYTES = 1024 * 1024;
 
 type Source = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**
- * Decodes a packet stream: packets as the device wrote them, data and tokens. Whatever the bytes are, events conform to the
- * registry and damage is a problem with its place; nothing is thrown but what the source throws. Memory is bounded and time
- * linear in the bytes. The problem of a damaged packet bears the offset of the packet.
+ * Decodes a packet stream: packets as the device wrote them, data and tokens. Whatever the bytes are, events conform to
+ * the registry, and damage becomes a problem with its place; nothing is thrown except errors of the source. Memory is
+ * bounded, and time is linear in the bytes. The problem of a damaged packet has the offset of the packet.
  *
- * `E`: the events of `options.registry`, a type that `registry generate --types` writes, `v2.TelemetryEvent` for the bundled
- * registry's version 2.0.0. Default: those of the bundled registry as `registry` has it. What is decoded conforms to the registry; that
- * the type is that registry's is the caller's word.
+ * `E`: the events of `options.registry`, a type that `registry generate --types` writes; `v2.TelemetryEvent` for
+ * version 2.0.0 of the bundled registry. Default: the events of the bundled `registry`. Events conform to the registry
+ * that is given; that `E` belongs to that registry is the caller's responsibility.
  */
 export async function* decode<E = TelemetryEvent>(
   source: Source,
@@ -47,9 +47,9 @@ export async function* decode<E = TelemetryEvent>(
 }
 
 /**
- * Decodes a capture folder, one of its boot folders, or a folder of captures, one for each device or for each process that captured.
- * What one boot and reader of a device has in several folders is put together by packet number. The tokens of a boot are read first.
- * Throws TelemetryError E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
+ * Decodes a capture folder, one of its boot folders, or a folder of captures, one for each device or for each process
+ * that captured. Packets of one boot and reader in several folders are merged by packet number. The tokens of a boot
+ * are read first. Throws TelemetryError E_READ or E_NO_CAPTURE (exit code 2) if there is nothing to read.
  */
 export function decodeFolder<E = TelemetryEvent>(
   path: string,
@@ -68,7 +68,7 @@ async function* folderItems(path: string, options: DecodeOptions): AsyncGenerato
   const only = devices.length === 1 && further === undefined ? await bootsOf(session, trace!, path) : undefined;
   const areMany = only === undefined || only.length > 1;
   for (const traces of devices) {
-    /** Where the anchors of the boot that is read are. */
+    /** Where the anchors of the current boot are. */
     let folders: readonly Trace[] = traces;
     const tell = (problem: Problem) => session.items.problem(problem);
     session.begin(traces[0]!.device, (place) => clocksOf(folders, path, tell)(place), areMany);
@@ -86,7 +86,7 @@ async function* folderItems(path: string, options: DecodeOptions): AsyncGenerato
   yield { kind: "summary", summary: session.summary() };
 }
 
-/** decode() for those who have bytes coming in and cannot wait: `push` each chunk, then `end`. `E`: as there. */
+/** decode() for callers that receive bytes and cannot wait: `push` each chunk, then `end`. `E`: as there. */
 export class StreamDecoder<E = TelemetryEvent> {
   readonly #session: Session;
   readonly #scanner: PacketScanner;
@@ -98,14 +98,15 @@ export class StreamDecoder<E = TelemetryEvent> {
   }
 
   /**
-   * Takes bytes, of which nothing is kept by reference. Returns what they complete; memory as much as they bring. A batch's
-   * bytes are good until the next call. Unless packets come whole, one in whose last bytes another may begin waits for 19 more.
+   * Takes bytes, and keeps no reference to them. Returns the items that they complete; memory grows with them. The
+   * bytes of a batch are valid until the next call. Unless packets are pushed whole, a packet waits for 19 more bytes
+   * if another one may begin in its last bytes.
    */
   push(chunk: Uint8Array): DecodeItem<E>[] {
     return this.#scanner.push(chunk) as DecodeItem<E>[];
   }
 
-  /** Says that no more bytes come. Returns what is left, the summary last. */
+  /** Call it when no more bytes come. Returns the rest, with the summary last. */
   end(): DecodeItem<E>[] {
     const items = this.#scanner.end() as DecodeItem<E>[];
     for (const problem of this.#session.takeUnnamed()) items.push({ kind: "problem", problem });
@@ -113,18 +114,18 @@ export class StreamDecoder<E = TelemetryEvent> {
     return items;
   }
 
-  /** Says that something is wrong that the packets themselves do not tell: a frame. Counted as a damage. */
+  /** Reports a problem that the packets themselves do not show, such as a bad frame. Counted as damage. */
   damage(problem: Problem): DecodeItem<E> {
     return this.#session.damage(problem) as DecodeItem<E>;
   }
 
-  /** As of now. */
+  /** The counts so far. */
   summary(): DecodeSummary {
     return this.#session.summary();
   }
 }
 
-/** Traces in their order, those of a device together. */
+/** Traces in their order, those of one device together. */
 function byDevice(traces: readonly Trace[]): Trace[][] {
   const devices: Trace[][] = [];
   for (const trace of traces) {
@@ -144,7 +145,7 @@ async function* readTrace(
   const boots = chains.flat();
   const files = new Map<BootFolder, number>();
   const { sums } = session;
-  // Of a capture that goes on, no more than there is now: what comes later may use tokens that are not read.
+  // Of a growing capture, only what is there now: later packets may use tokens that are not read.
   const sizes = new Map(boots.map((boot) => [boot, sizeOf(join(boot.path, STREAM_FILE))]));
   for (const [name, streamId] of [[TOKENS_FILE, STREAM_TOKENS] as const, [STREAM_FILE, STREAM_DATA] as const]) {
     const repeatsTokens = boots.length > 1;
@@ -161,7 +162,7 @@ async function* readTrace(
         files.set(boot, (files.get(boot) ?? 0) + 1);
         const endBytes = name === STREAM_FILE ? sizes.get(boot)! : Number.POSITIVE_INFINITY;
         if (isThere === true) ofChain.push({ file, boot, streamId, repeatsTokens, bootsBefore, root, endBytes });
-        else yield session.damage({ code: "E_READ", message: `${isThere.message}; packets are expected in it`, file });
+        else yield session.damage({ code: "E_READ", message: `${isThere.message}; expected packets in it`, file });
       }
       if (ofChain.length > 0) found.push(ofChain);
     }
@@ -182,13 +183,15 @@ async function* readTrace(
       if (problem !== undefined) yield { kind: "problem", problem };
     }
   }
-  const empty = `neither ${STREAM_FILE} nor ${TOKENS_FILE} in it: no packets`;
+  const empty = `no packets: it has neither ${STREAM_FILE} nor ${TOKENS_FILE}`;
   for (const boot of boots)
     if (!files.has(boot) && existsSync(boot.path))
       yield session.damage({ code: "E_EMPTY", message: empty, file: boot.path });
 }
 
-/** Decodes a file, if there is one, up to `endBytes` and to where it ended when it was opened. It is read by way of `buffer`. */
+/**
+ * Decodes a file, if there is one, up to `endBytes` and to its end when it was opened. `buffer` is used for reading.
+ */
 async function* readFile(
   scanner: PacketScanner,
   path: string,
@@ -218,12 +221,15 @@ async function* readFile(
   yield* scanner.end();
 }
 
-/** Pieces of a chunk: what comes of one is taken before the next is decoded, so that memory is bounded however large chunks are. */
+/**
+ * Pieces of a chunk: the results of one piece are taken before the next is decoded, so memory is bounded however large
+ * chunks are.
+ */
 function* slices(chunk: Uint8Array): Generator<Uint8Array, void, undefined> {
   for (let at = 0; at < chunk.length; at += CHUNK_BYTES) yield chunk.subarray(at, at + CHUNK_BYTES);
 }
 
-/** Of a file that is not there (yet), or cannot be looked at: infinite. */
+/** Infinite for a file that does not exist (yet), or cannot be examined. */
 function sizeOf(path: string): number {
   try {
     return statSync(path).size;
@@ -232,7 +238,7 @@ function sizeOf(path: string): number {
   }
 }
 
-/** Whether a folder is what a capture leaves that got no packets. */
+/** Whether a folder looks like a capture that received no packets. */
 function isWithoutPackets(path: string): boolean {
   return readdirSync(path).every((name) => name.startsWith(".") || name.startsWith("log") || name === DEVICE_FILE);
 }
@@ -248,9 +254,9 @@ function capturesOf(path: string): readonly DeviceCapture[] {
   if (isWithoutPackets(path))
     throw new TelemetryError(
       "E_NO_CAPTURE",
-      `${path} has no packets in it: nothing was captured, or it was all refused`,
+      `${path} has no packets in it: nothing was captured, or everything was refused`,
       2,
     );
-  const message = `${path} is no capture: it has neither boot-… folders nor a file ${STREAM_FILE} or ${TOKENS_FILE}, nor has a folder in it`;
+  const message = `${path} is not a capture: neither it nor a folder in it has boot-… folders or a file ${STREAM_FILE} or ${TOKENS_FILE}`;
   throw new TelemetryError("E_NO_CAPTURE", message, 2);
 }

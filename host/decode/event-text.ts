@@ -1,4 +1,4 @@
-/** Decoded events as lines for people. */
+/** Decoded events as text for people. */
 import type picocolors from "picocolors";
 import type { Attribute, EventModel, RegistryModel } from "../registry/model.ts";
 import { quote, visible } from "../text/lines.ts";
@@ -8,13 +8,13 @@ type Colors = ReturnType<typeof picocolors.createColors>;
 /** An event of any registry. */
 type AnyEvent = Readonly<Record<string, unknown>>;
 
-/** What an attribute says without its name: a word. Everything else has its name with it, or quotes. */
+/** Attributes that are shown as a word, without their names. All others have their names, or quotes. */
 const WORD = /^[\p{L}\p{N}_.:/-]+$/u;
 
 /**
- * `7/0  msg.recv  getStatus rejected rate_limit  {"type":"getStatus"}`: time since boot; what tells one connection
- * from others; the event; enums and message types as words; numbers by name; texts last. What comes from the network is shown
- * such that a terminal obeys nothing of it and one value cannot pass for two.
+ * `7/0 msg.recv getStatus rejected rate_limit {"type":"getStatus"}`: time since boot; what distinguishes the
+ * connection; the event; enums and message types as words; numbers with names; texts last. Text from the network is
+ * escaped, so that a terminal obeys none of it and one value cannot look like two.
  */
 export class EventText {
   readonly #colors: Colors;
@@ -24,7 +24,7 @@ export class EventText {
   readonly #timeKey: string;
   readonly #nameKey: string;
   readonly #keys: readonly string[];
-  /** Of enums that say whether something went well: what they say then. */
+  /** For enums that say whether something succeeded: their values for success. */
   readonly #goodValues = new Map<string, string>();
 
   constructor(registry: RegistryModel, colors: Colors) {
@@ -39,7 +39,7 @@ export class EventText {
       if (rule !== undefined) this.#goodValues.set(key, "").set(rule.key, rule.value);
   }
 
-  /** What stands before an event's own words: `client/epoch  event`, as wide as in rows. */
+  /** What precedes an event's own words: `client/epoch  event`, as wide as in rows. */
   get heading(): string {
     const keys = this.#keys.length === 0 ? "" : `${cut(this.#keys.join("/"), KEY_CHARS).padEnd(KEY_CHARS)}  `;
     return `${keys}event`;
@@ -50,7 +50,7 @@ export class EventText {
     return Number(event[this.#timeKey]);
   }
 
-  /** What a row says of an event after its time, in so many columns. */
+  /** The part of a row after its time, in this many columns. */
   row(event: AnyEvent, columns = Number.POSITIVE_INFINITY): string {
     const { bold, dim, red } = this.#colors;
     const name = String(event[this.#nameKey]);
@@ -65,7 +65,7 @@ export class EventText {
     let gap = "  ";
     for (const [key, value] of Object.entries(event)) {
       const attribute = this.#attributes.get(key);
-      // What is no attribute stands after them: whose the event was, and when.
+      // Members that are not attributes come after them: which device the event belongs to, and when it was.
       const isKnown = attribute === undefined || attribute.from !== undefined || attribute.value !== undefined;
       if (isKnown || keys.includes(key)) continue;
       if (typeof value === "string" && attribute.type !== "enum" && attribute.maxBytes !== undefined) {
@@ -80,22 +80,22 @@ export class EventText {
         row.add(visible(value), (this.#goodValues.get(key) ?? value) === value ? undefined : red);
       else row.add(WORD.test(value) ? value : quote(value));
     }
-    // Texts have a column of their own, whether words stand before it or not.
+    // Texts have a column of their own, with or without words before it.
     if (texts.length > 0) row.add(gap === "  " ? "    " : "  ");
     row.add(texts.join("  "));
     return row.text.trimEnd();
   }
 
-  /** The same with the time since boot before it, without its end. */
+  /** The same with the time since boot before it, not cut. */
   line(event: AnyEvent): string {
     return `${this.#colors.dim(sinceBoot(this.timeOf(event)))}  ${this.row(event)}`;
   }
 }
 
-/** Room for clients and connections below 100,000 of both together. */
+/** Room for client and connection numbers that are both below 100,000. */
 const KEY_CHARS = 5;
 
-/** Coloured text that ends where its columns do. */
+/** Coloured text that ends at its last column. */
 class Columns {
   text = "";
   #left: number;
@@ -113,14 +113,14 @@ class Columns {
   }
 }
 
-/** Characters that a terminal shows two columns wide, and those that it puts over the one before. */
+/** Characters that a terminal shows two columns wide, and characters that it combines with the previous one. */
 const WIDE =
   /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff01-\uff60]/u;
 const NO_WIDTH = /[\p{Mn}\p{Me}]/u;
-/** Text of these alone has as many columns as characters. */
+/** Text of only these has as many columns as characters. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
-/** Columns that a terminal takes for text without control characters. */
+/** Returns the columns that a terminal needs for text without control characters. */
 export function widthOf(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let columns = 0;
@@ -132,7 +132,7 @@ function columnsOf(character: string): number {
   return NO_WIDTH.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
 }
 
-/** Text in at most so many columns: what is cut ends in "…". */
+/** Text in at most this many columns: cut text ends in "…". */
 export function cut(text: string, columns: number): string {
   if (text.length <= columns && PLAIN.test(text)) return text;
   if (widthOf(text) <= columns) return text;

@@ -1,4 +1,4 @@
-/** Events out of the frames in a log, or in a flash image. */
+/** Reads events from the frames in a log, or in a flash image. */
 
 import type { TelemetryEvent } from "../generated/events.ts";
 import { Deframer } from "../receive/deframer.ts";
@@ -10,10 +10,10 @@ import type { DecodeItem, DecodeOptions } from "./types.ts";
 const SLICE_BYTES = 64 * 1024;
 
 /**
- * Decodes the packets that stand in frames in these bytes, whatever stands between them: log text, erased flash, garbage. The
- * offset of a problem is that of its frame. Bad frames are damages; where no packet is, E_NO_FRAMES says why; telemetry lines between the
- * frames are counted, W_LINES. Fails only as the
- * source fails; memory is bounded. `E`: as decode() has it.
+ * Decodes the packets in frames in these bytes, whatever is between the frames: log text, erased flash, garbage. The
+ * offset of a problem is that of its frame. Bad frames count as damage; if there is no packet, E_NO_FRAMES says why;
+ * telemetry lines between the frames are counted, W_LINES. Fails only if the source fails; memory is bounded. `E`: as
+ * in decode().
  */
 export async function* extractFrames<E = TelemetryEvent>(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -43,7 +43,7 @@ export async function* extractFrames<E = TelemetryEvent>(
   }
   for await (const chunk of source) {
     sample.add(chunk);
-    // What comes of a slice is taken before the next is looked at, however large chunks are.
+    // The results of a slice are taken before the next is read, however large chunks are.
     for (let at = 0; at < chunk.length; at += SLICE_BYTES)
       yield* decoded(deframer.push(chunk.subarray(at, at + SLICE_BYTES)));
   }
@@ -52,7 +52,7 @@ export async function* extractFrames<E = TelemetryEvent>(
   const nothing = sample.nothingFound("packets")?.problem ?? empty;
   if (nothing !== undefined) yield decoder.damage(nothing);
   else if (lines > 0) {
-    const message = `${lines} telemetry lines stand between the frames, and are not read: xs-telemetry extract, without --frames, reads them`;
+    const message = `${lines} telemetry lines between the frames are ignored: read them with xs-telemetry extract, without --frames`;
     yield { kind: "problem", problem: { code: "W_LINES", message, count: lines } };
   }
   yield { kind: "summary", summary: decoder.summary() };

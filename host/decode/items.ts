@@ -4,7 +4,10 @@ import type { Problem } from "../text/errors.ts";
 import type { Contexts } from "./contexts.ts";
 import type { DecodeItem, DecodeOptions, PacketReader, PacketSink } from "./types.ts";
 
-/** What decoding brings, in the order of the bytes, until somebody takes it: packets in the form that was asked for, and problems. */
+/**
+ * The results of decoding, in the order of the bytes, until they are taken: packets in the requested form, and
+ * problems.
+ */
 export class DecodeItems implements PacketSink {
   readonly #records: RecordDecoder;
   readonly #contexts: Contexts;
@@ -12,7 +15,7 @@ export class DecodeItems implements PacketSink {
   readonly #hasGaps: boolean;
   #items: DecodeItem[] = [];
   readonly #lines = new JsonOutput(64 * 1024);
-  /** Of the lines, those from here on are in no batch yet; so many. */
+  /** Lines from here on are in no batch yet; and how many they are. */
   #batchFrom = 0;
   #batchCount = 0;
 
@@ -28,7 +31,7 @@ export class DecodeItems implements PacketSink {
     this.#hasGaps = gaps;
   }
 
-  /** Adds the events of a packet that has some. Nothing of it is kept by reference. */
+  /** Adds the events of a packet that has some. Keeps no reference to it. */
   packet(packet: CheckedPacket, { place, names }: PacketReader, tally: RecordTally): void {
     const lines = this.#lines;
     const count = packet.checked.events;
@@ -64,7 +67,7 @@ export class DecodeItems implements PacketSink {
     this.#items.push({ kind: "problem", problem });
   }
 
-  /** All that is there. Batches among it are good until packet() is called again. */
+  /** Returns everything so far. Its batches are valid until packet() is called again. */
   take(): DecodeItem[] {
     this.#endBatch();
     const items = this.#items;

@@ -1,4 +1,4 @@
-/** Packets of several devices as events, at once. */
+/** Decodes packets of several devices into events at once. */
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
 import { BootTeller } from "../packet/boot-teller.ts";
@@ -14,42 +14,45 @@ import type { DecodeOptions, Gap } from "./types.ts";
 export interface LiveDecoderOptions
   extends Omit<PacketOrderOptions, "isReady">,
     Pick<DecodeOptions, "registry" | "with"> {
-  /** Further devices are refused. Default 1,000; each takes about 200 KB once it has sent. */
+  /** Devices beyond this number are refused. Default 1,000; each takes about 200 KB once it has sent. */
   readonly mostDevices?: number;
-  /** Called for each packet, in the order in which the device sent them. What it throws, push, tick and end throw. */
+  /** Called for each packet, in the order in which the device sent them. If it throws, push, tick and end throw. */
   readonly onEvents: (events: LiveEvents) => void;
 }
 
-/** What a packet brings. */
+/** The result of a packet. */
 export interface LiveEvents {
   readonly device: string | undefined;
-  /** Of a data packet that was believed: whose it was. */
+  /** For an accepted data packet: the boot and reader that it belongs to. */
   readonly place: BootPlace | undefined;
-  /** The JSON lines of its events, as decode prints them, without their ends. */
+  /** The JSON lines of its events, as decode prints them, without line ends. */
   readonly lines: readonly string[];
   readonly problems: readonly Problem[];
-  /** What is missing before these, or among them; undefined if nothing is. */
+  /** What is missing before these events, or among them; undefined if nothing is. */
   readonly gap: Gap | undefined;
-  /** What the packet's boot began with, if it says so. */
+  /** The boot's record, if the packet has it. */
   readonly boot?: BootRecord;
-  /** Time of day of a time of the packet's boot. */
+  /** Converts a time of the packet's boot to the time of day. */
   readonly timeOf: (deviceMs: number) => WallTime | undefined;
 }
 
 /** All devices together, from the beginning. */
 export interface LiveTotals {
   readonly devices: number;
-  /** Taken: data packets of which events were delivered, and token packets. What was refused or passed over is reported, not counted here. */
+  /**
+   * Accepted: data packets whose events were delivered, and token packets. Refused or ignored ones are reported, but
+   * not counted here.
+   */
   readonly packets: number;
   readonly events: number;
   /** Overwritten or refused, as devices counted them. */
   readonly lostOnDevice: number;
   readonly lostInTransit: number;
-  /** Packets that came again, or too late. */
+  /** Packets that arrived again, or too late. */
   readonly repeated: number;
   /** How full the ring was after the last data packet, 0 to 1; undefined before the first. */
   readonly ringFill: number | undefined;
-  /** Uses of a token whose name is not known: "" in the event. */
+  /** Uses of a token with an unknown name: "" in the event. */
   readonly unnamedTokens: number;
 }
 
@@ -60,40 +63,41 @@ interface Device {
   readonly teller: BootTeller;
   /** By boot, the oldest first. */
   readonly clocks: Map<string, WallClock>;
-  /** Of the boot whose packet is decoded. */
+  /** The boot of the packet that is being decoded. */
   clock: WallClock | undefined;
   /** By boot and reader, the oldest first: names of tokens up to this one were waited for in vain. */
   readonly unnamed: Map<string, number>;
 }
 
-/** Boots of a device whose clocks are kept: packets of the one before may come late. */
+/** The most boots of a device with a known clock: packets of the previous one may come late. */
 const MOST_CLOCKS = 4;
-/** Readers of a device of which is kept what was waited for in vain. */
+/** The most readers of a device for which it is known what was waited for in vain. */
 const MOST_UNNAMED = 64;
 /**
- * Over all devices: packets that wait; and token names, with boots as so many names. Beyond that the device that has most lets go of
- * it: whoever floods, not whoever comes next.
+ * Over all devices: waiting packets; and token names, with boots counted as names. Beyond that, the device with the
+ * most gives up its own: the one that floods, not the one that comes next.
  */
 const MOST_WAITING_BYTES = 64 << 20;
 const MOST_HELD_NAMES = 1 << 18;
 
 /**
- * Decodes packets of several devices as they come, each by itself: none waits for a later one, but within the window in which
- * packets may overtake each other, token packets among them. Whatever one device sends, it disturbs no other.
+ * Decodes packets of several devices as they arrive. No packet waits for a later one, except within the window in which
+ * packets, including token packets, may overtake each other. Whatever one device sends, it disturbs no other.
  *
- * Memory over all devices: what waits, at most 64 MB and one packet; 262,144 token names, of at most 100 MB; and what each device takes.
+ * Memory over all devices: waiting packets, at most 64 MB plus one packet; 262,144 token names, at most 100 MB; and
+ * what each device takes.
  */
 export class LiveDecoder {
   readonly #options: LiveDecoderOptions;
   readonly #uuids: readonly Uint8Array[];
   readonly #devices = new Map<string | undefined, Device>();
-  /** Of bytes that are no packet, from whoever is no device. */
+  /** For bytes that are not a packet, and so come from no known device. */
   readonly #strangers: Session;
   readonly #totals = { packets: 0, events: 0, lostOnDevice: 0, lostInTransit: 0, repeated: 0, unnamedTokens: 0 };
   #ringFill: number | undefined;
   #waitingBytes = 0;
   #heldNames = 0;
-  /** Of data packets that wait: the tokens that have no name yet. */
+  /** For waiting data packets: the tokens that have no name yet. */
   readonly #missing = new WeakMap<Uint8Array, number[]>();
 
   constructor(options: LiveDecoderOptions) {
@@ -102,11 +106,11 @@ export class LiveDecoder {
     this.#strangers = this.#session();
   }
 
-  /** Takes a packet of a device, which arrived at `wallMs`. Nobody changes its bytes any more. */
+  /** Takes a packet of a device, which arrived at `wallMs`. Its bytes must not change any more. */
   push(device: string | undefined, packet: Uint8Array, wallMs: number): void {
     const header = this.#headerOf(packet);
     if (header === undefined) {
-      // What is no packet makes no device: whoever sends it could keep out the good ones.
+      // Bytes that are not a packet make no device: otherwise anybody could keep out the good ones.
       this.#decode(device, this.#devices.get(device)?.session ?? this.#strangers, packet);
       return;
     }
@@ -118,12 +122,15 @@ export class LiveDecoder {
     this.#ordered(most, () => most.order.flush());
   }
 
-  /** Lets go what has waited too long for packets before it. Call it a few times a second. */
+  /** Releases packets that have waited too long for earlier ones. Call it a few times a second. */
   tick(wallMs: number): void {
     for (const state of this.#devices.values()) this.#ordered(state, () => state.order.tick(wallMs));
   }
 
-  /** Says that the clock of `wallMs` was set forward by that many milliseconds, or back. Times of day are by the new one from now on. */
+  /**
+   * The clock of `wallMs` was set forward by this many milliseconds, or back. From now on times of day follow the new
+   * clock.
+   */
   clockSet(byMs: number, isSure = true): void {
     for (const { order, clocks } of this.#devices.values()) {
       order.shift(byMs);
@@ -131,7 +138,7 @@ export class LiveDecoder {
     }
   }
 
-  /** Lets go all that waits. */
+  /** Releases everything that waits. */
   end(): void {
     for (const state of this.#devices.values()) this.#ordered(state, () => state.order.flush());
   }
@@ -150,7 +157,7 @@ export class LiveDecoder {
     if (known !== undefined) return known;
     const { mostDevices = 1000, onEvents } = this.#options;
     if (this.#devices.size >= mostDevices) {
-      const message = `a further device, but ${mostDevices} are followed already: it is left out`;
+      const message = `a new device, but ${mostDevices} are already followed: it is ignored`;
       const problems = [{ code: "E_TOO_MANY_DEVICES", message }];
       onEvents({ ...NOTHING, device, problems });
       return undefined;
@@ -181,7 +188,7 @@ export class LiveDecoder {
     return state;
   }
 
-  /** Says if a further boot begins with the packet, and puts it in order. */
+  /** Reports if another boot begins with the packet, and puts the packet in order. */
   #place(state: Device, arrived: ArrivedPacket): void {
     const { teller, order, session } = state;
     const { header, packet, wallMs } = arrived;
@@ -201,7 +208,7 @@ export class LiveDecoder {
     if (passedOver() > before) teller.passedOver(header, packet);
   }
 
-  /** Undefined for bytes that are no whole packet of ours: they have no place in any order. */
+  /** Undefined for bytes that are not a whole packet of ours: they have no place in any order. */
   #headerOf(packet: Uint8Array): PacketHeader | undefined {
     if (packet.length < PACKET_HEADER_BYTES) return undefined;
     const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
@@ -209,7 +216,10 @@ export class LiveDecoder {
     return outcome.kind === "header" && outcome.header.packetBytes === packet.length ? outcome.header : undefined;
   }
 
-  /** Whether all tokens have names that a data packet uses, but for those waited for in vain before. Costs once what its records cost. */
+  /**
+   * Whether all tokens that a data packet uses have names, except those that were waited for in vain. Costs one pass
+   * over its records.
+   */
   #isNamed({ session, unnamed }: Device, arrived: ArrivedPacket): boolean {
     const { packet, header, boot = 0 } = arrived;
     let missing = this.#missing.get(packet);
@@ -230,7 +240,10 @@ export class LiveDecoder {
     return missing.length === 0;
   }
 
-  /** A packet goes: names that it lacks are not waited for again, as they may have been told before anybody listened. */
+  /**
+   * A packet is released: its missing names are not waited for again, because they may have been sent before anybody
+   * listened.
+   */
   #noteUnnamed({ unnamed }: Device, arrived: ArrivedPacket): void {
     const { packet } = arrived;
     const missing = this.#missing.get(packet);
@@ -244,7 +257,7 @@ export class LiveDecoder {
     if (unnamed.size > MOST_UNNAMED) unnamed.delete(unnamed.keys().next().value!);
   }
 
-  /** Runs what moves packets of a device's order, and counts those that wait, and those that it passes over. */
+  /** Runs work that moves packets of a device's order, and counts those that wait, and those that it ignores. */
   #ordered({ order }: Device, move: () => void): void {
     const { counters, waitingBytes } = order;
     const before = counters.repeated + counters.late + counters.stray;
@@ -256,7 +269,7 @@ export class LiveDecoder {
     }
   }
 
-  /** Of devices, of which there is one at least. */
+  /** Of devices; there must be at least one. */
   #deviceWithMost(amountOf: (state: Device) => number): Device {
     let [most] = this.#devices.values();
     for (const state of this.#devices.values()) if (amountOf(state) > amountOf(most!)) most = state;
@@ -268,17 +281,17 @@ export class LiveDecoder {
     const before = session.held;
     const { names, boots } = session.shrink();
     this.#heldNames += session.held - before;
-    const message = `all devices together hold too much; of this one, ${names} names of message types and ${boots} boots before the last are forgotten`;
+    const message = `the devices together need too much memory: ${names} message type names and ${boots} earlier boots of this one are forgotten`;
     const problems = [{ code: "W_FORGOTTEN", message }];
     this.#options.onEvents({ ...NOTHING, device, problems });
   }
 
-  /** `arrived`: undefined for what is no whole packet. */
+  /** `arrived`: undefined for bytes that are not a whole packet. */
   #decode(device: string | undefined, session: Session, packet: Uint8Array, arrived?: ArrivedPacket): void {
     const { lostOnDevice, lostInTransit, repeated, packets, tokenPackets } = session.sums;
     const { unnamedTokens } = session.tally;
     const { held } = session;
-    // One for each packet: what is damaged in one is sought in no other.
+    // A scanner for each packet: after damage in one, the search does not go on in another.
     const scanner = new PacketScanner(session, { isWhole: true, bootsBefore: arrived?.boot ?? 0 });
     const lines: string[] = [];
     const problems: Problem[] = [];
@@ -288,7 +301,7 @@ export class LiveDecoder {
     const state = this.#devices.get(device);
     const clock = arrived && state && clockOf(state, arrived);
     if (state !== undefined) state.clock = clock;
-    // Of a packet that was passed over or refused, nothing is believed.
+    // Nothing is believed of a packet that was ignored or refused.
     session.onAccepted = (accepted, reader) => {
       place = reader;
       clock?.add({ deviceMs: accepted.timestampEnd, unixMs: arrived!.wallMs });
@@ -318,7 +331,7 @@ export class LiveDecoder {
   }
 }
 
-/** What there is to tell of a device besides its packets. */
+/** What there is to report of a device besides its packets. */
 const NOTHING = { place: undefined, lines: [], gap: undefined, timeOf: () => undefined } as const;
 
 function readerKey({ header: { bootId, reader }, boot = 0 }: ArrivedPacket): string {
@@ -336,7 +349,7 @@ function clockOf({ clocks }: Device, { header: { bootId }, boot = 0 }: ArrivedPa
   return clock;
 }
 
-/** An offset within a packet says nothing to who sees no bytes. */
+/** An offset within a packet means nothing to a reader who does not see the bytes. */
 function withoutOffset({ offsetBytes: _, ...problem }: Problem): Problem {
   return problem;
 }

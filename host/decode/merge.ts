@@ -1,4 +1,4 @@
-/** What several folders hold of one boot and reader, put together by packet number. */
+/** Merges by packet number what several folders hold of one boot and reader. */
 import { existsSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -15,9 +15,9 @@ import type { DecodeItem } from "./types.ts";
 /** One boot and reader of a device. */
 export interface Trace {
   readonly device: string | undefined;
-  /** Its folders: of each capture, in order, those that follow each other. */
+  /** Its folders: for each capture, in order, those that follow each other. */
   readonly chains: readonly (readonly BootFolder[])[];
-  /** Boots of the device with this id before it. */
+  /** Earlier boots of the device with this id. */
   readonly bootsBefore: number;
 }
 
@@ -34,12 +34,12 @@ export interface TraceFile {
   readonly endBytes: number;
 }
 
-/** Whether the folder of a file is gone: a capture that goes on deletes its oldest parts. */
+/** Whether the folder of a file is gone: a growing capture deletes its oldest parts. */
 export function isGivenUp(file: string): boolean {
   return !existsSync(dirname(file));
 }
 
-/** Whether there is a file, or why it is not opened. Throws TelemetryError E_READ. */
+/** Returns whether there is a file, or why it is not opened. Throws TelemetryError E_READ. */
 export async function canBeRead(path: string, root: string): Promise<boolean | NotRegular> {
   try {
     const opened = await openRegular(path, root);
@@ -52,12 +52,12 @@ export async function canBeRead(path: string, root: string): Promise<boolean | N
   }
 }
 
-/** The boots and readers of the captures, by their ids, in order of arrival; those of a device one after the other. */
+/** The boots and readers of the captures, by their ids, in order of arrival; those of one device together. */
 export function tracesOf(captures: readonly DeviceCapture[]): Trace[] {
   const traces = new Map<string, { device: string | undefined; chains: Map<string, BootFolder[]> }>();
   for (const { path, device, boots } of captures) {
     for (const boot of boots) {
-      // A folder with a name of its own is of a boot that nobody knows before it is read.
+      // The boot of a folder with another kind of name is unknown until it is read.
       const key = JSON.stringify(boot.bootId === undefined ? [boot.path] : [device, boot.bootId, boot.reader]);
       const trace = traces.get(key) ?? { device, chains: new Map<string, BootFolder[]>() };
       traces.set(key, trace);
@@ -73,8 +73,8 @@ export function tracesOf(captures: readonly DeviceCapture[]): Trace[] {
 }
 
 /**
- * Decodes files of one boot, reader and stream, of which each chain is in order of packet numbers. A packet that several chains have
- * is taken once, and counted as repeated. Holds some hundred KB a chain.
+ * Decodes files of one boot, reader and stream; each chain is in order of packet numbers. A packet that several chains
+ * have is taken once, and counted as repeated. Holds some hundred KB for each chain.
  */
 export async function* mergeFiles(
   session: Session,
@@ -95,7 +95,8 @@ export async function* mergeFiles(
       if (isRepeated && least.skip()) session.sums.repeated++;
       else {
         yield* least.take();
-        // Not the empty one that begins a part: what another chain has of the packet before it may come after it.
+        // Not the empty packet that begins a part: another chain may have packets between it and the packet that it
+        // follows.
         if (least.isWhole && bytes.length > PACKET_HEADER_BYTES) lastBytes = bytes.copy(last);
       }
       yield* await least.advance();
@@ -105,14 +106,14 @@ export async function* mergeFiles(
   }
 }
 
-/** A chain of files, packet by packet. */
+/** Reads a chain of files, packet by packet. */
 export class PacketSource {
-  /** Of the packet that is next; of bytes that are no packet, the one before them. */
+  /** The number of the next packet; for bytes that are not a packet, the number before them. */
   number = 0;
   isDone = false;
-  /** The packet that is next, or bytes that are none; good until advance(). */
+  /** The next packet, or bytes that are not one; valid until advance(). */
   packet: Buffer = Buffer.alloc(0);
-  /** Of a packet that is whole. */
+  /** Of a whole packet. */
   header: PacketHeader | undefined;
   readonly #session: Session;
   readonly #files: TraceFile[];
@@ -127,7 +128,7 @@ export class PacketSource {
   #scanner: PacketScanner | undefined;
   #start = 0;
   #end = 0;
-  /** All bytes that the scanner was given were whole packets: it waits for none. */
+  /** Everything that the scanner was given was whole packets: it waits for nothing. */
   #isClean = true;
 
   /** `decodes`: take() will be called. */
@@ -141,7 +142,7 @@ export class PacketSource {
     return this.header !== undefined;
   }
 
-  /** Goes on to the next packet. Returns what the end of a file brings. */
+  /** Moves to the next packet. Returns the results of the end of a file. */
   async advance(): Promise<DecodeItem[]> {
     const items: DecodeItem[] = [];
     this.#start += this.packet.length;
@@ -160,13 +161,13 @@ export class PacketSource {
     return items;
   }
 
-  /** Decodes the packet that is next. */
+  /** Decodes the next packet. */
   take(): DecodeItem[] {
     if (!this.isWhole) this.#isClean = false;
     return this.#scanner!.push(this.packet);
   }
 
-  /** Passes over the packet that is next. False if damage stands before it, or might, and the scanner must see what comes after. */
+  /** Skips the next packet. Returns false if damage precedes it, or may, so that the scanner must see what follows. */
   skip(): boolean {
     const maySkip = this.#isClean && this.#scanner!.waitingBytes === 0;
     if (maySkip) this.#scanner!.skip(this.packet.length);
@@ -200,7 +201,10 @@ export class PacketSource {
     return true;
   }
 
-  /** Sees to it that the longest packet and the next one's beginning are in the buffer, if the file has that much left. */
+  /**
+   * Makes sure that the longest packet and the beginning of the next one are in the buffer, if the file has that much
+   * left.
+   */
   async #fill(): Promise<void> {
     const { length } = this.#session.beginnings[0]!;
     if (this.#end - this.#start >= MAX_PACKET_BYTES + length || this.#isAtEnd) return;

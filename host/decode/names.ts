@@ -1,4 +1,4 @@
-/** Names of tokens of which the token packets are lost. */
+/** Finds the names of tokens whose token packets are lost. */
 import { join } from "node:path";
 import { type BootFolder, METADATA_FILE, TOKENS_FILE } from "../capture/folder.ts";
 import { MOST_METADATA_BYTES, metadataNames } from "../capture/metadata-names.ts";
@@ -7,7 +7,9 @@ import type { Problem } from "../text/errors.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Learns from the metadata of a trace folder what the session has no name for. Returns how many names there are, and what to say. Metadata that are not there, or not ours, have no names: what is used without one is told where it is used.
+ * Learns from the metadata of a trace folder the names that the session does not have. Returns how many names there
+ * are, and a problem to report. Metadata that are missing, or from another program, have no names: each use of a
+ * nameless token is reported where it occurs.
  */
 export function learnFromMetadata(
   session: Session,
@@ -21,7 +23,7 @@ export function learnFromMetadata(
     bytes = readSmall(file, root, MOST_METADATA_BYTES);
   } catch (error) {
     if (!(error instanceof NotRegular) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    const message = `${(error as Error).message}; names are expected in it`;
+    const message = `${(error as Error).message}; expected names in it`;
     return { names: 0, problem: { code: "W_NO_TOKENS", message, file } };
   }
   const found = bytes && metadataNames(bytes.toString("latin1"));
@@ -35,7 +37,7 @@ export function learnFromMetadata(
   const names = found.names.size;
   if (learned === 0) return { names, problem: undefined };
   const message =
-    `${TOKENS_FILE} is not there, or damaged: ${learned === 1 ? "a name is" : `${learned} names are`} taken from ${METADATA_FILE}, ` +
-    "which lacks those of a capture's last second if it was killed";
+    `${TOKENS_FILE} is missing or damaged: ${learned === 1 ? "a name is" : `${learned} names are`} taken from ${METADATA_FILE}, ` +
+    "which lacks the names of the last second if the capture was killed";
   return { names, problem: { code: "W_NO_TOKENS", message, file: path } };
 }

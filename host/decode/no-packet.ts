@@ -1,10 +1,10 @@
-/** What bytes may be that hold no packet. */
+/** Says what bytes without a packet may be. */
 import { quote } from "../text/lines.ts";
 
-/** As much of a stream's beginning as is kept to say what it is instead of packets. */
+/** The first bytes of a stream that are kept to say what it is instead of packets. */
 export const HEAD_BYTES = 40;
 
-/** What to say of bytes, of which `head` are the first, in which there is no packet. */
+/** Describes bytes without a packet; `head` are the first of them. */
 export function noPacket(bytes: number, head: Buffer): string {
   const none = `no packet in ${bytes} bytes`;
   const text = head.toString("latin1");
@@ -12,6 +12,6 @@ export function noPacket(bytes: number, head: Buffer): string {
     return `${none}: expected a packet stream or a capture folder`;
   const hint = text.trimStart().startsWith("{")
     ? "JSON lines need no decoding"
-    : "telemetry lines in a log are for extract";
-  return `${none}, which are text beginning with ${quote(text)}: ${hint}`;
+    : "for telemetry lines in a log use extract";
+  return `${none}: they are text that begins with ${quote(text)}; ${hint}`;
 }

@@ -1,13 +1,14 @@
-/** Where a packet ends, in bytes that may be cut. */
+/** Finds where a packet ends, in bytes that may be cut. */
 import { PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 
 export const MAGIC = Buffer.alloc(4);
 MAGIC.writeInt32LE(PACKET_MAGIC);
 
 /**
- * How many bytes of the packet at `bytes[start]` are its own, of `packetBytes` that its header claims; `bytes[start, end)` are there,
- * all that will be if `final`. Fewer than claimed if it was cut, and another packet begins within it. Undefined if what follows must
- * be seen first: a magic and fingerprint may begin in its last bytes. Searches the packet once.
+ * Returns how many bytes of the packet at `bytes[start]` are its own, of the `packetBytes` that its header claims;
+ * `bytes[start, end)` are there, and no more will come if `final`. Fewer than claimed if it was cut and another packet
+ * begins within it. Undefined if the following bytes are needed: a magic and fingerprint may begin in its last bytes.
+ * Searches the packet once.
  */
 export function ownBytes(
   bytes: Buffer,
@@ -23,7 +24,7 @@ export function ownBytes(
   const found = beginningIn(searched, beginnings);
   if (found >= 0) {
     if (end < start + packetBytes + MAGIC.length && !final) return undefined;
-    // Numbers of an own registry may hold anything; what another packet stands after is as long as it says.
+    // Numbers of a user's registry may have any bytes; a packet that another one follows is as long as it says.
     const isFollowed = bytes.subarray(start + packetBytes, end).indexOf(MAGIC) === 0;
     return isFollowed ? packetBytes : 1 + found;
   }
@@ -35,7 +36,7 @@ export function ownBytes(
   return packetBytes;
 }
 
-/** Where the first of these begins, all of which begin with a magic; -1 if none is whole. */
+/** Returns where the first of these begins, each of which begins with a magic; -1 if none is complete. */
 function beginningIn(bytes: Buffer, beginnings: readonly Buffer[]): number {
   const { length } = beginnings[0]!;
   for (let at = bytes.indexOf(MAGIC); at >= 0 && at + length <= bytes.length; at = bytes.indexOf(MAGIC, at + 1))

@@ -13,39 +13,42 @@ interface Origin {
   readonly file?: string;
   readonly boot?: BootFolder;
   readonly streamId?: number;
-  /** Token packets that say again what is known are expected: each part of a rotated trace begins with them. */
+  /** Token packets that repeat known names are expected: each part of a rotated trace begins with them. */
   readonly repeatsTokens?: boolean;
-  /** What is pushed is one packet, whose length a frame or a datagram has told: it is not cut, nor waited for what follows it. */
+  /** Each push is one packet, delimited by a frame or a datagram: it is not cut, and needs no bytes after it. */
   readonly isWhole?: boolean;
-  /** Somebody has told how many boots came before that have the id of the packet's. Else it is told here; or by the folder: 0. */
+  /**
+   * How many earlier boots have the id of the packet's boot, if somebody has decided that. Else it is decided here; or
+   * by the folder: 0.
+   */
   readonly bootsBefore?: number;
 }
 
 /**
- * Finds the packets in a stream of bytes. After a good packet the next one is expected; after anything else the bytes are
- * searched for one, a damaged packet from its second byte on, since the size it claims may be wrong and swallow good ones.
- * Each byte is checked as part of a record once, and searched once.
+ * Finds the packets in a stream of bytes. After a good packet the next one is expected. After anything else the bytes
+ * are searched for one; a damaged packet is searched from its second byte on, because its claimed size may be wrong and
+ * swallow good packets. Each byte is checked as part of a record once, and searched once.
  */
 export class PacketScanner {
   readonly #session: Session;
   readonly #origin: Origin;
-  /** What is not yet decided, at most one packet and one chunk: 0 <= #start <= #end <= #buffer.length. */
+  /** Bytes that are not decided yet, at most one packet and one chunk: 0 <= #start <= #end <= #buffer.length. */
   readonly #buffer: Buffer;
   readonly #view: DataView;
   #start = 0;
   #end = 0;
   /** Offset in the stream of the buffer's first byte. */
   #base = 0;
-  /** Nothing can be decided with fewer bytes than this. */
+  /** Fewer bytes than this decide nothing. */
   #needed = 1;
-  /** Offset where bytes that are no packet begin; -1 if the last byte was part of one, or of a damage reported. */
+  /** Offset where bytes begin that are not a packet; -1 if the last byte was part of one, or of reported damage. */
   #strayFrom = -1;
   #inDamage = false;
   #sawPacket = false;
   #head = Buffer.alloc(0);
   #lastRefusal = "";
 
-  /** `buffer`: of its own, as large as the session's, if it works by turns with others. */
+  /** `buffer`: its own, as large as the session's, if it takes turns with other scanners. */
   constructor(session: Session, origin: Origin, buffer = session.buffer) {
     this.#session = session;
     this.#origin = origin;
@@ -81,7 +84,7 @@ export class PacketScanner {
     return this.#end - this.#start;
   }
 
-  /** Says that a whole packet of so many bytes is passed over. Only while nothing waits. */
+  /** A whole packet of this many bytes is skipped. Only while nothing waits. */
   skip(count: number): void {
     this.#base += count;
     this.#sawPacket = true;
@@ -93,7 +96,7 @@ export class PacketScanner {
     if (this.#sawPacket) this.#endStray();
     else if (bytes > 0) this.#damaged({ code: "E_NO_PACKET", message: noPacket(bytes, this.#head) }, 0);
     else if (this.#origin.streamId !== STREAM_TOKENS)
-      this.#damaged({ code: "E_EMPTY", message: "no bytes: expected a packet stream" }, 0);
+      this.#damaged({ code: "E_EMPTY", message: "it is empty: expected a packet stream" }, 0);
     return this.#session.items.take();
   }
 
@@ -150,14 +153,14 @@ export class PacketScanner {
     return ownBytes(this.#buffer, this.#start, packetBytes, this.#end, this.#session.beginnings, final);
   }
 
-  /** Passes over bytes that are no packet. */
+  /** Skips bytes that are not a packet. */
   #pass(count: number): void {
     if (this.#strayFrom < 0 && !this.#inDamage) this.#strayFrom = this.#base + this.#start;
     this.#start += count;
     this.#needed = 1;
   }
 
-  /** The data end within what may be a packet's header: fewer bytes are left than it has. */
+  /** The data ends within what may be the header of a packet: fewer bytes are left than a header has. */
   #cutHeader(): void {
     const left = this.#end - this.#start;
     const { beginnings } = this.#session;
@@ -169,7 +172,7 @@ export class PacketScanner {
     if (begun && (expected || length === whole)) {
       this.#endStray();
       this.#sawPacket = true;
-      this.#damaged(cutHeader("the data end", left), this.#base + this.#start);
+      this.#damaged(cutHeader("the data ends", left), this.#base + this.#start);
       this.#start = this.#end;
     } else {
       this.#pass(begun ? left : 1);
@@ -179,11 +182,13 @@ export class PacketScanner {
   #endStray(): void {
     if (this.#strayFrom < 0) return;
     const count = this.#base + this.#start - this.#strayFrom;
-    this.#damaged({ code: "E_STRAY", message: `${count} bytes are no packet` }, this.#strayFrom);
+    this.#damaged({ code: "E_STRAY", message: `${count} bytes that are not a packet` }, this.#strayFrom);
     this.#strayFrom = -1;
   }
 
-  /** A header that is damaged, or not for us: of many packets in a row of one other registry, the first is reported. */
+  /**
+   * A header that is damaged, or not for us: of consecutive packets from one other registry only the first is reported.
+   */
   #refuse(damage: Damage, packetNumber: number | undefined): void {
     const offset = this.#base + this.#start;
     if (damage.code === "E_REGISTRY" || damage.code === "E_WIRE_FORMAT") {
@@ -195,7 +200,10 @@ export class PacketScanner {
     }
   }
 
-  /** A packet with a good header, of which `left` bytes are there and its own, or more. False if it is damaged, the search goes on within it. */
+  /**
+   * A packet with a good header and `left` bytes, its own or more. Returns false if it is damaged; then the search
+   * continues within it.
+   */
   #packet(header: PacketHeader, left: number): boolean {
     const { boot, streamId } = this.#origin;
     const offset = this.#base + this.#start;
@@ -253,7 +261,7 @@ export class PacketScanner {
         items.boot({ kind: "boot", ...state.place, packet: header.packetNumber, record: checked.boot });
       }
       sums.suppressed += checked.suppressed;
-      // A packet may hold only losses, or a jump of time.
+      // A packet may have only losses, or a time jump.
       if (checked.events > 0)
         items.packet({ bytes: this.#buffer, view: this.#view, at, header, checked }, state, tally);
       this.#session.countUnnamed(state, tally.unnamedTokens - unnamedBefore);
@@ -276,7 +284,7 @@ export class PacketScanner {
     for (const { token, name } of entries) {
       if (this.#session.learn(state, token, name)) continue;
       const known = quote(state.names.get(token)!.name);
-      const message = `token ${token} is ${known}, now said to be ${quote(name)}: it stays what it was`;
+      const message = `token ${token} is ${known}, but is now called ${quote(name)}: the first name stays`;
       this.#damaged({ code: "E_TOKEN", message }, this.#base + this.#start, header.packetNumber);
     }
     return cut ?? damage;
@@ -284,11 +292,14 @@ export class PacketScanner {
 
   #cut({ packetBytes }: PacketHeader, available: number): Damage | undefined {
     if (available === packetBytes) return undefined;
-    const what = this.#end - this.#start > available ? "another packet begins" : "the data end";
+    const what = this.#end - this.#start > available ? "another packet begins" : "the data ends";
     return { code: "E_CUT", message: `${what} ${available} bytes into a packet of ${packetBytes}` };
   }
 
-  /** What was read of the packet's boot and reader. Where a further boot begins, what is its before this packet is decoded first. */
+  /**
+   * Returns the state of the packet's boot and reader. Where another boot begins, its earlier packets are decoded
+   * before this one.
+   */
   #stateOf(header: PacketHeader, isIntact: boolean): ReaderState {
     const { teller } = this.#session;
     const { boot: folder, bootsBefore = folder && 0 } = this.#origin;

@@ -1,4 +1,4 @@
-/** Folders whose boots have one id: parts of one boot, captures of one boot, or boots of which each has it. */
+/** Folders whose boots have the same id: parts of one boot, captures of one boot, or different boots with one id. */
 
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -12,15 +12,16 @@ import type { Session } from "./session.ts";
 /** Folders of one boot that follow each other in one capture. */
 type Run = readonly BootFolder[];
 
-/** One boot as it was put together so far: `of` says which chain a run stands in. */
+/** One boot as known so far: `of` says which chain a run belongs to. */
 interface Boot {
   readonly chains: { readonly of: Run; folders: Run; last: number }[];
 }
 
 /**
- * The boots that the folders of a trace are of: nearly always one. A folder that a rotation began says which packet came before it; others
- * are compared, packet by packet of one number: those of one boot are alike, but for damage, after which others are alike again. Where there are none
- * of one number, counts and times must rise with the numbers. Costs the first packet of each folder, and of those that are compared a reading of all.
+ * Returns the boots that the folders of a trace belong to: nearly always one. A folder that began with a rotation names
+ * the packet before it. Other folders are compared, packet by packet with the same number: those of one boot are equal,
+ * except for damage, after which they are equal again. If no numbers are shared, counts and times must rise with the
+ * numbers. Costs the first packet of each folder, and reading all folders that are compared.
  */
 export async function bootsOf(session: Session, trace: Trace, root: string): Promise<Trace[]> {
   if (trace.chains.flat().length < 2) return [trace];
@@ -47,12 +48,12 @@ export async function bootsOf(session: Session, trace: Trace, root: string): Pro
   }));
 }
 
-/** What to say where a further boot begins. */
+/** The problem to report where another boot begins. */
 export function furtherBoot({ device, chains, bootsBefore }: Trace): Problem {
   const { path, bootId } = chains[0]![0]!;
   const message =
-    `its packets are not those of the same numbers in other folders of boot ${bootIdDigits(bootId!)}: this is boot ${bootsBefore + 1} ` +
-    "with this id. Give the device a boot id that changes with each start";
+    `its packets differ from those with the same numbers in other folders of boot ${bootIdDigits(bootId!)}: this is boot number ${bootsBefore + 1} ` +
+    "with this id. Give the device a boot id that changes at each start";
   return { code: "W_BOOT_ID", message, file: path, bootId: bootId!, ...(device !== undefined && { device }) };
 }
 
@@ -65,7 +66,7 @@ class Folders {
     this.#root = root;
   }
 
-  /** The runs of a chain: a folder that goes on where another one ends belongs to it. */
+  /** The runs of a chain: a folder that continues where another one ends belongs to it. */
   async runsOf(chain: Run): Promise<BootFolder[][]> {
     const runs: BootFolder[][] = [];
     for (const folder of chain) {
@@ -80,7 +81,7 @@ class Folders {
     return runs;
   }
 
-  /** Numbers of the first and the last data packet; 1 and 0 without one. */
+  /** Numbers of the first and the last data packet; 1 and 0 if there is none. */
   async reach(run: Run): Promise<{ first: number; last: number }> {
     let first: number | undefined;
     let last = 0;
@@ -100,7 +101,7 @@ class Folders {
     return true;
   }
 
-  /** The number of the packet before a folder, if it begins with the empty packet that says so. */
+  /** The number of the packet before a folder, if the folder begins with the empty packet that states it. */
   async #beforeOf(folder: BootFolder): Promise<number | undefined> {
     const source = await this.#source([folder], STREAM_DATA);
     try {
@@ -166,7 +167,7 @@ class Folders {
     }
   }
 
-  /** What cannot be read is told when it is decoded. */
+  /** Unreadable files are reported when they are decoded. */
   async #source(run: Run, streamId: number): Promise<PacketSource> {
     const name = streamId === STREAM_DATA ? STREAM_FILE : TOKENS_FILE;
     const files: TraceFile[] = [];
@@ -182,7 +183,7 @@ class Folders {
 
 const MOST_TOKEN_PACKETS = 1 << 16;
 
-/** On to the next whole packet that holds something. */
+/** Moves to the next whole packet with content. */
 async function toPacket(source: PacketSource): Promise<void> {
   do await source.advance();
   while (!source.isDone && (source.header?.contentBytes ?? PACKET_HEADER_BYTES) === PACKET_HEADER_BYTES);

@@ -12,34 +12,37 @@ import { DecodeItems } from "./items.ts";
 import { MAGIC } from "./own-bytes.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary, PacketReader, PacketSink } from "./types.ts";
 
-/** As much as is read, and looked at, at once. */
+/** Bytes that are read and examined at once. */
 export const CHUNK_BYTES = 64 * 1024;
-/** State is kept for so many boots, readers of a boot, and token names; beyond that, what was used least lately is forgotten. */
+/**
+ * State is kept for this many boots, readers of a boot, and token names; beyond that, the least recently used is
+ * forgotten.
+ */
 const MOST_BOOTS = 4096;
-/** Ids of boots of which is held which packets there were: that takes more. */
+/** Most ids of boots for which it is known which packets there were: that takes more memory. */
 const MOST_TOLD_BOOTS = 1024;
 const MOST_READERS = 16;
 const MOST_NAMES = 1 << 17;
-/** A reader takes about as much memory as so many token names. */
+/** A reader takes about as much memory as this many token names. */
 const READER_NAMES = 2;
-/** So many different boot records are counted each by itself. */
+/** The most different boot records that are counted separately. */
 const MOST_BOOT_TEXTS = 16;
 const OTHER_BOOT_TEXTS = "further boots";
 
 /** What has been read of one boot and reader. */
 export interface ReaderState extends PacketReader {
-  /** Boots with this id before it. */
+  /** Earlier boots with this id. */
   readonly bootsBefore: number;
   readonly history: ReaderHistory;
   names: TokenNames;
-  /** Uses of tokens without a name that have not been told. */
+  /** Uses of tokens without a name that have not been reported. */
   unnamed: number;
 }
 
-/** Of one id, all readers of the first boot that has it; of further ones, under a key of their own. */
+/** For one id, all readers of the first boot that has it; for later boots under a key of their own. */
 type BootKey = number | string;
 
-/** All that outlives a packet and a file: what was seen of each reader, and the sums. */
+/** Everything that outlives a packet and a file: the state of each reader, and the sums. */
 export class Session {
   readonly uuids: readonly Uint8Array[];
   readonly records: RecordDecoder;
@@ -60,13 +63,13 @@ export class Session {
   };
   readonly items: PacketSink;
   readonly contexts: Contexts;
-  /** Called for each data packet that is believed, before its events are taken. */
+  /** Called for each accepted data packet, before its events are taken. */
   onAccepted: ((header: PacketHeader, place: BootPlace) => void) | undefined;
-  /** What packets of the registry begin with: magic and fingerprint, all of one length. */
+  /** The first bytes of the registry's packets: magic and fingerprint, all of one length. */
   readonly beginnings: readonly Buffer[];
   /** For its scanners, which work one after the other: there may be thousands of files. */
   readonly buffer = Buffer.alloc(MAX_PACKET_BYTES + CHUNK_BYTES);
-  /** Least lately used first. */
+  /** Least recently used first. */
   readonly #boots = new Map<BootKey, Map<number, ReaderState>>();
   #newestBoot: BootKey = -1;
   readonly #unnamed = new Set<ReaderState>();
@@ -74,7 +77,7 @@ export class Session {
   #names = 0;
   #readers = 0;
 
-  /** Of a stream of packets; where folders or somebody else says whose a packet is, it is not asked. */
+  /** For a stream of packets; it is not used where folders or others decide which boot a packet belongs to. */
   teller = new BootTeller(MOST_TOLD_BOOTS);
 
   constructor(options: DecodeOptions) {
@@ -90,12 +93,12 @@ export class Session {
         : new DecodeItems(this.records, this.contexts, output, options);
   }
 
-  /** What is held of boots, readers and token names, as so many names. */
+  /** Boots, readers and token names that are held, counted in names. */
   get held(): number {
     return this.#names + READER_NAMES * this.#readers;
   }
 
-  /** `bootsBefore`: how many boots with this id came before. */
+  /** `bootsBefore`: the number of earlier boots with this id. */
   reader(bootId: number, bootsBefore: number, reader: number): ReaderState {
     const key = bootsBefore === 0 ? bootId : `${bootId}/${bootsBefore}`;
     let readers = this.#boots.get(key);
@@ -103,7 +106,7 @@ export class Session {
       readers = new Map();
       this.sums.boots++;
     }
-    // Not for every packet: what it costs a Map to move an entry adds up to memory.
+    // Not for every packet: moving an entry of a Map costs memory in the long run.
     if (key !== this.#newestBoot) {
       this.#boots.delete(key);
       this.#boots.set(key, readers);
@@ -122,7 +125,7 @@ export class Session {
     return state;
   }
 
-  /** Takes a token's name; false if the token has another one. */
+  /** Takes a token's name; returns false if the token has another one. */
   learn({ names }: ReaderState, token: number, name: string): boolean {
     const before = names.size;
     const agrees = names.learn(token, name);
@@ -130,7 +133,7 @@ export class Session {
     return agrees;
   }
 
-  /** Counts what a boot begins with, as it reads. */
+  /** Counts the records of boots, by their text. */
   countBoot(record: BootRecord): void {
     const text = this.#bootTexts.size < MOST_BOOT_TEXTS ? bootText(record) : OTHER_BOOT_TEXTS;
     this.#bootTexts.set(text, (this.#bootTexts.get(text) ?? 0) + 1);
@@ -143,7 +146,7 @@ export class Session {
     this.#unnamed.add(state);
   }
 
-  /** What is to be told of tokens without a name, of each boot and reader, since the call before. */
+  /** Returns what is to be reported of tokens without a name, for each boot and reader, since the previous call. */
   takeUnnamed(): Problem[] {
     const problems = Array.from(this.#unnamed, (state) => this.#unnamedProblem(state));
     this.#unnamed.clear();
@@ -155,12 +158,12 @@ export class Session {
     const { device, bootId, reader } = place;
     state.unnamed = 0;
     const whose = `boot ${bootIdDigits(bootId)}${bootsBefore === 0 ? "" : ` (number ${bootsBefore + 1} with this id)`}, reader ${reader}`;
-    const uses = count === 1 ? "a message type is" : `${count} message types are`;
-    const message = `${uses} without a name, as it did not arrive: "" stands for it; ${whose}`;
+    const uses = count === 1 ? "1 message type is" : `${count} message types are`;
+    const message = `${uses} written as "", because the name did not arrive; ${whose}`;
     return { code: "W_UNNAMED", message, count, bootId, reader, ...(device !== undefined && { device }) };
   }
 
-  /** Counts a damage and says it. */
+  /** Counts a damage and reports it. */
   damage(problem: Problem): DecodeItem {
     this.sums.damaged++;
     return { kind: "problem", problem };
@@ -182,7 +185,10 @@ export class Session {
     };
   }
 
-  /** What follows is of this device: its boots are others, whatever their ids. `areMany`: there are several boots in all. */
+  /**
+   * What follows comes from this device: its boots are others, whatever their ids. `areMany`: there are several boots
+   * in all.
+   */
   begin(device: string | undefined, clockOf?: ClockOf, areMany?: boolean): void {
     this.contexts.begin(device, clockOf, areMany);
     this.teller = new BootTeller(MOST_TOLD_BOOTS);
@@ -192,12 +198,15 @@ export class Session {
     this.#readers = 0;
   }
 
-  /** Forgets token names, and all boots but the one used last: of that the counts go on, so its losses stay exact. Returns how many. */
+  /**
+   * Forgets token names, and all boots but the most recently used one: its counts go on, so its losses stay exact.
+   * Returns how many it forgot.
+   */
   shrink(): { names: number; boots: number } {
     const forgotten = { names: this.#names, boots: 0 };
     for (const [key, readers] of this.#boots) {
       for (const state of readers.values()) {
-        // Emptied, too: the record decoder keeps those that it has used last.
+        // Also emptied: the record decoder keeps those that it used last.
         state.names.forget();
         state.names = new TokenNames();
       }
@@ -220,7 +229,7 @@ export class Session {
     readers.delete(oldest!);
   }
 
-  /** Tells what is still to be told of it. */
+  /** Reports what is still to be reported of it. */
   #leave(state: ReaderState): void {
     if (this.#unnamed.delete(state)) this.items.problem(this.#unnamedProblem(state));
   }

@@ -1,4 +1,4 @@
-/** Time of day of what a capture folder holds, from the anchors that stand beside the packets. */
+/** Times of day for the content of a capture folder, from the anchors beside the packets. */
 import { join } from "node:path";
 import { ANCHORS_FILE } from "../capture/folder.ts";
 import { readSmall } from "../capture/regular-file.ts";
@@ -7,7 +7,10 @@ import type { Problem } from "../text/errors.ts";
 import type { ClockOf } from "./contexts.ts";
 import type { Trace } from "./merge.ts";
 
-/** Reads the anchors of a boot of these traces, which are one device's, when they are asked for. What cannot be read is told as `W_NO_TIME`. */
+/**
+ * Reads the anchors of a boot of these traces, which belong to one device, when they are needed. Unreadable ones are
+ * reported as `W_NO_TIME`.
+ */
 export function clocksOf(traces: readonly Trace[], root: string, onProblem: (problem: Problem) => void): ClockOf {
   return ({ bootId }) => {
     const anchors = traces
@@ -29,7 +32,7 @@ function anchorsIn(folder: string, root: string, onProblem: (problem: Problem) =
   } catch (error) {
     onProblem({
       code: "W_NO_TIME",
-      message: `${(error as Error).message}; without it the time of day is not known`,
+      message: `${(error as Error).message}; without it the time of day is unknown`,
       file,
     });
     return [];

@@ -5,17 +5,17 @@ import type { Values } from "./source.ts";
 import type { Flows, TraceTarget, Track } from "./trace.ts";
 
 const US_PER_MS = 1000;
-/** Microseconds beyond are no whole numbers any more. */
+/** The largest time whose microseconds are exact integers. */
 const MOST_MS = Math.floor(Number.MAX_SAFE_INTEGER / US_PER_MS);
 
 export class ChromeTrace implements TraceTarget {
   readonly #output: ExportOutput;
   #hasEvents = false;
 
-  /** `isTimed`: times are of day, in microseconds since 1970, else since boot. */
+  /** `isTimed`: times are times of day, in microseconds since 1970, else since boot. */
   constructor(output: ExportOutput, isTimed: boolean) {
     this.#output = output;
-    const time = isTimed ? "UTC, microseconds since 1970" : "microseconds since boot: the time of day is not known";
+    const time = isTimed ? "UTC, microseconds since 1970" : "microseconds since boot: the time of day is unknown";
     output.write(`{"displayTimeUnit":"ms","otherData":${JSON.stringify({ time })},"traceEvents":[`);
   }
 
@@ -70,7 +70,7 @@ function fullName({ name, parent }: Track): string {
   return parent === undefined || parent.boot === parent ? name : `${fullName(parent)}, ${name}`;
 }
 
-/** A lone surrogate would lose itself and what follows it. */
+/** A lone surrogate would damage itself and the text after it. */
 function wellFormedValue(_key: string, value: unknown): unknown {
   return typeof value === "string" ? wellFormed(value) : value;
 }

@@ -1,4 +1,7 @@
-/** The columns of a table of events: the whole registry always, whatever a recording has of it, and whose and when before it. */
+/**
+ * The columns of a table of events: always the whole registry, whatever a recording has of it; before it device, boot
+ * and time.
+ */
 import type { RegistryModel } from "../registry/model.ts";
 import type { BootItem } from "./exporter.ts";
 import type { ExportBoot, ExportEvent } from "./source.ts";
@@ -16,7 +19,7 @@ export function columnsOf(registry: RegistryModel): readonly Column[] {
   const own = registry.attributes.filter(({ key }) =>
     registry.events.some(({ attributes }) => attributes.some((each) => each.key === key)),
   );
-  // Many readers do not tell names by their case.
+  // Many readers ignore the case of names.
   const taken = new Set(own.map(({ key }) => key.toLowerCase()));
   const context = (name: string, type: Column["type"], of: Column["of"]): Column => {
     while (taken.has(name)) name = `_${name}`;

@@ -1,4 +1,6 @@
-/** A table for spreadsheets: RFC 4180 in UTF-8 with a byte order mark, without which some take it for another encoding. */
+/**
+ * A table for spreadsheets: RFC 4180 in UTF-8 with a byte order mark; without the mark some assume another encoding.
+ */
 import type { RegistryModel } from "../registry/model.ts";
 import { type Column, columnsOf, MissingBefore } from "./columns.ts";
 import type { BootItem, Exporter } from "./exporter.ts";
@@ -44,8 +46,8 @@ export class CsvExporter implements Exporter {
 }
 
 /**
- * What begins like a formula would be one to a spreadsheet, and texts come from the network: an apostrophe stands before it, and before a
- * text that begins with an apostrophe. The empty text is "", which is not an empty cell.
+ * Text that begins like a formula would be one in a spreadsheet, and texts come from the network: an apostrophe is put
+ * before it, and before a text that begins with an apostrophe. The empty text is "", which is not an empty cell.
  */
 const FORMULA = /^[=+\-@\t\r\n'＝＋－＠]/;
 

@@ -2,17 +2,20 @@
 import type { Problem } from "../text/errors.ts";
 import type { ExportItem } from "./source.ts";
 
-/** An item that says something of a boot. */
+/** An item that belongs to a boot. */
 export type BootItem = Extract<ExportItem, { readonly boot: unknown }>;
 
 export interface Exporter {
-  /** What is to be told at the end. */
+  /** Problems to report at the end. */
   readonly problems?: readonly Problem[];
-  /** Events that it was given and did not write, because an earlier export has. */
+  /** Events that were given and not written, because an earlier export has written them. */
   readonly repeated?: number;
-  /** Takes items in the order of the recording. Fails with TelemetryError: E_WRITE (exit code 2), and as each export says. */
+  /**
+   * Takes items in the order of the recording. Fails with TelemetryError: E_WRITE (exit code 2), and others that depend
+   * on the export.
+   */
   add(items: readonly BootItem[]): Promise<void>;
-  /** All is there: files get their names, which are returned. Fails as add(). */
+  /** Ends the export: files get their names, which are returned. Fails as add(). */
   finish(): Promise<readonly string[]>;
   /** Leaves nothing half-written. */
   abandon(): Promise<void>;

@@ -8,9 +8,9 @@ import type { BootItem, Exporter } from "./exporter.ts";
 import type { ExportOutput } from "./output.ts";
 import type { ExportBoot, ExportEvent, Values } from "./source.ts";
 
-/** A longer connection goes on in a further entry: bounds what is kept of one. */
+/** A longer connection continues in another entry: this limits what is held of one. */
 const MOST_MESSAGES = 10_000;
-/** What a date of JavaScript can say. */
+/** The range of a JavaScript date. */
 const MOST_MS = 8.64e15;
 const TEXT = 1;
 const NO_OPCODE = -1;
@@ -72,7 +72,7 @@ export class HarExporter implements Exporter {
   get problems(): readonly Problem[] {
     const count = this.#others;
     if (count === 0) return [];
-    const message = `${count} ${count === 1 ? "event is" : "events are"} no WebSocket traffic, for which HAR has no place: not exported`;
+    const message = `${count} ${count === 1 ? "event is" : "events are"} not WebSocket traffic, which HAR cannot hold: not exported`;
     return [{ code: "W_NO_WEBSOCKET", message, count }];
   }
 
@@ -95,11 +95,11 @@ export class HarExporter implements Exporter {
     const pages = [...this.#boots].map(([boot, { fromMs, isTimed, missing }]) => ({
       id: pageOf(boot),
       startedDateTime: dateOf(fromMs),
-      title: wellFormed(`${boot.device ?? "a device without a name"}: boot ${boot.boot ?? "of an unknown number"}`),
+      title: wellFormed(`${boot.device ?? "a device without a name"}: boot ${boot.boot ?? "with an unknown number"}`),
       pageTimings: {},
       comment: [
         boot.reset && `after: ${bootText(boot.reset)}`,
-        !isTimed && "the time of day is not known: times are since boot",
+        !isTimed && "the time of day is unknown: times are since boot",
         missing > 0 && `${missing} events lost`,
       ]
         .filter((each) => each)
@@ -116,7 +116,7 @@ export class HarExporter implements Exporter {
 
   #gap(boot: ExportBoot, missing: number): void {
     const entries = this.#boots.get(boot);
-    // Its time is not known before the boot's first event.
+    // Its time is unknown before the boot's first event.
     if (entries === undefined) this.#early.set(boot, (this.#early.get(boot) ?? 0) + missing);
     else this.#lost(entries, boot, entries.lastMs, missing);
   }
@@ -155,10 +155,10 @@ export class HarExporter implements Exporter {
     }
     if (entry === undefined) {
       entry = newEntry(boot, key, ms);
-      if (role.step !== "begin") entry.comment = "its beginning is not in the recording";
+      if (role.step !== "begin") entry.comment = "it began before the recording";
       entries.open.set(key, entry);
     }
-    // A clock that was set back would end it before its beginning.
+    // If the clock was set back, it would end before its beginning.
     entry.toMs = Math.max(entry.toMs, ms);
     if (isMessage) {
       const said = this.#dataKeys.map((each) => event[each]).find((each) => each !== undefined);
@@ -166,7 +166,7 @@ export class HarExporter implements Exporter {
       entry.messages.push({ type, time: ms / 1000, opcode: TEXT, data: String(said ?? ""), _attributes: event });
       if (entry.messages.length < MOST_MESSAGES) return;
       this.#write(entry);
-      entries.open.set(key, { ...newEntry(boot, key, ms), comment: "goes on from the entry before" });
+      entries.open.set(key, { ...newEntry(boot, key, ms), comment: "continues the previous entry" });
       return;
     }
     entry.events.push(event);

@@ -1,4 +1,4 @@
-/** What OpenTelemetry's standard variables say of who sends. */
+/** What OpenTelemetry's standard variables say about the sender. */
 import { TelemetryError } from "../text/errors.ts";
 import { quote } from "../text/lines.ts";
 
@@ -6,7 +6,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface OtlpIdentity {
   readonly serviceName: string;
-  /** More attributes of every resource. */
+  /** Additional attributes of every resource. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
@@ -20,7 +20,10 @@ export function identityFrom(environment: Environment): OtlpIdentity {
   return { serviceName, attributes };
 }
 
-/** `a=1,b=two%20words` of a variable. Throws TelemetryError E_USAGE (exit code 2), without the values, which may be secret. */
+/**
+ * Parses a variable of the form `a=1,b=two%20words`. Throws TelemetryError E_USAGE (exit code 2), without the values,
+ * which may be secret.
+ */
 export function keyValues(environment: Environment, variable: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const pair of (environment[variable] ?? "").split(",")) {

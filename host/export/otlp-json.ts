@@ -1,4 +1,4 @@
-/** LogRecords as OTLP's JSON: a request in each line, as files of OpenTelemetry's tools have them. */
+/** LogRecords as OTLP's JSON: one request per line, as in files of OpenTelemetry's tools. */
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 import { wellFormed } from "../text/well-formed.ts";
@@ -51,7 +51,7 @@ export class OtlpExporter implements Exporter {
 
 export function lateProblems({ tooLate: count }: OtlpRecords): readonly Problem[] {
   if (count === 0) return [];
-  const message = `${count} ${count === 1 ? "event is" : "events are"} later than OTLP can say, which ends in 2554: their time is left unknown`;
+  const message = `${count} ${count === 1 ? "event is" : "events are"} later than OTLP can express, which ends in 2554: their time is left out`;
   return [{ code: "W_TIME", message, count }];
 }
 
@@ -69,7 +69,7 @@ export class OtlpLines {
     this.#end = `]${schemaUrl === "" ? "" : `,"schemaUrl":${textJson(schemaUrl)}`}}]}`;
   }
 
-  /** So far. */
+  /** Bytes so far. */
   get chars(): number {
     return this.#text.length;
   }
@@ -84,7 +84,7 @@ export class OtlpLines {
     this.#text += this.#record(record);
   }
 
-  /** The line with its end, and the next one begins; "" if it holds nothing. */
+  /** Returns the line with its end, and begins the next one; "" if it is empty. */
   take(): string {
     const line = this.#resource === undefined ? "" : `${this.#text}${this.#end}]}\n`;
     this.#text = "";
@@ -126,11 +126,11 @@ export class OtlpLines {
 function valueJson({ value, isDouble }: OtlpAttribute): string {
   if (typeof value === "string") return `"stringValue":${textJson(value)}`;
   if (typeof value === "boolean") return `"boolValue":${value}`;
-  if (!Number.isFinite(value)) return `"doubleValue":"${value}"`; // as JSON of protobuf has them
+  if (!Number.isFinite(value)) return `"doubleValue":"${value}"`; // as in protobuf's JSON
   return isDouble || !Number.isSafeInteger(value) ? `"doubleValue":${value}` : `"intValue":"${value}"`;
 }
 
-/** As in UTF-8, where a lone surrogate has no place. */
+/** As in UTF-8, which has no lone surrogates. */
 function textJson(value: string | object): string {
   return JSON.stringify(typeof value === "string" ? wellFormed(value) : value);
 }

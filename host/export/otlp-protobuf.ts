@@ -1,4 +1,4 @@
-/** LogRecords as the bytes of OTLP requests: gathered once, then sent whole or in parts. */
+/** LogRecords as the bytes of OTLP requests: gathered once, then sent as a whole or in parts. */
 import type { OtlpAttribute, OtlpRecord, OtlpResource, OtlpScope } from "./otlp.ts";
 import { ProtobufWriter } from "./protobuf.ts";
 
@@ -19,11 +19,11 @@ const LOG_RECORD = {
 const KEY_VALUE = { key: 1, value: 2 } as const;
 const VALUE = { string: 1, bool: 2, int: 3, double: 4 } as const;
 
-/** Records of which a request, or several, are made. */
+/** Records for one or more requests. */
 export class OtlpBatch {
   readonly records: OtlpRecord[] = [];
   readonly #encoder: OtlpEncoder;
-  /** The LogRecords as they stand in a request, one after the other. */
+  /** The LogRecords as in a request, one after the other. */
   #bytes = new ProtobufWriter();
   readonly #ends: number[] = [];
 
@@ -31,7 +31,7 @@ export class OtlpBatch {
     this.#encoder = encoder;
   }
 
-  /** Of a request, but for the resources. */
+  /** Bytes of a request, without the resources. */
   get bytes(): number {
     return this.#bytes.length;
   }
@@ -42,7 +42,7 @@ export class OtlpBatch {
     this.#ends.push(this.#bytes.length);
   }
 
-  /** The bytes of a request with the records from `from` to before `to`. */
+  /** The bytes of a request with the records from `from` up to `to`. */
   request(from = 0, to = this.records.length): Buffer {
     const { records } = this;
     const bytes = this.#bytes.written();
@@ -62,7 +62,7 @@ export class OtlpEncoder {
   readonly #scope: Buffer;
   readonly #schemaUrl: string;
   readonly #resources = new WeakMap<OtlpResource, Buffer>();
-  /** Encoded once: they are always the same. */
+  /** Encoded once: they never change. */
   readonly #keys = new Map<string, Buffer>();
 
   constructor({ name, version, schemaUrl }: OtlpScope) {
@@ -100,7 +100,7 @@ export class OtlpEncoder {
     out.finish(from);
   }
 
-  /** The request's bytes; the next one begins. */
+  /** Returns the bytes of the request, and begins the next one. */
   take(): Buffer {
     return this.#out.take();
   }

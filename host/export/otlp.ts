@@ -1,4 +1,4 @@
-/** The events of a recording as OpenTelemetry's LogRecords, by the registry's names for it; docs/otel.md. */
+/** The events of a recording as OpenTelemetry's LogRecords, with the registry's OpenTelemetry names; docs/otel.md. */
 import { keyFrom } from "../migrate/steps.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { BootItem } from "./exporter.ts";
@@ -12,12 +12,12 @@ export interface OtlpAttribute {
   readonly isDouble: boolean;
 }
 
-/** Who recorded: the same object for all records that have it. */
+/** The device that recorded: the same object for all of its records. */
 export interface OtlpResource {
   readonly attributes: readonly OtlpAttribute[];
 }
 
-/** What the names of all records belong to. */
+/** The scope of all names. */
 export interface OtlpScope {
   readonly name: string;
   readonly version: string;
@@ -27,7 +27,7 @@ export interface OtlpScope {
 
 export interface OtlpRecord {
   readonly resource: OtlpResource;
-  /** Undefined where nobody knows the time of day, or it is later than OTLP can say. */
+  /** Undefined if the time of day is unknown, or later than OTLP can express. */
   readonly unixMs: number | undefined;
   readonly observedMs: number;
   /** 0: none. */
@@ -37,22 +37,24 @@ export interface OtlpRecord {
   readonly eventName: string;
   readonly attributes: readonly OtlpAttribute[];
   readonly boot: ExportBoot;
-  /** What it is of: an event; what was lost before one; or, at the end of a recording, after one. */
+  /** What it describes: an event; a loss before one; or, at the end of a recording, a loss after one. */
   readonly kind: "event" | "lost before" | "lost after";
-  /** The event's number since boot; of what was lost, that of the next event. Undefined if the recording does not say it. */
+  /**
+   * The event's number since boot; for a loss, that of the next event. Undefined if the recording does not state it.
+   */
   readonly seq: number | undefined;
-  /** Of what was lost: the number of the event before. */
+  /** For a loss: the number of the event before. */
   readonly after: number | undefined;
 }
 
 const LOST = "xs_telemetry.lost";
 const WARN = 13;
-/** Nanoseconds since 1970 have 64 bits, which are over in 2554. */
+/** Nanoseconds since 1970 have 64 bits, which end in 2554. */
 export const MOST_OTLP_MS = 18_446_744_073_709;
-/** OpenTelemetry has it for errors alone. */
+/** OpenTelemetry has it for errors only. */
 const ERROR_TYPE = "error.type";
 
-/** Names that stand beside the registry's own. */
+/** Names besides the registry's own. */
 const OURS = {
   uid: "log.record.uid",
   session: "session.id",
@@ -64,10 +66,10 @@ interface Named {
   readonly isDouble: boolean;
 }
 
-/** Makes records of items, in their order. Memory: a little for each boot. */
+/** Makes records from items, in their order. Memory: a little for each boot. */
 export class OtlpRecords {
   readonly scope: OtlpScope;
-  /** Events whose time is later than OTLP can say. */
+  /** Events with a time later than OTLP can express. */
   tooLate = 0;
   readonly #identity: OtlpIdentity;
   readonly #now: () => number;
@@ -94,7 +96,7 @@ export class OtlpRecords {
     const taken = new Set<string>();
     for (const { key, type, from, otelName, otelTarget } of registry.attributes) {
       if (from === "event_name" || from === "schema_version" || from === "schema_url") continue;
-      // Two attributes that share a name: the later one keeps its key.
+      // If two attributes share a name, the later one keeps its key.
       let name = otelName === "" || taken.has(otelName) ? key : otelName;
       while (taken.has(name)) name = `_${name}`;
       taken.add(name);
@@ -114,14 +116,14 @@ export class OtlpRecords {
     );
   }
 
-  /** Those of an item. What is missing stands before the event that comes next of its boot. */
+  /** Returns the records of an item. A loss comes before the next event of its boot. */
   of(item: BootItem): OtlpRecord[] {
     if (item.kind === "event") return this.#eventRecords(item);
     if (item.kind === "gap") this.#gaps.set(item.boot, [...(this.#gaps.get(item.boot) ?? []), item]);
     return [];
   }
 
-  /** What is missing after the last event of each boot. */
+  /** Returns what is missing after the last event of each boot. */
   end(): OtlpRecord[] {
     const records = [...this.#gaps].map(([boot, gaps]) => {
       const { seq, resource } = this.#last.get(boot) ?? { seq: undefined, resource: this.#resourceOf(boot) };
@@ -250,12 +252,12 @@ export class OtlpRecords {
   }
 }
 
-/** A boot's id, which tells it from all others of its device. */
+/** A boot's id, which distinguishes it from all others of its device. */
 export function bootName({ bootId, twin }: ExportBoot): string | undefined {
   return twin === undefined ? bootId : `${bootId}-${twin + 1}`;
 }
 
-/** Within a text whose parts stand between slashes. */
+/** For a text whose parts are separated by slashes. */
 function part(value: unknown): string {
   const text = String(value);
   return text.includes("/") || text.includes("%") ? text.replaceAll("%", "%25").replaceAll("/", "%2F") : text;

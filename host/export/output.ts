@@ -1,4 +1,4 @@
-/** Where an export goes: a file that is there whole or not at all, or a stream. */
+/** Where an export goes: a file that appears only when it is complete, or a stream. */
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -8,30 +8,30 @@ import { nameOf } from "../text/io-error.ts";
 export interface ExportOutput {
   /** Whether it gets its name at the end. */
   readonly isRenamed: boolean;
-  /** Takes text, or bytes that stay as they are. Whoever writes much awaits room() now and then. */
+  /** Takes text, or bytes that must not change. Whoever writes much awaits room() now and then. */
   write(data: string | Uint8Array): void;
   /** Resolves when little waits. Fails with TelemetryError E_WRITE (exit code 2). */
   room(): Promise<void>;
-  /** All is written: a file gets its name, or another one. Fails as room(). */
+  /** Everything is written: a file gets its name, or the name that is given. Fails as room(). */
   finish(path?: string): Promise<void>;
-  /** Leaves nothing of it. Nothing after finish(). */
+  /** Removes what was written. Does nothing after finish(). */
   abandon(): Promise<void>;
 }
 
 const WRITE_BYTES = 256 * 1024;
 
-/** That something could not be written, and the way out. */
+/** An error for a failed write, with the way out. */
 export function writeError(path: string, error: unknown): unknown {
   const { code = "", message, syscall } = error as NodeJS.ErrnoException;
   if (error instanceof TelemetryError || syscall === undefined) return error;
   const ways: Record<string, string> = {
-    ENOSPC: "no space is left on its disk; make room, or write elsewhere",
-    EDQUOT: "its owner may use no more space; make room, or write elsewhere",
-    EFBIG: "it would be larger than files may be; write elsewhere, or export less",
+    ENOSPC: "its disk is full; free some space, or write elsewhere",
+    EDQUOT: "the disk quota is used up; free some space, or write elsewhere",
+    EFBIG: "it would exceed the largest file size; write elsewhere, or export less",
     EACCES: "not writable; ask for permission, or write elsewhere",
     EPERM: "not writable; ask for permission, or write elsewhere",
     EROFS: "its disk is read-only; write elsewhere",
-    ENOENT: "its folder is not there; create it first",
+    ENOENT: "its folder does not exist; create it first",
     ENOTDIR: "a folder on its path is a file",
     EISDIR: "is a folder; name a file",
   };
@@ -39,8 +39,8 @@ export function writeError(path: string, error: unknown): unknown {
 }
 
 /**
- * A file under a temporary name beside its own, which it gets at the end in one step; what is there already is replaced then, not before.
- * A device or a pipe is written as it is. Fails with TelemetryError E_WRITE (exit code 2).
+ * A file under a temporary name beside its own, which it gets at the end in one step; an existing file is replaced only
+ * then. A device or a pipe is written directly. Fails with TelemetryError E_WRITE (exit code 2).
  */
 export async function openFile(path: string): Promise<FileOutput> {
   try {
@@ -58,7 +58,7 @@ export async function openFile(path: string): Promise<FileOutput> {
   }
 }
 
-/** What a link leads to is replaced, not the link. */
+/** The target of a link is replaced, not the link. */
 async function targetOf(path: string): Promise<string> {
   return realpath(path).catch(() => path);
 }
@@ -94,11 +94,11 @@ export class FileOutput implements ExportOutput {
     return this.#temporary !== this.#path;
   }
 
-  /** `path`: its name, if it is not the one it was opened with. */
+  /** `path`: its name, if it differs from the one it was opened with. */
   async finish(path?: string): Promise<void> {
     await this.#flush();
     try {
-      // What the disk did not take shows here at the latest.
+      // An error of the disk shows here at the latest.
       if (this.isRenamed) await this.#file!.sync();
       await this.#close();
       if (this.isRenamed) await rename(this.#temporary, await targetOf(path ?? this.#path));

@@ -1,4 +1,4 @@
-/** Tables for fleets: Parquet files in folders by device and date, to which a further export adds what is new. */
+/** Tables for fleets: Parquet files in folders by device and date; a further export adds what is new. */
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ import type { BootItem, Exporter } from "./exporter.ts";
 import { type ParquetValue, PartFile, schemaOf } from "./part-file.ts";
 import type { ExportBoot, ExportEvent } from "./source.ts";
 
-/** Rows in memory at most, of all files. */
+/** The most rows in memory, over all files. */
 const MOST_WAITING = 100_000;
-/** What Hive, Spark, Trino and DuckDB take for no value. */
+/** The text that Hive, Spark, Trino and DuckDB read as no value. */
 const UNKNOWN = "__HIVE_DEFAULT_PARTITION__";
 const MOST_FOLDER_CHARS = 200;
 const TWO_TO_63 = 2 ** 63;
@@ -29,8 +29,9 @@ interface BootParts {
 }
 
 /**
- * Files are never changed: what is new stands in further ones. Fails with TelemetryError E_COLUMNS (exit code 2) if the folder has files
- * with other columns, E_PARQUET (2) if one cannot be read. Memory: 100,000 rows, and of a boot that was exported before its events' numbers.
+ * Files are never changed: new events go into new files. Fails with TelemetryError E_COLUMNS (exit code 2) if the
+ * folder has files with other columns, E_PARQUET (2) if one cannot be read. Memory: 100,000 rows, and the event numbers
+ * of a boot that was exported before.
  */
 export class ParquetExporter implements Exporter {
   readonly #root: string;
@@ -57,11 +58,11 @@ export class ParquetExporter implements Exporter {
     const add = (code: string, count: number, message: string) => {
       if (count > 0) found.push({ code, message: `${count} ${message}`, count });
     };
-    add("W_EXPORTED", this.repeated, "events stand in the folder already: not written again");
+    add("W_EXPORTED", this.repeated, "events are already in the folder: not written again");
     add(
       "E_TYPE",
       this.#misfits,
-      "values do not fit the types of their attributes: null stands for them; validate the recording",
+      "values do not fit the types of their attributes: written as null; validate the recording",
     );
     return found;
   }
@@ -112,12 +113,12 @@ export class ParquetExporter implements Exporter {
     return part;
   }
 
-  /** Looks for what earlier exports wrote of a boot, under whatever date: its clock may be known better by now. */
+  /** Finds what earlier exports wrote of a boot, under any date: its clock may be known better by now. */
   async #open(boot: ExportBoot): Promise<BootParts> {
     const folder = join(this.#root, `device=${folderName(boot.device)}`);
-    // Of lines, an id may be any text.
+    // In lines, an id may be any text.
     const own = folderName(boot.bootId ?? (boot.boot === undefined ? "unknown" : `number-${boot.boot}`));
-    // Ids are meant to be unique, and are not always.
+    // Ids are meant to be unique, but are not always.
     const key = `${folder}/${own}`;
     const count = (this.#names.get(key) ?? 0) + 1;
     this.#names.set(key, count);
@@ -147,7 +148,7 @@ export class ParquetExporter implements Exporter {
           .map(({ name, type }) => `${name} ${type}`)
           .join();
       if (of(metadata.schema) !== of(schemaOf(this.#columns))) {
-        const message = `${nameOf(path)} has other columns than this export: export to another folder, or with --schema-version and --registry as then`;
+        const message = `${nameOf(path)} has other columns than this export: export to another folder, or use the same --schema-version and --registry as before`;
         throw new TelemetryError("E_COLUMNS", message, 2);
       }
       const key = this.#sequenceKey;
@@ -185,14 +186,17 @@ async function names(folder: string): Promise<string[]> {
   });
 }
 
-/** 1 for `PREFIX.parquet`, n for `PREFIX.n.parquet`; undefined for another name. */
+/** Returns 1 for `PREFIX.parquet`, n for `PREFIX.n.parquet`; undefined for another name. */
 function numberOf(name: string, prefix: string): number | undefined {
   if (!name.startsWith(`${prefix}.`)) return undefined;
   const match = /^\.(?:(\d{1,9})\.)?parquet$/.exec(name.slice(prefix.length));
   return match === null ? undefined : Number(match[1] ?? 1);
 }
 
-/** A device's name as a folder's, in Hive's way: what is no letter, digit, _ or - is %XX of its UTF-8. */
+/**
+ * A device's name as the name of a folder, as in Hive: characters other than letters, digits, _ and - become %XX of
+ * their UTF-8.
+ */
 export function folderName(device: string | undefined): string {
   if (device === undefined || device === "") return UNKNOWN;
   const encoded = Array.from(Buffer.from(device), (byte) =>

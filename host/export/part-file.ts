@@ -1,4 +1,4 @@
-/** One Parquet file: rows are gathered, and written by row groups under a temporary name. */
+/** One Parquet file: rows are gathered, and written as row groups under a temporary name. */
 import { randomBytes } from "node:crypto";
 import { appendFile, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -10,7 +10,7 @@ import { writeError } from "./output.ts";
 
 export type ParquetValue = string | bigint | number | boolean | undefined;
 
-/** A row group's rows at most. */
+/** Most rows of a row group. */
 const MOST_ROWS = 50_000;
 const INT64 = { type: "INT64", repetition_type: "OPTIONAL" } as const;
 const TYPES: Readonly<Record<Column["type"], Omit<SchemaElement, "name">>> = {
@@ -68,7 +68,7 @@ export class PartFile {
     return this.waiting >= MOST_ROWS;
   }
 
-  /** Writes the rows that wait as a row group. */
+  /** Writes the waiting rows as a row group. */
   async flush(): Promise<void> {
     if (this.waiting > 0) {
       const columnData = this.#columns.map(({ name, type }, index) => ({
@@ -83,14 +83,14 @@ export class PartFile {
     await this.#append();
   }
 
-  /** Writes all, so that only its name is missing. */
+  /** Writes everything, so that only its name is missing. */
   async complete(): Promise<void> {
     await this.flush();
     await this.#writer.finish();
     await this.#append();
     try {
       const file = await open(this.#temporary, "r+");
-      // What the disk did not take shows here at the latest.
+      // An error of the disk shows here at the latest.
       await file.sync().finally(() => file.close());
     } catch (error) {
       throw writeError(this.path, error);
@@ -110,7 +110,7 @@ export class PartFile {
     if (this.#isThere) await rm(this.#temporary, { force: true });
   }
 
-  /** Opened for each row group: there may be more files than may be open. */
+  /** Opened for each row group: there may be more files than can be open. */
   async #append(): Promise<void> {
     const { buffer, index } = this.#bytes;
     if (index === 0) return;

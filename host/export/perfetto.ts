@@ -67,7 +67,7 @@ export class PerfettoTrace implements TraceTarget {
   readonly #keys: ReadonlyMap<string, { readonly iid: number; readonly isDouble: boolean }>;
   #hasBegun = false;
 
-  /** `isTimed`: times are of day, else since boot. */
+  /** `isTimed`: times are times of day, else since boot. */
   constructor(output: ExportOutput, registry: RegistryModel, isTimed: boolean) {
     this.#output = output;
     this.#isTimed = isTimed;
@@ -100,7 +100,7 @@ export class PerfettoTrace implements TraceTarget {
         out.text(DESCRIPTOR.name, withoutNul(name));
         if (parent !== undefined) out.uint(DESCRIPTOR.parentUuid, parent.id);
         if (kind === "counter") out.message(DESCRIPTOR.counter, () => out.text(COUNTER.unitName, unit));
-        // Boots, counters and clients as they came; connections by their time.
+        // Boots, counters and clients in their order; connections by their time.
         if (kind === "group")
           out.uint(DESCRIPTOR.childOrdering, parent?.parent === undefined ? EXPLICIT : CHRONOLOGICAL);
         out.int(DESCRIPTOR.rank, Math.min(id, 2 ** 31 - 1));
@@ -160,7 +160,7 @@ export class PerfettoTrace implements TraceTarget {
     });
   }
 
-  /** The trace's time is that of day. One snapshot: several would be applied as steps. */
+  /** The trace's time is the time of day. One snapshot: several would be applied as steps. */
   #clocks(ns: bigint): void {
     const out = this.#out;
     this.#packet(() =>
@@ -202,7 +202,7 @@ export class PerfettoTrace implements TraceTarget {
   }
 }
 
-/** Readers end texts at U+0000; the sign for it stands there instead. */
+/** Readers end texts at U+0000; its symbol replaces it. */
 function withoutNul(text: string): string {
   return text.includes("\0") ? text.replaceAll("\0", "␀") : text;
 }

@@ -1,6 +1,6 @@
 const NS_PER_MS = 1e6;
 
-/** Writes protobuf: varints, texts, messages within messages, into one buffer that grows. */
+/** Writes protobuf: varints, texts, messages within messages, into one growing buffer. */
 export class ProtobufWriter {
   #bytes = Buffer.allocUnsafe(64 * 1024);
   #end = 0;
@@ -9,12 +9,12 @@ export class ProtobufWriter {
     return this.#end;
   }
 
-  /** All that was written, until more is. */
+  /** Everything that was written, valid until the next write. */
   written(): Uint8Array {
     return this.#bytes.subarray(0, this.#end);
   }
 
-  /** A copy of all that was written, which is forgotten. */
+  /** Returns a copy of everything that was written, and forgets it. */
   take(): Buffer {
     const taken = Buffer.from(this.#bytes.subarray(0, this.#end));
     this.#end = 0;
@@ -92,14 +92,14 @@ export class ProtobufWriter {
     this.#end += value.length;
   }
 
-  /** A message, which `write` writes. */
+  /** A message, written by `write`. */
   message(field: number, write: () => void): void {
     const from = this.begin(field);
     write();
     this.finish(from);
   }
 
-  /** Begins a message; returns what finish() is given. */
+  /** Begins a message; returns the argument for finish(). */
   begin(field: number): number {
     this.#tag(field, 2);
     this.#reserve(1);
@@ -112,7 +112,7 @@ export class ProtobufWriter {
       this.#bytes[from - 1] = length;
       return;
     }
-    // Its length takes more than the byte that was left for it.
+    // Its length needs more than the reserved byte.
     let more = 0;
     for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 128)) more++;
     this.#reserve(more);

@@ -1,4 +1,4 @@
-/** What every export reads: the events of a recording, each once, and what is missing between them. */
+/** What every export reads: the events of a recording, each once, and the gaps between them. */
 import { PACKET_HEADER_BYTES, SLOT_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import type { DecodeItem, DecodeSummary, Gap, PacketReader, PacketSink } from "../decode/types.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
@@ -12,16 +12,19 @@ import type { Recording } from "../read/recording.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 
-/** One boot of one device: the same object for all that is said of it. */
+/** One boot of one device: the same object in all items about it. */
 export interface ExportBoot {
-  /** From 0, in the order in which the recording has them. */
+  /** From 0, in the order of the recording. */
   readonly index: number;
   readonly device: string | undefined;
   readonly boot: number | undefined;
   readonly bootId: string | undefined;
-  /** How many boots of the device with the same id come before it; absent for none, as nearly always. */
+  /** How many earlier boots of the device have the same id; absent for none, which is usual. */
   readonly twin?: number;
-  /** Why the board was reset before it, and what became of its ring; known before the boot's first event, if the recording says it. */
+  /**
+   * Why the board was reset, and what became of the previous boot's ring; known before the boot's first event, if the
+   * recording has it.
+   */
   reset?: BootRecord;
 }
 
@@ -32,9 +35,9 @@ export interface ExportEvent {
   readonly boot: ExportBoot;
   /** The registry's attributes. */
   readonly event: Values;
-  /** Whole milliseconds since boot; 0 if a line does not say it. */
+  /** Whole milliseconds since boot; 0 if a line does not state it. */
   readonly deviceMs: number;
-  /** Whole milliseconds since 1970; undefined where nobody knows the time of day. */
+  /** Whole milliseconds since 1970; undefined if the time of day is unknown. */
   readonly unixMs: number | undefined;
   readonly uncertaintyMs: number;
 }
@@ -43,7 +46,7 @@ export interface ExportGap {
   readonly kind: "gap";
   readonly boot: ExportBoot;
   readonly missing: number;
-  /** Of lines nobody knows the cause. */
+  /** For lines the cause is unknown. */
   readonly causes: Gap | undefined;
 }
 
@@ -62,7 +65,7 @@ export type ExportItem =
   | { readonly kind: "problem"; readonly problem: Problem }
   | { readonly kind: "summary"; readonly summary: DecodeSummary };
 
-/** The boots of a recording. Of each, the reader that comes first counts: others repeat its events. */
+/** The boots of a recording. For each boot only its first reader counts: others repeat its events. */
 class Boots {
   readonly #boots = new Map<string, { readonly boot: ExportBoot; readonly reader: number }>();
   /** By device and boot id. */
@@ -93,14 +96,15 @@ class Boots {
   repetitions(): ExportItem[] {
     const count = this.repeated;
     if (count === 0) return [];
-    const message = `${count} events of further readers, which repeat those of the first reader of their boot: not exported`;
+    const message = `${count} events of further readers not exported: they repeat those of the first reader of their boot`;
     return [{ kind: "problem", problem: { code: "W_READER", message, count } }];
   }
 }
 
 /**
- * The items of any recording, some at a time, in the order of its bytes. Lines of another schema version than the registry's are a
- * problem, E_VERSION. Fails as the recording's items do. Memory: what a chunk gives, and a little for each boot.
+ * Returns the items of any recording, some at a time, in the order of its bytes. A line of another schema version than
+ * the registry's is a problem, E_VERSION. Fails as the recording's items do. Memory: the items of a chunk, and a little
+ * for each boot.
  */
 export async function* exportItems(
   recording: Recording,
@@ -129,8 +133,8 @@ export async function* exportItems(
 }
 
 /**
- * The items of a capture folder, and what comes to it from then on. Fails, and ends, as followFolder; `caughtUp` is called when all was given
- * that was there.
+ * Returns the items of a capture folder, and what is added to it from then on. Fails, and ends, as followFolder;
+ * `caughtUp` is called when everything that was there has been given.
  */
 export async function* followedItems(
   path: string,
@@ -188,7 +192,7 @@ function isValue(value: unknown): boolean {
 const SECOND_MS = 1000;
 const NO_LINES = new Uint8Array(0);
 
-/** Packets into items. The stream of decoded items only carries a sign that something was found. */
+/** Turns packets into items. The stream of decoded items has only a sign that something was found. */
 class ExportSink implements PacketSink {
   readonly #records: RecordDecoder;
   readonly #timeOf: (place: BootPlace) => TimeOf | undefined;
@@ -225,7 +229,7 @@ class ExportSink implements PacketSink {
     let index = 0;
     this.#records.visit(packet, this.#records.tally(), (_shape, _at, deviceMs) => {
       const event = events[index++]!;
-      // As in lines: the time of day is worked out once for a second since boot.
+      // As in lines: the time of day is computed once for each second since boot.
       const ownSecond = Math.floor(deviceMs / SECOND_MS);
       if (timeOf !== undefined && ownSecond !== second) {
         second = ownSecond;
@@ -234,7 +238,7 @@ class ExportSink implements PacketSink {
         uncertaintyMs = time?.uncertaintyMs ?? 0;
       }
       const unixMs = Math.floor(deviceMs + offsetMs);
-      // What lines cannot say, nobody knows.
+      // What lines cannot say is unknown.
       const isKnown = timeText(unixMs) !== undefined && Number.isSafeInteger(uncertaintyMs);
       this.#found.push({
         kind: "event",

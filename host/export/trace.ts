@@ -1,4 +1,4 @@
-/** The events of boots on tracks, for viewers of traces: instants, connections as slices, answers as flows, counters. */
+/** The events of boots on tracks, for trace viewers: instants, connections as slices, answers as flows, counters. */
 import { bootText } from "../packet/boot-record.ts";
 import type { RegistryModel, SpanRole } from "../registry/model.ts";
 import type { BootItem } from "./exporter.ts";
@@ -9,11 +9,11 @@ export interface Track {
   readonly id: number;
   readonly parent: Track | undefined;
   readonly name: string;
-  /** What it holds. "group": other tracks. */
+  /** Its content. "group": other tracks. */
   readonly kind: "group" | "events" | "counter";
   readonly unit?: string;
   readonly description?: string;
-  /** The boot's track that it stands under, or is. */
+  /** The track of the boot that it belongs to, or that it is. */
   readonly boot: Track | undefined;
 }
 
@@ -23,7 +23,10 @@ export interface Flows {
   readonly ends: readonly number[];
 }
 
-/** Writes a trace of one format. Times are whole milliseconds, since 1970 or since boot; the order of calls is that of the events. */
+/**
+ * Writes a trace of one format. Times are whole milliseconds, since 1970 or since boot; calls come in the order of the
+ * events.
+ */
 export interface TraceTarget {
   track(track: Track): void;
   begin(track: Track, ms: number, name: string, values: Values): void;
@@ -37,9 +40,9 @@ export interface TraceTarget {
 /** A connection, or another span of events. */
 interface Span {
   readonly track: Track;
-  /** When its slice began; undefined if its beginning is not here, or it has ended. */
+  /** When its slice began; undefined if its beginning is missing, or if it has ended. */
   begunMs: number | undefined;
-  /** Flows of messages that nothing answered yet. */
+  /** Flows of messages that nothing has answered yet. */
   unanswered: number[];
 }
 
@@ -54,25 +57,25 @@ interface BootTracks {
   readonly spans: Map<string, Span>;
   readonly others: Map<string, Track>;
   lastMs: number;
-  /** From device time to the trace's: the last that was known. */
+  /** The last known offset from device time to the trace's time. */
   offsetMs: number;
   second: number;
   secondEvents: number;
   totalLost: number;
 }
 
-/** What comes before the event whose time is its time. */
+/** Items that wait for the time of the next event. */
 interface Waiting {
   readonly gaps: ExportGap[];
   fill: number | undefined;
 }
 
 const SECOND_MS = 1000;
-/** A message that waits longer than for so many further ones has no flow to its answer. */
+/** A message gets no flow to its answer once this many further messages have come. */
 const MOST_UNANSWERED = 1000;
 const NO_FLOWS: Flows = { begins: 0, ends: [] };
 
-/** Draws the boots that it is given. All have a time of day, or none has. */
+/** Draws the boots that it is given. Either all have a time of day, or none. */
 export class TraceTracks {
   readonly #target: TraceTarget;
   readonly #isTimed: boolean;
@@ -104,7 +107,10 @@ export class TraceTracks {
     }
   }
 
-  /** Ends the trace. What was lost behind the last event of a boot, and what never ended before the next boot, ends with the boot. */
+  /**
+   * Ends the trace. Losses after the last event of a boot, and spans that did not end before the next boot, end with
+   * the boot.
+   */
   close(): void {
     for (const [boot, waiting] of this.#waiting) {
       const tracks = this.#tracksOf(boot, this.#boots.get(boot)?.lastMs ?? 0);
@@ -177,12 +183,12 @@ export class TraceTracks {
 
   #endSpan(span: Span, ms: number): void {
     if (span.begunMs === undefined) return;
-    // A clock that was set back in between would end it before its beginning.
+    // If the clock was set back in between, it would end before its beginning.
     this.#target.end(span.track, Math.max(ms, span.begunMs));
     span.begunMs = undefined;
   }
 
-  /** What is missing stands from the event before it to this one; nobody knows what it would have answered. */
+  /** A loss is drawn from the event before it to this one; messages before it get no flow to an answer. */
   #before(tracks: BootTracks, { gaps, fill }: Waiting, ms: number): void {
     if (gaps.length > 0) for (const span of tracks.spans.values()) span.unanswered = [];
     const from = Math.min(tracks.lastMs, ms);
@@ -197,7 +203,7 @@ export class TraceTracks {
     this.#target.counter(tracks.ring, ms, Math.round(fill * 1000) / 10);
   }
 
-  /** `next`: the second of the event that comes now. */
+  /** `next`: the second of the next event. */
   #endSecond({ rate, second, secondEvents }: BootTracks, next?: number): void {
     if (secondEvents > 0) this.#target.counter(rate, second * SECOND_MS, secondEvents);
     if (next === undefined || next > second + 1) this.#target.counter(rate, (second + 1) * SECOND_MS, 0);
@@ -214,7 +220,7 @@ export class TraceTracks {
     }
     device.newest = boot;
     const after = boot.reset === undefined ? "" : ` after ${boot.reset.reset}`;
-    const said = `boot ${boot.boot ?? "of an unknown number"}${after}${this.#isTimed ? "" : ", from its start: the time of day is not known"}`;
+    const said = `boot ${boot.boot ?? "with an unknown number"}${after}${this.#isTimed ? "" : ", times since its start: the time of day is unknown"}`;
     const about = [boot.bootId && `boot id ${boot.bootId}`, boot.reset && `after: ${bootText(boot.reset)}`];
     const description = about.filter((each) => each).join("; ");
     const track = this.#track(said, "group", device.track, { description });
@@ -238,7 +244,7 @@ export class TraceTracks {
     return tracks;
   }
 
-  /** Of each span one of its own: slices on one track that overlap are drawn wrong. */
+  /** One track for each span: overlapping slices on one track are drawn wrongly. */
   #spanTrack(tracks: BootTracks, keys: readonly string[], values: Values): Track {
     let parent = tracks.track;
     if (keys.length > 1) {
@@ -283,7 +289,7 @@ export class TraceTracks {
   }
 }
 
-/** A track under a device's is a boot's: its own. */
+/** A track under a device's track is a boot's own. */
 function ownBoot(draft: Omit<Track, "boot">): Track {
   const track = { ...draft, boot: undefined as Track | undefined };
   track.boot = track;

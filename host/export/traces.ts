@@ -1,4 +1,4 @@
-/** An export for viewers of traces: boots whose time of day is known in one file, others in one of their own. */
+/** An export for trace viewers: boots with a known time of day in one file, the others in another. */
 import { join, parse } from "node:path";
 import { TelemetryError } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
@@ -13,8 +13,9 @@ interface Side {
 }
 
 /**
- * `open`: gives an output, `path` its name. A boot is of the one side or the other as its first event is: on one line of time it would
- * stand at a place that nobody knows. Throws TelemetryError E_TIME (exit code 2) where there are both, and no file to part them in.
+ * `open`: makes an output for the name `path`. The first event of a boot decides which file it goes to: on a shared
+ * time line its place would be unknown. Throws TelemetryError E_TIME (exit code 2) if both kinds occur and the output
+ * is not a file.
  */
 export class TraceExporter implements Exporter {
   readonly #path: string;
@@ -22,7 +23,7 @@ export class TraceExporter implements Exporter {
   readonly #draw: (output: ExportOutput, isTimed: boolean) => TraceTracks;
   readonly #sides = new Map<boolean, Side>();
   readonly #sideOf = new Map<ExportBoot, Side>();
-  /** Of boots without an event so far. */
+  /** For boots without an event so far. */
   readonly #early = new Map<ExportBoot, BootItem[]>();
 
   constructor(
@@ -55,7 +56,7 @@ export class TraceExporter implements Exporter {
   }
 
   async finish(): Promise<readonly string[]> {
-    // Of boots of which nothing but losses is known, no time is.
+    // For boots with nothing but losses, no time is known.
     for (const items of this.#early.values()) for (const item of items) (await this.#side(false)).tracks.add(item);
     if (this.#sides.size === 0) await this.#side(true);
     const names: string[] = [];
@@ -77,7 +78,7 @@ export class TraceExporter implements Exporter {
     if (side !== undefined) return side;
     const output = await this.#open();
     if (this.#sides.size > 0 && !output.isRenamed) {
-      const message = `${nameOf(this.#path)}: of some boots the time of day is known, of others not, which takes two files: name a file with -o`;
+      const message = `${nameOf(this.#path)}: the time of day is known for some boots only, which takes two files: name a file with -o`;
       throw new TelemetryError("E_TIME", message, 2);
     }
     side = { output, tracks: this.#draw(output, isTimed) };

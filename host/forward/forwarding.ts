@@ -1,4 +1,4 @@
-/** Recordings to a receiver: what it has not acknowledged yet, with the position kept beside each recording. */
+/** Sends recordings to a receiver: whatever it has not acknowledged yet. The position is kept beside each recording. */
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import type { BootItem } from "../export/exporter.ts";
 import { type OtlpRecord, OtlpRecords } from "../export/otlp.ts";
@@ -17,7 +17,7 @@ export interface ForwardingOptions {
   readonly receiver: Receiver;
   readonly registry: RegistryModel;
   readonly identity: OtlpIdentity;
-  /** A file that takes what is refused for good. */
+  /** A file for records that are refused for good. */
   readonly deadLetter: string | undefined;
   readonly onProblem: (problem: Problem) => void;
   readonly ended: AbortSignal;
@@ -31,7 +31,7 @@ export class Forwarding {
   readonly #deadLetters: DeadLetters | undefined;
   readonly #recordings = new Set<RecordingForwarding>();
 
-  /** Throws TelemetryError E_WRITE (exit code 2) if the dead letters cannot be written. */
+  /** Throws TelemetryError E_WRITE (exit code 2) if the dead-letter file cannot be written. */
   constructor(options: ForwardingOptions) {
     this.#options = options;
     const { receiver, deadLetter, registry, identity, onProblem, ended } = options;
@@ -53,12 +53,15 @@ export class Forwarding {
     return this.#sender.counters;
   }
 
-  /** Told when nothing more will be sent: what follows fails. */
+  /** Aborted when nothing more will be sent: later calls fail. */
   get failed(): AbortSignal {
     return this.#sender.failed;
   }
 
-  /** Begins a recording. `path`: undefined for what nothing can be kept beside. Throws TelemetryError E_WRITE (exit code 2). */
+  /**
+   * Begins a recording. `path`: undefined if nothing can be kept beside it. Throws TelemetryError E_WRITE (exit code
+   * 2).
+   */
   recording(path: string | undefined, isFolder: boolean): RecordingForwarding {
     const { registry, identity, receiver, onProblem } = this.#options;
     const position = path === undefined ? undefined : new Position(path, isFolder, receiver, onProblem);
@@ -71,7 +74,7 @@ export class Forwarding {
     return recording;
   }
 
-  /** Resolves when all is delivered. Fails as Sender.flush(). */
+  /** Resolves when everything is delivered. Fails as Sender.flush(). */
   async flush(): Promise<void> {
     await this.#sender.flush();
     for (const { problems } of this.#recordings) problems.forEach(this.#options.onProblem);
@@ -101,11 +104,11 @@ export class Forwarding {
   }
 }
 
-/** What of one recording is still to be sent. */
+/** The part of one recording that is still to be sent. */
 export class RecordingForwarding {
-  /** Records that the receiver had before. */
+  /** Records that the receiver already had. */
   known = 0;
-  /** Records that nothing tells from others. */
+  /** Records that cannot be told from others. */
   #anonymous = 0;
   readonly #records: OtlpRecords;
   readonly #position: Position | undefined;
@@ -124,7 +127,7 @@ export class RecordingForwarding {
   get problems(): readonly Problem[] {
     const count = this.#anonymous;
     if (count === 0) return lateProblems(this.#records);
-    const message = `${count} records have no boot id, so that nothing tells which came twice, or were sent before: decode with --with device,boot,time gives it`;
+    const message = `${count} records have no boot id, so repeated ones cannot be recognised: decode --with device,boot,time adds it`;
     return [...lateProblems(this.#records), { code: "W_NO_BOOT_ID", message, count }];
   }
 
@@ -146,7 +149,7 @@ export class RecordingForwarding {
   }
 }
 
-/** A file of OTLP's JSON, to which is added. */
+/** A file of OTLP's JSON that is appended to. */
 class DeadLetters {
   readonly #path: string;
   readonly #lines: OtlpLines;
@@ -162,7 +165,7 @@ class DeadLetters {
     }
   }
 
-  /** They are on the disk when it returns. */
+  /** The records are on the disk when it returns. */
   add(records: readonly OtlpRecord[]): void {
     for (const record of records) this.#lines.add(record);
     try {

@@ -1,4 +1,4 @@
-/** What of a recording a receiver has acknowledged, kept beside the recording. */
+/** Which part of a recording a receiver has acknowledged; kept beside the recording. */
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -11,16 +11,16 @@ import type { Receiver } from "./receiver.ts";
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW = 0 } = fs.constants;
 const VERSION = 1;
 const SAVE_EVERY_MS = 200;
-/** Saving takes at most this part of the time. */
+/** Saving takes at most this share of the time. */
 const SAVE_SHARE = 0.05;
-/** Ranges of a boot: as many gaps, the newest, may be filled later by what other processes captured. */
+/** Most ranges of a boot: this many gaps, the newest, can be filled later with what other processes captured. */
 const MOST_RANGES = 100;
 const MOST_NAME_BYTES = 180;
 
-/** Of a boot: event numbers that are acknowledged, ranges from..before-to, in order. */
+/** For a boot: acknowledged event numbers, as ranges [from, to) in order. */
 interface BootPosition {
   readonly ranges: number[];
-  /** What was said to be lost after the last event. */
+  /** The last reported loss after the last event. */
   lostAfter: string;
 }
 
@@ -28,15 +28,16 @@ export class Position {
   readonly #file: string;
   readonly #to: string;
   readonly #onProblem: (problem: Problem) => void;
-  /** Of the file as this process wrote it. */
+  /** The file as this process wrote it. */
   #written: number | undefined;
   readonly #boots = new Map<string, BootPosition>();
   #isChanged = false;
   #nextMs = 0;
 
   /**
-   * Of the forwarding of a recording, a folder or a file, to a receiver. What cannot be read counts as nothing, and is told: everything is sent
-   * again then. Throws TelemetryError E_WRITE (exit code 2) where nothing can be written beside the recording.
+   * The position of forwarding a recording, a folder or a file, to a receiver. A file that cannot be read counts as
+   * empty, and is reported: then everything is sent again. Throws TelemetryError E_WRITE (exit code 2) if nothing can
+   * be written beside the recording.
    */
   constructor(
     recording: string,
@@ -52,10 +53,10 @@ export class Position {
         this.#read(fs.readFileSync(this.#file, "utf8"));
     } catch {
       this.#boots.clear();
-      const message = `${nameOf(this.#file)} does not say how far it was: all is forwarded again`;
+      const message = `${nameOf(this.#file)} cannot be read as a position: everything is sent again`;
       onProblem({ code: "W_POSITION", message, file: this.#file });
     }
-    // Where it cannot be kept, that is said before anything is sent.
+    // If it cannot be kept, that is reported before anything is sent.
     this.#write();
   }
 
@@ -63,7 +64,7 @@ export class Position {
   has({ boot, kind, seq, after, body }: OtlpRecord): boolean {
     const known = boot.bootId === undefined ? undefined : this.#boots.get(keyOf(boot));
     if (known === undefined) return false;
-    // What was lost after the last event was told then; more may have come after it since.
+    // The loss after the last event was reported then; more events may have followed since.
     if (kind !== "event" && known.lostAfter === lostText(after, body)) return true;
     return kind !== "lost after" && seq !== undefined && isIn(known.ranges, seq);
   }
@@ -82,7 +83,7 @@ export class Position {
     else if (kind === "event" && seq !== undefined) addTo(known.ranges, seq);
   }
 
-  /** Saves what has changed, in one step; not too often, but for `isLast`. Throws as the constructor. */
+  /** Saves changes, in one step; not too often, unless `isLast`. Throws as the constructor. */
   save(isLast = false): void {
     const now = performance.now();
     if (!this.#isChanged || (!isLast && now < this.#nextMs)) return;
@@ -100,19 +101,19 @@ export class Position {
         (each, index) => Number.isSafeInteger(each) && (index === 0 || each > ranges[index - 1]!),
       );
       if (typeof of !== "string" || typeof lostAfter !== "string" || ranges.length % 2 !== 0 || !rises)
-        throw new Error("no position");
+        throw new Error("not a position");
       this.#boots.set(of, { ranges, lostAfter });
     }
   }
 
   #write(): void {
     const boots = [...this.#boots].map(([of, { ranges, lostAfter }]) => ({ of, ranges, lostAfter }));
-    // One name for all processes would be taken from under one of them.
+    // With one name for all processes, one could take the file of another.
     const temporary = `${this.#file}.${randomBytes(6).toString("hex")}.tmp`;
     try {
       const found = fs.lstatSync(this.#file, { throwIfNoEntry: false })?.ino;
       if (this.#written !== undefined && found !== this.#written) {
-        const message = `${nameOf(this.#file)} was written by another forwarder meanwhile: one is enough, two send everything twice`;
+        const message = `${nameOf(this.#file)} was changed by another forwarder: run only one, or everything is sent twice`;
         this.#onProblem({ code: "W_POSITION", message, file: this.#file });
       }
       const file = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);
@@ -130,7 +131,10 @@ export class Position {
   }
 }
 
-/** `.forwarded-3fa1c2d4.json` in a folder, `.NAME.forwarded-….json` beside a file: one for each receiver. `to`: its identity. */
+/**
+ * `.forwarded-3fa1c2d4.json` in a folder, `.NAME.forwarded-….json` beside a file: one for each receiver. `to`: its
+ * identity.
+ */
 export function positionFile(recording: string, isFolder: boolean, to: string): string {
   const of = hashOf(to);
   return isFolder
@@ -138,7 +142,7 @@ export function positionFile(recording: string, isFolder: boolean, to: string): 
     : join(dirname(recording), `.${shortName(basename(recording))}.forwarded-${of}.json`);
 }
 
-/** File systems take names of 255 bytes. Long ones that begin alike stay different. */
+/** File systems allow names of 255 bytes. Long names with the same beginning stay different. */
 function shortName(name: string): string {
   const bytes = Buffer.from(name);
   return bytes.length <= MOST_NAME_BYTES
@@ -161,7 +165,7 @@ function lostText(after: number | undefined, body: string): string {
   return `${body} after ${after ?? "nothing"}`;
 }
 
-/** Of pairs, how many begin at or before a number. */
+/** How many of the pairs begin at or before a number. */
 function beginning(ranges: readonly number[], seq: number): number {
   let [low, high] = [0, ranges.length / 2];
   while (low < high) {
@@ -177,7 +181,10 @@ function isIn(ranges: readonly number[], seq: number): boolean {
   return before > 0 && seq < ranges[before * 2 - 1]!;
 }
 
-/** Numbers that touch are one range; of too many, the two oldest become one, with what is between them. */
+/**
+ * Adjacent numbers form one range. If there are too many ranges, the two oldest become one, including the gap between
+ * them.
+ */
 function addTo(ranges: number[], seq: number): void {
   const at = beginning(ranges, seq) * 2;
   if (at > 0 && seq < ranges[at - 1]!) return;

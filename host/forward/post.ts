@@ -1,4 +1,4 @@
-/** One request of OTLP/HTTP, and what its answer means. */
+/** One request of OTLP/HTTP, and the meaning of its answer. */
 import http from "node:http";
 import https from "node:https";
 import { promisify } from "node:util";
@@ -10,16 +10,16 @@ import { firstMessage, firstNumber, firstText, isMessage } from "./protobuf-read
 import type { Receiver } from "./receiver.ts";
 
 export type Answer =
-  /** The receiver has it, but for `rejected` records, which trying again does not mend. */
+  /** The receiver has the records, except `rejected` ones, which trying again would not help. */
   | { readonly kind: "taken"; readonly rejected: number; readonly said: string }
-  /** Not now. `afterMs`: as the receiver asks. */
+  /** Not now: try again. `afterMs`: as the receiver asks. */
   | { readonly kind: "later"; readonly said: string; readonly afterMs: number | undefined }
-  /** Not so. */
+  /** Refused as it is. */
   | { readonly kind: "refused"; readonly status: number; readonly said: string };
 
 const RECEIVER: Peer = { name: "receiver", start: "start the receiver, or check host and port (4318)", plain: "http" };
 const isCut = (code: string): boolean => code === "ECONNRESET" || code === "EPIPE";
-/** Once it is to end, an answer is waited for no longer. */
+/** Once sending is to end, an answer is awaited at most this long. */
 const LAST_WAIT_MS = 300;
 const NONE_REJECTED: Answer = { kind: "taken", rejected: 0, said: "" };
 const RETRIED = [429, 502, 503, 504];
@@ -28,7 +28,7 @@ const MOST_SAID_CHARS = 300;
 const FAST = { level: 1 } as const;
 const gzipped = promisify(gzip);
 
-/** Field numbers: of the response, and of the status that an error answers with. */
+/** Field numbers of the response, and of the status in an error's answer. */
 const RESPONSE = { partialSuccess: 1, rejected: 1, message: 2 } as const;
 const STATUS = { message: 2 } as const;
 
@@ -44,7 +44,7 @@ export class Poster {
   readonly #agent: http.Agent;
   readonly #ended: AbortSignal | undefined;
 
-  /** `ended`: from then on an answer is waited for 0.3 s at most. */
+  /** `ended`: from then on an answer is awaited for at most 0.3 s. */
   constructor(receiver: Receiver, ended?: AbortSignal) {
     this.#receiver = receiver;
     this.#ended = ended;
@@ -57,7 +57,7 @@ export class Poster {
     this.#agent.destroy();
   }
 
-  /** Throws TelemetryError E_TLS or E_ANSWER (exit code 2) for what trying again does not mend. */
+  /** Throws TelemetryError E_TLS or E_ANSWER (exit code 2) for errors that trying again would not help. */
   async post(request: Buffer): Promise<Answer> {
     const { isCompressed, shown, tls } = this.#receiver;
     const body = isCompressed ? await gzipped(request, FAST) : request;
@@ -120,7 +120,7 @@ export class Poster {
       const closed = () => fail(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
       let isAnswered = false;
       request.on("close", () => isAnswered || closed());
-      // It was not asked to speak anything else.
+      // It was not asked for another protocol.
       request.on("upgrade", (response, socket) => {
         socket.destroy();
         end(() => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.alloc(0) }));
@@ -137,14 +137,15 @@ export class Poster {
           bytes += part.length;
           parts.push(part);
           if (bytes <= MOST_ANSWER_BYTES) return;
-          // The rest is not waited for.
+          // The rest is not awaited.
           done();
           request.destroy();
         });
         response.on("end", done);
-        // It was cut. Whether all records were taken would have stood in it; a refusal is one without its reasons.
+        // It was cut. Whether all records were taken would have been in the rest; of a refusal only the reasons are
+        // missing.
         response.on("error", (error) => (isGood(response.statusCode) ? fail(error) : done()));
-        response.on("close", closed); // settled before, as a rule: then this is nothing
+        response.on("close", closed); // usually settled before: then this does nothing
       });
       request.end(body);
     });
@@ -153,13 +154,13 @@ export class Poster {
 
 const isGood = (status = 0): boolean => status >= 200 && status < 300;
 
-/** What an answer means; `nowMs` for a Retry-After that is a date. */
+/** Interprets an answer; `nowMs` is for a Retry-After that is a date. */
 export function answerOf({ status, headers, body: packed }: HttpAnswer, nowMs: number): Answer {
   const body = unpacked(packed, headers["content-encoding"]);
   if (isGood(status)) {
     const taken = body && takenOf(body, headers["content-type"] ?? "");
-    // A login page, an error as JSON, a web server that takes anything: nobody there need have the records.
-    return taken ?? { kind: "refused", status, said: `answers ${status} with something else than OTLP does` };
+    // A login page, an error as JSON, a web server that accepts anything: they may not have the records.
+    return taken ?? { kind: "refused", status, said: `answers ${status} with something other than OTLP` };
   }
   const isProtobuf = /^application\/x-protobuf\b/.test(headers["content-type"] ?? "");
   const reason = body === undefined ? "" : cut(isProtobuf ? firstText(body, STATUS.message) : body.toString().trim());
@@ -170,7 +171,7 @@ export function answerOf({ status, headers, body: packed }: HttpAnswer, nowMs: n
   return { kind: "refused", status, said };
 }
 
-/** Undefined if it is not what it says, or too much. */
+/** Undefined if it is not in the stated encoding, or too large. */
 function unpacked(body: Buffer, encoding = "identity"): Buffer | undefined {
   if (body.length > MOST_ANSWER_BYTES) return undefined;
   if (/^identity$/i.test(encoding) || body.length === 0) return body;
@@ -182,7 +183,7 @@ function unpacked(body: Buffer, encoding = "identity"): Buffer | undefined {
   }
 }
 
-/** What an answer says that is one of OTLP's, in protobuf or in JSON; an empty body is. Undefined for any other. */
+/** Interprets an answer of OTLP, in protobuf or in JSON; an empty body is one, too. Undefined for any other answer. */
 function takenOf(body: Buffer, type: string): Answer | undefined {
   if (body.length === 0) return NONE_REJECTED;
   if (/^application\/json\b/i.test(type)) return takenOfJson(body.toString());
@@ -211,12 +212,12 @@ function takenOfJson(text: string): Answer | undefined {
   return { kind: "taken", rejected: countOf(Number(rejectedLogRecords)), said: cut(String(errorMessage)) };
 }
 
-/** A count beyond all that can be sent is that of all. */
+/** A count beyond what can be sent means all records. */
 function countOf(count: number): number {
   return Number.isSafeInteger(count) && count >= 0 ? count : Number.MAX_SAFE_INTEGER;
 }
 
-/** Seconds, or a date. Undefined if it is neither. */
+/** Parses seconds, or a date. Undefined if it is neither. */
 export function retryAfterMs(text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\s*\d+\s*$/.test(text)) return Number(text) * 1000;
@@ -224,10 +225,10 @@ export function retryAfterMs(text: string | undefined, nowMs: number): number | 
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
-/** That records were rejected by an answer that took the others. */
+/** The problem for an answer that took some records and rejected others. */
 export function rejectedProblem({ rejected, said }: Answer & { readonly kind: "taken" }): Problem | undefined {
   if (rejected > 0) {
-    const message = `the receiver took a request but for ${rejected} of its records${said === "" ? "" : `: ${said}`}`;
+    const message = `the receiver rejected ${rejected} records of a request and took the others${said === "" ? "" : `: ${said}`}`;
     return { code: "E_REJECTED", message, count: rejected };
   }
   return said === "" ? undefined : { code: "W_RECEIVER", message: `the receiver warns: ${said}` };

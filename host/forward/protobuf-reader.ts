@@ -1,4 +1,4 @@
-/** Reads a field of a protobuf message, as far as answers need it. What is no protobuf has no fields. */
+/** Reads fields of a protobuf message, as far as answers need them. Bytes that are not protobuf have no fields. */
 
 type Field = { readonly number: number; readonly type: number; readonly value: number; readonly bytes: Uint8Array };
 
@@ -12,7 +12,7 @@ export function isMessage(bytes: Uint8Array): boolean {
   }
 }
 
-/** The first message of this number; undefined if there is none. */
+/** The first message with this number; undefined if there is none. */
 export function firstMessage(message: Uint8Array, number: number): Uint8Array | undefined {
   return first(message, number, 2)?.bytes;
 }
@@ -31,12 +31,12 @@ function first(message: Uint8Array, number: number, type: number): Field | undef
   try {
     for (const field of fields(message)) if (field.number === number && field.type === type) return field;
   } catch {
-    // It is cut, or no protobuf at all.
+    // It is cut, or not protobuf at all.
   }
   return undefined;
 }
 
-/** Throws RangeError where the bytes are none. */
+/** Throws RangeError for bytes that are not a varint. */
 function* fields(message: Uint8Array): Generator<Field, void, void> {
   let at = 0;
   const varint = (): number => {

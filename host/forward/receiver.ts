@@ -1,4 +1,4 @@
-/** Where records are sent: what options and OpenTelemetry's standard variables say of it. */
+/** Where records are sent, according to options and OpenTelemetry's standard variables. */
 import { readFileSync } from "node:fs";
 import { type Environment, keyValues } from "../export/otlp-identity.ts";
 import { TelemetryError } from "../text/errors.ts";
@@ -19,9 +19,12 @@ export interface ReceiverOptions {
 
 export interface Receiver {
   readonly url: URL;
-  /** The URL without what may be secret. */
+  /** The URL without parts that may be secret. */
   readonly shown: string;
-  /** What tells it from others, for a position: all of the URL but a password, and headers but those that are secrets, which are renewed. */
+  /**
+   * Distinguishes it from other receivers, for a position: the URL without its password, and the headers without secret
+   * ones, which are renewed.
+   */
   readonly identity: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly isCompressed: boolean;
@@ -38,8 +41,8 @@ const MOST_TIMEOUT_MS = 2 ** 31 - 1;
 const SECRET = /auth|key|token|secret|password|cookie|signature/;
 
 /**
- * Options count before variables, and OTEL_EXPORTER_OTLP_LOGS_… before OTEL_EXPORTER_OTLP_…. Throws TelemetryError (exit code 2) E_USAGE or
- * E_URL for what cannot be used, E_NOT_FOUND or E_READ for a file of PEM.
+ * Options take precedence over variables, and OTEL_EXPORTER_OTLP_LOGS_… over OTEL_EXPORTER_OTLP_…. Throws
+ * TelemetryError (exit code 2) E_USAGE or E_URL for unusable values, E_NOT_FOUND or E_READ for a PEM file.
  */
 export function receiverOf(options: ReceiverOptions, environment: Environment): Receiver {
   const said = (name: string) => {
@@ -50,7 +53,7 @@ export function receiverOf(options: ReceiverOptions, environment: Environment): 
   const protocol = said("PROTOCOL");
   if (protocol !== undefined && protocol.value !== "http/protobuf")
     throw usage(
-      `${protocol.name} is ${quote(protocol.value)}: only http/protobuf is spoken here; leave it out, or set it to that`,
+      `${protocol.name} is ${quote(protocol.value)}: only http/protobuf is supported; leave it out, or set it to that`,
     );
   const compression = said("COMPRESSION");
   if (compression !== undefined && compression.value !== "gzip" && compression.value !== "none")
@@ -106,10 +109,10 @@ function urlOf({ otlp, flag = "--otlp" }: ReceiverOptions, environment: Environm
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.host === "")
     throw new TelemetryError(
       "E_URL",
-      `${name} is no URL of http:// or https:// with a host: write it as http://localhost:4318`,
+      `${name} is not an http:// or https:// URL with a host: write it as http://localhost:4318`,
       2,
     );
-  // The general endpoint is what all signals have in common, as is a URL without a path.
+  // The general endpoint is what all signals share, and so is a URL without a path.
   if (otlp === undefined && !own) url.pathname = url.pathname.replace(/\/*$/, LOGS_PATH);
   else if (otlp !== undefined && url.pathname === "/") url.pathname = LOGS_PATH;
   return url;
@@ -118,11 +121,11 @@ function urlOf({ otlp, flag = "--otlp" }: ReceiverOptions, environment: Environm
 function headersOf(lines: readonly string[], variable: string, environment: Environment): Record<string, string> {
   const headers: Record<string, string> = {};
   const add = (from: string, name: string, value: string) => {
-    // What is wrong is not shown: it may be a secret.
+    // The wrong value is not shown: it may be secret.
     if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(value))
       throw usage(`${from}: a header is a name of letters, digits and dashes, and a value without control characters`);
     if (/^(content-type|content-length|content-encoding|transfer-encoding|host|connection)$/i.test(name))
-      throw usage(`${from}: ${name} is said by forward itself: leave it out`);
+      throw usage(`${from}: forward sets ${name} itself: leave it out`);
     headers[name.toLowerCase()] = value;
   };
   if (variable !== "") for (const [name, value] of keyValues(environment, variable)) add(variable, name, value);
@@ -144,7 +147,7 @@ function decoded(text: string): string {
 function pemFile(path: string): Buffer {
   try {
     const bytes = readFileSync(path);
-    if (!bytes.includes("-----BEGIN ")) throw usage(`${nameOf(path)} is no PEM: it has no line -----BEGIN …-----`);
+    if (!bytes.includes("-----BEGIN ")) throw usage(`${nameOf(path)} is not PEM: it has no line -----BEGIN …-----`);
     return bytes;
   } catch (error) {
     throw ioError(path, error);

@@ -7,22 +7,25 @@ import { type Answer, rejectedProblem } from "./post.ts";
 
 export interface SenderOptions {
   readonly scope: OtlpScope;
-  /** As errors name the receiver. */
+  /** The receiver's name in errors. */
   readonly to: string;
   /** Sends one request. */
   readonly post: (request: Buffer) => Promise<Answer>;
-  /** The receiver has these, or the dead letters do: they need not be sent again. What it throws ends the sender. */
+  /** The receiver has these, or the dead-letter file does: they need not be sent again. If it throws, sending ends. */
   readonly done: (records: readonly OtlpRecord[]) => void;
-  /** Takes what was refused for good, and keeps it. Undefined: then sending ends. */
+  /** Keeps records that were refused for good. Undefined: then sending ends. */
   readonly deadLetters: ((records: readonly OtlpRecord[]) => void) | undefined;
   readonly onProblem: (problem: Problem) => void;
-  /** From then on nothing is tried twice. */
+  /** From then on nothing is tried again. */
   readonly ended: AbortSignal;
   /** Most bytes of a request's records, before compression. Default 1 MiB. */
   readonly mostBytes?: number;
-  /** Records that more do not join are sent after so long. Default 1 s. */
+  /** Records are sent after this time if no others fill the request. Default 1 s. */
   readonly lingerMs?: number;
-  /** The first wait before another try, doubled up to the longest, each shortened by chance to as little as half. Default 0.5 and 30 s. */
+  /**
+   * The first wait before another try. It doubles up to the longest; each wait is randomly shortened, at most to half.
+   * Default 0.5 and 30 s.
+   */
   readonly firstWaitMs?: number;
   readonly mostWaitMs?: number;
 }
@@ -31,7 +34,7 @@ export interface SenderCounters {
   readonly requests: number;
   readonly tries: number;
   readonly delivered: number;
-  /** By an answer that took the others. */
+  /** Rejected by an answer that took the others. */
   readonly rejected: number;
   readonly deadLetters: number;
 }
@@ -41,18 +44,21 @@ const LEAST_BYTES = 1 << 12;
 const LINGER_MS = 1000;
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 30_000;
-/** A wait that a receiver asks for is never shortened; others that it asked for the same come a little later. */
+/**
+ * A wait that a receiver asks for is never shortened, but lengthened a little at random, so that not all senders come
+ * back at once.
+ */
 const ASKED_JITTER = 0.1;
 const MOST_TIMER_MS = 2 ** 31 - 1;
 
-/** What half of a request may not be to blame for. */
+/** Statuses for which half of a request may be acceptable. */
 const HALVED = [400, 413];
 const WAYS: Readonly<Record<number, string>> = {
-  401: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
-  403: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
-  404: "check the URL's path; as a rule it is /v1/logs",
-  405: "check the URL's path; as a rule it is /v1/logs",
-  415: "it takes no OTLP in protobuf there: check the URL",
+  401: "put the header that it requires into OTEL_EXPORTER_OTLP_HEADERS",
+  403: "put the header that it requires into OTEL_EXPORTER_OTLP_HEADERS",
+  404: "check the URL's path; it is usually /v1/logs",
+  405: "check the URL's path; it is usually /v1/logs",
+  415: "it does not take OTLP as protobuf there: check the URL",
 };
 
 export class Sender {
@@ -78,7 +84,7 @@ export class Sender {
     return this.#counters;
   }
 
-  /** Told when nothing more will be sent: add() and flush() fail from then on. */
+  /** Aborted when nothing more will be sent: add() and flush() fail from then on. */
   get failed(): AbortSignal {
     return this.#failed.signal;
   }
@@ -88,7 +94,7 @@ export class Sender {
     for (const record of records) {
       this.#gathering.add(record);
       if (this.#gathering.bytes >= this.#mostBytes) {
-        // One is on its way, one waits, and one is gathered.
+        // One batch is on its way, one waits, and one is being gathered.
         const before = this.#last;
         this.#send();
         await before;
@@ -100,8 +106,9 @@ export class Sender {
   }
 
   /**
-   * Resolves when all that was added is delivered. Fails with TelemetryError: E_REFUSED (exit code 1 for a record that is not taken, 2
-   * for all others), E_UNSENT (2) if it was to end before, and as post, done and deadLetters do.
+   * Resolves when everything that was added is delivered. Fails with TelemetryError: E_REFUSED (exit code 1 for a
+   * refused record, 2 for a refused request), E_UNSENT (2) if it was ended before, and as post, done and deadLetters
+   * do.
    */
   async flush(): Promise<void> {
     this.#send();
@@ -117,7 +124,7 @@ export class Sender {
     if (count === 0) return;
     this.#gathering = new OtlpBatch(this.#encoder);
     this.#last = this.#last.then(async () => {
-      // What comes after a failure is not sent: in order, or not at all.
+      // Nothing is sent after a failure: in order, or not at all.
       if (this.#failure !== undefined) return;
       try {
         await this.#deliver(batch, 0, count);
@@ -155,12 +162,12 @@ export class Sender {
     const what = isOne ? "a record" : "a request";
     if (deadLetters === undefined) {
       const way = isOne ? "" : `${WAYS[status] ?? (status < 400 ? "check the URL" : "see the receiver's log")}, or `;
-      const message = `${receiver} refuses ${what}: it ${said}: ${way}put what it refuses into a file with --dead-letter FILE`;
+      const message = `${receiver} refuses ${what}: it ${said}: ${way}add --dead-letter FILE to keep what it refuses and continue`;
       throw new TelemetryError("E_REFUSED", message, isOne ? 1 : 2);
     }
     deadLetters(records);
     this.#counters.deadLetters += records.length;
-    const message = `${receiver} refuses ${what}: it ${said}: ${records.length === 1 ? "it is" : `its ${records.length} records are`} among the dead letters`;
+    const message = `${receiver} refuses ${what}: it ${said}: ${records.length === 1 ? "its record is" : `its ${records.length} records are`} in the dead-letter file`;
     onProblem({ code: "E_REFUSED", message, count: records.length });
     done(records);
   }
@@ -173,7 +180,7 @@ export class Sender {
       this.#counters.tries++;
       const answer = await post(request);
       if (answer.kind !== "later") {
-        if (tries > 1) onProblem({ code: "W_RETRIED", message: `${to} is there again, after ${tries} tries` });
+        if (tries > 1) onProblem({ code: "W_RETRIED", message: `${to} answers again, after ${tries} tries` });
         return answer;
       }
       const { said, afterMs } = answer;
@@ -181,7 +188,7 @@ export class Sender {
       const chosenMs =
         afterMs === undefined ? waitMs * (0.5 + Math.random() / 2) : afterMs * (1 + ASKED_JITTER * Math.random());
       const nextMs = Math.min(MOST_TIMER_MS, Math.ceil(Math.max(1, chosenMs)));
-      onProblem({ code: "W_RETRY", message: `${to}: ${said}: tried again in ${seconds(nextMs)}` });
+      onProblem({ code: "W_RETRY", message: `${to}: ${said}: trying again in ${seconds(nextMs)}` });
       try {
         await wait(nextMs, undefined, { signal: ended });
       } catch {
@@ -193,7 +200,7 @@ export class Sender {
 }
 
 function unsent(to: string, said: string): TelemetryError {
-  const message = `ended before ${to} had all (${said}): run it again, and it goes on where it was`;
+  const message = `ended before ${to} had everything (${said}): run it again to continue from here`;
   return new TelemetryError("E_UNSENT", message, 2);
 }
 

@@ -54,7 +54,7 @@ function ruleSchema({ key, emptyExactlyWhen, absentWhenEmpty = false }: Attribut
   };
 }
 
-/** Who makes a document, and where it finds the wire format: a link, or words. */
+/** The command that makes a document, and where the document finds the wire format: a link, or words. */
 export interface Origin {
   readonly command: string;
   readonly format: string;

@@ -5,15 +5,17 @@ import { TelemetryError } from "../text/errors.ts";
 import { ioError, nameOf } from "../text/io-error.ts";
 import { visible } from "../text/lines.ts";
 
-/** By path, what stands in it. */
+/** Contents by path. */
 export type GeneratedFiles = ReadonlyMap<string, string>;
 
-/** Paths of those that are not there or say something else. Throws TelemetryError if one cannot be read. */
+/** Returns the paths of files that are missing or differ. Throws TelemetryError if one cannot be read. */
 export function differing(files: GeneratedFiles): string[] {
   return [...files.keys()].filter((path) => textOf(path) !== files.get(path));
 }
 
-/** Writes those that differ, with their folders; returns their paths. Throws TelemetryError if one cannot be written. */
+/**
+ * Writes the files that differ, and their folders; returns their paths. Throws TelemetryError if one cannot be written.
+ */
 export function write(files: GeneratedFiles): string[] {
   const paths = differing(files);
   for (const path of paths) {

@@ -1,6 +1,6 @@
 /** Names of generated TypeScript. */
 
-/** What cannot name a variable in a module, or would stand in the way of what generated code names. */
+/** Words that cannot name a variable in a module, or would hide a name that generated code uses. */
 export const RESERVED_WORDS: readonly string[] = (
   "arguments await break case catch class const continue debugger default delete do else enum eval export extends false " +
   "finally for function if implements import in instanceof interface let new null package private protected public " +
@@ -38,17 +38,17 @@ export class Identifiers {
     return identifier;
   }
 
-  /** For a scope within this one, which has some names of its own. */
+  /** Makes identifiers for a scope within this one, with some names of its own. */
   within(taken: Iterable<string>): Identifiers {
     return new Identifiers([...this.#taken, ...taken]);
   }
 }
 
-/** A property's name as it stands in an object or interface. */
+/** A property's name as written in an object or interface. */
 export const propertyName = (name: string): string =>
   /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : JSON.stringify(name);
 
-/** A doc comment, whatever the lines are. */
+/** A doc comment, whatever the lines contain. */
 export function docComment(lines: readonly string[], indent = ""): string {
   const safe = lines.map((line) => line.replace(/\s+/g, " ").trim().replaceAll("*/", "*\\/"));
   if (safe.length === 1) return `${indent}/** ${safe[0]} */`;

@@ -12,12 +12,12 @@ import { migrationsDocument, openTelemetryTables } from "./migrations.ts";
 import { eventTypesSource, layoutSource } from "./typescript.ts";
 import { registriesSource } from "./versions.ts";
 
-/** All that there are, oldest first. */
+/** All versions, oldest first. */
 const VERSIONS = readdirSync("registry")
   .filter((name) => name.endsWith(".yaml"))
   .map((name) => name.slice(0, -".yaml".length))
   .sort(compareSemver);
-/** What devices emit: all that is theirs is made from it. */
+/** The version that devices emit: everything for devices is made from it. */
 const EMITTED = "1.1.0";
 const ORIGIN: Origin = { command: "npm run generate", format: "[format.md](format.md)" };
 
@@ -44,7 +44,7 @@ for (const model of models) {
   files[`docs/registry${suffix}.md`] = referenceDocument(model, sourceOf(version), ORIGIN);
 }
 
-/** The document as it is, but for the table of each version, which stands between two marks. */
+/** Returns the document with the table of each version replaced, between its two marks. */
 function withSections(path: string, versions: readonly RegistryModel[]): string {
   let text = readFileSync(path, "utf8");
   for (const model of versions) {
@@ -53,7 +53,7 @@ function withSections(path: string, versions: readonly RegistryModel[]): string 
     const to = text.indexOf(end, from);
     if (from < 0 || to < 0) {
       console.error(
-        `${path} has no section for version ${model.schemaVersion}: add these two lines where its table belongs:\n${begin}\n${end}`,
+        `${path} has no section for version ${model.schemaVersion}: add these two lines where its table should be:\n${begin}\n${end}`,
       );
       process.exit(1);
     }
@@ -64,7 +64,7 @@ function withSections(path: string, versions: readonly RegistryModel[]): string 
 
 const [option, ...others] = process.argv.slice(2);
 if (others.length > 0 || (option !== undefined && option !== "--check")) {
-  console.error(`generate: ${[option, ...others].join(" ")}: it takes --check, or nothing`);
+  console.error(`generate: ${[option, ...others].join(" ")}: the only option is --check`);
   process.exit(2);
 }
 const check = option === "--check";
@@ -72,9 +72,7 @@ const generated = new Map(Object.entries(files));
 const changed = check ? differing(generated) : write(generated);
 for (const path of changed)
   console.error(
-    check
-      ? `${path} differs from what registry/*.yaml says: run \`npm run generate\` and commit the result`
-      : `wrote ${path}`,
+    check ? `${path} differs from registry/*.yaml: run \`npm run generate\` and commit the result` : `wrote ${path}`,
   );
 console.error(`${generated.size} generated files, ${changed.length} ${check ? "differ" : "written"}`);
 process.exitCode = check && changed.length > 0 ? 1 : 0;

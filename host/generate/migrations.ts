@@ -1,4 +1,4 @@
-/** What documents say of schema versions: the steps between them, and where OpenTelemetry has their names. */
+/** What documents say of schema versions: the steps between them, and where their OpenTelemetry names are. */
 import { type EventStep, type MigrationStep, migrationStep, type TargetAttribute } from "../migrate/steps.ts";
 import type { Attribute, RegistryModel } from "../registry/model.ts";
 
@@ -22,7 +22,10 @@ export function migrationsDocument(registries: readonly RegistryModel[]): string
   return `${out.join("\n")}\n`;
 }
 
-/** For each version: from the minor one before it, and from the newest of earlier major ones with its records, else the one before it. */
+/**
+ * For each version: the step from the previous minor version, and from the newest of the earlier major ones with its
+ * records, else from the previous version.
+ */
 function steps(registries: readonly RegistryModel[]): [RegistryModel, RegistryModel][] {
   const major = ({ schemaVersion }: RegistryModel) => schemaVersion.split(".")[0];
   return registries.flatMap((newer, index): [RegistryModel, RegistryModel][] => {
@@ -35,7 +38,10 @@ function steps(registries: readonly RegistryModel[]): [RegistryModel, RegistryMo
   });
 }
 
-/** Tables of the OpenTelemetry names of a version's events and attributes; deprecated attributes, which no event has, are left out. */
+/**
+ * Tables of the OpenTelemetry names of a version's events and attributes, without deprecated attributes, which no event
+ * has.
+ */
 export function openTelemetryTables(model: RegistryModel): string {
   const inEvents = new Set(model.events.flatMap(({ attributes }) => attributes.map(({ key }) => key)));
   const attributes = model.attributes.filter(({ key }) => inEvents.has(key));
@@ -77,7 +83,9 @@ function wireSentence(older: RegistryModel, newer: RegistryModel): string {
     : "The records differ only in what the newer version adds: packets of both decode as either version, without what that version does not have.";
 }
 
-/** Old name, new name, and the events that have it; in the order of the newer registry, what it does not have last. */
+/**
+ * Old name, new name, and the events that have it; in the order of the newer registry, with names that it lacks last.
+ */
 function attributeRows({ to, events }: MigrationStep): string[][] {
   const rows = new Map<string, { place: number; cells: string[]; events: string[] }>();
   const add = (key: string, before: string, after: string, event: string) => {
@@ -113,7 +121,7 @@ function afterOf({ key, origin, isAbsentWhenEmpty }: TargetAttribute): string {
   return code(key) + (isAbsentWhenEmpty ? ', left out if it is `""`' : "");
 }
 
-/** What is not written, beside what holds for every step. */
+/** What is not written, besides what applies to every step. */
 function lossList({ from, to, events }: MigrationStep): string[] {
   const losses = new Set<string>();
   for (const { name } of from.events)

@@ -1,4 +1,4 @@
-/** All that `registry generate` makes of a registry of one's own. */
+/** Everything that `registry generate` makes from a user's registry. */
 import { dirname, relative } from "node:path";
 import { ctfMetadata } from "../capture/ctf-metadata.ts";
 import { loadRegistry } from "../registry/load.ts";
@@ -7,7 +7,7 @@ import { referenceDocument, schemaDocument } from "./documents.ts";
 import { eventTypesSource } from "./typescript.ts";
 import { writersSource } from "./writers.ts";
 
-/** Paths of what is wanted. */
+/** Paths of the requested files. */
 export interface Wanted {
   /** The TypeScript module for the device. */
   readonly output: string;
@@ -19,10 +19,13 @@ export interface Wanted {
   readonly docs?: string;
 }
 
-/** What stands in each file that is wanted. `file` is the registry's path. Throws TelemetryError that lists the mistakes in it. */
+/**
+ * Returns the content of each requested file. `file` is the registry's path. Throws TelemetryError that lists the
+ * mistakes in it.
+ */
 export function generatedFiles(text: string, file: string, wanted: Wanted): [path: string, text: string][] {
   const model = loadRegistry(text, file === "-" ? "standard input" : file);
-  // As the generated file sees it, so that the text does not depend on where the command runs.
+  // As seen from the generated file, so that the text does not depend on where the command runs.
   const seenFrom = (path: string) =>
     file === "-" ? "standard input" : visible(relative(dirname(path), file).replaceAll("\\", "/"));
   const { output, types, schema, metadata, docs } = wanted;

@@ -13,8 +13,8 @@ export const valuesOf = ({ members, absentWhenEmpty = false }: Attribute): strin
   members.map(({ value }) => value).filter((value) => value !== "" || !absentWhenEmpty);
 
 /**
- * The name that an attribute had when it was new. A later version renames attributes and keeps what stands where in a record, so code
- * that writes records goes on with the first name, whichever version devices emit.
+ * The name that an attribute had when it was new. Later versions rename attributes but keep their places in records, so
+ * code that writes records keeps the first name, whichever version devices emit.
  */
 export function firstName(model: RegistryModel, key: string): string {
   const before = model.attributes.find(({ renamedTo }) => renamedTo === key);
@@ -35,11 +35,13 @@ export function constantName(name: string): string {
     .toUpperCase();
 }
 
-/** The id of the record type for a text of one slot, after which those for more follow, if this one has such. */
+/**
+ * The id of the record type for a text of one slot, which is followed by those for longer texts, if this one has such.
+ */
 export const shorterFrom = (model: RegistryModel, { id }: RecordType): number | undefined =>
   model.recordTypes.find(({ shorterThan }) => shorterThan === id)?.id;
 
-/** Slots by record type id, as far as they differ from 1. */
+/** Slots by record type id, where they differ from 1. */
 export function recordSlots(model: RegistryModel): number[] {
   const slots: number[] = [];
   for (let id = 0; id <= 255; id++) slots.push(model.recordTypes.find((type) => type.id === id)?.slots ?? 1);
@@ -53,25 +55,25 @@ export function fingerprintWords(model: RegistryModel): number[] {
   return [0, 4, 8, 12].map((at) => bytes.readInt32LE(at));
 }
 
-/** The fields that are no text: an attribute stands at the same place in every record that has it. */
+/** The fields that are not texts: an attribute is at the same place in every record that has it. */
 export function wordFields(model: RegistryModel): Field[] {
   const fields = model.recordTypes.flatMap((type) => type.fields).filter(({ type }) => type !== "text");
   return [...new Map(fields.map((field) => [field.key, field])).values()];
 }
 
-/** Numbers of the layout by the names that device code uses, in TypeScript and in C. */
+/** Numbers of the layout, by the names that device code uses, in TypeScript and in C. */
 export interface LayoutNumbers {
   readonly recordTypes: ReadonlyMap<string, number>;
-  /** Of an event with a text: the record types by the slots that the text takes, from none. */
+  /** For an event with a text: the record types by the slots of the text, from none. */
   readonly bySlots: ReadonlyMap<string, readonly number[]>;
-  /** By attribute: the word of a record, and bits to shift a value there. */
+  /** By attribute: the word of a record, and the bits to shift a value there. */
   readonly places: ReadonlyMap<string, { readonly key: string; readonly word: number; readonly shift: number }>;
   readonly maxBytes: ReadonlyMap<string, number>;
   /** By attribute: codes by the member's id. */
   readonly codes: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
-/** By the first names of attributes, in the registry's order; deprecated attributes are left out. */
+/** By the first names of attributes, in the registry's order, without deprecated ones. */
 export function layoutNumbers(model: RegistryModel): LayoutNumbers {
   const nameOf = (key: string) => firstName(model, key);
   const constant = (key: string) => constantName(nameOf(key));
@@ -114,7 +116,7 @@ export function layoutNumbers(model: RegistryModel): LayoutNumbers {
   };
 }
 
-/** Registers of the layout that device code and host share: ids, sizes, enum codes, fingerprint. */
+/** Constants of the layout that device code and host share: ids, sizes, enum codes, fingerprint. */
 export function layoutSource(model: RegistryModel, source: string): string {
   const { recordTypes, bySlots, places, maxBytes, codes } = layoutNumbers(model);
   const out = [banner(source)];
@@ -139,7 +141,7 @@ export function layoutSource(model: RegistryModel, source: string): string {
   return `${out.join("\n")}\n`;
 }
 
-/** Types of decoded events. `command` is who makes the file. */
+/** Types of decoded events. `command` is the command that makes the file. */
 export function eventTypesSource(model: RegistryModel, source: string, command?: string): string {
   const attributes = new Map(model.attributes.map((attribute) => [attribute.key, attribute]));
   const scope = new Identifiers(["TelemetryEvent"]);

@@ -1,6 +1,9 @@
 import type { RegistryModel } from "../registry/model.ts";
 
-/** Every bundled registry, for the host: decoding, validating and migrating need no YAML. `models` are in order, oldest first. */
+/**
+ * Every bundled registry, for the host: decoding, validating and migrating need no YAML. `models` are in order, oldest
+ * first.
+ */
 export function registriesSource(models: readonly RegistryModel[], emitted: RegistryModel, sources: string): string {
   const name = ({ schemaVersion }: RegistryModel) => `registry${schemaVersion.replace(/[^0-9A-Za-z]/g, "_")}`;
   const constants = models.map((model) => `const ${name(model)}: RegistryModel = ${JSON.stringify(model, null, 2)};\n`);

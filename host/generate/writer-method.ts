@@ -3,17 +3,17 @@ import type { RecordType } from "../registry/model.ts";
 import { camelCase, docComment, type Identifiers } from "./identifiers.ts";
 import { type Argument, type Body, carries, slotsBeforeText, textOf, type WriterPlan } from "./writer-plan.ts";
 
-/** What the module has for all its methods. */
+/** What all methods of the module share. */
 export interface ModuleNames {
   /** Of the module's scope. */
   readonly scope: Identifiers;
-  /** By the key of the field: an enum's type and the function that knows its codes. */
+  /** By the key of the field: an enum's type, and the function that knows its codes. */
   readonly enums: ReadonlyMap<string, { readonly type: string; readonly isCode: string }>;
   /** By the key of the field: the private field that takes a text. */
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** Least and most of the integers, to which `integer()` of the recorder brings values. */
+/** Least and greatest value of the integers to which the recorder's `integer()` brings values. */
 const RANGES: Readonly<Record<string, readonly [least: number, most: number]>> = {
   u8: [0, 0xff],
   u16: [0, 0xffff],
@@ -22,7 +22,7 @@ const RANGES: Readonly<Record<string, readonly [least: number, most: number]>> =
 };
 const LOCALS = ["recorder", "words", "floats", "doubles", "type"];
 
-/** Lines of the method. */
+/** Returns the lines of the method. */
 export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames): string[] {
   const scope = module.scope.within(LOCALS);
   const names = new Map(plan.arguments.map((argument) => [argument, scope.take(camelCase(argument.attribute.key))]));
@@ -125,7 +125,7 @@ export function writerMethod(plan: WriterPlan, name: string, module: ModuleNames
       refuseUnless(`!${isEmpty}`, argument);
       continue;
     }
-    // Where the record does not carry the condition, it holds: the decoder takes it so.
+    // If the record does not have the condition, it holds: the decoder assumes so.
     const carriers = plan.types.filter((each) => carries(each, condition));
     const isMissing = carriers.length === plan.types.length ? "" : `!(${typeIs(carriers)}) || `;
     refuseUnless(`${isEmpty} !== (${isMissing}${nameOf(condition)} === ${code})`, argument);

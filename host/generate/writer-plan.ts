@@ -5,23 +5,23 @@ import { shorterFrom } from "./typescript.ts";
 export interface Argument {
   /** The attribute as the event names it. */
   readonly attribute: Attribute;
-  /** Of an enum: what stands for its values in records. */
+  /** For an enum: the field that holds its codes in records. */
   readonly members: readonly EnumMember[];
-  /** Of a text: as it stands where it is not empty. */
+  /** For a text: its field when it is not empty. */
   readonly field: Field;
-  /** Some record types of the event do without it. */
+  /** Some record types of the event have no place for it. */
   readonly isOptional: boolean;
 }
 
-/** What stands in the words before the text, alike in all the record types. */
+/** The content of the words before the text, the same in all the record types. */
 export interface Body {
   readonly types: readonly RecordType[];
   readonly arguments: readonly Argument[];
-  /** Words of these fields and of unused bits after them, whole slots. */
+  /** Words of these fields and of unused bits after them, as whole slots. */
   readonly words: number;
 }
 
-/** A rule that the decoder wants kept: `argument` has `emptyCode` exactly when `condition` has `code`. */
+/** A rule that the decoder checks: `argument` has `emptyCode` exactly when `condition` has `code`. */
 export interface WriterRule {
   readonly argument: Argument;
   readonly emptyCode: number;
@@ -37,13 +37,16 @@ export interface WriterPlan {
   /** In the registry's order, required ones first. */
   readonly arguments: readonly Argument[];
   readonly texts: readonly Argument[];
-  /** In the order in which they are tried: the first all of whose optional arguments are there is written. The last has none. */
+  /**
+   * In the order of trying: the first type for which all optional arguments are present is written. The last one has
+   * none.
+   */
   readonly types: readonly RecordType[];
   readonly bodies: readonly Body[];
   readonly rules: readonly WriterRule[];
-  /** Of a type with a text, the id of the first of those for shorter texts. */
+  /** For a type with a text, the id of the first record type for shorter texts. */
   readonly shorterFrom: ReadonlyMap<RecordType, number>;
-  /** Optional arguments may be set that no record type carries together. */
+  /** Optional arguments may be present together that no record type has together. */
   readonly isPartial: boolean;
 }
 
@@ -93,7 +96,7 @@ const textBits = (type: RecordType): number => textOf(type)?.widthBits ?? 0;
 /** Head and tail slots before the text. */
 export const slotsBeforeText = (type: RecordType): number => type.slots - textBits(type) / SLOT_BITS;
 
-/** One for each field. Of several attributes in one field, that which is there whatever the value is. */
+/** One for each field. If several attributes share a field, the one that is present whatever the value is. */
 function argumentsOf(
   ofEvent: readonly Attribute[],
   attributes: ReadonlyMap<string, Attribute>,

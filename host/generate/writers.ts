@@ -8,8 +8,8 @@ import { type Argument, planWriters, type WriterPlan } from "./writer-plan.ts";
 const IMPORTS = ["Counters", "Layout", "Reader", "Recorder", "RingOptions", "TextField", "Token"];
 
 /**
- * A TypeScript module for the device: a class with a method for each event, built on xs-telemetry/recorder. `source` is the
- * registry's file as the banner names it. Same arguments, same text. Throws nothing for a model of loadRegistry().
+ * A TypeScript module for the device: a class with a method for each event, based on xs-telemetry/recorder. `source` is
+ * the registry's file as the banner names it. Same arguments, same text. Throws nothing for a model of loadRegistry().
  */
 export function writersSource(model: RegistryModel, source: string): string {
   const plans = planWriters(model);

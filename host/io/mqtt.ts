@@ -8,7 +8,7 @@ export interface MQTTWill {
   readonly retain?: boolean;
 }
 
-/** What the broker has said: `MQTTClient.CONNACK`, or `MQTTClient.PUBACK` with the message's id. */
+/** The broker's answer: `MQTTClient.CONNACK`, or `MQTTClient.PUBACK` with the message's id. */
 export interface MQTTControl {
   readonly operation: number;
   readonly id?: number;
@@ -20,23 +20,25 @@ export interface MQTTClientOptions {
   readonly port?: number;
   readonly user?: string;
   readonly password?: string | IOBuffer;
-  /** The client's id. Default: the broker gives one. */
+  /** The client's id. Default: assigned by the broker. */
   readonly id?: string;
   readonly clean?: boolean;
-  /** ms; default 0, never. */
+  /** In ms; default 0, never. */
   readonly keepAlive?: number;
   readonly will?: MQTTWill;
-  /** TLS, if `secure` is there: options of node:tls. What is a device's own business (io, dns) is passed over. */
+  /** TLS, if `secure` is present: options of node:tls. Options for devices only (io, dns) are ignored. */
   readonly socket?: { readonly io?: unknown; readonly secure?: Record<string, unknown> };
   readonly dns?: unknown;
-  /** Bytes that may wait to be sent. Default 5,744: what an ESP32's TCP holds. */
+  /** Most bytes that may wait to be sent. Default 5,744: what the TCP buffer of an ESP32 holds. */
   readonly sendBytes?: number;
-  /** So many bytes of a message, topic included, can be written; first when the broker has accepted the client. */
+  /**
+   * This many bytes of a message, topic included, can be written; first called when the broker has accepted the client.
+   */
   readonly onWritable?: (this: MQTTClient, count: number) => void;
   readonly onControl?: (this: MQTTClient, message: MQTTControl) => void;
-  /** The broker has ended the connection. It is closed. */
+  /** The broker has closed the connection. The client is closed. */
   readonly onClose?: (this: MQTTClient) => void;
-  /** No connection, refused, or broken. It is closed. */
+  /** No connection, refused, or failed. The client is closed. */
   readonly onError?: (this: MQTTClient, error?: unknown) => void;
 }
 
@@ -47,27 +49,27 @@ export interface MQTTWriteOptions {
   readonly retain?: boolean;
   readonly duplicate?: boolean;
   readonly id?: number;
-  /** Bytes of the whole message; what lacks is written by further calls without options. Default: it is whole. */
+  /** Bytes of the whole message; further calls without options write the rest. Default: this call has all of it. */
   readonly byteLength?: number;
 }
 
-/** A message of which parts are still to come. */
+/** A message with parts still to come. */
 interface Unfinished {
   readonly options: MQTTWriteOptions;
   readonly parts: Buffer[];
   lackingBytes: number;
 }
 
-/** onWritable says so many bytes less than there are, for a message's header. */
+/** onWritable reports this many bytes less than there are, to leave room for a message's header. */
 const OVERHEAD_BYTES = 8;
 const CONNECT_MS = 30_000;
-/** What was written before close() may take so long to leave, or to be acknowledged. */
+/** After close(), this long for what was written to be sent or acknowledged. */
 const CLOSE_MS = 5000;
 
 /**
- * ECMA-419's MQTTClient, for publishing, over package mqtt (MQTT 3.1.1). Like the device's own it does not connect again once
- * it is closed, and takes no more than its send buffer holds: what the broker has not acknowledged (QoS 1, 2), or the
- * socket not taken (QoS 0), is held in it.
+ * ECMA-419's MQTTClient, for publishing, on package mqtt (MQTT 3.1.1). Like the device's own, it does not reconnect
+ * once it is closed, and holds no more than its send buffer: bytes that the broker has not acknowledged (QoS 1, 2), or
+ * that the socket has not taken (QoS 0).
  */
 export class MQTTClient {
   static readonly CONNACK = 2;
@@ -77,7 +79,7 @@ export class MQTTClient {
   readonly #client: MqttClient;
   readonly #options: MQTTClientOptions;
   #free: number;
-  /** Bytes that have left, and are free with the next onWritable. */
+  /** Bytes that were sent, and will be free with the next onWritable. */
   #left = 0;
   #isConnected = false;
   #isClosed = false;
@@ -124,18 +126,19 @@ export class MQTTClient {
   }
 
   /**
-   * Publishes a message, or its first part; without options, the next part of it. Returns how many bytes can be written now.
-   * Throws before the broker has accepted the client, once closed, and "overflow" where there is no room: nothing is taken then.
+   * Publishes a message, or its first part; without options, its next part. Returns how many bytes can be written now.
+   * Throws before the broker has accepted the client, after closing, and "overflow" if there is no room: then nothing
+   * is taken.
    */
   write(data: IOBuffer, options?: MQTTWriteOptions): number {
     if (!this.#isConnected || this.#isClosed) throw new Error("not connected");
     let message = this.#unfinished;
     if (message ? options !== undefined : options === undefined)
-      throw new Error(message ? "the message before is not finished" : "options.topic is missing");
+      throw new Error(message ? "the previous message is not finished" : "options.topic is missing");
     const header = options ? headerBytes(options, data.byteLength) : 0;
     if (header + data.byteLength > this.#free) throw new Error("overflow");
     message ??= { options: options!, parts: [], lackingBytes: options!.byteLength ?? data.byteLength };
-    if (data.byteLength > message.lackingBytes) throw new Error("more bytes than byteLength says");
+    if (data.byteLength > message.lackingBytes) throw new Error("more bytes than byteLength");
     this.#free -= header + data.byteLength;
     message.parts.push(copyOf(data));
     message.lackingBytes -= data.byteLength;
@@ -145,14 +148,14 @@ export class MQTTClient {
     return Math.max(0, this.#free - OVERHEAD_BYTES);
   }
 
-  /** What was written is still sent, and acknowledged, if that takes no more than five seconds. Closing twice does nothing. */
+  /** What was written is still sent and acknowledged, for at most five seconds. Closing twice does nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // Nobody is left to be told of an error.
+    // Nobody is left to receive an error.
     this.#client.on("error", () => {});
     this.#client.end(!this.#isConnected);
-    // A broker that says nothing would hold the connection for ever. While it stands, that alone keeps the process alive.
+    // A silent broker would hold the connection for ever. Until then, only this keeps the process alive.
     if (this.#isConnected) setTimeout(() => this.#client.stream.destroy(), CLOSE_MS).unref();
   }
 

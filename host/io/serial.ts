@@ -1,7 +1,7 @@
 import { SerialPort } from "serialport";
 import { copyOf, type IOBuffer } from "./bytes.ts";
 
-/** What Serial asks of a stream. A Writable of Node has it, so have a socket and an open port. */
+/** The part of a stream that Serial needs. A Writable of Node has it, and so do a socket and an open port. */
 export interface SerialStream {
   readonly destroyed: boolean;
   write(bytes: Uint8Array, taken: (error?: Error | null) => void): unknown;
@@ -11,29 +11,37 @@ export interface SerialStream {
 }
 
 export interface SerialOptions {
-  /** Path of a serial port, as "/dev/ttyUSB0"; or a stream, or open port, that takes its place, and is left open by close(). */
+  /**
+   * Path of a serial port, such as "/dev/ttyUSB0"; or a stream or open port to use instead, which close() leaves open.
+   */
   readonly port: string | SerialStream;
-  /** Bits a second, ten to a byte. A stream without it goes as fast as it is read. */
+  /** Bits per second, ten for each byte. A stream without it is as fast as its reader. */
   readonly baud?: number;
-  /** Bytes of the FIFO. Default: an ESP32's 128, or what the line sends in two ms, as Node's timers tick in whole ones. */
+  /**
+   * Bytes of the FIFO. Default: the 128 of an ESP32, or what the line sends in 2 ms, because Node's timers have a
+   * resolution of 1 ms.
+   */
   readonly fifoBytes?: number;
-  /** The FIFO is all but empty, and has room for `count` bytes; first when the port is open. */
+  /** The FIFO is almost empty, and has room for `count` bytes; first called when the port is open. */
   readonly onWritable?: (this: Serial, count: number) => void;
-  /** The port cannot be opened, or is gone. It is closed. */
+  /** The port cannot be opened, or has disappeared. It is closed. */
   readonly onError?: (this: Serial, error?: unknown) => void;
 }
 
 const ESP32_FIFO_BYTES = 128;
-/** onWritable is called when so few bytes are left in the FIFO, as on an ESP32. */
+/** onWritable is called when only this many bytes are left in the FIFO, as on an ESP32. */
 const LOW_BYTES = 10;
-/** Bytes written before close() may take so long to leave. */
+/** After close(), this long for written bytes to leave. */
 const CLOSE_MS = 1000;
-/** An error of a stream whose Serial is closed is no longer told; one that nobody listens to would end the process. */
+/**
+ * Errors of a stream are not reported after its Serial is closed; but an error that nobody listens to would end the
+ * process.
+ */
 const ignore = () => {};
 
 /**
- * ECMA-419's Serial, for writing, over package serialport. Bytes leave the FIFO as fast as the line sends them, also where the port
- * itself does not say so (a pseudo terminal takes 4 KB at once).
+ * ECMA-419's Serial, for writing, on package serialport. Bytes leave the FIFO at the speed of the line, even if the
+ * port does not enforce it (a pseudo terminal takes 4 KB at once).
  */
 export class Serial {
   readonly #options: SerialOptions;
@@ -49,7 +57,7 @@ export class Serial {
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Throws TypeError or RangeError for a wrong `port` or `baud`; what is wrong with the port itself, onError says. */
+  /** Throws TypeError or RangeError for a wrong `port` or `baud`; onError reports problems of the port itself. */
   constructor(options: SerialOptions) {
     const { port, baud } = options;
     if (typeof port === "string" ? baud === undefined : typeof port?.write !== "function")
@@ -85,7 +93,7 @@ export class Serial {
     });
   }
 
-  /** What was written still leaves, if it does so within a second. Closing twice does nothing. */
+  /** What was written is still sent, for at most a second. Closing twice does nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -93,7 +101,7 @@ export class Serial {
     const stream = this.#stream;
     stream.off("error", this.#fail);
     stream.off("close", this.#fail);
-    if (stream === this.#options.port || !(stream instanceof SerialPort)) return; // it is not ours
+    if (stream === this.#options.port || !(stream instanceof SerialPort)) return; // it belongs to the caller
     const end = () => {
       clearTimeout(late);
       if (stream.isOpen) stream.close();
@@ -124,7 +132,7 @@ export class Serial {
     return this.#fifoBytes - Math.ceil(Math.max(this.#level, this.#untaken));
   }
 
-  /** Calls onWritable when there is room, which time brings, or the port's having taken what was written. */
+  /** Calls onWritable when there is room: after some time, or when the port has taken what was written. */
   #schedule(): void {
     if (this.#timer !== undefined || this.#isClosed) return;
     const ms = Math.max(0, this.#level - LOW_BYTES) / this.#bytesPerMs;
@@ -137,7 +145,9 @@ export class Serial {
   }
 }
 
-/** Of a stream that will not take anything. A port that was closed would keep what is written until somebody opens it again. */
+/**
+ * For a stream that will take nothing any more. A closed port would keep what is written until somebody opens it again.
+ */
 function isGone(stream: SerialStream): boolean {
   return stream.destroyed || (stream instanceof SerialPort && !stream.isOpen && !stream.opening);
 }

@@ -2,29 +2,29 @@ import { createSocket, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { copyOf, type IOBuffer } from "./bytes.ts";
 
-/** A datagram, and who sent it. */
+/** A datagram, and its sender. */
 export type Datagram = ArrayBuffer & { address: string; port: number };
 
 export interface UDPOptions {
-  /** Local port. Default: any that is free. */
+  /** Local port. Default: any free one. */
   readonly port?: number;
   /** Local address. Default: all. */
   readonly address?: string;
-  /** So many datagrams wait to be read. */
+  /** This many datagrams wait to be read. */
   readonly onReadable?: (this: UDP, count: number) => void;
-  /** The socket cannot be opened, or is broken. It is closed. */
+  /** The socket cannot be opened, or has failed. It is closed. */
   readonly onError?: (this: UDP, error?: unknown) => void;
 }
 
-/** Datagrams that wait to be read; more are dropped, as a device with little memory does. */
+/** Most datagrams that wait to be read; further ones are dropped, as on a device with little memory. */
 const MOST_WAITING = 16;
 
-/** ECMA-419's UDP over node:dgram: IPv4, and IPv6 where the local address is one. */
+/** ECMA-419's UDP on node:dgram: IPv4, and IPv6 if the local address is one. */
 export class UDP {
   readonly #socket: Socket;
   readonly #family: 4 | 6;
   readonly #waiting: Datagram[] = [];
-  /** Datagrams handed to the socket that it has not sent yet: while it is being bound. */
+  /** Datagrams given to the socket and not sent yet, while it is being bound. */
   #unsent = 0;
   #isClosed = false;
 
@@ -32,7 +32,7 @@ export class UDP {
     this.#family = address?.includes(":") ? 6 : 4;
     this.#socket = createSocket(`udp${this.#family}`);
     this.#socket.on("error", (error) => {
-      this.#unsent = 0; // what waited for a socket that cannot be bound is gone, and Node does not say so
+      this.#unsent = 0; // if the socket cannot be bound, waiting datagrams are lost, and Node does not report it
       if (this.#isClosed) {
         this.#end();
         return;
@@ -51,24 +51,24 @@ export class UDP {
   }
 
   /**
-   * Sends a datagram. `address`: numbers, no name. Throws if the socket is closed, and TypeError or RangeError for an address that is
-   * not of its family, or an invalid port; a datagram that gets lost is nobody's error.
+   * Sends a datagram. `address`: numeric, not a name. Throws if the socket is closed, and TypeError or RangeError for
+   * an address of another family, or an invalid port. A datagram that gets lost is not an error.
    */
   write(buffer: IOBuffer, address: string, port: number): void {
     if (this.#isClosed) throw new Error("closed");
     if (isIP(address) !== this.#family)
       throw new TypeError(
-        `address must be an IPv${this.#family} address, is ${JSON.stringify(address)}: look names up before; ` +
-          'IPv6 needs a socket whose own address is one, such as "::"',
+        `address must be an IPv${this.#family} address, is ${JSON.stringify(address)}: resolve names first; ` +
+          'IPv6 needs a socket with an IPv6 address of its own, such as "::"',
       );
     this.#socket.send(copyOf(buffer), port, address, () => {
       this.#unsent--;
       if (this.#isClosed) this.#end();
     });
-    this.#unsent++; // last: what cannot be sent at all, send() throws
+    this.#unsent++; // last, because send() throws for what cannot be sent at all
   }
 
-  /** The oldest datagram that waits; undefined if none does. */
+  /** Returns the oldest waiting datagram; undefined if there is none. */
   read(): Datagram | undefined {
     return this.#waiting.shift();
   }
@@ -85,7 +85,7 @@ export class UDP {
     try {
       this.#socket.close();
     } catch {
-      // It could not even be bound: then it is closed already.
+      // It could not even be bound: then it is already closed.
     }
   }
 }

@@ -1,10 +1,10 @@
-/** One event, as the members of its line, brought one schema version on. */
+/** Moves one event, as the members of its line, by one step between schema versions. */
 
 import { quote, quotedList, visible } from "../text/lines.ts";
 import { stringOf } from "./json-members.ts";
 import type { DroppedAttribute, EventStep, MigrationStep } from "./steps.ts";
 
-/** JSON values as they are spelled, by attribute. */
+/** JSON values in their spelling, by attribute. */
 export type Members = ReadonlyMap<string, string>;
 
 /** Why a line is not written. */
@@ -14,7 +14,10 @@ export interface Refusal {
   readonly attribute?: string;
 }
 
-/** The event after the step, attributes in the target registry's order, undeclared ones after them; or why it cannot go without loss. */
+/**
+ * Returns the event after the step: attributes in the target registry's order, undeclared ones after them. Or returns
+ * why it cannot be migrated without loss.
+ */
 export function migrateEvent({ from, to, eventKey, events }: MigrationStep, members: Members): Members | Refusal {
   const name = stringOf(members.get(eventKey));
   const step = events.get(name ?? "");
@@ -34,43 +37,46 @@ function refusalOf(step: EventStep, members: Members, from: string, to: string):
   return lossOf(step, members, to) ?? clashOf(step, members, from, to) ?? gapOf(step, members, to);
 }
 
-/** A value that the target leaves out, or has no place for. */
+/** A value that the target lacks, or has no place for. */
 function lossOf(step: EventStep, members: Members, to: string): Refusal | undefined {
   for (const dropped of step.dropped) {
     const { key, sameAs, json } = dropped;
     const value = members.get(key);
     if (value === undefined || isMadeAgain(dropped, value, members)) continue;
-    const lost = `${key} is ${shown(value)}, and ${to} leaves it out, so that it would be lost`;
+    const lost = `${key} is ${shown(value)}, and would be lost: ${to} does not have it`;
     const other = sameAs === undefined ? json && shown(json) : `what ${sameAs} is`;
-    const wayOut = other === undefined ? "take it out first" : `expected ${other}`;
+    const wayOut = other === undefined ? "remove it first" : `expected ${other}`;
     return { code: "E_LOST", message: `${lost}: ${wayOut}`, attribute: key };
   }
   for (const { key, origin, unknownValues } of step.attributes) {
     if (origin.kind !== "attribute" || unknownValues.size === 0) continue;
     const value = members.get(origin.key);
     if (!unknownValues.has(stringOf(value) as string)) continue;
-    const message = `${origin.key} is ${shown(value!)}, which ${key} cannot be in ${to}`;
+    const message = `${origin.key} is ${shown(value!)}, a value that ${key} cannot have in ${to}`;
     return { code: "E_LOST", message, attribute: origin.key };
   }
   return undefined;
 }
 
-/** An undeclared attribute that would pass for one of the target's. */
+/** An undeclared attribute that has the name of one of the target's. */
 function clashOf(step: EventStep, members: Members, from: string, to: string): Refusal | undefined {
   for (const key of members.keys()) {
     if (step.declared.has(key) || !step.targetKeys.has(key)) continue;
-    const message = `${step.event} does not declare ${key} in ${from} and has an attribute of that name in ${to}: rename it, or take it out`;
+    const message = `${step.event} does not declare ${key} in ${from}, but has an attribute of that name in ${to}: rename or remove it`;
     return { code: "E_CLASH", message, attribute: key };
   }
   return undefined;
 }
 
-/** An attribute that the target requires and the source does not, or does not have. What the line lacks already is no loss. */
+/**
+ * An attribute that the target requires, and the source does not require or have. If the line already lacks it, nothing
+ * is lost.
+ */
 function gapOf(step: EventStep, members: Members, to: string): Refusal | undefined {
   for (const { key, isRequired, origin, isEmptyWhenAbsent } of step.attributes) {
     if (!isRequired || isEmptyWhenAbsent || origin.kind === "constant") continue;
     if (origin.kind === "attribute" && (members.has(origin.key) || step.required.has(origin.key))) continue;
-    const message = `${step.event} requires ${key} in ${to}, and there is nothing here to make it from`;
+    const message = `${step.event} requires ${key} in ${to}, and this line has nothing to make it from`;
     return { code: "E_MISSING", message, attribute: key };
   }
   return undefined;

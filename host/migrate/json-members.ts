@@ -3,13 +3,16 @@ const BACKSLASH = 0x5c;
 
 /** The members of a JSON object, by name. */
 export interface JsonMembers {
-  /** As they are spelled, so that a value that moves is not read and written: a number would lose what a double has not. */
+  /**
+   * In their spelling, so that a moved value is not parsed and written again: a number could lose what a double cannot
+   * hold.
+   */
   readonly values: Map<string, string>;
-  /** A name that stands twice, of which the last value counts, as in JSON.parse; undefined if none does. */
+  /** A repeated name, whose last value counts, as in JSON.parse; undefined if there is none. */
   readonly repeated: string | undefined;
 }
 
-/** Of a text that JSON.parse has taken, and that is an object. Never throws; linear in the text. */
+/** For a text that JSON.parse accepts as an object. Never throws; linear in the text. */
 export function readMembers(text: string): JsonMembers {
   const values = new Map<string, string>();
   let repeated: string | undefined;
@@ -26,7 +29,7 @@ export function readMembers(text: string): JsonMembers {
   return { values, repeated };
 }
 
-/** The text that a JSON value is; undefined if it is none, or not there. */
+/** The text that a JSON value is; undefined if it is not a text, or is missing. */
 export function stringOf(value: string | undefined): string | undefined {
   if (value?.charCodeAt(0) !== QUOTE) return undefined;
   return value.includes("\\") ? JSON.parse(value) : value.slice(1, -1);

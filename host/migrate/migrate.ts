@@ -1,6 +1,6 @@
 /**
- * Events from one schema version to another, line by line. Which attribute becomes which is what the registries say; the
- * values go over as they are spelled, so that a number of any size or form stays what it is.
+ * Moves events from one schema version to another, line by line. The registries say which attribute becomes which.
+ * Values keep their spelling, so that a number of any size or form stays as it is.
  */
 
 import type { RegistryModel } from "../registry/model.ts";
@@ -19,23 +19,23 @@ import { readMembers, stringOf } from "./json-members.ts";
 import { keyFrom, type MigrationStep, migrationStep } from "./steps.ts";
 
 export interface MigrateOptions {
-  /** The schema version that the lines are to have. */
+  /** The schema version of the result. */
   readonly to: string;
-  /** All versions that the lines may have, and those between: one model each, oldest first. */
+  /** All versions that the lines may have, and those between them: one model each, oldest first. */
   readonly registries: readonly RegistryModel[];
 }
 
-/** What migrating brings, in the order of the lines: lines, each ended by "\n", or a problem. */
+/** The results of migrating, in the order of the lines: lines, each ended by "\n", or a problem. */
 export type MigrateItem =
   | { readonly kind: "lines"; readonly lines: string; readonly count: number }
   | { readonly kind: "problem"; readonly problem: Problem };
 
 /**
- * Brings JSON lines to a schema version. A line that has it already goes on as it is; others come as JSON without spaces,
- * attributes in the registry's order, undeclared ones after them. A line that would lose something is not written, and is a
- * problem E_…; the rest goes on. W_DUPLICATE: the line went, without the values that did not count.
- * Throws TelemetryError E_VERSION (exit code 2) if `to` is not known. What it returns fails only as the source fails.
- * Memory: one line, and what one chunk of the source gives.
+ * Brings JSON lines to a schema version. A line that already has it stays as it is. Others become JSON without spaces,
+ * attributes in the registry's order, undeclared ones after them. A line that would lose something is not written, and
+ * becomes a problem E_…; the rest continues. W_DUPLICATE: the line was migrated, without the values that do not count.
+ * Throws TelemetryError E_VERSION (exit code 2) if `to` is unknown. The result fails only if the source fails. Memory:
+ * one line, and the results of one chunk of the source.
  */
 export function migrate(
   source: AsyncIterable<Uint8Array>,
@@ -95,7 +95,7 @@ class Migrator {
       if (text.trim() === "") return;
       const said = visible((error as Error).message);
       this.#refuse(
-        { code: "E_JSON", message: `the line is no JSON: ${said}; it is ${quote(text)}` },
+        { code: "E_JSON", message: `the line is not JSON: ${said}; it is ${quote(text)}` },
         line,
         offsetBytes,
       );
@@ -114,7 +114,7 @@ class Migrator {
       return;
     }
     if (repeated !== undefined && outcome !== text) {
-      const message = `${quote(repeated)} stands twice: the last value counts, as in JSON.parse, and the others are left out`;
+      const message = `${quote(repeated)} occurs more than once: the last value counts, as in JSON.parse; the others are left out`;
       this.#refuse({ code: "W_DUPLICATE", message }, line, offsetBytes);
     }
     this.#lines += `${outcome}\n`;
@@ -123,7 +123,7 @@ class Migrator {
 
   fault({ number, offsetBytes, fault, lengthBytes, bytes }: FaultyLine): void {
     if (fault === "too-long") {
-      const message = `the line has ${lengthBytes} bytes, expected at most ${MAX_LINE_BYTES}: it was passed over`;
+      const message = `the line has ${lengthBytes} bytes, expected at most ${MAX_LINE_BYTES}: it was skipped`;
       this.#refuse({ code: "E_LINE_LENGTH", message }, number, offsetBytes);
     } else {
       const at = invalidUtf8Offset(bytes);
@@ -134,7 +134,8 @@ class Migrator {
   }
 
   end(): void {
-    if (!this.#hasLines) this.#refuse({ code: "E_EMPTY", message: "no event in it, expected one JSON object a line" });
+    if (!this.#hasLines)
+      this.#refuse({ code: "E_EMPTY", message: "no event in it, expected one JSON object per line" });
   }
 
   take(): MigrateItem[] {

@@ -1,9 +1,14 @@
-/** What it takes to bring an event from one schema version to the next or the one before, as the registries say it. */
+/**
+ * The step that brings an event from one schema version to the next or the previous one, according to the registries.
+ */
 import type { Attribute, DerivedFrom, EventModel, RegistryModel } from "../registry/model.ts";
 
 /** Where an attribute of the target gets its value. */
 export type Origin =
-  /** From an attribute of the source, under the same name or another; with `again`, which another attribute is moved from too. */
+  /**
+   * From an attribute of the source, with the same name or another; with `again`, another attribute is moved from it,
+   * too.
+   */
   | { readonly kind: "attribute"; readonly key: string; readonly again: boolean }
   /** Every event of the target version has it, as JSON. */
   | { readonly kind: "constant"; readonly json: string }
@@ -13,18 +18,21 @@ export interface TargetAttribute {
   readonly key: string;
   readonly isRequired: boolean;
   readonly origin: Origin;
-  /** The target leaves it out where it is "". */
+  /** The target leaves it out if it is "". */
   readonly isAbsentWhenEmpty: boolean;
-  /** The source leaves it out where it is "", so that it is "" where the source has none. */
+  /** The source leaves it out if it is "", so a missing one is "". */
   readonly isEmptyWhenAbsent: boolean;
-  /** Values that are allowed in the source version and not in the target. */
+  /** Values that are allowed in the source version and not in the target version. */
   readonly unknownValues: ReadonlySet<string>;
 }
 
-/** An attribute of the source that no attribute of the target is moved from. */
+/** An attribute of the source that becomes no attribute of the target. */
 export interface DroppedAttribute {
   readonly key: string;
-  /** What it must be to be dropped without loss: the same as another attribute, or what every event of the source version has, as JSON. */
+  /**
+   * The value that can be dropped without loss: equal to another attribute, or to what every event of the source
+   * version has, as JSON.
+   */
   readonly sameAs?: string;
   readonly json?: string;
 }
@@ -42,13 +50,16 @@ export interface EventStep {
 export interface MigrationStep {
   readonly from: RegistryModel;
   readonly to: RegistryModel;
-  /** Where `from` has the event's name. */
+  /** The attribute of `from` with the event's name. */
   readonly eventKey: string;
   /** Events that both versions have. */
   readonly events: ReadonlyMap<string, EventStep>;
 }
 
-/** The step between two versions, at once however many lie between; `newer` is the later of them, which says what was renamed. */
+/**
+ * Returns the step between two versions, whatever lies between them; `newer` is the later one, which says what was
+ * renamed.
+ */
 export function migrationStep(from: RegistryModel, to: RegistryModel, newer: RegistryModel): MigrationStep {
   const events = new Map<string, EventStep>();
   for (const source of from.events) {
@@ -58,7 +69,7 @@ export function migrationStep(from: RegistryModel, to: RegistryModel, newer: Reg
   return { from, to, eventKey: keyFrom(from, "event_name"), events };
 }
 
-/** The attribute that has what `from` says, of an old and a new name the new one; "" if there is none. */
+/** The attribute with this `from`: of an old and a new name the new one; "" if there is none. */
 export function keyFrom({ attributes }: RegistryModel, from: DerivedFrom): string {
   const found = attributes.filter((attribute) => attribute.from === from);
   return (found.find(({ renamedTo }) => renamedTo === undefined) ?? found[0])?.key ?? "";
@@ -76,7 +87,7 @@ function eventStep(source: EventModel, target: EventModel, versions: Versions): 
   const isUpward = versions.to === versions.newer;
   const older = isUpward ? sourceAttributes : targetAttributes;
   const newerKeys = new Set((isUpward ? target : source).attributes.map(({ key }) => key));
-  /** Target's key by source's, and the other way round. */
+  /** Keys of the target by those of the source, and the reverse. */
   const moved = new Map<string, string>();
   const origins = new Map<string, string>();
   for (const { key, value } of older.values()) {
@@ -133,7 +144,7 @@ function requiredKeys(event: EventModel): Set<string> {
   return new Set(event.attributes.filter(({ required }) => required).map(({ key }) => key));
 }
 
-/** The attribute, among those that are moved, whose value stands in the same field of a record. */
+/** The attribute, among those that are moved, with its value in the same field of a record. */
 function twinOf(
   attribute: Attribute,
   attributes: ReadonlyMap<string, Attribute>,
@@ -145,10 +156,10 @@ function twinOf(
   return undefined;
 }
 
-/** What the newer version calls an attribute of the older. */
+/** The newer version's name for an attribute of the older. */
 function newName(newer: RegistryModel, key: string): string {
   let name = key;
-  // At most as many renames as there are attributes: a cycle of them ends.
+  // At most as many renames as there are attributes: so a cycle of them ends.
   for (let left = newer.attributes.length; left > 0; left--) {
     const renamedTo = newer.attributes.find((attribute) => attribute.key === name)?.renamedTo;
     if (renamedTo === undefined) break;

@@ -1,4 +1,4 @@
-/** The record that a boot may begin with: why the board was reset, and what became of the ring of the boot before. */
+/** The record that a boot may begin with: why the board was reset, and what became of the rings of earlier boots. */
 import {
   BOOT_RESET_SHIFT,
   BOOT_RING_SHIFT,
@@ -45,11 +45,11 @@ export const RING_FATES: readonly string[] = Object.values(FATES);
 export interface BootRecord {
   /** One of RESET_REASONS, or `reason n`. */
   readonly reset: string;
-  /** What became of the ring of the boots before: one of RING_FATES, or `fate n`. */
+  /** What became of the rings of earlier boots: one of RING_FATES, or `fate n`. */
   readonly ring: string;
-  /** Events of boots before that are there; in them, all that were recorded and not yet drained. */
+  /** Events of earlier boots in the ring: all that had been recorded and not drained. */
   readonly keptEvents: number;
-  /** Events of still earlier boots that were given up for them: only so many boots can be kept. */
+  /** Events of still earlier boots that were given up for them: only a limited number of boots is kept. */
   readonly givenUpEvents: number;
   /** Milliseconds since boot. */
   readonly timeMs: number;
@@ -69,21 +69,21 @@ export function readBootRecord(view: DataView, at: number, timeHigh: number): Bo
   };
 }
 
-/** What is wrong with a record of type RECORD_BOOT; undefined if nothing is. */
+/** Returns what is wrong with a record of type RECORD_BOOT; undefined if nothing is. */
 export function bootRecordFault(view: DataView, at: number, first: boolean): string | undefined {
   const word = view.getUint32(at + 4, true);
   const ring = (word >>> BOOT_RING_SHIFT) & 0xff;
   const counts = view.getUint32(at + 8, true) !== 0 || view.getUint32(at + 12, true) !== 0;
-  if ((word & 0xff) !== RECORD_BOOT || word >>> 24 !== 0) return "_boot: unused bits are not 0";
+  if ((word & 0xff) !== RECORD_BOOT || word >>> 24 !== 0) return "_boot has unused bits that are not 0";
   if (ring !== RING_KEPT && ring < RING_FATES.length && counts)
-    return "_boot: counts events of a ring that was not kept";
+    return "_boot counts events of a ring that was not kept";
   return first ? undefined : "_boot is not the packet's first record";
 }
 
-/** `panic; ring of the boots before: kept 12 events`. */
+/** `panic; ring of earlier boots: kept 12 events`. */
 export function bootText({ reset, ring, keptEvents, givenUpEvents }: BootRecord): string {
   const events = (count: number) => `${count} ${count === 1 ? "event" : "events"}`;
   const kept = ring === RING_FATES[RING_KEPT] ? `${ring} ${events(keptEvents)}` : ring;
   const givenUp = givenUpEvents > 0 ? `, gave up ${events(givenUpEvents)} of earlier boots` : "";
-  return `${reset}; ring of the boots before: ${kept}${givenUp}`;
+  return `${reset}; ring of earlier boots: ${kept}${givenUp}`;
 }

@@ -1,40 +1,51 @@
-/** Boots that have one id: a device's chance begins alike at each start, or its firmware gives a constant. */
+/**
+ * Distinguishes boots with the same id: a device's random numbers start alike each time, or its firmware gives a
+ * constant.
+ */
 import { crc32 } from "node:zlib";
 import { PACKET_HEADER_BYTES, STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import { bootIdDigits, type Damage, type PacketHeader } from "./packet.ts";
 import { NO_DIGEST, type Place, SeenPackets } from "./seen-packets.ts";
 
-/** A packet that the next one may show to be of a further boot. */
+/** A packet that the next packet may show to belong to another boot. */
 export interface HeldPacket {
   readonly header: PacketHeader;
   readonly packet: Uint8Array;
-  /** A token packet that was taken for one of the boot before; else it was passed over as a repetition. */
+  /** A token packet that was assigned to the previous boot; else it was ignored as a repetition. */
   readonly wasTaken: boolean;
 }
 
-/** A boot that has the id of one before it. */
+/** A boot with the id of an earlier one. */
 export interface FurtherBoot {
-  /** Boots with this id before it. */
+  /** Earlier boots with this id. */
   readonly boot: number;
   /** W_BOOT_ID. */
   readonly warning: Damage;
-  /** Its first packets, which nothing had told from those of the boot before: they are alike, or names that it had none of. In order of arrival. */
+  /**
+   * Its first packets, so far indistinguishable from those of the previous boot: they are equal, or are names that it
+   * did not have. In order of arrival.
+   */
   readonly first: readonly HeldPacket[];
 }
 
-/** Of one id so many boots are kept apart, so many readers of each, and so many ids; beyond that, what came first, or was used least lately, is forgotten. */
+/**
+ * For each id this many boots are distinguished, this many readers of each, and this many ids; beyond that, the oldest,
+ * or the least recently used, is forgotten.
+ */
 const MOST_BOOTS = 4;
 const MOST_READERS = 16;
 const DEFAULT_MOST_IDS = 64;
-/** Repetitions that are held, since the next packet may tell that they were none. */
+/** Repetitions that are held, because the next packet may show that they were none. */
 const MOST_HELD = 64;
 const MOST_HELD_BYTES = 256 << 10;
-/** A packet of an older boot may come after the beginning of the next one, with so many missing before it. */
+/**
+ * A packet of an older boot may come after the beginning of the next one, if at most this many are missing before it.
+ */
 const MOST_GAP = 64;
 const MUCH_NEARER = 8;
 
 interface Boot {
-  /** By reader, and within it by stream. */
+  /** By reader, then by stream. */
   readonly streams: Map<number, Map<number, SeenPackets>>;
   /** Of the latest packet. */
   lastMs: number;
@@ -51,13 +62,13 @@ interface Id {
 }
 
 /**
- * Tells which of the boots that have its id a packet is of. A packet whose number was seen is a repetition only if its bytes are the
- * same, or if they are forgotten and it fits between those around it; else a further boot has begun. Packets of the boots before may still come. Holds
- * some numbers of at most 192 packets of a boot, reader and stream.
+ * Decides which of the boots with its id a packet belongs to. A packet with a known number is a repetition only if its
+ * bytes are the same, or if they are forgotten and it fits between its neighbours; otherwise another boot has begun.
+ * Packets of earlier boots may still come. Holds some numbers of at most 192 packets for each boot, reader and stream.
  */
 export class BootTeller {
   readonly #mostIds: number;
-  /** Least lately used first. */
+  /** Least recently used first. */
   readonly #ids = new Map<number, Id>();
   #newest: number | undefined;
 
@@ -66,13 +77,14 @@ export class BootTeller {
   }
 
   /**
-   * Returns how many boots of its id came before that of the packet: 0 for nearly all. With a further boot, what is to be said and done first.
-   * `packet`: undefined if its bytes are damaged; then it begins no boot. Call it once for each, in order of arrival.
+   * Returns how many earlier boots have the id of the packet's boot: nearly always 0. Where another boot begins, also
+   * what to report and do first. `packet`: undefined if its bytes are damaged; then it begins no boot. Call it once for
+   * each packet, in order of arrival.
    */
   of(header: PacketHeader, packet: Uint8Array | undefined): number | FurtherBoot {
     const id = this.#id(header.bootId);
     const digest = packet === undefined ? NO_DIGEST : crc32(packet);
-    // The empty packet of a capture's beginning says what came before it, again.
+    // The empty packet at the beginning of a capture repeats what came before it.
     if (header.contentBytes === PACKET_HEADER_BYTES) return id.forgotten + Math.max(0, id.boots.length - 1);
     const index = chosen(id, header, digest, packet !== undefined);
     if (index < id.boots.length) {
@@ -104,19 +116,22 @@ export class BootTeller {
     return { boot, warning: warningOf(header, boot, first.length), first };
   }
 
-  /** Says that a packet was passed over as a repetition, or too late. Keeps it until the next one tells that it was none. Nobody changes its bytes any more. */
+  /**
+   * A packet was ignored as a repetition, or because it was too late. Keeps it until the next packet shows whether it
+   * was one. Its bytes must not change any more.
+   */
   passedOver(header: PacketHeader, packet: Uint8Array): void {
     hold(this.#id(header.bootId), { header, packet, wasTaken: false });
   }
 
-  /** Takes a packet of which it is known how many boots of its id came before its own, as of() has told. */
+  /** Takes a packet for which the number of earlier boots is already known, from of(). */
   learn(header: PacketHeader, packet: Uint8Array, boot: number): void {
     const id = this.#id(header.bootId);
     const known = id.boots[boot - id.forgotten];
     if (known !== undefined && header.contentBytes !== PACKET_HEADER_BYTES) add(known, header, crc32(packet));
   }
 
-  /** The next packet tells nothing of those before it: they stay where they are. */
+  /** The next packet says nothing about those before it: they stay where they are. */
   settle(bootId: number): void {
     drop(this.#id(bootId));
   }
@@ -133,12 +148,12 @@ export class BootTeller {
   }
 }
 
-/** Index of the boot that the packet is of; `boots.length` if it is of none. */
+/** Index of the boot that the packet belongs to; `boots.length` if to none. */
 function chosen({ boots }: Id, header: PacketHeader, digest: number, mayBegin: boolean): number {
   const newest = boots.length - 1;
   if (newest < 0) return 0;
   const places = boots.map((boot) => placeIn(boot, header, digest));
-  // What was seen, and what fits exactly, decides, whichever boot it is of.
+  // A known packet, or one that fits exactly, decides, whichever boot it is.
   const same = places.lastIndexOf("same");
   if (same >= 0) return same;
   if (places[newest] === "next" || places[newest] === "late") return newest;
@@ -152,8 +167,9 @@ function chosen({ boots }: Id, header: PacketHeader, digest: number, mayBegin: b
 }
 
 /**
- * Index of an older boot, if its numbers, or its time, are by so much nearer to the packet's than the newest one's that the packet was overtaken by the newest one's first.
- * In doubt it is the newest one's: a boot too many loses nothing.
+ * Index of an older boot, if its numbers, or its time, are so much nearer to the packet's than the newest boot's are
+ * that the first packets of the newest boot must have overtaken it. In doubt it is the newest: one boot too many loses
+ * nothing.
  */
 function ofOlder(boots: readonly Boot[], header: PacketHeader, places: readonly Place[]): number | undefined {
   const { packetNumber, streamId, timestampBegin } = header;
@@ -167,7 +183,7 @@ function ofOlder(boots: readonly Boot[], header: PacketHeader, places: readonly 
     const before = place === "late" ? lowerOf(boots[index]!, header) : last;
     const isNearInTime =
       MUCH_NEARER * Math.abs(timestampBegin - boots[index]!.lastMs) < Math.abs(timestampBegin - newest.lastMs);
-    // Token packets are few: their numbers say little.
+    // There are few token packets: their numbers say little.
     if (MUCH_NEARER * (packetNumber - before) < gap || (streamId === STREAM_TOKENS && isNearInTime)) return index;
   }
   return undefined;
@@ -216,8 +232,9 @@ function drop(id: Id): void {
 }
 
 /**
- * Of the packets held, the last ones, as far as they can begin the boot of this one: in its stream the numbers right before its own, in the other
- * one the numbers from 1. Data packets up to the last of the boot before are a repetition of it.
+ * Of the held packets, the last ones that can begin the boot of this packet: in its stream the numbers right before its
+ * own, in the other stream the numbers from 1. Data packets up to the last one of the previous boot are a repetition of
+ * that boot.
  */
 function firstOnes(held: readonly HeldPacket[], header: PacketHeader, before: Boot): HeldPacket[] {
   const { reader, streamId, packetNumber } = header;
@@ -237,9 +254,9 @@ function firstOnes(held: readonly HeldPacket[], header: PacketHeader, before: Bo
 
 function warningOf({ bootId, packetNumber, streamId }: PacketHeader, boot: number, first: number): Damage {
   const packet = `${streamId === STREAM_DATA ? "data" : "token"} packet ${packetNumber} of boot ${bootIdDigits(bootId)}`;
-  const passed = first === 0 ? "" : `; ${first} packets before it are its first ones`;
+  const passed = first === 0 ? "" : `; ${first} packets before it belong to it, too`;
   const message =
-    `${packet} is of another boot than came before: under its number, or at its place, there were other bytes, counts or times; ` +
-    `boot ${boot + 1} with this id begins${passed}. Give the device a boot id that changes with each start`;
+    `${packet} contradicts earlier packets in its bytes, counts or times, so it is from another boot: ` +
+    `boot number ${boot + 1} with this id begins${passed}. Give the device a boot id that changes at each start`;
   return { code: "W_BOOT_ID", message };
 }

@@ -4,17 +4,17 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const DOT = 0x2e;
-/** Most bytes that a number takes: -1.2345678901234567e-308 has as many. */
+/** Most bytes of a number: -1.2345678901234567e-308. */
 export const MOST_NUMBER_BYTES = 24;
-/** Most bytes that a character of one byte takes: \u001f. */
+/** Most bytes for a character of one byte: \u001f. */
 export const MOST_ESCAPE_BYTES = 6;
-/** Behind what is written, as many bytes of output may be overwritten. */
+/** After the end of the output, this many bytes may be overwritten. */
 export const SPARE_BYTES = 15;
 
 /**
- * UTF-8 prepared for output: as little-endian doubles, zeros after it up to 16 bytes. Copying eight bytes at a time is
- * several times as fast as bytes, and short pieces are not worth a call. No eight bytes of UTF-8 are a NaN, whose bits
- * would not be kept: that takes 0x7f or 0xff after a byte of 0xf0 or more.
+ * UTF-8 prepared for output: as little-endian doubles, followed by zeros up to 16 bytes. Copying eight bytes at a time
+ * is several times as fast as single bytes, and short pieces are not worth a call. No eight bytes of UTF-8 are a NaN,
+ * whose bits would not survive: that takes 0x7f or 0xff after a byte of 0xf0 or more.
  */
 export interface Piece {
   readonly words: Float64Array;
@@ -31,12 +31,12 @@ export function pieceOf(text: string | Uint8Array): Piece {
   return { words, bytes: utf8.length };
 }
 
-/** A value as JSON, in which nothing ends a line for other languages either. */
+/** A value as JSON, without characters that end a line in other languages. */
 export function jsonOf(value: unknown): string {
   return oneLineEach(JSON.stringify(value));
 }
 
-/** Growing bytes of JSON. Nothing but reserve() checks for room: the caller reserves what a line may take. */
+/** Growing bytes of JSON. Only reserve() checks for room: the caller reserves what a line may need. */
 export class JsonOutput {
   #bytes: Buffer;
   #view: DataView;
@@ -56,7 +56,7 @@ export class JsonOutput {
     this.#end = 0;
   }
 
-  /** What has been written from there on; good until the next clear(). @internal */
+  /** Everything written from there on; valid until the next clear(). @internal */
   written(from = 0): Buffer {
     return this.#bytes.subarray(from, this.#end);
   }
@@ -69,7 +69,7 @@ export class JsonOutput {
     this.#view = viewOf(larger);
   }
 
-  /** Takes back the last bytes written. */
+  /** Removes the last bytes written. */
   back(count: number): void {
     this.#end -= count;
   }
@@ -98,13 +98,13 @@ export class JsonOutput {
     }
   }
 
-  /** A dot and three digits of 0 to 999: `.007`. */
+  /** A dot and three digits, for 0 to 999: `.007`. */
   threeDigits(value: number): void {
     this.#view.setInt32(this.#end, (FOUR_DIGITS[value]! & ~0xff) | DOT, true);
     this.#end += 4;
   }
 
-  /** Any finite number as JSON.stringify writes it; -0 is 0. */
+  /** Any finite number in the form of JSON.stringify; -0 is 0. */
   number(value: number): void {
     const absolute = Math.abs(value);
     if (absolute <= Number.MAX_SAFE_INTEGER && Number.isInteger(value)) {
@@ -116,7 +116,7 @@ export class JsonOutput {
     for (let index = 0; index < text.length; index++) this.#view.setUint8(this.#end++, text.charCodeAt(index));
   }
 
-  /** Text up to its first zero byte as a JSON string, escaped as jsonOf() does. `source` is a view of valid UTF-8. */
+  /** Text up to its first zero byte as a JSON string, escaped as in jsonOf(). `source` is a view of valid UTF-8. */
   text(source: DataView, from: number, stop: number): void {
     const view = this.#view;
     let at = from;
@@ -125,7 +125,7 @@ export class JsonOutput {
     let seen = 0;
     view.setUint8(end++, QUOTE);
     while (at < stop) {
-      // Four bytes at a time, up to the first that cannot stand for itself.
+      // Four bytes at a time, up to the first that needs an escape.
       if (stop - at >= 4) {
         const word = source.getInt32(at, true);
         seen |= word;
@@ -146,7 +146,7 @@ export class JsonOutput {
     this.#end = (seen & 0x80808080) === 0 ? end : this.#escapeLineEnds(this.#end, end);
   }
 
-  /** Escapes at what other languages end lines in what was written, not all of which is ASCII. Returns where it ends then. */
+  /** Escapes the line ends of other languages in the output, which contains more than ASCII. Returns its new end. */
   #escapeLineEnds(from: number, end: number): number {
     const escaped = oneLineEach(this.#bytes.subarray(from, end));
     return typeof escaped === "string" ? from + this.#bytes.write(escaped, from) : end;
@@ -157,23 +157,27 @@ function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Not 0 if one of four bytes is a control character, a quote or a backslash; its lowest bit is then in the first such byte. */
+/**
+ * Not 0 if one of four bytes is a control character, a quote or a backslash; then its lowest bit is in the first such
+ * byte.
+ */
 function specialBytes(word: number): number {
   const quote = word ^ (QUOTE * 0x01010101);
   const backslash = word ^ (BACKSLASH * 0x01010101);
-  // Byte by byte, a subtraction borrows from the highest bit if the byte is less; only the bits above a true one may be false.
+  // Byte by byte, a subtraction borrows from the highest bit if the byte is less; only bits above a true one may be
+  // false.
   const below =
     ((word - 0x20202020) & ~word) | ((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash);
   return below & 0x80808080;
 }
 
-/** By number, its last four digits as four bytes. */
+/** For each number, its last four digits as four bytes. */
 const FOUR_DIGITS = Int32Array.from({ length: 10_000 }, (_, value) => {
   const digit = (power: number) => 0x30 + (Math.floor(value / power) % 10);
   return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
 });
 
-/** By byte of UTF-8, what stands for it in a JSON string, as one word of a piece; and how many bytes that is. */
+/** For each byte of UTF-8, its form in a JSON string, as one word of a piece; and how many bytes that is. */
 const JSON_OF_BYTE = new Float64Array(0x100);
 const JSON_BYTES = new Uint8Array(0x100).fill(1);
 for (let byte = 0; byte < 0x100; byte++) {

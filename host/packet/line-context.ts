@@ -1,12 +1,12 @@
-/** Whose an event is, and when it was, written after the attributes of its line. */
+/** Device, boot and time of an event, written after the attributes of its line. */
 import type { ContextPart } from "../registry/context.ts";
 import { type JsonOutput, jsonOf, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
 
-/** One boot of one device, as one of its readers has it. */
+/** One boot of one device, as seen by one of its readers. */
 export interface BootPlace {
-  /** Undefined if nobody said it. */
+  /** Undefined if unknown. */
   readonly device: string | undefined;
-  /** From 1: the boots of a device in the order in which this recording has them. */
+  /** From 1: the boots of a device in the order of this recording. */
   readonly boot: number;
   readonly bootId: number;
   readonly reader: number;
@@ -15,15 +15,15 @@ export interface BootPlace {
 /** Milliseconds since 1970, and by how many they may be wrong. */
 export type TimeOf = (deviceMs: number) => { readonly unixMs: number; readonly uncertaintyMs: number } | undefined;
 
-/** A boot's id as lines and folders have it: 14 hex digits. */
+/** A boot's id in lines and folders: 14 hex digits. */
 export function bootIdText(bootId: number): string {
   return bootId.toString(16).padStart(14, "0");
 }
 
-/** RFC 3339 has years of four digits. */
+/** Years of RFC 3339 have four digits. */
 const MOST_UNIX_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** `2026-11-28T03:54:15.123Z`; undefined for what RFC 3339 cannot say, or is before 1970. */
+/** `2026-11-28T03:54:15.123Z`; undefined for times that RFC 3339 cannot express, or before 1970. */
 export function timeText(unixMs: number): string | undefined {
   return unixMs >= 0 && unixMs <= MOST_UNIX_MS ? new Date(unixMs).toISOString() : undefined;
 }
@@ -34,17 +34,17 @@ const AFTER_TIME = pieceOf('Z","timeUncertaintyMs":');
 /** `,"time":"2026-11-28T03:54:15.123Z","timeUncertaintyMs":` */
 const TIME_BYTES = 64;
 
-/** What is written after the attributes of the events of one boot and reader. */
+/** The text after the attributes of the events of one boot and reader. */
 export class LineContext {
-  /** Of output, whatever the time is. */
+  /** Most bytes of output, whatever the time is. */
   readonly mostBytes: number;
   readonly #place: Piece;
   readonly #timeOf: TimeOf | undefined;
-  /** The time of day is worked out once for a second since boot: clocks do not drift by as much as a millisecond in it. */
+  /** The time of day is computed once for each second since boot: clocks do not drift by a millisecond within it. */
   #second = -1;
   #offsetMs = Number.NaN;
   #uncertaintyMs = 0;
-  /** Of the time of day, up to its second, that was written last. */
+  /** Of the last written time of day, up to its second. */
   #unixSecond = Number.NaN;
   #time: Piece = LINE_END;
 
@@ -58,12 +58,12 @@ export class LineContext {
     this.mostBytes = this.#place.bytes + TIME_BYTES + MOST_NUMBER_BYTES + SPARE_BYTES;
   }
 
-  /** The clock knows more than before. */
+  /** The clock has become more precise. */
   renew(): void {
     this.#second = -1;
   }
 
-  /** Adds it to the line that was written last, whose event was at this time since boot. The caller has reserved the room. */
+  /** Adds it to the last written line, whose event was at this time since boot. The caller has reserved the room. */
   write(out: JsonOutput, deviceMs: number): void {
     out.back(LINE_END.bytes);
     out.piece(this.#place);

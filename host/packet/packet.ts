@@ -29,15 +29,18 @@ import {
 import type { RegistryModel } from "../registry/model.ts";
 import type { BootRecord } from "./boot-record.ts";
 
-/** What is wrong with a packet. Without the place: whoever reads the packet knows it. */
+/** A problem with a packet. Without its place, which the reader of the packet knows. */
 export interface Damage {
   /** Stable, `E_…` or `W_…`. */
   readonly code: string;
-  /** What, the value, what was expected. */
+  /** What is wrong, with the value and what was expected. */
   readonly message: string;
 }
 
-/** A packet header that holds by itself: sizes and relations checked, u64 fields at most 2^53 - 1. Times in ms since boot. */
+/**
+ * A packet header that is consistent in itself: sizes and relations checked, u64 fields at most 2^53 - 1. Times in ms
+ * since boot.
+ */
 export interface PacketHeader {
   /** STREAM_DATA or STREAM_TOKENS */
   readonly streamId: number;
@@ -47,7 +50,9 @@ export interface PacketHeader {
   readonly contentBytes: number;
   readonly packetBytes: number;
   readonly eventsDiscarded: number;
-  /** From 1; the empty packet that may stand first in a capture's stream file has that of the packet before, or 0. */
+  /**
+   * From 1; an empty packet at the beginning of a capture's stream file has the number of the packet before it, or 0.
+   */
   readonly packetNumber: number;
   readonly bootId: number;
   readonly firstEventSeq: number;
@@ -56,7 +61,9 @@ export interface PacketHeader {
   readonly ringCapacitySlots: number;
 }
 
-/** "none": what stands there is no packet at all. A damage's packetNumber is what the header says, undefined if that is out of range. */
+/**
+ * "none": there is no packet at all. The packetNumber of a damage is the header's, undefined if that is out of range.
+ */
 export type HeaderOutcome =
   | { readonly kind: "header"; readonly header: PacketHeader }
   | { readonly kind: "damage"; readonly damage: Damage; readonly packetNumber: number | undefined }
@@ -64,20 +71,23 @@ export type HeaderOutcome =
 
 const UUID_BYTES = 16;
 const NOTHING: HeaderOutcome = { kind: "none" };
-/** Above this the field is text or garbage, not a wire format to come. */
+/** Above this the field is text or garbage, not a future wire format. */
 const MOST_WIRE_FORMAT = 255;
 
-/** What packets that a registry reads have as their uuid: its own fingerprint first, then those of layouts that it has grown out of, and of other versions. */
+/**
+ * The uuids of packets that a registry can read: its own fingerprint first, then those of layouts that it has grown out
+ * of, and of other versions.
+ */
 export function uuidsOf({ fingerprint, earlierFingerprints = [], related }: RegistryModel): Uint8Array[] {
   return [fingerprint, ...earlierFingerprints, ...(related?.fingerprints ?? [])].map(uuidBytes);
 }
 
-/** A fingerprint of 32 hex digits as the 16 bytes of a packet's uuid. */
+/** The 16 bytes of a packet's uuid, from a fingerprint of 32 hex digits. */
 export function uuidBytes(fingerprint: string): Uint8Array {
   return Uint8Array.from(Buffer.from(fingerprint, "hex"));
 }
 
-/** A boot id as folder names, metadata and messages show it: 14 hex digits. */
+/** A boot id in folder names, metadata and messages: 14 hex digits. */
 export function bootIdDigits(bootId: number): string {
   return bootId.toString(16).padStart(14, "0");
 }
@@ -88,8 +98,8 @@ export function readU64(view: DataView, at: number): number {
 }
 
 /**
- * Reads and checks the packet header at `at`, of which the view must hold 96 bytes; the content need not be there.
- * Looks at nothing but the header. `uuids`: of uuidsOf(). Throws nothing.
+ * Reads and checks the packet header at `at`; the view must hold its 96 bytes, but not the content. Reads nothing but
+ * the header. `uuids`: from uuidsOf(). Throws nothing.
  */
 export function parsePacketHeader(view: DataView, at: number, uuids: readonly Uint8Array[]): HeaderOutcome {
   if (view.getInt32(at + AT_MAGIC, true) !== PACKET_MAGIC) return NOTHING;
@@ -109,7 +119,7 @@ export function parsePacketHeader(view: DataView, at: number, uuids: readonly Ui
 
   const wrong = wrongSize(contentBits, packetBits, streamId);
   if (!own) {
-    // Four bytes of magic occur by chance; the whole of a header that makes sense does not.
+    // Four bytes of magic occur by chance; a whole header that makes sense does not.
     if (wrong !== undefined) return NOTHING;
     if (wireFormat === WIRE_FORMAT) return damage("E_REGISTRY", otherRegistry(view, at + AT_UUID, uuids[0]!));
   }
@@ -123,7 +133,7 @@ export function parsePacketHeader(view: DataView, at: number, uuids: readonly Ui
 
   for (const [name, offset] of U64_FIELDS)
     if (readU64(view, at + offset) > Number.MAX_SAFE_INTEGER)
-      return damage("E_HEADER", `${name} is ${view.getBigUint64(at + offset, true)}, at most 2^53 - 1 is allowed`);
+      return damage("E_HEADER", `${name} is ${view.getBigUint64(at + offset, true)}, expected at most 2^53 - 1`);
   const header: PacketHeader = {
     streamId,
     timestampBegin: readU64(view, at + AT_TIMESTAMP_BEGIN),
@@ -164,7 +174,7 @@ function hasUuid(view: DataView, at: number, uuid: Uint8Array): boolean {
 function otherRegistry(view: DataView, at: number, uuid: Uint8Array): string {
   const theirs = Buffer.from(view.buffer, view.byteOffset + at, UUID_BYTES).toString("hex");
   const ours = Buffer.from(uuid).toString("hex");
-  return `the packet's registry has the fingerprint ${theirs}, the one in use ${ours}: read it with the registry it was written with (--registry FILE)`;
+  return `the packet's registry fingerprint is ${theirs}, but ${ours} is in use: name its registry with --registry FILE`;
 }
 
 function wrongSize(contentBits: number, packetBits: number, streamId: number): string | undefined {
@@ -175,7 +185,7 @@ function wrongSize(contentBits: number, packetBits: number, streamId: number): s
   if (contentBits % 8 !== 0 || contentBits < PACKET_HEADER_BYTES * 8 || contentBits > packetBits)
     return `content_size is ${contentBits} bits, expected whole bytes, ${PACKET_HEADER_BYTES * 8} to packet_size, ${packetBits}`;
   if (streamId === STREAM_DATA && contentBits !== packetBits)
-    return `content_size is ${contentBits} bits, packet_size ${packetBits}: they are equal in a data packet`;
+    return `content_size is ${contentBits} bits, packet_size ${packetBits}: they must be equal in a data packet`;
   if (packetBits - contentBits >= SLOT_BYTES * 8)
     return `packet_size is ${packetBits} bits, expected content_size, ${contentBits}, rounded up to 128`;
   return undefined;
@@ -187,19 +197,19 @@ function wrongRelation(header: PacketHeader): string | undefined {
   if (header.streamId === STREAM_TOKENS) {
     if (packetNumber === 0) return "packet_seq_num is 0, expected 1 or more in a token packet";
     if (timestampBegin !== timestampEnd)
-      return `timestamp_begin is ${timestampBegin}, timestamp_end ${timestampEnd}: they are equal in a token packet`;
+      return `timestamp_begin is ${timestampBegin}, timestamp_end ${timestampEnd}: they must be equal in a token packet`;
     return zeros ? undefined : "events_discarded, first_event_seq and ring_pending_slots must be 0 in a token packet";
   }
   const hasNothing = timestampBegin === timestampEnd && header.firstEventSeq === 0 && header.ringCapacitySlots === 0;
   const isEmpty = header.contentBytes === PACKET_HEADER_BYTES && hasNothing && header.ringPendingSlots === 0;
   if (packetNumber === 0 && !(isEmpty && zeros && timestampEnd === 0))
-    return "packet_seq_num is 0, which only the empty packet at a capture's beginning has";
+    return "packet_seq_num is 0: only the empty packet at the start of a capture may have that";
   if (isEmpty) return undefined;
   if (header.contentBytes === PACKET_HEADER_BYTES) return `content_size is ${PACKET_HEADER_BYTES * 8} bits: no record`;
   if (timestampEnd < timestampBegin)
     return `timestamp_end is ${timestampEnd}, before timestamp_begin, ${timestampBegin}`;
   if (Math.floor(timestampBegin / TWO_TO_32) !== Math.floor(timestampEnd / TWO_TO_32))
-    return `timestamp_begin is ${timestampBegin}, timestamp_end ${timestampEnd}: their upper 32 bits are the same in a packet`;
+    return `timestamp_begin is ${timestampBegin}, timestamp_end ${timestampEnd}: their upper 32 bits must be equal`;
   return undefined;
 }
 
@@ -211,7 +221,7 @@ export interface TokenEntry {
 }
 
 /**
- * Reads the content of a token packet whose bytes are `bytes[at, at + available)`, available at most its packetBytes.
+ * Reads the content of a token packet with the bytes `bytes[at, at + available)`, available at most its packetBytes.
  * Returns the entries before the first damage, and the damage if there is one. Throws nothing.
  */
 export function readTokens(
@@ -241,25 +251,25 @@ export function readTokens(
     if (!isUtf8(name) || name.includes(0))
       return damaged(
         position,
-        `the name of token ${token} is no UTF-8 without U+0000: ${Buffer.from(name).toString("hex")}`,
+        `the name of token ${token} is not UTF-8, or contains U+0000: ${Buffer.from(name).toString("hex")}`,
       );
     entries.push({ token, name: Buffer.from(name).toString() });
     position = from + length;
   }
   for (const stop = at + Math.min(header.packetBytes, available); position < stop; position++)
-    if (bytes[position] !== 0) return damaged(position, `byte after the content is ${bytes[position]}, expected 0`);
+    if (bytes[position] !== 0) return damaged(position, `a byte after the content is ${bytes[position]}, expected 0`);
   return { entries, damage: undefined };
 }
 
-/** What the records of a data packet say, as far as they are good. */
+/** What the good records of a data packet say. */
 export interface Content {
   /** Events among them. */
   readonly events: number;
-  /** Losses that `_lost` records tell. */
+  /** Losses that `_lost` records report. */
   readonly lost: number;
   /** elapsedMs if the first record is a `_time_jump`, else 0. */
   readonly jumpMs: number;
-  /** What the first record says if it is a `_boot`. */
+  /** The content of the first record if it is a `_boot`. */
   readonly boot: BootRecord | undefined;
   /** False if the packet is cut or damaged after them. */
   readonly complete: boolean;

@@ -1,30 +1,30 @@
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, SLOT_BYTES, TIME_JUMP_MS } from "../../src/ring/packet-layout.ts";
 import type { Content, Damage, PacketHeader } from "./packet.ts";
 
-/** What a packet is after those before it. */
+/** How a packet relates to those before it. */
 export interface Verdict {
   /** False: a repetition, or damaged; its records must not be used. */
   readonly accepted: boolean;
-  /** What to report, accepted or not. */
+  /** The problem to report, accepted or not. */
   readonly problem: Damage | undefined;
   /** New losses on the device: overwritten before they were read, or refused. */
   readonly lostOnDevice: number;
-  /** Events of packets, or parts of packets, that did not arrive. */
+  /** Events in packets, or parts of packets, that did not arrive. */
   readonly lostInTransit: number;
-  /** Events of packets before the first one seen of this reader. */
+  /** Events in packets before the first one seen of this reader. */
   readonly beforeFirst: number;
-  /** Packets missing since the last one of this reader and stream; those before the first one seen are none. */
+  /** Packets missing since the last one of this reader and stream, not counting those before the first one seen. */
   readonly missingPackets: number;
 }
 
-/** As many records of one slot fit in a packet. */
+/** The most records of one slot that fit in a packet. */
 const MAX_PACKET_EVENTS = (MAX_PACKET_BYTES - PACKET_HEADER_BYTES) / SLOT_BYTES;
 const NO_LOSS = { lostOnDevice: 0, lostInTransit: 0, beforeFirst: 0, missingPackets: 0 };
 
 /**
- * The packets of one boot and reader, one after the other: tells repetitions, losses on the device, losses on the way, and
- * headers that cannot be true. From events_discarded and first_event_seq of any two packets follows how many events the
- * packets between them held, so both kinds of loss are exact. Holds a few numbers; each call costs the same.
+ * The packets of one boot and reader, one after the other: finds repetitions, losses on the device, losses on the way,
+ * and implausible headers. events_discarded and first_event_seq of any two packets say how many events the packets
+ * between them held, so both kinds of loss are exact. Holds a few numbers; each call costs the same.
  */
 export class ReaderHistory {
   #dataPackets = 0; // number of the last data packet, 0 before the first
@@ -33,16 +33,19 @@ export class ReaderHistory {
   #discarded = 0; // losses on the device before #nextEventSeq
   #endMs = 0;
   #complete = true; // the last data packet arrived whole
-  #trusted = true; // the last data packet fits the one right before it, so a packet that does not fit is wrong itself
+  #trusted = true; // the last data packet fits the one right before it, so a packet that does not fit is itself wrong
 
-  /** Returns what takes back all calls from here on: for whoever cannot keep a packet after all. */
+  /** Returns a function that undoes all calls from here on: for a caller that cannot keep a packet after all. */
   mark(): () => void {
     const marked = new ReaderHistory();
     marked.#take(this);
     return () => this.#take(marked);
   }
 
-  /** Number and content of the next data packet, which holds by itself. Call once for each, in order of arrival. */
+  /**
+   * Number and content of the next data packet, which is consistent in itself. Call it once for each, in order of
+   * arrival.
+   */
   data(header: PacketHeader, content: Content): Verdict {
     const { packetNumber, eventsDiscarded, firstEventSeq, timestampBegin } = header;
     const first = this.#dataPackets === 0;
@@ -54,15 +57,15 @@ export class ReaderHistory {
 
     let missingPackets = packetNumber - this.#dataPackets - 1;
     if (missingPackets < 0) {
-      // A number that went up by damage must not make repetitions of the packets after it.
+      // A number that damage has increased must not turn the packets after it into repetitions.
       const next = !this.#trusted && follows && lostInTransit === 0 && content.events + content.lost > 0;
       if (!next) return repeated(packetNumber, this.#dataPackets, "data");
       missingPackets = 0;
     }
     const wrong = follows
       ? this.#implausible(header, content, missingPackets, gap, lostInTransit)
-      : `first_event_seq ${firstEventSeq}, events_discarded ${eventsDiscarded} and timestamp_begin ${timestampBegin} do not ` +
-        `follow packet ${this.#dataPackets}, after which they were ${this.#nextEventSeq}, ${this.#discarded} and ${this.#endMs}`;
+      : `first_event_seq ${firstEventSeq}, events_discarded ${eventsDiscarded} and timestamp_begin ${timestampBegin} go back: ` +
+        `after packet ${this.#dataPackets} they were ${this.#nextEventSeq}, ${this.#discarded} and ${this.#endMs}`;
     const problem = wrong === undefined ? undefined : { code: "E_COUNTS", message: wrong };
     if (problem && this.#trusted) {
       this.#trusted = false; // if this packet is right after all, the next one is taken
@@ -85,13 +88,13 @@ export class ReaderHistory {
     };
   }
 
-  /** The next token packet. A repeated one is not accepted, but what it says of tokens is as true as before. */
+  /** The next token packet. A repeated one is not accepted, but its names are as true as before. */
   tokens(packetNumber: number): Verdict {
     const last = this.#tokenPackets;
     if (packetNumber <= last) return repeated(packetNumber, last, "token");
     this.#tokenPackets = packetNumber;
     const missingPackets = last === 0 ? 0 : packetNumber - last - 1;
-    // Not spread: in Node 20 each object made so stays until a full garbage collection.
+    // Not spread: in Node 20 each object made that way survives until a full garbage collection.
     return {
       accepted: true,
       problem: undefined,
@@ -112,7 +115,10 @@ export class ReaderHistory {
     this.#trusted = other.#trusted;
   }
 
-  /** Why counts that do not go back cannot be true either; undefined if they can. `gap`: events lost since the last packet. */
+  /**
+   * Returns why counts that do not go back are impossible all the same; undefined if they are possible. `gap`: events
+   * lost since the last packet.
+   */
   #implausible(
     { packetNumber, timestampBegin }: PacketHeader,
     { jumpMs }: Content,
@@ -122,31 +128,34 @@ export class ReaderHistory {
   ): string | undefined {
     const between = `between packets ${this.#dataPackets} and ${packetNumber}`;
     const lacking = missingPackets + (this.#complete ? 0 : 1);
-    if (lostInTransit > lacking * MAX_PACKET_EVENTS) return `${lostInTransit} events lie ${between}, more than fit`;
+    if (lostInTransit > lacking * MAX_PACKET_EVENTS)
+      return `${lostInTransit} events are missing ${between}, more than those packets can hold`;
     const elapsedMs = timestampBegin - this.#endMs;
-    // Each packet holds a record: an event, a loss, a jump of time, or, the first one, what a boot begins with.
+    // Each packet holds a record: an event, a loss, a time jump, or, in the first one, the boot's record.
     const boots = this.#dataPackets === 0 ? 1 : 0;
-    if (missingPackets > gap + boots + elapsedMs / TIME_JUMP_MS) return `only ${gap} events lie ${between}`;
-    // That no jump is told means nothing: it may be all that was overwritten.
+    if (missingPackets > gap + boots + elapsedMs / TIME_JUMP_MS)
+      return `only ${gap} events are missing ${between}, too few for those packets`;
+    // A missing time jump means nothing: it may be the only record that was overwritten.
     const neighbours = this.#dataPackets > 0 && lacking === 0 && gap === 0;
     if (neighbours && jumpMs > 0 && elapsedMs !== jumpMs)
-      return `${elapsedMs} ms lie ${between}, but the _time_jump says ${jumpMs}`;
+      return `${elapsedMs} ms passed ${between}, but the _time_jump says ${jumpMs}`;
     return undefined;
   }
 }
 
 function repeated(packetNumber: number, last: number, stream: string): Verdict {
-  const message = `${stream} packet ${packetNumber} comes after ${stream} packet ${last}: passed over as a repetition`;
+  const message = `${stream} packet ${packetNumber} comes after ${stream} packet ${last}: ignored as a repetition`;
   return { ...NO_LOSS, accepted: false, problem: { code: "W_REPEATED", message } };
 }
 
 function missing(packetNumber: number, missingPackets: number, events: number, first: boolean): Damage {
   const from = packetNumber - missingPackets;
   const packets = missingPackets === 1 ? `packet ${from} is` : `packets ${from} to ${packetNumber - 1} are`;
+  const noun = events === 1 ? "event" : "events";
   return first
     ? {
         code: "W_LATE",
-        message: `the first packet of this boot and reader; ${packets} not here, with ${events} events`,
+        message: `the first packet of this boot and reader; ${packets} missing before it, with ${events} ${noun}`,
       }
-    : { code: "W_LOST_IN_TRANSIT", message: `${packets} missing, with ${events} events: lost on the way` };
+    : { code: "W_LOST_IN_TRANSIT", message: `${packets} missing: ${events} ${noun} lost on the way` };
 }

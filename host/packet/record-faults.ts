@@ -1,4 +1,4 @@
-/** What may be wrong with a record's bytes, in the words that a problem says it with. */
+/** The possible faults of a record's bytes, as messages of problems. */
 import { isUtf8 } from "node:buffer";
 import {
   RECORD_BOOT,
@@ -12,26 +12,26 @@ import { bootRecordFault } from "./boot-record.ts";
 import { type Damage, readU64 } from "./packet.ts";
 import { codeOf, type Shape, type Step } from "./record-shapes.ts";
 
-/** All ones in these bits is no number: infinite, or NaN. */
+/** All ones in these bits is not a number: infinite, or NaN. */
 const EXPONENT_F32 = 0x7f80_0000;
 const EXPONENT_F64 = 0x7ff0_0000;
 
-/** Of the low halves of two neighbouring records' times. */
+/** For the low halves of two neighbouring records' times. */
 export function timeFault(low: number, previousLow: number, first: boolean, afterJump: boolean): Damage | undefined {
   const step = low - previousLow;
   if (step === 0) return undefined;
   if (first)
     return {
       code: "E_TIME",
-      message: `the first record's time is ${low}, timestamp_begin's lower half ${previousLow}`,
+      message: `the first record's time is ${low}, but the lower half of timestamp_begin is ${previousLow}`,
     };
   if (step < 0) return { code: "E_TIME", message: `time goes back from ${previousLow} to ${low}` };
-  if (afterJump) return { code: "E_TIME", message: `time is ${low}, the _time_jump before it has ${previousLow}` };
+  if (afterJump) return { code: "E_TIME", message: `time is ${low}, but the _time_jump before it says ${previousLow}` };
   if (step < TIME_JUMP_MS) return undefined;
-  return { code: "E_TIME", message: `${step} ms lie between it and the record before, but no _time_jump` };
+  return { code: "E_TIME", message: `${step} ms passed since the previous record, without a _time_jump` };
 }
 
-/** Of a record of the registry, all of whose bytes are there. */
+/** For a record of the registry whose bytes are all there. */
 export function recordFault(shape: Shape, bytes: Uint8Array, view: DataView, at: number): Damage | undefined {
   const { type, unused, unusedInTail, fallible, rules } = shape;
   const stale =
@@ -70,7 +70,7 @@ function textFault({ maxBytes, tailBytes }: Step, bytes: Uint8Array, view: DataV
   const stop = from + tailBytes;
   let end = from;
   let bits = 0;
-  // Tail slots are whole words. Up to the one that holds the first zero byte.
+  // Tail slots are whole words. Stops at the word with the first zero byte.
   for (; end < stop; end += 4) {
     const word = view.getInt32(end, true);
     if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break;
@@ -83,8 +83,8 @@ function textFault({ maxBytes, tailBytes }: Step, bytes: Uint8Array, view: DataV
     for (; bytes[end] !== 0; end++) bits |= bytes[end]!;
     for (let at = end; at < wordEnd; at++) stale |= bytes[at]!;
   }
-  if (end - from > maxBytes) return `${end - from} bytes of text, at most ${maxBytes} are allowed`;
-  if (stale !== 0) return `bytes past the text's end, after ${end - from} bytes, are not 0`;
+  if (end - from > maxBytes) return `${end - from} bytes of text, expected at most ${maxBytes}`;
+  if (stale !== 0) return `bytes after the end of the text, at ${end - from} bytes, are not 0`;
   const isAscii = (bits & 0x80808080) === 0;
   return isAscii || isUtf8(bytes.subarray(from, end)) ? undefined : "the text is not UTF-8";
 }
@@ -103,7 +103,7 @@ const INTERNAL_NAMES: ReadonlyMap<number, string> = new Map([
   [RECORD_SUPPRESSED, "_suppressed"],
 ]);
 
-/** Of a record of the format's own. */
+/** For a record of the format's own. */
 export function internalFault(id: number, view: DataView, at: number, first: boolean): Damage | undefined {
   if (id === RECORD_BOOT) {
     const fault = bootRecordFault(view, at, first);
@@ -111,7 +111,10 @@ export function internalFault(id: number, view: DataView, at: number, first: boo
   }
   const name = INTERNAL_NAMES.get(id);
   if (name === undefined)
-    return { code: "E_RECORD_TYPE", message: `record type ${id} is unknown, so is its length: ${headHex(view, at)}` };
+    return {
+      code: "E_RECORD_TYPE",
+      message: `record type ${id} is unknown, and so is its length: ${headHex(view, at)}`,
+    };
   const least = id === RECORD_TIME_JUMP ? TIME_JUMP_MS : 1;
   const value = readU64(view, at + 8);
   if (view.getUint32(at + 4, true) !== id)
@@ -131,7 +134,7 @@ export function tooShort(what: string, needed: number, left: number): Damage {
 }
 
 export function sequenceFault(): Damage {
-  return { code: "E_RECORD", message: "eventSeq goes beyond 2^53 - 1" };
+  return { code: "E_RECORD", message: "eventSeq exceeds 2^53 - 1" };
 }
 
 function headHex(bytes: ArrayBufferView, at: number): string {

@@ -2,30 +2,30 @@ import { FIRST_FIELD_BIT, MAX_TOKEN_BYTES, SLOT_BYTES } from "../../src/ring/pac
 import type { EnumMember, Field, FieldType, RecordType, RegistryModel } from "../registry/model.ts";
 import { jsonOf, MOST_ESCAPE_BYTES, MOST_NUMBER_BYTES, type Piece, pieceOf, SPARE_BYTES } from "./json-output.ts";
 
-/** One attribute of a record type: where its value stands, and what precedes it in a JSON line. */
+/** One attribute of a record type: where its value is, and what precedes it in a JSON line. */
 export interface Step {
   readonly key: string;
   /** A bool is an enum of two values. */
   readonly kind: "time" | "sequence" | Exclude<FieldType, "bool">;
   /** From the record's first byte. */
   readonly offset: number;
-  /** Enum: its lowest bit in that byte, and as many ones as it has bits. */
+  /** Enum: its lowest bit in that byte, and a mask of its width. */
   readonly shift: number;
   readonly mask: number;
   /** Enum: JSON of its values, by code. */
   readonly jsonValues: readonly (Piece | undefined)[];
-  /** Enum: its values by code, a bool's as words. */
+  /** Enum: its values by code; for a bool, as words. */
   readonly values: readonly (string | undefined)[];
   /** Text: most bytes, and bytes of its tail slots. */
   readonly maxBytes: number;
   readonly tailBytes: number;
   /** Key, punctuation, and the constants before it. */
   readonly prefix: Piece;
-  /** Where the value stands; undefined for time and sequence. */
+  /** Where the value is; undefined for time and sequence. */
   readonly field: Field | undefined;
 }
 
-/** An attribute that a JSON line does not have where its value is "". */
+/** An attribute that a JSON line lacks if its value is "". */
 export interface Omissible {
   readonly kind: "omissible";
   readonly offset: 0;
@@ -33,7 +33,7 @@ export interface Omissible {
   readonly prefix: Piece;
   /** Its prefix is the key. */
   readonly step: Step;
-  /** Behind the value: a comma if nothing stands before it for certain. */
+  /** After the value: a comma if it is not certain that something precedes it. */
   readonly suffix: Piece;
 }
 
@@ -46,7 +46,7 @@ export interface Rule {
   readonly text: string;
 }
 
-/** What stands after the last attribute of a JSON line, as if it were an attribute without a value. */
+/** The text after the last attribute of a JSON line, in the form of an attribute without a value. */
 export interface End {
   readonly kind: "end";
   readonly offset: 0;
@@ -54,8 +54,8 @@ export interface End {
 }
 
 /**
- * Enums and tokens that stand next to each other in a JSON line, within one word of the record, and the line's end if it
- * follows. They take few values, so the JSON of all of them is remembered by that word.
+ * Enums and tokens that are adjacent in a JSON line, within one word of the record, and the line's end if it follows.
+ * They have few values, so the JSON of all of them is remembered by that word.
  */
 export interface Run {
   readonly kind: "run";
@@ -64,15 +64,15 @@ export interface Run {
   /** Empty: each of the steps has its own. */
   readonly prefix: Piece;
   readonly steps: (Step | Omissible | End)[];
-  /** Bits of the word that are theirs. */
+  /** Their bits in the word. */
   mask: number;
-  /** By the word's bits that are theirs. */
+  /** By their bits in the word. */
   readonly known: Map<number, Piece>;
 }
 
 export type Part = Step | Omissible | Run | End;
 
-/** Bits of a word, which begins so many bytes after the record's first. */
+/** Bits of a word, which begins this many bytes after the record's first. */
 export interface WordBits {
   readonly offset: number;
   readonly mask: number;
@@ -83,23 +83,23 @@ export interface Shape {
   readonly bytes: number;
   /** Bits of the head slot's words 1 to 3 that must be 0. */
   readonly unused: readonly number[];
-  /** Bits after the head slot that must be 0; a text's are not among them. */
+  /** Bits after the head slot that must be 0, not counting those of a text. */
   readonly unusedInTail: readonly WordBits[];
-  /** Attributes that bytes can make wrong. */
+  /** Attributes that can have invalid bytes. */
   readonly fallible: readonly Step[];
   readonly rules: readonly Rule[];
   /** All attributes but constants, in order. */
   readonly steps: readonly Step[];
-  /** The same and the line's end, as they are written. */
+  /** The same and the line's end, in the form that is written. */
   readonly parts: readonly Part[];
   /** No JSON line of this record type is longer. */
   readonly mostLineBytes: number;
 }
 
-/** What decoding a record type needs, settled once. */
+/** What decoding a record type needs, prepared once. */
 export function prepare(type: RecordType, model: RegistryModel): Shape {
   const attributes = new Map(model.attributes.map((attribute) => [attribute.key, attribute]));
-  /** Those of the attribute whose field it is: they have the codes. */
+  /** The members of the attribute that owns the field: they have the codes. */
   const membersOf = (key: string): readonly EnumMember[] => {
     const { sameAs, members } = attributes.get(key)!;
     return sameAs === undefined ? members : attributes.get(sameAs)!.members;
@@ -107,7 +107,7 @@ export function prepare(type: RecordType, model: RegistryModel): Shape {
   const steps: Step[] = [];
   const parts: Part[] = [];
   let pending = "{"; // JSON since the last value
-  let separator = ""; // a comma as soon as an attribute stands there for certain
+  let separator = ""; // a comma as soon as an attribute certainly precedes it
   let mostLineBytes = 0;
   for (const { key } of model.events.find(({ name }) => name === type.event)!.attributes) {
     const { from, sameAs, value, absentWhenEmpty = false } = attributes.get(key)!;
@@ -180,20 +180,20 @@ function stepOf(key: string, place: "time" | "sequence" | Field, members: readon
   };
 }
 
-/** JSON of its value has no more bytes. */
+/** Most bytes of its value as JSON. */
 function mostValueBytes({ kind, jsonValues, tailBytes }: Step): number {
   if (kind === "token" || kind === "text")
     return 2 + MOST_ESCAPE_BYTES * (kind === "token" ? MAX_TOKEN_BYTES : tailBytes);
   return jsonValues.reduce((most, value) => Math.max(most, value?.bytes ?? 0), MOST_NUMBER_BYTES);
 }
 
-/** Whether bytes can make it wrong. */
+/** Whether it can have invalid bytes. */
 function isFallible({ kind, jsonValues, mask }: Step): boolean {
   if (kind === "enum") return Object.keys(jsonValues).length <= mask;
   return kind === "text" || kind === "f32" || kind === "f64";
 }
 
-/** Adds a part, to the run before it if it belongs there. */
+/** Adds a part, to the previous run if it belongs there. */
 function addPart(parts: Part[], part: Step | Omissible, { kind, field }: Step): void {
   if (field === undefined || (kind !== "enum" && kind !== "token")) {
     parts.push(part);
@@ -224,7 +224,7 @@ function unusedBits({ slots, fields }: RecordType): Pick<Shape, "unused" | "unus
   };
 }
 
-/** The bits of a word that are a field's. */
+/** The bits of a field in a word. */
 function bitsOf({ offsetBits, widthBits }: Field, word: number): number {
   const from = Math.max(offsetBits - word * 32, 0);
   const to = Math.min(offsetBits + widthBits - word * 32, 32);
@@ -234,12 +234,12 @@ function bitsOf({ offsetBits, widthBits }: Field, word: number): number {
 /** Code of an enum in the record that begins at `at`. */
 export function codeOf({ offset, shift, mask }: Step, bytes: Uint8Array, at: number): number {
   const low = bytes[at + offset]!;
-  // A field that runs on into the next byte; none leaves its word.
+  // A field that continues into the next byte; none leaves its word.
   const high = mask << shift > 0xff ? bytes[at + offset + 1]! << 8 : 0;
   return ((low | high) >> shift) & mask;
 }
 
-/** The value of a field of a number, or a token, in the record at `record`. */
+/** The value of a number field, or a token, in the record at `record`. */
 export function numberIn({ kind, offset }: Step, bytes: Uint8Array, view: DataView, record: number): number {
   const at = record + offset;
   switch (kind) {
@@ -259,7 +259,7 @@ export function numberIn({ kind, offset }: Step, bytes: Uint8Array, view: DataVi
   }
 }
 
-/** Bytes of a text in the record at `at`: zeros after it fill its slots. */
+/** Bytes of a text in the record at `at`: zeros fill the rest of its slots. */
 export function textBytes({ offset, tailBytes }: Step, bytes: Uint8Array, at: number): number {
   let length = tailBytes;
   while (length > 0 && bytes[at + offset + length - 1] === 0) length--;

@@ -16,10 +16,10 @@ import { type Content, type Damage, type PacketHeader, readU64 } from "./packet.
 import { internalFault, recordFault, sequenceFault, timeFault, tooShort } from "./record-faults.ts";
 import { codeOf, type End, type Omissible, prepare, type Run, type Shape, type Step } from "./record-shapes.ts";
 
-/** Whose an event was, and when: what stands after its attributes, as far as it was asked for and is known. */
+/** Device, boot and time of an event: what follows its attributes, as far as it was requested and is known. */
 export interface EventContext {
   readonly device?: string;
-  /** From 1: the boots of a device in the order in which the recording has them. */
+  /** From 1: the boots of a device in the order of the recording. */
   readonly boot?: number;
   /** 14 hex digits. */
   readonly bootId?: string;
@@ -36,21 +36,22 @@ type ContextOf<E> = [KeyOf<E> & keyof EventContext] extends [never] ? EventConte
 
 /**
  * A decoded event: the registry's attributes, in its order, then its context. `E`: the events of the registry, as
- * `registry generate --types` writes them; an attribute of theirs that has a name of the context's counts.
+ * `registry generate --types` writes them; an attribute of theirs takes precedence over a context member of the same
+ * name.
  */
 export type DecodedEvent<E = TelemetryEvent> = E & ContextOf<E>;
 
-/** The records of one packet as check() found them. */
+/** The records of one packet, as found by check(). */
 export interface CheckedRecords extends Content {
   /** From the packet's beginning to the end of its last good record. */
   readonly endByte: number;
-  /** Messages over the limits, as `_suppressed` records tell. */
+  /** Messages beyond the limits, as `_suppressed` records report them. */
   readonly suppressed: number;
   /** What is wrong after the last good record. */
   readonly damage: Damage | undefined;
 }
 
-/** A packet whose records have been checked: `bytes[at, at + checked.endByte)`, and a view of the same bytes. */
+/** A packet with checked records: `bytes[at, at + checked.endByte)`, and a view of the same bytes. */
 export interface CheckedPacket {
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -59,7 +60,7 @@ export interface CheckedPacket {
   readonly checked: CheckedRecords;
 }
 
-/** Sums over all that one decoder has read. */
+/** Sums over everything that one decoder has read. */
 export interface RecordTally {
   /** Events by record type id. */
   readonly byType: Float64Array;
@@ -67,7 +68,7 @@ export interface RecordTally {
   unnamedTokens: number;
 }
 
-/** What the tokens of one boot mean. */
+/** The meaning of the tokens of one boot. */
 export class TokenNames {
   readonly #names = new Map<number, { readonly name: string; readonly json: Piece }>();
 
@@ -79,7 +80,7 @@ export class TokenNames {
     return this.#names.get(token);
   }
 
-  /** Takes a name; false if the token already has another one, which it keeps. */
+  /** Takes a name; returns false if the token already has another one, which it keeps. */
   learn(token: number, name: string): boolean {
     const known = this.#names.get(token);
     if (known === undefined) this.#names.set(token, { name, json: pieceOf(jsonOf(name)) });
@@ -91,22 +92,22 @@ export class TokenNames {
   }
 }
 
-/** All that its packets, and those of other versions, may hold. */
+/** Everything that its packets, and those of other versions, may contain. */
 const recordTypesOf = ({ recordTypes, related }: RegistryModel): readonly RecordType[] =>
   related === undefined ? recordTypes : recordTypes.concat(related.recordTypes);
 
 const EMPTY_JSON = pieceOf('""');
-/** A run remembers so many values. */
+/** A run remembers this many values. */
 const MOST_KNOWN = 512;
 
 /**
- * Turns the records of data packets into events. What a registry says is prepared once; then an event costs what its bytes
- * cost. First check(), then write() of what it found good: that trusts it.
+ * Turns the records of data packets into events. The registry's part is prepared once; after that an event costs only
+ * its bytes. Call check() first, then write() for what it found good: write() trusts it.
  */
 export class RecordDecoder {
   readonly #model: RegistryModel;
   readonly #shapes: readonly (Shape | undefined)[];
-  /** What they remember was written with these names. */
+  /** Their memory was written with these names. */
   readonly #runs: readonly Run[];
   #names: TokenNames | undefined;
 
@@ -119,8 +120,8 @@ export class RecordDecoder {
   }
 
   /**
-   * Checks the records of the packet at `at`, of which `available` bytes are there, its header among them. Stops at the
-   * first record that is damaged; whatever stands before it conforms to the registry. Throws nothing.
+   * Checks the records of the packet at `at`, of which `available` bytes are there, including its header. Stops at the
+   * first damaged record; everything before it conforms to the registry. Throws nothing.
    */
   check(bytes: Uint8Array, view: DataView, at: number, available: number, header: PacketHeader): CheckedRecords {
     const first = at + PACKET_HEADER_BYTES;
@@ -149,7 +150,10 @@ export class RecordDecoder {
       const size = shape?.bytes ?? SLOT_BYTES;
       fault = timeFault(low, previousLow, position === first, afterJump);
       if (!fault && position + size === contentEnd && low !== endLow)
-        fault = { code: "E_TIME", message: `the last record's time is ${low}, timestamp_end's lower half ${endLow}` };
+        fault = {
+          code: "E_TIME",
+          message: `the last record's time is ${low}, but the lower half of timestamp_end is ${endLow}`,
+        };
       if (fault) break;
       if (shape) {
         fault =
@@ -196,7 +200,10 @@ export class RecordDecoder {
     }
   }
 
-  /** Calls `each` for the events of a checked packet, with the record's place in its bytes, its time and number, and counts them. */
+  /**
+   * Calls `each` for the events of a checked packet, with the record's place in its bytes, its time and number, and
+   * counts them.
+   */
   visit(
     { bytes, view, at, header, checked }: CheckedPacket,
     tally: RecordTally,
@@ -215,7 +222,7 @@ export class RecordDecoder {
     }
   }
 
-  /** A tally of nothing. */
+  /** An empty tally. */
   tally(): RecordTally {
     return { byType: new Float64Array(FIRST_INTERNAL_RECORD_TYPE), unnamedTokens: 0 };
   }
@@ -227,7 +234,7 @@ export class RecordDecoder {
     return Object.fromEntries(byName);
   }
 
-  /** By attribute: events of a tally that had one which their version does not have. */
+  /** By attribute: events of a tally with an attribute that their version does not have. */
   leftOut({ byType }: RecordTally): Record<string, number> {
     const { events, attributes, related } = this.#model;
     const counts: Record<string, number> = {};
@@ -292,7 +299,7 @@ export class RecordDecoder {
     }
   }
 
-  /** Writes what is not remembered, and remembers it. */
+  /** Writes a value that is not remembered, and remembers it. */
   #run(run: Run, packet: CheckedPacket, position: number, tally: RecordTally, out: JsonOutput): void {
     const from = out.length;
     const { unnamedTokens } = tally;
@@ -300,13 +307,13 @@ export class RecordDecoder {
       out.piece(step.prefix);
       this.#value(step, packet, position, tally, out);
     }
-    // A token without a name may have one later.
+    // A token without a name may get one later.
     if (tally.unnamedTokens !== unnamedTokens) return;
     if (run.known.size >= MOST_KNOWN) run.known.clear();
     run.known.set(packet.view.getInt32(position + run.offset, true) & run.mask, pieceOf(out.written(from)));
   }
 
-  /** Writes what seldom stands outside a run. */
+  /** Writes values that are seldom outside a run. */
   #value(
     step: Step | Omissible | End,
     packet: CheckedPacket,

@@ -1,30 +1,34 @@
-/** Which packets of one boot, reader and stream there were. */
+/** Which packets of one boot, reader and stream have been seen. */
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES, SLOT_BYTES } from "../../src/ring/packet-layout.ts";
 import type { PacketHeader } from "./packet.ts";
 
 /**
- * What a packet is to those before it. "same": one of them, or one that is forgotten. "late": not seen, and fits between those around it, or before them.
- * "next": the one after the last. "later": further on. "wrong": number, counts and time do not go the same way. "other": of another boot.
+ * How a packet relates to those before it. "same": one of them, or one that is forgotten. "late": not seen, and it fits
+ * between its neighbours, or before all. "next": the one after the last. "later": further on. "wrong": number, counts
+ * and time go different ways. "other": from another boot.
  */
 export type Place = "same" | "late" | "next" | "later" | "wrong" | "other";
 
-/** A packet whose bytes are not known, or damaged, is the same if it fits. */
+/** A packet with unknown or damaged bytes is the same if it fits. */
 export const NO_DIGEST = -1;
 
-/** Remembered exactly: the first ones, which a further boot begins with, and the last ones, more than wait in any order. */
+/**
+ * Remembered exactly: the first ones, which another boot begins with, and the last ones, more than can wait in any
+ * order.
+ */
 const FIRST = 32;
 const LAST = 96;
-/** Beyond so many rows every second one between is forgotten. */
+/** Beyond this many rows every second one in the middle is forgotten. */
 const MOST_ROWS = 192;
-/** One that is so far behind the last has not been overtaken. */
+/** A packet this far behind the last one was not overtaken. */
 const MOST_LATE = 64;
 /** number, firstEventSeq, timestampBegin, eventsDiscarded, digest */
 const WIDTH = 5;
 const MAX_PACKET_EVENTS = (MAX_PACKET_BYTES - PACKET_HEADER_BYTES) / SLOT_BYTES;
 
 /**
- * Numbers, counts, times and digests of the first, the last, and some packets between, at most 192: 8 KB. Rows are by rising number. Costs
- * a binary search for a packet, a copy for one that is late.
+ * Numbers, counts, times and digests of the first, the last, and some packets between, at most 192: 8 KB. Rows are in
+ * order of their numbers. Costs a binary search for each packet, and a copy for a late one.
  */
 export class SeenPackets {
   #rows = new Float64Array(8 * WIDTH);
@@ -51,7 +55,7 @@ export class SeenPackets {
       if (index === 0) return "later";
       const before = at - WIDTH;
       const events = this.#eventsSince(index - 1, header);
-      // One that goes back may be damaged; both together are another boot, whose first packets are lost.
+      // One that goes back may be damaged; if both do, it is another boot whose first packets are lost.
       if (firstEventSeq < rows[before + 1]! && timestampBegin < rows[before + 2]!) return "other";
       if (!this.#isBehind(index - 1, header)) return "wrong";
       return packetNumber === this.last + 1 && events <= MAX_PACKET_EVENTS ? "next" : "later";
@@ -59,7 +63,7 @@ export class SeenPackets {
     const isSeen = rows[at] === packetNumber;
     if (isSeen && digest !== NO_DIGEST && rows[at + 4] !== NO_DIGEST) {
       if (rows[at + 4] === digest) return "same";
-      // Where no link has a checksum, a number may be damaged: all else goes on after the last.
+      // Without a checksum on the link, a number may be damaged: everything else continues from the last packet.
       const events = this.#eventsSince(this.#count - 1, header);
       return events > 0 && events <= MAX_PACKET_EVENTS && this.#isBehind(this.#count - 1, header) ? "wrong" : "other";
     }
@@ -67,7 +71,7 @@ export class SeenPackets {
     if (isSeen) return isBefore && this.#isBehind(index, header) ? "same" : "other";
     if (index > 0 && !this.#isBehind(index - 1, header)) return "other";
     if (isBefore) return index === 0 && this.last - packetNumber > MOST_LATE ? "other" : "late";
-    // Counts and time that go on, under a number that goes back: the number of one of the two is wrong.
+    // Counts and time continue, but the number goes back: one of the two numbers is wrong.
     return this.#isBehind(index, header) ? "wrong" : "other";
   }
 
@@ -76,7 +80,7 @@ export class SeenPackets {
     const index = this.#indexOf(packetNumber);
     if (index < this.#count && this.#rows[index * WIDTH] === packetNumber) return;
     const place = this.placeOf(header, digest);
-    // Which of two numbers is wrong, the packet after them tells.
+    // The packet after them shows which of two numbers is wrong.
     if (place === "wrong" && index === this.#count - 1) this.#count--;
     else if (place === "wrong" || place === "other") return;
     if (this.#rows.length === this.#count * WIDTH) {
@@ -90,7 +94,7 @@ export class SeenPackets {
     if (this.#count === MOST_ROWS) this.#thin();
   }
 
-  /** Of the first row whose number is this one or higher. */
+  /** Index of the first row with this number or a higher one. */
   #indexOf(number: number): number {
     let low = 0;
     let high = this.#count;
@@ -103,7 +107,7 @@ export class SeenPackets {
     return low;
   }
 
-  /** Events that lie between a row's packet and this one, its own among them, but for those lost on the device. */
+  /** Events between a row's packet and this one, including the row's own, except those lost on the device. */
   #eventsSince(index: number, { firstEventSeq, eventsDiscarded }: PacketHeader): number {
     return firstEventSeq - this.#rows[index * WIDTH + 1]! - (eventsDiscarded - this.#rows[index * WIDTH + 3]!);
   }

@@ -4,7 +4,7 @@ export const MOST_STEPS = 12 * HEAD_CHARACTERS;
 
 const CHARACTER_BYTES = 4;
 
-/** Whether there is more of the message than the last call has returned. */
+/** Whether the message is longer than what the last call returned. */
 export let isCut = false;
 
 /** The first 512 characters of a text. */
@@ -15,7 +15,7 @@ export function headOf(text: string): string | undefined {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text of the first 512 bytes, up to a zero; undefined if they are no UTF-8. */
+/** The text of the first 512 bytes, up to a zero; undefined if they are not UTF-8. */
 export function textOf(bytes: Uint8Array): string | undefined {
   let length = bytes.length;
   isCut = length > HEAD_CHARACTERS;

@@ -10,7 +10,7 @@ export function createEncoder(): Encoder {
   return { encoder: new TextEncoder(), indexOf: String.prototype.indexOf };
 }
 
-/** 48 random bits, of the system's generator: neither the clock nor the time of day has anything to add. */
+/** 48 random bits from the system's generator: clock and time of day could not improve them. */
 export function randomBootId(_uptimeMs: number): number {
   return randomInt(2 ** 48 - 1);
 }

@@ -1,4 +1,4 @@
-/** What an emitter recorded, without files: for unit tests, and for whoever keeps packets elsewhere. */
+/** Decodes what an emitter recorded, without files: for unit tests, and for programs that keep packets elsewhere. */
 import { StreamDecoder } from "../decode/decode.ts";
 import type { DecodeItem, DecodeOptions, DecodeSummary } from "../decode/types.ts";
 import type { TelemetryEvent } from "../generated/events.ts";
@@ -6,13 +6,13 @@ import { registry as emitted } from "../generated/registry.ts";
 import type { DecodedEvent } from "../packet/records.ts";
 import type { Problem } from "../text/errors.ts";
 
-/** What packets are read from: a reader of a Telemetry, or of a recorder of one's own events. */
+/** A source of packets: a reader of a Telemetry, or of a recorder for your own events. */
 export interface PacketReader {
   /** Writes the next packet into `buffer`. Returns its bytes, 0 if nothing waits. */
   next(buffer: Uint8Array): number;
 }
 
-/** Whoever has such readers, as a Telemetry does. */
+/** An object that makes such readers, as a Telemetry does. */
 export interface PacketReaders {
   reader(): PacketReader & { close(): void };
 }
@@ -20,18 +20,18 @@ export interface PacketReaders {
 export interface Collected<Event = TelemetryEvent> {
   /** In their order. */
   readonly events: readonly DecodedEvent<Event>[];
-  /** What is wrong with the packets: nothing, as a rule. Losses are in the summary. */
+  /** Problems with the packets: normally none. Losses are in the summary. */
   readonly problems: readonly Problem[];
   readonly summary: DecodeSummary;
 }
 
-/** A packet may have so many. */
+/** Most bytes of a packet. */
 const MOST_PACKET_BYTES = 65_536;
 
 /**
- * Hands on each packet that waits, in a copy of its own, until none does. Returns how many. An `onPacket` that itself records events has
- * theirs handed on, too, without end if it never stops. Throws TypeError if one of the two is something else, RangeError if the reader
- * returns more bytes than its buffer has.
+ * Passes each waiting packet to `onPacket`, in its own copy, until none waits. Returns how many. If `onPacket` itself
+ * records events, their packets are passed on, too, without end if it never stops. Throws TypeError if one of the
+ * arguments is of another kind, RangeError if the reader returns more bytes than its buffer has.
  *
  *     drain(telemetry.reader(), (packet) => capture.write(packet));
  */
@@ -50,8 +50,9 @@ export function drain(reader: PacketReader, onPacket: (packet: Uint8Array) => vo
 }
 
 /**
- * The events that wait for a reader, or, of a Telemetry, all that its ring holds: whoever else reads it misses nothing. `registry`: of
- * one's own events; default: the bundled one. Throws TypeError if `from` is neither. `Event`: its type, as decode() has it. `with`: as DecodeOptions has it.
+ * Returns the events that wait for a reader, or everything in the ring of a Telemetry: other readers of it miss
+ * nothing. `registry`: that of your own events; default: the bundled one. Throws TypeError if `from` is neither.
+ * `Event`: its type, as in decode(). `with`: as in DecodeOptions.
  *
  *     const { events } = collect(telemetry);
  *     assert.deepEqual(events.map(({ event }) => event), ["ws.connect", "msg.recv"]);
@@ -62,11 +63,11 @@ export function collect<Event = TelemetryEvent>(
 ): Collected<Event> {
   const { registry } = options;
   if (registry !== undefined && typeof registry?.fingerprint !== "string")
-    refuse("collect()", "a registry, as loadRegistry() gives it", registry);
+    refuse("collect()", "a registry from loadRegistry()", registry);
   if (has(from, "next")) return collectFrom<Event>(from as PacketReader, options);
-  if (!has(from, "reader")) refuse("collect()", "a Telemetry, or a reader of one", from);
+  if (!has(from, "reader")) refuse("collect()", "a Telemetry or one of its readers", from);
   const reader = (from as PacketReaders).reader();
-  if (!has(reader, "next") || !has(reader, "close")) refuse("collect()", "a Telemetry, or a reader of one", from);
+  if (!has(reader, "next") || !has(reader, "close")) refuse("collect()", "a Telemetry or one of its readers", from);
   try {
     return collectFrom<Event>(reader, options);
   } finally {
@@ -79,7 +80,7 @@ function has(value: unknown, method: string): boolean {
 }
 
 function refuse(who: string, wanted: string, value: unknown): never {
-  throw new TypeError(`${who} wants ${wanted}; it got ${value === null ? "null" : typeof value}`);
+  throw new TypeError(`${who} expects ${wanted}, got ${value === null ? "null" : typeof value}`);
 }
 
 function collectFrom<Event>(
@@ -97,7 +98,7 @@ function collectFrom<Event>(
       else if (item.kind === "summary") summary = item.summary;
   };
   const packets = drain(reader, (packet) => take(decoder.push(packet)));
-  // Nothing recorded is no damage.
+  // Nothing recorded is not damage.
   if (packets > 0) take(decoder.end());
   return { events, problems, summary };
 }

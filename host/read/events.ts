@@ -1,4 +1,4 @@
-/** The events of a recording one by one, with what is known of whose they are, and the gaps between them. */
+/** The events of a recording one by one, with what is known of their device and boot, and the gaps between them. */
 import type { DecodeItem, Gap } from "../decode/types.ts";
 import { keyFrom } from "../migrate/steps.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
@@ -9,7 +9,7 @@ import type { Problem } from "../text/errors.ts";
 import { type FaultyLine, LineSplitter, quote } from "../text/lines.ts";
 import type { Recording } from "./recording.ts";
 
-/** Whose an event is, as far as the recording says it. */
+/** Where an event comes from, as far as the recording states it. */
 export interface ReadPlace {
   readonly device: string | undefined;
   readonly boot: number | undefined;
@@ -20,33 +20,36 @@ export interface ReadPlace {
 export interface ReadEvent {
   readonly kind: "event";
   readonly place: ReadPlace;
-  /** With what comes after its attributes. */
+  /** Including what follows its attributes. */
   readonly event: Readonly<Record<string, unknown>>;
   /** As it was written, without its end. */
   readonly line: string;
   readonly registry: RegistryModel;
-  /** Milliseconds since boot; NaN if the event does not say it. */
+  /** Milliseconds since boot; NaN if the event does not state it. */
   readonly deviceMs: number;
-  /** Time of day; undefined where nobody knows. */
+  /** Time of day; undefined if unknown. */
   readonly wall: { readonly unixMs: number; readonly uncertaintyMs: number } | undefined;
 }
 
 export type ReadItem =
   | ReadEvent
-  /** `missing` by cause; of lines nobody knows the cause. */
+  /** `missing` by cause; for lines the cause is unknown. */
   | { readonly kind: "gap"; readonly place: ReadPlace; readonly missing: number; readonly causes: Gap | undefined }
-  /** What the boot began with. */
+  /** The record that the boot began with. */
   | { readonly kind: "boot"; readonly place: ReadPlace; readonly record: BootRecord }
   | { readonly kind: "problem"; readonly problem: Problem };
 
 export interface ReadOptions {
-  /** What packets are decoded as. */
+  /** The registry that packets are decoded with. */
   readonly registry: RegistryModel;
   /** The versions that JSON lines may have, the newest last. */
   readonly registries: readonly RegistryModel[];
 }
 
-/** The events of any recording, several at a time. Fails as the recording's items do. Memory: what a chunk gives. */
+/**
+ * Returns the events of any recording, several at a time. Fails as the recording's items do. Memory: the events of a
+ * chunk.
+ */
 export async function* readEvents(recording: Recording, options: ReadOptions): AsyncGenerator<ReadItem[], void, void> {
   if (recording.form === "lines") {
     yield* lineEvents(recording.lines(), options.registries);
@@ -74,14 +77,14 @@ async function* lineEvents(
   yield lines.take();
 }
 
-/** Boots whose numbers are followed in lines, to see gaps. */
+/** Most boots in lines whose numbers are followed to find gaps. */
 const MOST_FOLLOWED = 16_384;
 
 interface Keys {
   readonly registry: RegistryModel;
   readonly time: string;
   readonly sequence: string;
-  /** What may come after an event's attributes: what is named like one of them is the registry's. */
+  /** What may follow an event's attributes: a member that has the name of an attribute belongs to the registry. */
   readonly parts: ReadonlySet<ContextPart>;
 }
 
@@ -91,7 +94,7 @@ export class EventLines {
   readonly #findsGaps: boolean;
   readonly #versions: ReadonlyMap<unknown, Keys>;
   readonly #versionKeys: readonly string[];
-  /** Of a place, the number of the event that comes next; least lately used first. */
+  /** For each place, the number of the next event; least recently used first. */
   readonly #next = new Map<string, number>();
   #place: ReadPlace = { device: undefined, boot: undefined, bootId: undefined, reader: 0 };
 
@@ -117,7 +120,7 @@ export class EventLines {
     return items;
   }
 
-  /** What decoding brings, lines and gaps among it. */
+  /** Items of decoding, including lines and gaps. */
   add(item: DecodeItem): void {
     if (item.kind === "lines") {
       for (const line of Buffer.from(item.lines).toString().trimEnd().split("\n")) this.line(line, 0, 0);
@@ -140,7 +143,7 @@ export class EventLines {
       event = value as Record<string, unknown>;
     } catch {
       if (text.trim() === "") return;
-      this.#problem("E_JSON", `the line is no JSON object: ${quote(text)}`, line, offsetBytes);
+      this.#problem("E_JSON", `the line is not a JSON object: ${quote(text)}`, line, offsetBytes);
       return;
     }
     let version: unknown;
@@ -149,7 +152,7 @@ export class EventLines {
     if (keys === undefined) {
       const found = version === undefined ? "no schema version" : `the schema version ${quote(String(version))}`;
       const known = [...this.#versions.keys()].join(", ");
-      this.#problem("E_VERSION", `the line has ${found}; known: ${known}: it is passed over`, line, offsetBytes);
+      this.#problem("E_VERSION", `the line has ${found}, so it is skipped; known: ${known}`, line, offsetBytes);
       return;
     }
     const place = this.#placeOf(event, keys.parts);
@@ -163,7 +166,7 @@ export class EventLines {
     const deviceMs = event[keys.time];
     const isTime = typeof deviceMs === "number" && Math.abs(deviceMs) <= Number.MAX_SAFE_INTEGER;
     if (typeof deviceMs === "number" && !isTime) {
-      const message = `${keys.time} is ${deviceMs}, at most 2^53 - 1 is allowed: its time counts as not known`;
+      const message = `${keys.time} is ${deviceMs}, expected at most 2^53 - 1: its time counts as unknown`;
       this.#problem("E_TIME", message, line, offsetBytes);
     }
     this.#items.push({
@@ -180,11 +183,11 @@ export class EventLines {
   }
 
   fault({ number, offsetBytes, fault }: FaultyLine): void {
-    const message = fault === "too-long" ? "the line is longer than 1 MiB: it is passed over" : "the line is not UTF-8";
+    const message = fault === "too-long" ? "the line is longer than 1 MiB: it is skipped" : "the line is not UTF-8";
     this.#problem(fault === "too-long" ? "E_LINE_LENGTH" : "E_UTF8", message, number, offsetBytes);
   }
 
-  /** The same object as long as it stays the same. */
+  /** The same object as long as nothing changes. */
   #placeOf(event: Record<string, unknown>, parts: ReadonlySet<ContextPart>): ReadPlace {
     const hasBoot = parts.has("boot");
     const device = parts.has("device") && typeof event.device === "string" ? event.device : undefined;

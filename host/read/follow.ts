@@ -1,4 +1,4 @@
-/** A capture that goes on, as it grows. */
+/** Follows a growing capture. */
 import { join } from "node:path";
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import { type BootFolder, listCaptures, STREAM_FILE, TOKENS_FILE } from "../capture/folder.ts";
@@ -19,9 +19,10 @@ const FILES = [
 ] as const;
 
 /**
- * The events of a capture folder, and what comes to it from then on, until the process is told to end, or `ended` says so. `caughtUp` is called when all is
- * read that was there. Throws as decodeFolder; TelemetryError E_USAGE (exit code 2) where several processes captured one boot, whose
- * packets are only put in order when all are there. Memory: what decoding keeps of each device.
+ * Returns the events of a capture folder, and what is added to it from then on, until the process is told to end, or
+ * `ended` is aborted. `caughtUp` is called when everything that was there has been read. Throws as decodeFolder, and
+ * TelemetryError E_USAGE (exit code 2) if several processes captured one boot: its packets can be put in order only
+ * when all are there. Memory: the state of decoding for each device.
  */
 export async function* followFolder(
   path: string,
@@ -79,7 +80,7 @@ export async function* followFolder(
         if (session === undefined) {
           const begun = new Session({ registry, output: "lines", with: "all", gaps: true });
           session = begun;
-          // Of each boot that begins, the anchors that there are by then.
+          // For each new boot, the anchors that exist by then.
           const clockOf: ClockOf = (place) =>
             clocksOf(
               tracesOf(listCaptures(path)).filter(({ device }) => device === place.device),
@@ -106,6 +107,6 @@ export async function* followFolder(
 
 function chainOf({ chains }: Trace, path: string): readonly BootFolder[] {
   if (chains.length < 2) return chains.flat();
-  const message = `${nameOf(path)}: several processes captured one boot, whose packets are put in order when all are there: leave --follow out`;
+  const message = `${nameOf(path)}: several processes captured one boot, so its packets can be put in order only at the end: leave --follow out`;
   throw new TelemetryError("E_USAGE", message, 2);
 }

@@ -1,4 +1,4 @@
-/** What a recording is, told by its first bytes, never by its name. */
+/** Recognises what a recording is by its first bytes, never by its name. */
 import { isUtf8 } from "node:buffer";
 import { PACKET_HEADER_BYTES } from "../../src/ring/packet-layout.ts";
 import { MAGIC } from "../decode/own-bytes.ts";
@@ -8,21 +8,24 @@ import { hasConsoleLine } from "../receive/console-lines.ts";
 import { hasFlashBlock } from "../receive/flash-image.ts";
 
 /**
- * "packets": as the device wrote them. "frames": packets in frames or as lines on a console, log text between them or not. "flash": an
- * image of a flash store.
- * "lines": JSON lines, and what else begins with a brace. "text", "bytes": nothing of that in as many bytes as are looked at.
+ * "packets": as the device wrote them. "frames": packets in frames, or as lines on a console, with or without log text between them. "flash": an
+ * image of a flash store. "lines": JSON lines, and anything else that begins with a brace. "text", "bytes": none of
+ * these within the bytes that are examined.
  */
 export type ByteForm = "packets" | "frames" | "flash" | "lines" | "text" | "bytes";
 
-/** As many bytes decide; fewer, if there are no more, or what they are is plain. */
+/** This many bytes decide; fewer, if there are no more, or if they are clear. */
 export const FORM_BYTES = 64 * 1024;
-/** A header holds, or does not, whoever's registry the packet is of. */
+/** A header is valid, or not, whichever registry the packet belongs to. */
 const UUIDS = uuidsOf(registry);
-/** The least code of a group that a magic stands in. */
+/** The smallest code of a COBS group that can contain a magic. */
 const LEAST_CODE = 5;
 const OPENING_BRACE = 0x7b;
 
-/** The form; undefined as long as more bytes could change the answer, which they do not if `isWhole`. @internal */
+/**
+ * Returns the form; undefined as long as more bytes could change the answer. With `isWhole` there are no more.
+ * @internal
+ */
 export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   if (hasFlashBlock(head)) return "flash";
   for (let at = head.indexOf(MAGIC); at >= 0; at = head.indexOf(MAGIC, at + 1)) {
@@ -44,13 +47,15 @@ export function byteForm(head: Buffer, isWhole: boolean): ByteForm | undefined {
   return isText ? "text" : "bytes";
 }
 
-/** Whether the line there is an object's, though a byte of it or of a later line is damaged: the reader says which. */
+/** Whether the line is an object, even if a byte of it or of a later line is damaged: the reader reports which. */
 function isObject(head: Buffer, start: number): boolean {
   const end = head.indexOf("\n", start);
   return /^\{\s*".*\}\s*$/.test(head.toString("latin1", start, end < 0 ? head.length : end));
 }
 
-/** In a frame, the fields after magic and fingerprint stand elsewhere: a header that is damaged is none there. */
+/**
+ * In a frame, the fields after magic and fingerprint are shifted: there a damaged header does not count as a packet.
+ */
 function mayBePacket(head: Buffer, at: number, isFramed: boolean): boolean {
   if (head.length < at + PACKET_HEADER_BYTES) return false;
   const outcome = parsePacketHeader(new DataView(head.buffer, head.byteOffset, head.length), at, UUIDS);

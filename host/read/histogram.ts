@@ -1,9 +1,9 @@
 import { build, type Histogram } from "hdr-histogram-js";
 
-/** Values of up to 2^53 - 1, told apart to one in a hundred. */
+/** Values up to 2^53 - 1, distinguished to 1 %. */
 const OPTIONS = { bitBucketSize: 64, autoResize: true, numberOfSignificantValueDigits: 2 } as const;
 
-/** What there is to say of many numbers. Percentiles to within 1 %, the others exact; null of none. */
+/** Figures of many numbers. Percentiles are right to within 1 %, the others exact; null if there are no numbers. */
 export interface Spread {
   readonly count: number;
   readonly least: number | null;
@@ -14,7 +14,7 @@ export interface Spread {
   readonly greatest: number | null;
 }
 
-/** Many numbers, in a few KB. `unit`: what is told apart of small ones: 1 of whole numbers, 1e-6 of others. */
+/** Many numbers, in a few KB. `unit`: the resolution for small ones: 1 for integers, 1e-6 for others. */
 export class Numbers {
   readonly #unit: number;
   count = 0;
@@ -22,7 +22,7 @@ export class Numbers {
   #least = Number.POSITIVE_INFINITY;
   #greatest = Number.NEGATIVE_INFINITY;
   #above: Histogram | undefined;
-  /** Of numbers below 0, by their distance from it. */
+  /** For numbers below 0, by their absolute value. */
   #below: Histogram | undefined;
 
   constructor(unit = 1) {

@@ -11,7 +11,7 @@ import { ioError, nameOf } from "../text/io-error.ts";
 import { type ByteForm, byteForm, FORM_BYTES } from "./form.ts";
 import { unwrapped } from "./wrapped-lines.ts";
 
-/** Read at once: much, since another thread reads and each read waits for it. */
+/** Bytes per read: many, because another thread reads and each read has to be waited for. */
 const READ_BYTES = 1024 * 1024;
 /** No flash is larger; an image is held as a whole. */
 const MOST_FLASH_BYTES = 256 << 20;
@@ -23,23 +23,27 @@ const MOST_LINE_BYTES = 1024;
 
 type Source = AsyncIterable<Uint8Array>;
 
-/** A recording that has been looked at. It can be read once. */
+/** A recording whose form is known. It can be read once. */
 export interface Recording {
   readonly form: "folder" | ByteForm;
   /**
-   * Its events, as decode() has them. Bytes that hold no packet, JSON lines among them, are a damage. Fails as the source fails; throws
-   * TelemetryError E_NO_CAPTURE (exit code 2) for a folder without packets, E_TOO_LARGE (1) for an image that no flash has.
+   * Its events, as in decode(). Bytes without a packet, including JSON lines, count as damage. Fails if the source
+   * fails; throws TelemetryError E_NO_CAPTURE (exit code 2) for a folder without packets, E_TOO_LARGE (1) for an image
+   * larger than any flash.
    */
   items<E = TelemetryEvent>(options: DecodeOptions): AsyncIterable<DecodeItem<E>>;
-  /** Its bytes, unpacked. Not of a folder. */
+  /** Its bytes, unpacked. Not for a folder. */
   bytes(): Source;
-  /** Its bytes, unpacked, for JSON lines: the inner lines of those that wrap others, as Docker's and journald's do. Not of a folder. */
+  /**
+   * Its bytes, unpacked, for JSON lines: if they wrap other lines, as those of Docker and journald, the inner lines.
+   * Not for a folder.
+   */
   lines(): Source;
 }
 
 /**
- * Opens what a path leads to: a folder, or a file, gzipped or not, which is recognised by its bytes. Throws TelemetryError (exit code 2)
- * E_NOT_FOUND or E_READ. `onRead` is called with the bytes read so far.
+ * Opens a path: a folder, or a file, gzipped or not, which is recognised by its bytes. Throws TelemetryError (exit code
+ * 2) E_NOT_FOUND or E_READ. `onRead` is called with the bytes read so far.
  */
 export async function openRecording(path: string, onRead?: (bytes: number) => void): Promise<Recording> {
   try {
@@ -56,7 +60,7 @@ export async function openRecording(path: string, onRead?: (bytes: number) => vo
   }
 }
 
-/** The same for bytes that come from anywhere; `name` stands in problems. */
+/** The same for bytes from anywhere; `name` is used in problems. */
 export async function recordingOf(source: Source, name: string): Promise<Recording> {
   const chunks = plainBytes(source);
   let head: Buffer = Buffer.alloc(0);
@@ -67,10 +71,10 @@ export async function recordingOf(source: Source, name: string): Promise<Recordi
     try {
       const { done, value } = await chunks.next();
       if (done) isWhole = true;
-      // As a rule the first chunk decides, and is not copied.
+      // Normally the first chunk decides, and is not copied.
       else head = head.length === 0 ? asBuffer(value) : Buffer.concat([head, value]);
     } catch (error) {
-      // What came before is given first.
+      // Earlier chunks are given first.
       if (head.length === 0) throw error;
       isWhole = true;
       failure = error;
@@ -82,7 +86,7 @@ export async function recordingOf(source: Source, name: string): Promise<Recordi
     if (failure !== undefined) throw failure;
     if (!isWhole) yield* chunks;
   }
-  /** Whoever stops before the end, or before the beginning, leaves nothing open. */
+  /** A caller that stops before the end, or before the beginning, leaves nothing open. */
   async function* closing<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item, void, undefined> {
     try {
       yield* items;
@@ -98,7 +102,7 @@ export async function recordingOf(source: Source, name: string): Promise<Recordi
   };
 }
 
-/** decode() for whatever a path leads to. Throws as openRecording, and as its items. */
+/** decode() for any path. Throws as openRecording, and as its items. */
 export async function* decodePath<E = TelemetryEvent>(
   path: string,
   options: DecodeOptions,
@@ -121,7 +125,7 @@ function itemsOf<E>(form: ByteForm, bytes: Source, options: DecodeOptions): Asyn
   }
 }
 
-/** Packets or frames may begin after the bytes that were looked at. */
+/** Packets or frames may begin after the bytes that were examined. */
 async function* soughtItems<E>(bytes: Source, options: DecodeOptions): AsyncGenerator<DecodeItem<E>, void, undefined> {
   const chunks = bytes[Symbol.asyncIterator]();
   const decoder = new StreamDecoder<E>(options);
@@ -167,7 +171,7 @@ async function* flashItems<E>(bytes: Source, options: DecodeOptions): AsyncGener
   for await (const chunk of bytes) {
     length += chunk.length;
     if (length > MOST_FLASH_BYTES) {
-      const message = `${nameOf(options.file ?? "-")}: a flash image of more than ${MOST_FLASH_BYTES >> 20} MB: cut out the store's partition`;
+      const message = `${nameOf(options.file ?? "-")}: a flash image of more than ${MOST_FLASH_BYTES >> 20} MB: cut out the partition of the store`;
       throw new TelemetryError("E_TOO_LARGE", message, 1);
     }
     parts.push(Buffer.from(chunk));

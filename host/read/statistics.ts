@@ -1,11 +1,11 @@
-/** What stats says of a recording. */
+/** What stats reports of a recording. */
 import type { Gap } from "../decode/types.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
 import type { Spread } from "./histogram.ts";
 import type { ConnectionSums } from "./stats-boots.ts";
 
 export interface Losses extends Gap {
-  /** Of JSON lines, which do not say where. */
+  /** For JSON lines, which do not say where. */
   readonly missing: number;
 }
 
@@ -13,19 +13,19 @@ export interface BootRow {
   readonly device: string | null;
   readonly boot: number | null;
   readonly bootId: string | null;
-  /** Of its first and last event: time of day in RFC 3339, null if nobody knows; milliseconds since boot. */
+  /** For its first and last event: time of day in RFC 3339, null if unknown; milliseconds since boot. */
   readonly from: string | null;
   readonly to: string | null;
   readonly fromMs: number;
   readonly toMs: number;
   readonly events: number;
   readonly lost: Losses;
-  /** Of a recording in packets. */
+  /** For a recording of packets. */
   readonly packets: number;
   readonly bytes: number;
-  /** The fullest that the ring was when a packet was read, 0 to 1; null if no packet said it. */
+  /** The fullest that the ring was when a packet was read, 0 to 1; null if no packet states it. */
   readonly ringFill: number | null;
-  /** Why the board was reset before it, and what became of the ring; null if the recording does not say it. */
+  /** Why the board was reset, and what became of the ring; null if the recording does not state it. */
   readonly reset: BootRecord | null;
 }
 
@@ -47,7 +47,7 @@ export interface Statistics {
   readonly unlistedBoots: number;
   readonly schemaVersions: readonly VersionRow[];
   readonly events: Readonly<Record<string, number>>;
-  /** Events a second, over the time from each boot's first event to its last. */
+  /** Events per second, over the time from each boot's first event to its last. */
   readonly perSecond: number;
   readonly lost: Losses;
   readonly connections: Omit<ConnectionSums, "durations"> & { readonly durationMs: Spread };
@@ -61,11 +61,11 @@ export interface Statistics {
     readonly clients: readonly ClientRow[];
     readonly seconds: readonly SecondRow[];
   };
-  /** Enums and booleans: how often each value came; numbers: what they were. By attribute. */
+  /** By attribute. Enums and booleans: how often each value occurred; numbers: their figures. */
   readonly attributes: Readonly<Record<string, Readonly<Record<string, number>> | Spread>>;
-  /** Events of readers that repeat what another reader of the boot has given: not counted. */
+  /** Events of readers that repeat those of another reader of the boot: not counted. */
   readonly repeatedByReaders: number;
-  /** There were too many clients: those with few events may have been left out. */
+  /** There were too many clients: some with few events may have been left out. */
   readonly isRough: boolean;
 }
 

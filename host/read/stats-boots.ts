@@ -1,12 +1,12 @@
-/** What stats remembers of the boots that go on: their connections, and messages that wait for an answer. */
+/** What stats remembers of current boots: their connections, and messages that wait for an answer. */
 
 import type { BootRecord } from "../packet/boot-record.ts";
 import type { ReadPlace } from "./events.ts";
 import type { Numbers } from "./histogram.ts";
 
-/** Connections of a boot that are followed; beyond that, the oldest counts as open and is not followed any longer. */
+/** Most connections of a boot that are followed; beyond that, the oldest counts as open and is no longer followed. */
 const MOST_OPEN = 16_384;
-/** Messages of a connection, and of a boot, that wait for an answer; beyond that they count as not followed. */
+/** Most messages of a connection, and of a boot, that wait for an answer; beyond that they count as not followed. */
 const MOST_WAITING = 1024;
 const MOST_WAITING_OF_BOOT = 65_536;
 
@@ -18,7 +18,7 @@ export interface TypeStats {
   /** Milliseconds from a message to the next one sent on its connection. */
   readonly answers: Numbers;
   unanswered: number;
-  /** Events are missing after them, or too many waited: whether there was an answer is not known. */
+  /** Events are missing after them, or too many waited: whether there was an answer is unknown. */
   unknown: number;
 }
 
@@ -28,7 +28,7 @@ interface Waiting {
 }
 
 interface Connection {
-  /** NaN if its begin was not seen. */
+  /** NaN if its beginning was not seen. */
   readonly fromMs: number;
   waiting: Waiting[];
 }
@@ -38,17 +38,17 @@ export interface ConnectionSums {
   begun: number;
   ended: number;
   openAtEnd: number;
-  /** Known only by what came later: its begin was not seen. */
+  /** Known only from later events: its beginning was not seen. */
   begunUnseen: number;
   readonly durations: Numbers;
 }
 
 export interface BootStats {
   readonly place: ReadPlace;
-  /** A reader that tells what another has told: not counted. */
+  /** A reader that repeats another one: not counted. */
   readonly isDouble: boolean;
   events: number;
-  /** The number of the event that comes next, if none is missing. */
+  /** The number of the next event, if none is missing. */
   nextSeq: number;
   firstMs: number;
   lastMs: number;
@@ -57,9 +57,9 @@ export interface BootStats {
   lostOnDevice: number;
   lostInTransit: number;
   beforeFirstPacket: number;
-  /** Of lines: nobody knows where. */
+  /** For lines: unknown where. */
   missing: number;
-  /** What it began with, if it says so. */
+  /** The record that it began with, if there is one. */
   reset: BootRecord | undefined;
   readonly packetSums: { packets: number; bytes: number; mostRingFill: number };
   second: number;
@@ -72,7 +72,7 @@ export interface BootStats {
 /** Connections of one boot. */
 export class Spans {
   readonly #sums: ConnectionSums;
-  /** By number, then by owner: as a rule a number has one. */
+  /** By number, then by owner: normally a number has one. */
   readonly #open = new Map<number, Map<unknown, Connection>>();
   #openCount = 0;
   #waiting = 0;
@@ -118,7 +118,7 @@ export class Spans {
     connection.waiting = [];
   }
 
-  /** Events are missing: what waits may have been answered there. */
+  /** Events are missing: waiting messages may have been answered there. */
   gap(): void {
     if (this.#waiting === 0) return;
     for (const owners of this.#open.values())
@@ -129,7 +129,7 @@ export class Spans {
     this.#waiting = 0;
   }
 
-  /** The boot is over, or is not followed any longer. */
+  /** The boot has ended, or is no longer followed. */
   close(): void {
     for (const owners of this.#open.values())
       for (const connection of owners.values()) {
@@ -162,7 +162,7 @@ export class Spans {
     this.#openCount++;
   }
 
-  /** A connection that was open, and of which nothing more will be heard. */
+  /** A connection that was open, and of which nothing more will be known. */
   #forget(owner: unknown, number: number): void {
     const connection = this.#open.get(number)?.get(owner);
     if (connection === undefined) return;

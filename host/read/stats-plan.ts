@@ -1,4 +1,4 @@
-/** What stats makes of the events of a registry: which attributes it looks at, settled once. */
+/** What stats needs of the events of a registry: which attributes it reads, prepared once. */
 import type { Attribute, EventModel, RegistryModel } from "../registry/model.ts";
 
 export interface EventPlan {
@@ -7,14 +7,14 @@ export interface EventPlan {
   count: number;
   /** Its part in a span, such as a connection. */
   readonly step: "begin" | "end" | "other" | undefined;
-  /** Who the span belongs to, and its number; undefined if it has no such keys. */
+  /** The owner of the span, and its number; undefined if it has no such keys. */
   readonly ownerKey: string | undefined;
   readonly numberKey: string | undefined;
   readonly way: "received" | "sent" | undefined;
   readonly typeKey: string | undefined;
   readonly reasonKey: string | undefined;
   readonly payloadKey: string | undefined;
-  /** What else it says: enums, booleans, numbers. */
+  /** Its other values: enums, booleans, numbers. */
   readonly values: readonly ValuePlan[];
 }
 

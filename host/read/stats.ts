@@ -1,6 +1,7 @@
 /**
- * What happened in a recording, in sum: boots, events, losses, connections, rejections, message types, who and when was busiest. Memory is
- * bounded whatever is recorded: what there is too much of is counted together, and told.
+ * Sums up a recording: boots, events, losses, connections, rejections, message types, the busiest clients and seconds.
+ * Memory is bounded whatever was recorded: if there is too much of something, the rest is counted together, and
+ * reported.
  */
 import type { Gap } from "../decode/types.ts";
 import { keyFrom } from "../migrate/steps.ts";
@@ -13,24 +14,24 @@ import { type BootStats, type ConnectionSums, Spans, type TypeStats } from "./st
 import { type EventPlan, eventPlans } from "./stats-plan.ts";
 import { Top } from "./top.ts";
 
-/** Boots that are followed at once, boots that are listed, message types that are told apart. */
+/** Most boots that are followed at once, boots that are listed, message types that are distinguished. */
 const MOST_FOLLOWED = 16_384;
 
 const MOST_LISTED = 100_000;
 const MOST_TYPES = 500;
 
-/** Clients of a boot, before they are summed up. */
+/** Most clients of a boot before they are summed up. */
 const MOST_CLIENTS = 4096;
 
 const MOST_SECONDS = 10;
 const MOST_TOP = 10;
 
-/** Numbers that are no whole ones are told apart to a millionth. */
+/** Numbers that are not integers are distinguished to a millionth. */
 const FRACTION = 1e-6;
 
 const OTHER_TYPES = "(other types)";
 
-/** What an event says, as far as stats looks at it. */
+/** The part of an event that stats reads. */
 export interface Facts {
   ms: number;
   /** -1 if it has none. */
@@ -49,7 +50,7 @@ interface Client {
 export class Stats {
   readonly #plans = new Map<RegistryModel, ReadonlyMap<string, EventPlan>>();
   readonly #live = new Map<string, BootStats>();
-  /** Of each boot, the reader whose events count. */
+  /** For each boot, the reader whose events count. */
   #listed: BootStats[] = [];
   #unlisted = 0;
   readonly #devices = new Set<string>();
@@ -124,7 +125,9 @@ export class Stats {
     return type;
   }
 
-  /** An event of a boot. False if it is not counted: another reader of the boot has told it. */
+  /**
+   * Counts an event of a boot. Returns false if it is not counted, because another reader of the boot has reported it.
+   */
   event(
     boot: BootStats,
     plan: EventPlan,
@@ -173,7 +176,7 @@ export class Stats {
     return true;
   }
 
-  /** A value that an event says besides. */
+  /** Another value of an event. */
   word(key: string, value: string): void {
     let words = this.#words.get(key);
     if (words === undefined) {
@@ -181,7 +184,7 @@ export class Stats {
       this.#words.set(key, words);
     }
     const count = words.get(value);
-    // Lines may say anything; a registry's enums have at most 256 values.
+    // Lines may contain anything; a registry's enums have at most 256 values.
     if (count !== undefined || words.size < MOST_TYPES) words.set(value, (count ?? 0) + 1);
   }
 
@@ -194,7 +197,7 @@ export class Stats {
     numbers.add(value);
   }
 
-  /** An event of a line. */
+  /** An event from a line. */
   line({ event, registry, place, deviceMs, wall }: ReadEvent): void {
     const boot = this.boot(place);
     const plan = this.plansOf(registry).get(String(event[keyFrom(registry, "event_name")]));

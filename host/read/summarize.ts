@@ -8,11 +8,11 @@ import { StatsSink } from "./stats-sink.ts";
 
 export interface Summarized {
   readonly statistics: Statistics;
-  /** Of a recording in packets. */
+  /** For a recording of packets. */
   readonly summary: DecodeSummary | undefined;
 }
 
-/** What happened in a recording, in sum. `onProblem` is told what is wrong in it. Fails as the recording's items do. Memory is bounded. */
+/** Sums up a recording. `onProblem` gets its problems. Fails as the recording's items do. Memory is bounded. */
 export async function summarize(
   recording: Recording,
   options: ReadOptions,

@@ -1,7 +1,10 @@
-/** As many keys are counted one by one. */
+/** Number of keys that are counted separately. */
 const MOST_KEYS = 20_000;
 
-/** Counts by key, of which the greatest are wanted. Exact for up to 20,000 keys; beyond that those that count little are dropped now and then. */
+/**
+ * Counts by key, to find the greatest. Exact for up to 20,000 keys; beyond that, keys with low counts are dropped now
+ * and then.
+ */
 export class Top<Key> {
   readonly #counts = new Map<string, { readonly key: Key; count: number }>();
   /** Keys were dropped: counts may be too low. */

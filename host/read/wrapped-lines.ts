@@ -1,16 +1,17 @@
-/** Logs whose lines wrap others in JSON, as Docker's and journald's: back to the inner lines. */
+/** Logs with lines wrapped in JSON, as Docker and journald write them: restores the inner lines. */
 import { extractLine } from "../text/extract.ts";
 import { LineSplitter } from "../text/lines.ts";
 import { WrappedLines } from "../text/wrapped-line.ts";
 
 type Source = AsyncIterable<Uint8Array>;
 
-/** A first line that is longer wraps none. */
+/** A longer first line wraps none. */
 const MOST_LINE_CHARS = 1 << 20;
 
 /**
- * JSON lines as they are; of those that wrap others, the telemetry of the inner lines, a blank line for each without, so that lines keep
- * their numbers. Decided by the first line. Fails as the source fails. Memory: a line, and what a chunk gives.
+ * Returns JSON lines as they are. If they wrap others, returns the telemetry of the inner lines, and a blank line for
+ * each one without, so that line numbers stay. The first line decides. Fails if the source fails. Memory: a line, and
+ * what a chunk gives.
  */
 export async function* unwrapped(source: Source): AsyncGenerator<Uint8Array, void, void> {
   const chunks = source[Symbol.asyncIterator]();
@@ -44,7 +45,7 @@ async function* innerLines(source: Source): AsyncGenerator<Uint8Array, void, voi
       const inner = innerLine(text, wrapped);
       const extracted = inner ? extractLine(inner, 1, 0) : undefined;
       if (extracted?.kind === "event") found += extracted.text;
-      // What is broken is for whoever reads the lines to name.
+      // Broken lines are reported by the reader of the lines.
       if (extracted?.kind === "broken") found += text;
       found += "\n";
     },

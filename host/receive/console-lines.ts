@@ -1,27 +1,28 @@
-/** Packets that a log has as lines of text, as xs-telemetry/console prints them. docs/format.md is normative. */
+/** Finds packets that a log contains as lines of text, printed by xs-telemetry/console. docs/format.md is normative. */
 
 import { maxFrameBytes } from "../../src/drain/frame.ts";
 import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import { CRC_BYTES, contentBytesOf, crcHolds, decodeCobs, SIZED_BYTES } from "./frame-body.ts";
 
-/** What a line of log text gave. */
+/** The result of a line of log text. */
 export type ConsoleItem =
-  /** A packet whose CRC holds. `offsetBytes`: of the line that its first bytes came in. */
+  /** A packet with a valid CRC. `offsetBytes`: of the line with its first bytes. */
   | { readonly kind: "packet"; readonly packet: Uint8Array; readonly offsetBytes: number }
   /** Text beside the bytes of a packet. */
   | { readonly kind: "text"; readonly text: string; readonly offsetBytes: number }
-  /** Lines of a packet that do not make one. */
+  /** Lines of a packet that do not form one. */
   | { readonly kind: "damage"; readonly wrong: string; readonly offsetBytes: number };
 
 const MARK = "~xt:";
 const LINE = /~xt:([A-Za-z0-9+/]{2,})\./g;
-/** What is left of a line whose end did not come. */
+/** The rest of a line whose end is missing. */
 const CUT = /~xt:[A-Za-z0-9+/]{2,}\s*$/;
 const MOST_FRAME_BYTES = maxFrameBytes(MAX_PACKET_BYTES);
 const MAGIC_FIRST = PACKET_MAGIC & 0xff;
 
-// What monitors and debuggers put around a line is no text of the log's: colours, XML and its entities; then digits and punctuation, in which
-// at most a zone of time or a level is a letter, and the level, time and tag of ESP-IDF's log.
+// What monitors and debuggers put around a line is not text of the log: colours, XML and its entities; then digits and
+// punctuation, in which
+// only a time zone or a level is a letter, and the level, time and tag of ESP-IDF's log.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with ESC
 const AROUND = /\x1b\[[0-9;]*[A-Za-z]|<[^<>]*>|&#?\w+;/g;
 const PREFIX = /^[^\p{L}]*(?:[A-Z][^\p{L}]*){0,2}(?:[EWIDV] \([\d:.]+\) [\w./-]+: )?$/u;
@@ -31,15 +32,18 @@ export function hasConsoleLine(bytes: Buffer): boolean {
   return bytes.includes(MARK) && bytes.toString("latin1").search(LINE) >= 0;
 }
 
-/** Gathers the lines of a packet. Never throws. Holds one frame, costs the same for each character, and leaves lines without the mark alone. */
+/**
+ * Gathers the lines of a packet. Never throws. Holds one frame, costs the same for each character, and does not touch
+ * lines without the mark.
+ */
 export class ConsoleLines {
   #parts: Buffer[] = [];
   #bytes = 0;
   #offsetBytes = 0;
-  /** The first lines of a packet were missing, and that was told. */
+  /** The first lines of a packet were missing, and that was reported. */
   #isTold = false;
 
-  /** Takes a line of log text. Undefined: nothing of a packet is in it. */
+  /** Takes a line of log text. Undefined: it contains nothing of a packet. */
   push(text: string, offsetBytes: number): ConsoleItem[] | undefined {
     if (!text.includes(MARK)) return undefined;
     const items: ConsoleItem[] = [];
@@ -56,7 +60,7 @@ export class ConsoleLines {
     return items;
   }
 
-  /** A line without its end: what it belongs to is lost. */
+  /** A line without its end: the packet that it belongs to is lost. */
   #cut(offsetBytes: number): ConsoleItem[] {
     const items = this.#broken("a line of it was cut");
     this.#isTold = true;
@@ -65,7 +69,7 @@ export class ConsoleLines {
       : [{ kind: "damage", wrong: "a line of a packet on the console was cut", offsetBytes }];
   }
 
-  /** Says that no more lines come. */
+  /** Call it when no more lines come. */
   end(): ConsoleItem[] {
     return this.#broken("its last lines are missing");
   }
@@ -98,14 +102,14 @@ export class ConsoleLines {
       content[0] === MAGIC_FIRST &&
       contentBytesOf(content) === length &&
       crcHolds(content.subarray(0, length));
-    if (!isPacket) return this.#broken("its lines do not make a packet: one is missing, or was damaged");
+    if (!isPacket) return this.#broken("its lines do not form a packet: one is missing or damaged");
     this.#parts = [];
     this.#bytes = 0;
     const packet = new Uint8Array(content.subarray(0, length - CRC_BYTES));
     return [{ kind: "packet", packet, offsetBytes: this.#offsetBytes }];
   }
 
-  /** Gives up the packet that was begun, if one was. */
+  /** Gives up the current packet, if there is one. */
   #broken(wrong: string): ConsoleItem[] {
     if (this.#bytes === 0) return [];
     this.#parts = [];

@@ -1,6 +1,6 @@
 /**
- * Bytes of a serial line, a log or a flash image: packets in frames, log text between and within them, damage. One file, because it is
- * one machine: each byte's step goes on from what the steps before have set.
+ * Bytes of a serial line, a log or a flash image: packets in frames, log text between and within them, damage. One
+ * file, because it is one state machine: the step for each byte continues from the state that earlier steps have set.
  */
 
 import { maxFrameBytes } from "../../src/drain/frame.ts";
@@ -12,36 +12,37 @@ import { FrameRecovery } from "./frame-recovery.ts";
 import { LogLines } from "./log-lines.ts";
 
 export type Deframed =
-  /** A packet whose CRC holds, in bytes of its own. `offsetBytes` is that of its frame, after the zero. */
+  /** A packet with a valid CRC, in its own bytes. `offsetBytes` is that of its frame, after the zero. */
   | { readonly kind: "packet"; readonly packet: Uint8Array; readonly offsetBytes: number }
   /** A line of log text, without its end; `offsetBytes` is that of its first byte. */
   | { readonly kind: "text"; readonly text: string; readonly offsetBytes: number }
-  /** `E_FRAME`: a bad frame. `E_NO_FRAMES`: packets that are in no frames, reported once. */
+  /** `E_FRAME`: a bad frame. `E_NO_FRAMES`: packets without frames, reported once. */
   | { readonly kind: "damage"; readonly problem: Problem };
 
-/** As much log text may stand within one frame. */
+/** Most bytes of log text within one frame. */
 export const MOST_TEXT_IN_FRAME_BYTES = 4096;
 
 const MAGIC = [PACKET_MAGIC & 0xff, (PACKET_MAGIC >>> 8) & 0xff, (PACKET_MAGIC >>> 16) & 0xff, PACKET_MAGIC >>> 24];
 const MAGIC_BYTES = 4;
 const HEAD_BYTES = 1 + MAGIC_BYTES;
-/** The first zero of a packet, in its stream_id at the latest, is so far from its beginning. */
+/** The first zero of a packet, in its stream_id at the latest, is this far from its beginning. */
 const LEAST_FIRST_CODE = MAGIC_BYTES + 1;
 const MOST_FIRST_CODE = 22;
-/** Behind a packet's magic without a frame a zero comes within so many bytes, which no frame has there. */
+/** After a packet's magic without a frame, a zero comes within this many bytes, where no frame has one. */
 const BARE_PACKET_BYTES = 25;
 const ERASED_FLASH = 0xff;
 const FULL_GROUP_CODE = 0xff;
 
 /**
- * Takes bytes apart. Zeros separate; what follows one is a frame if it goes on like a packet's beginning, else text. A packet
- * comes out with its last byte, a line of text with its end. Text within a frame is taken out of it if one run of text makes the
- * frame whole; packets that a console sink printed come out of its lines. After a bad frame, bytes up to the next zero are text only if they look like it; so are the first ones of all, which may be
- * the rest of a frame. Zeros and runs of 0xFF
- * (erased flash, a line without a signal) are nothing. The same bytes give the same items, in whatever chunks they come.
+ * Takes bytes apart. Zeros separate segments; a segment is a frame if it continues like the beginning of a packet,
+ * otherwise it is text. A packet is returned with its last byte, a line of text with its end. Text within a frame is
+ * removed if the frame is whole without one run of text; packets printed by a console sink are recovered from its
+ * lines. After a bad frame, bytes up to the next zero count as text only if they look like it. The same applies to the
+ * first bytes of the stream, which may be the rest of a frame. Zeros and runs of 0xFF (erased flash, a line without a
+ * signal) give nothing. The same bytes give the same items, in whatever chunks they come.
  *
- * Never throws. Holds one frame and one line of text, and what trying to mend a frame takes: at most 4 MB. Costs the same for each
- * byte, whatever the bytes are, but for a bad frame now and then: about 50 ms at the most.
+ * Never throws. Holds one frame and one line of text, and what repairing a frame needs: at most 4 MB. Costs the same
+ * for each byte, whatever the bytes are, except for a bad frame now and then: at most about 50 ms.
  */
 export class Deframer {
   #items: Deframed[] = [];
@@ -49,35 +50,35 @@ export class Deframer {
   readonly #console = new ConsoleLines();
   readonly #recovery = new FrameRecovery();
   #state: "head" | "text" | "frame" | "whole" = "head";
-  /** Of the byte that comes next. */
+  /** For the next byte. */
   #offset = 0;
 
-  /** In "text": so many bytes of the magic have come, and may begin a frame whose zero was lost. */
+  /** In "text": this many bytes of the magic have come, and may begin a frame whose zero was lost. */
   #magicSeen = 0;
   /** The byte before them in this segment, -1 if there is none. */
   #beforeMagic = -1;
-  /** The segment's first byte, if it may be the code of a frame that text has cut right after it; else -1. */
+  /** The segment's first byte, if it may be the code of a frame that text interrupted right after it; else -1. */
   #pendingCode = -1;
 
-  /** "head", "frame": what has come of the segment, from #bodyOffset on. */
+  /** "head", "frame": the segment so far, from #bodyOffset on. */
   #body: Buffer = Buffer.alloc(4096);
   #bodyBytes = 0;
   #bodyOffset = 0;
   #otherCode = -1;
-  /** What it decodes to so far. */
+  /** Its decoded content so far. */
   #content: Buffer = Buffer.alloc(4096);
   #contentBytes = 0;
   /** Bytes left of the COBS group; a zero follows it if #zeroNext. */
   #groupLeft = 0;
   #zeroNext = false;
-  /** As the packet's header says; 0 as long as it has not. */
+  /** As stated in the packet's header; 0 before that is known. */
   #expectedBytes = 0;
   #mostBodyBytes = 0;
-  /** Packets without frames: everything is passed over until a frame comes. */
+  /** Packets without frames: everything is skipped until a frame comes. */
   #isBare = false;
   #toldBare = false;
 
-  /** Takes bytes, none of which are kept by reference. Returns what they complete, in order. */
+  /** Takes bytes, and keeps no reference to them. Returns the items that they complete, in order. */
   push(chunk: Uint8Array): Deframed[] {
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at]!;
@@ -88,7 +89,7 @@ export class Deframer {
     return this.#take();
   }
 
-  /** Says that no more bytes come. Returns what is left. */
+  /** Call it when no more bytes come. Returns the rest. */
   end(): Deframed[] {
     if (this.#state === "frame") this.#endFrame(true);
     else this.#zero(true);
@@ -98,7 +99,7 @@ export class Deframer {
     return this.#take();
   }
 
-  /** What bad frames have cost so far, in steps: at most MOST_STEPS, and STEPS_PER_BYTE for each byte (frame-recovery.ts). */
+  /** Cost of bad frames so far, in steps: at most MOST_STEPS, and STEPS_PER_BYTE for each byte (frame-recovery.ts). */
   get steps(): number {
     return this.#recovery.steps;
   }
@@ -121,7 +122,7 @@ export class Deframer {
         this.#head(byte);
         break;
       case "whole":
-        // An encoder may end a full last group with an empty one.
+        // An encoder may add an empty group after a full last one.
         if (byte === 1 && !this.#zeroNext) {
           this.#zeroNext = true;
           break;
@@ -135,7 +136,7 @@ export class Deframer {
 
   /** The end of a segment, and the beginning of the next. */
   #zero(isEnd = false): void {
-    // One of many zeros in a row.
+    // One of several zeros in a row.
     if (this.#state === "head" && this.#bodyBytes === 0 && !this.#lines.isSuspect && !this.#lines.isStart) return;
     if (this.#state === "frame") {
       this.#endFrame(false);
@@ -143,9 +144,9 @@ export class Deframer {
       const [code, second] = this.#body;
       const bytes = this.#bodyBytes;
       const begun = bytes > 1 ? second === MAGIC[0] : bytes === 1 && !isLineSpace(code!);
-      // Behind a bad frame, or where the stream begins within one, it is a rest of that.
+      // After a bad frame, or at the start of a stream within one, it is the rest of that frame.
       const isRest = this.#lines.isSuspect || (this.#lines.isStart && bytes === 1);
-      if (begun && !isRest) this.#damage(`it ends after ${bytes} bytes`);
+      if (begun && !isRest) this.#damage(`it ends after only ${bytes} bytes`);
       else this.#headAsText();
     }
     if (this.#state === "text") {
@@ -164,7 +165,7 @@ export class Deframer {
     this.#magicSeen = 0;
   }
 
-  /** The first bytes after a zero: enough of them to tell a frame from text, no more. */
+  /** The first bytes after a zero: just enough to tell a frame from text. */
   #head(byte: number): void {
     if (this.#bodyBytes === 0) {
       this.#bodyOffset = this.#offset;
@@ -193,13 +194,16 @@ export class Deframer {
     }
   }
 
-  /** What began a segment is text; but for a control character, which may be the code of a frame that text has cut. */
+  /**
+   * The beginning of a segment is text; except a control character, which may be the code of a frame that text
+   * interrupted.
+   */
   #headAsText(): void {
     const bytes = Uint8Array.prototype.slice.call(this.#body, 0, this.#bodyBytes);
     this.#state = "text";
     const offset = this.#offset;
     let index = 0;
-    // At the stream's start no zero stood before it.
+    // At the start of the stream no zero preceded it.
     if (bytes.length > 0 && !isLineSpace(bytes[0]!) && !this.#lines.isStart) {
       this.#pendingCode = bytes[0]!;
       index = 1;
@@ -222,7 +226,7 @@ export class Deframer {
     else this.#plain(byte, this.#offset);
   }
 
-  /** What might have been a magic is none. */
+  /** A possible magic turned out not to be one. */
   #noMagic(): void {
     const seen = this.#magicSeen;
     this.#magicSeen = 0;
@@ -234,7 +238,7 @@ export class Deframer {
     if (byte !== ERASED_FLASH) this.#lines.add(byte, offset);
   }
 
-  /** A packet begins in the midst of text, or after it: its zero was lost, or text came between the zero and the frame. */
+  /** A packet begins within text, or after it: its zero was lost, or text came between the zero and the frame. */
   #foundMagic(): void {
     const before = this.#beforeMagic;
     const pending = this.#pendingCode;
@@ -278,7 +282,7 @@ export class Deframer {
       }
     }
     if (this.#bodyBytes > this.#mostBodyBytes) {
-      this.#badFrame(`it goes on for more than ${this.#mostBodyBytes} bytes`);
+      this.#badFrame(`it is longer than ${this.#mostBodyBytes} bytes`);
       this.#lines.believe("suspect");
       this.#state = "text";
       this.#magicSeen = 0;
@@ -297,7 +301,7 @@ export class Deframer {
       this.#mostBodyBytes = maxFrameBytes(this.#expectedBytes - CRC_BYTES) + MOST_TEXT_IN_FRAME_BYTES;
   }
 
-  /** A zero, or the data's end, where the frame was not whole yet. */
+  /** A zero, or the end of the data, before the frame was complete. */
   #endFrame(isCut: boolean): void {
     const bytes = this.#bodyBytes;
     if (this.#body[0] === 0 && bytes <= BARE_PACKET_BYTES && !isCut) {
@@ -309,7 +313,7 @@ export class Deframer {
       this.#packet(new Uint8Array(content.subarray(0, content.length - CRC_BYTES)), this.#bodyOffset);
       return;
     }
-    const wrong = isCut ? `cut at the end: the data end ${bytes} bytes into it` : this.#whatIsWrong();
+    const wrong = isCut ? `cut at the end: the data ends ${bytes} bytes into it` : this.#whatIsWrong();
     if (this.#badFrame(wrong)) this.#lines.believe("suspect");
   }
 
@@ -317,18 +321,18 @@ export class Deframer {
     const bytes = this.#bodyBytes;
     const expected = this.#expectedBytes;
     if (this.#body[0] === 0) return "COBS: its first byte is missing";
-    if (this.#groupLeft > 0) return `COBS: after ${bytes} bytes, ${this.#groupLeft} are missing in its last group`;
+    if (this.#groupLeft > 0) return `COBS: after ${bytes} bytes, its last group lacks ${this.#groupLeft}`;
     if (expected > 0 && this.#contentBytes !== expected)
-      return `CRC: ${this.#contentBytes} bytes are in it, ${expected} expected with the CRC`;
+      return `CRC: it has ${this.#contentBytes} bytes, expected ${expected} with the CRC`;
     return `CRC: the CRC-32 of ${this.#contentBytes - CRC_BYTES} bytes does not match`;
   }
 
-  /** Recovers what the frame holds, or tells the damage. Returns whether the frame is lost. */
+  /** Recovers what the frame holds, or reports the damage. Returns whether the frame is lost. */
   #badFrame(wrong: string): boolean {
     const body = this.#body.subarray(0, this.#bodyBytes);
     const found = this.#recovery.recover(body, this.#otherCode, this.#offset);
     if (found === undefined) {
-      // The stream begins within its frame: no more of it is told than if it had begun later.
+      // The stream begins within its frame: that is reported no more than if the stream had begun later.
       if (this.#bodyOffset < 0) return true;
       this.#damage(wrong);
       this.#textOf(body, 0, "frame");
@@ -352,22 +356,22 @@ export class Deframer {
 
   #packet(packet: Uint8Array, offsetBytes: number): void {
     this.#isBare = false;
-    // What a flash store writes before each block of it, docs/format.md, and whatever else is whole and no packet.
+    // A block header of a flash store (docs/format.md), or anything else that is intact and not a packet.
     if (MAGIC.some((byte, index) => packet[index] !== byte)) return;
     this.#items.push({ kind: "packet", packet, offsetBytes });
   }
 
-  /** Packets that follow each other without frames. */
+  /** Consecutive packets without frames. */
   #bare(): void {
     this.#isBare = true;
     if (this.#toldBare) return;
     this.#toldBare = true;
     const message =
-      "a packet without a frame: this is a packet stream, not a log with frames in it; read it with decode -, or decode FILE";
+      "a packet without a frame: this is a packet stream, not a log with frames; read it with decode - or decode FILE";
     this.#items.push({ kind: "damage", problem: { code: "E_NO_FRAMES", message, offsetBytes: this.#bodyOffset + 1 } });
   }
 
-  /** A line of log text, in which a piece of a packet may stand. */
+  /** A line of log text, which may contain a piece of a packet. */
   #line(text: string, offsetBytes: number): void {
     const items = this.#console.push(text, offsetBytes);
     if (items !== undefined) this.#addConsole(items);
@@ -392,7 +396,7 @@ export class Deframer {
   }
 }
 
-/** These may begin log text after a frame as well as be a frame's first code. */
+/** These may begin log text after a frame, and may also be the first code of a frame. */
 function isLineSpace(byte: number): boolean {
   return byte === 0x09 || byte === 0x0a || byte === 0x0d;
 }

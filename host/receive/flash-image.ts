@@ -1,4 +1,4 @@
-// A copy of a flash store's partition or file, as `esptool read_flash` makes it, back to packets.
+// Reads packets from a copy of a flash store's partition or file, as made by `esptool read_flash`.
 import {
   AT_BLOCK_BYTES,
   BLOCK_FRAME_BYTES,
@@ -12,11 +12,13 @@ import { MAX_PACKET_BYTES, PACKET_MAGIC } from "../../src/ring/packet-layout.ts"
 import type { Problem } from "../text/errors.ts";
 
 export interface FlashImage {
-  /** From the oldest to the newest, those that the device had taken out already, too; each a copy. */
+  /** From the oldest to the newest, including those that the device had taken out already; each a copy. */
   readonly packets: readonly Uint8Array[];
-  /** E_FRAME: bytes in a block that are no intact frame. Where power was lost as a packet was written, there is one. */
+  /**
+   * E_FRAME: bytes in a block that are not an intact frame. If power was lost while a packet was written, there is one.
+   */
   readonly problems: readonly Problem[];
-  /** Blocks with a valid header. None: this is no image of a store. */
+  /** Blocks with a valid header. 0: this is not an image of a store. */
   readonly blocks: number;
 }
 
@@ -26,7 +28,7 @@ interface Block {
   readonly end: number;
 }
 
-/** Reads an image, which may begin or end with something else at multiples of 256 bytes. Never throws. */
+/** Reads an image, which may have other data before or after, in multiples of 256 bytes. Never throws. */
 export function readFlashImage(image: Uint8Array): FlashImage {
   const blocks: Block[] = [];
   for (let at = 0; at + PAGE_BYTES <= image.length; ) {
@@ -54,7 +56,7 @@ function blockAt(image: Uint8Array, at: number): Block | undefined {
   if (readFrame(image, at + 1, end, content) !== BLOCK_HEADER_BYTES) return undefined;
   const sequence = blockSequence(content);
   const blockBytes = u32At(content, AT_BLOCK_BYTES);
-  // The image may have been cut.
+  // The image may be cut.
   if (sequence < 0 || blockBytes === 0 || blockBytes % PAGE_BYTES !== 0) return undefined;
   return { sequence, at: end, end: Math.min(at + blockBytes, image.length) };
 }
@@ -62,7 +64,7 @@ function blockAt(image: Uint8Array, at: number): Block | undefined {
 function readBlock(image: Uint8Array, { at, end }: Block, packets: Uint8Array[], problems: Problem[]): void {
   const content = new Uint8Array(MAX_PACKET_BYTES);
   while (at < end) {
-    // What is erased looks like the code of a full group, but no packet follows.
+    // Erased bytes look like the code of a full group, but no packet follows.
     if (image[at] === 0 || (image[at] === 0xff && image[at + 1] !== (PACKET_MAGIC & 0xff))) {
       at++;
       continue;
@@ -74,7 +76,7 @@ function readBlock(image: Uint8Array, { at, end }: Block, packets: Uint8Array[],
     else
       problems.push({
         code: "E_FRAME",
-        message: `${stop - at} bytes in a block of the flash store are no intact frame`,
+        message: `${stop - at} bytes in a block of the flash store are not an intact frame`,
         offsetBytes: at,
       });
     at = stop;

@@ -1,4 +1,4 @@
-/** What stands between the zeros of a frame: COBS(packet ‖ CRC-32). docs/format.md is normative. */
+/** The content between the zeros of a frame: COBS(packet ‖ CRC-32). docs/format.md is normative. */
 import { crc32 } from "node:zlib";
 import {
   AT_CONTENT_SIZE,
@@ -14,12 +14,12 @@ import {
 
 export const CRC_BYTES = 4;
 export const MAX_GROUP_CODE = 255;
-/** So many decoded bytes say how long the packet is. */
+/** This many decoded bytes tell the length of the packet. */
 export const SIZED_BYTES = AT_PACKET_SIZE + 4;
 
 /**
- * Undoes COBS of `bytes` into `into`, which has room for as many. Returns the decoded bytes' number, -1 if the groups do not
- * add up. A group of 254 bytes at the very end may be followed by an empty one, or not.
+ * Decodes COBS from `bytes` into `into`, which must have as much room. Returns the number of decoded bytes, -1 if the
+ * groups do not add up. A group of 254 bytes at the very end may or may not be followed by an empty one.
  */
 export function decodeCobs(bytes: Uint8Array, into: Uint8Array): number {
   let length = 0;
@@ -33,7 +33,10 @@ export function decodeCobs(bytes: Uint8Array, into: Uint8Array): number {
   return length;
 }
 
-/** Bytes of the packet that begins here and its CRC, as its header says; 0 if that cannot be. `decoded` has SIZED_BYTES or more. */
+/**
+ * Bytes of the packet that begins here plus its CRC, according to its header; 0 if that is impossible. `decoded` must
+ * have SIZED_BYTES or more.
+ */
 export function contentBytesOf(decoded: Buffer): number {
   const packetBits = decoded.readUInt32LE(AT_PACKET_SIZE);
   const contentBits = decoded.readUInt32LE(AT_CONTENT_SIZE);
@@ -48,7 +51,7 @@ export function contentBytesOf(decoded: Buffer): number {
   return plausible ? packetBits / 8 + CRC_BYTES : 0;
 }
 
-/** Whether packets have this stream id. */
+/** Whether packets can have this stream id. */
 export function isStream(id: number): boolean {
   return id === STREAM_DATA || id === STREAM_TOKENS;
 }

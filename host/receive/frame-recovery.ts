@@ -1,4 +1,4 @@
-/** Packets out of bad frames: those that log text was written into, or that other bytes stand before. */
+/** Recovers packets from bad frames: frames that log text was written into, or that have other bytes before them. */
 import { isUtf8 } from "node:buffer";
 import { AT_STREAM_ID, PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import {
@@ -13,34 +13,39 @@ import {
 import { isTextByte } from "./log-lines.ts";
 
 /**
- * What recovery may cost, in steps; a step is a place or a few bytes looked at, one or two nanoseconds. Each byte of the stream
- * brings some, and what good bytes bring is saved up to a most: so a flood of bad frames costs little a byte, a single one is
- * given time, and the same bytes give the same packets.
+ * The limit for the cost of recovery, in steps; a step is a position or a few bytes that are examined, one or two
+ * nanoseconds. Each byte of the stream adds some steps, and unused ones are saved up to a limit. So a flood of bad
+ * frames costs little per byte, a single one gets enough time, and the same bytes always give the same packets.
  */
 export const STEPS_PER_BYTE = 64;
 export const MOST_STEPS = 1 << 23;
-/** Of undoing COBS and the CRC, besides two a byte; of undoing a header; bytes whose UTF-8 is checked in a step. */
+/**
+ * Cost of decoding COBS and the CRC, besides two per byte; of decoding a header; and how many bytes of UTF-8 are
+ * checked in a step.
+ */
 const TRY_STEPS = 256;
 const HEAD_STEPS = 40;
 const UTF8_BYTES_PER_STEP = 4;
 
-/** A frame with fewer bytes holds nothing. */
+/** A frame with fewer bytes contains nothing. */
 const LEAST_BODY_BYTES = 1 + 2 * CRC_BYTES + 1;
-/** Frames that may begin within a bad one. */
+/** Most frames that may begin within a bad one. */
 const MOST_LATER = 4;
-/** Places for a piece of a line within a packet's header, where the packet's length is not known. */
+/**
+ * Most positions that are tried for a piece of a line within a packet's header, where the packet's length is unknown.
+ */
 const MOST_HEADER_PIECE_BYTES = 128;
 
 export interface Recovered {
   readonly packet: Uint8Array;
-  /** Where the frame's first code stands in the body. */
+  /** Where the frame's first code is in the body. */
   readonly from: number;
   /** The text that was written into the frame: `body[textFrom, textTo)`. */
   readonly textFrom: number;
   readonly textTo: number;
 }
 
-/** How far COBS of a header is undone. */
+/** How far the COBS of a header is decoded. */
 interface HeadState {
   readonly length: number;
   /** Bytes left of the group; a zero follows it if `zero`. */
@@ -51,15 +56,15 @@ interface HeadState {
 const NOTHING_DECODED: HeadState = { length: 0, left: 0, zero: false };
 
 /**
- * Gets packets out of bodies whose CRC is wrong because one run of log text was written into them, or because other bytes
- * stand before. Costs at most MOST_STEPS, and STEPS_PER_BYTE for each byte of the stream; and 28 bytes of memory for each
- * of the longest body.
+ * Recovers packets from bodies with a wrong CRC, because one run of log text was written into them, or because other
+ * bytes precede them. Costs at most MOST_STEPS, and STEPS_PER_BYTE for each byte of the stream; and memory of 28 bytes
+ * for each byte of the longest body.
  */
 export class FrameRecovery {
-  /** The body without the text, and what it decodes to. */
+  /** The body without the text, and its decoded content. */
   #joined = Buffer.alloc(0);
   #decoded = Buffer.alloc(0);
-  /** A packet's beginning, as far as its length. */
+  /** The beginning of a packet, up to its length. */
   readonly #head = Buffer.alloc(SIZED_BYTES);
   readonly #groups = new Groups();
   /** 0 <= #left <= MOST_STEPS */
@@ -67,14 +72,14 @@ export class FrameRecovery {
   #steps = 0;
   #streamBytes = 0;
 
-  /** Taken so far, over all bodies. */
+  /** Steps used so far, over all bodies. */
   get steps(): number {
     return this.#steps;
   }
 
   /**
-   * `otherCode`: what the body's first byte may be instead, -1 if nothing. `streamBytes`: so many bytes of the stream have come.
-   * Returns undefined if nothing makes it whole, or nothing that was found in time.
+   * `otherCode`: another possible value of the body's first byte, -1 if there is none. `streamBytes`: the number of
+   * bytes of the stream so far. Returns undefined if nothing makes it whole, or nothing was found in time.
    */
   recover(body: Buffer, otherCode: number, streamBytes: number): Recovered | undefined {
     this.#left = Math.min(MOST_STEPS, this.#left + STEPS_PER_BYTE * (streamBytes - this.#streamBytes));
@@ -94,8 +99,8 @@ export class FrameRecovery {
   }
 
   /**
-   * Pays for what is done next. False if it cannot be paid: nothing must be done any more. It stands in the head of each loop,
-   * where no `continue` passes it by.
+   * Pays for the next piece of work. Returns false if the budget is used up: nothing more may be done. Called in the
+   * head of each loop, where no `continue` can skip it.
    */
   #spend(steps: number): boolean {
     if (steps > this.#left) {
@@ -108,7 +113,7 @@ export class FrameRecovery {
     return true;
   }
 
-  /** A whole frame after others bytes: its leading zero was lost. */
+  /** A whole frame after other bytes: its leading zero was lost. */
   #later(body: Buffer): Recovered | undefined {
     let at = 1;
     for (let most = MOST_LATER; most > 0 && this.#spend(1 + (body.length >> 3)); most--) {
@@ -128,7 +133,7 @@ export class FrameRecovery {
       if (!this.#spend(4 * body.length)) return undefined;
       this.#groups.read(body);
     }
-    // Text that ends with a line is likelier than a piece of one.
+    // Text that ends with a line end is likelier than a piece of a line.
     for (const wholeLines of [true, false]) {
       const found =
         (content > 0 ? this.#behindHeader(body, runs, content, wholeLines) : undefined) ??
@@ -138,7 +143,10 @@ export class FrameRecovery {
     return undefined;
   }
 
-  /** Text after the header, which says how long the packet is: that leaves few lengths for the text, and a place is soon refuted. */
+  /**
+   * Text after the header, which states the packet's length: that leaves few lengths for the text, and a position is
+   * quickly refuted.
+   */
   #behindHeader(body: Buffer, runs: readonly Run[], content: number, wholeLines: boolean): Recovered | undefined {
     // One byte more than the content for the first code, and one for each full group: all that COBS adds.
     const fullGroups = Math.floor(content / (MAX_GROUP_CODE - 1)) + 1;
@@ -158,7 +166,7 @@ export class FrameRecovery {
     return undefined;
   }
 
-  /** Text within the header: for each place of it, the rest says how long the packet is. */
+  /** Text within the header: for each position of it, the rest tells the packet's length. */
   #inHeader(body: Buffer, runs: readonly Run[], wholeLines: boolean): Recovered | undefined {
     for (const run of runs) {
       // No later run reaches into the header either.
@@ -166,11 +174,11 @@ export class FrameRecovery {
       const last = Math.min(run.to, SIZED_BYTES + 1);
       for (let from = Math.max(1, run.from); from < last && this.#spend(1); from++) {
         const before = this.#decodeHead(body, 0, from, NOTHING_DECODED);
-        if (before === undefined) break; // nor with a later place
+        if (before === undefined) break; // nor with a later position
         const most = wholeLines ? run.to : Math.min(run.to, from + MOST_HEADER_PIECE_BYTES);
         for (let end = from + 1; end <= most && this.#spend(1); end++) {
           if ((body[end - 1] === 0x0a) !== wholeLines) continue;
-          // What follows the text must go on as the magic, if it was the magic that was cut.
+          // If the text interrupted the magic, the rest of the magic must follow it.
           if (from < 1 + MAGIC.length && body[end] !== MAGIC[from - 1]) continue;
           const content = this.#contentBytes(body, end, before);
           if (content === 0) continue;
@@ -185,8 +193,9 @@ export class FrameRecovery {
   }
 
   /**
-   * Goes on undoing COBS of `body[at, end)` from a state, until the packet's length is decoded; into `#head`, whose first
-   * `state.length` bytes are those of that state. Undefined as soon as it is seen that no packet begins so, or it cannot be paid.
+   * Continues decoding the COBS of `body[at, end)` from a state, until the packet's length is decoded; into `#head`,
+   * whose first `state.length` bytes belong to that state. Undefined as soon as no packet can begin so, or the budget
+   * is used up.
    */
   #decodeHead(body: Buffer, at: number, end: number, state: HeadState): HeadState | undefined {
     const into = this.#head;
@@ -202,13 +211,13 @@ export class FrameRecovery {
         zero = byte !== MAX_GROUP_CODE;
         left = byte - 1;
       }
-      // Most of what is tried is refuted here, and need not be decoded to its end.
+      // Most candidates are refuted here, without being decoded to their end.
       if (length === AT_STREAM_ID + 4 && !isStream(into.readUInt32LE(AT_STREAM_ID))) return undefined;
     }
     return { length, left, zero };
   }
 
-  /** What contentBytesOf says of the packet whose header goes on at `body[at]` from a state. */
+  /** Returns contentBytesOf for the packet whose header continues at `body[at]` from a state. */
   #contentBytes(body: Buffer, at: number, state: HeadState): number {
     return this.#decodeHead(body, at, body.length, state)?.length === SIZED_BYTES ? contentBytesOf(this.#head) : 0;
   }
@@ -229,17 +238,20 @@ export class FrameRecovery {
   }
 }
 
-/** The groups of a body, read once, so that each cut is judged without going through them again. */
+/** The groups of a body, read once, so that each cut is checked without reading them again. */
 class Groups {
   #bytes = 0;
-  /** By place: where the group ends that goes on there, -1 if none does. */
+  /** By position: where the group ends that continues there, -1 if none does. */
   #ends = new Int32Array(0);
-  /** By place: twice the bytes decoded up to that end, and 1 if a zero follows them unless the body ends. */
+  /** By position: twice the bytes decoded up to that end, plus 1 if a zero follows them unless the body ends. */
   #before = new Int32Array(0);
-  /** By place: bytes decoded from a group that begins there to the body's end, -1 if the groups do not come out at it. */
+  /**
+   * By position: bytes decoded from a group that begins there to the body's end, -1 if the groups do not end exactly
+   * there.
+   */
   #behind = new Int32Array(0);
 
-  /** Five passes over the body at the most. */
+  /** At most five passes over the body. */
   read(body: Buffer): void {
     const bytes = body.length;
     this.#bytes = bytes;
@@ -276,7 +288,7 @@ class Groups {
     }
   }
 
-  /** Bytes that the body without `[from, to)` decodes to; -1 if its groups do not add up. */
+  /** Decoded bytes of the body without `[from, to)`; -1 if its groups do not add up. */
   contentWithout(from: number, to: number): number {
     const next = this.#ends[from]! + to - from;
     if (this.#ends[from]! < 0 || next > this.#bytes) return -1;

@@ -1,21 +1,22 @@
-/** Log text out of bytes that may be none: lines, each as soon as it is complete. */
+/** Finds log text in bytes that may contain other data: lines, each as soon as it is complete. */
 
 import { isUtf8 } from "node:buffer";
 
-/** A line longer than this comes in pieces. */
+/** A longer line comes in pieces. */
 export const MAX_LOG_LINE_BYTES = 4096;
-/** Fewer bytes than this that look like text, in the midst of bytes that do not, are chance. */
+/** Fewer bytes than this that look like text, among bytes that do not, are coincidence. */
 const LEAST_TEXT_BYTES = 8;
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * How far bytes are believed to be text: as they come; after a damage, unless they look otherwise; in a bad frame, where they look so.
- * At the start of a stream they may be the rest of a frame, with texts in it, until a line or a frame has ended.
+ * How far bytes are believed to be text: as they come; after damage, unless they look otherwise; in a bad frame, if
+ * they look like it. At the start of a stream they may be the rest of a frame, with texts in it, until a line or a
+ * frame has ended.
  */
 export type Belief = "start" | "text" | "suspect" | "frame";
-/** After bytes at the start that are no text, so many that are: no frame has as many in a row. */
+/** After non-text bytes at the start, this many bytes of text: no frame has as many in a row. */
 const START_TEXT_BYTES = 256;
 
 /** Whether a byte occurs in log text: colours (ESC), tabs and all of UTF-8 do, other control characters do not. */
@@ -36,17 +37,17 @@ export class LogLines {
   #doubtFrom = 0;
   /** A line has been kept since believe(). */
   #kept = false;
-  /** "start": bytes came that are no text; and lines since the last of them. */
+  /** "start": there were bytes that are not text; and lines since the last of them. */
   #isNoisy = false;
   #held: { readonly text: string; readonly offset: number }[] = [];
   #heldBytes = 0;
 
-  /** `emit` gets each line without its end, and the offset of its first byte; what is not UTF-8 is U+FFFD. */
+  /** `emit` gets each line without its end, and the offset of its first byte; invalid UTF-8 becomes U+FFFD. */
   constructor(emit: (text: string, offsetBytes: number) => void) {
     this.#emit = emit;
   }
 
-  /** The last byte of the line that has begun; -1 at a line's beginning. */
+  /** The last byte of the current line; -1 at the beginning of a line. */
   get last(): number {
     return this.#length > 0 ? this.#line[this.#length - 1]! : -1;
   }
@@ -55,12 +56,12 @@ export class LogLines {
     return this.#belief === "suspect";
   }
 
-  /** Nothing has come yet of which it is clear what it is. */
+  /** Nothing has come yet that can be identified. */
   get isStart(): boolean {
     return this.#belief === "start";
   }
 
-  /** Says what the bytes from here on are. What the bytes since the last call turned out not to be text is dropped. */
+  /** Sets what the bytes from here on are. Bytes since the last call that turned out not to be text are dropped. */
   believe(belief: Belief): void {
     if (this.#belief === "start") {
       const part = this.#line.subarray(0, this.#length);
@@ -89,13 +90,13 @@ export class LogLines {
     if (this.#length === MAX_LOG_LINE_BYTES) this.#piece();
   }
 
-  /** Takes back the last byte, which was no text after all. */
+  /** Removes the last byte, which was not text after all. */
   drop(): void {
     if (this.#length > 0) this.#length--;
     if (this.#doubtFrom > this.#length) this.#doubtFrom = this.#length;
   }
 
-  /** No more bytes come: a line that has begun is one. */
+  /** No more bytes come: an unfinished line counts as a line. */
   flush(): void {
     const isText = this.isStart && !this.#isNoisy && this.#line.subarray(0, this.#length).every(isTextByte);
     if (isText) {
@@ -106,7 +107,7 @@ export class LogLines {
     if (this.#length > 0) this.#end(this.#offset, false);
   }
 
-  /** A piece of a line that is too long, cut where a character begins. */
+  /** A piece of a line that is too long, cut at the beginning of a character. */
   #piece(): void {
     let cut = this.#length;
     while (cut > this.#length - 3 && (this.#line[cut - 1]! & 0xc0) === 0x80) cut--;
@@ -120,10 +121,10 @@ export class LogLines {
     this.#offset += cut;
   }
 
-  /** A line at the start of the stream, or a piece of it, has ended. */
+  /** A line, or a piece of it, at the start of the stream has ended. */
   #endAtStart(offset: number, complete: boolean): void {
     const part = this.#line.subarray(0, this.#length);
-    const isText = part.every(isTextByte); // of whatever encoding
+    const isText = part.every(isTextByte); // in any encoding
     if (isText) this.#held.push({ text: lineText(part, complete), offset });
     else this.#held = [];
     this.#heldBytes = isText ? this.#heldBytes + part.length : 0;
@@ -159,7 +160,7 @@ export class LogLines {
       this.#emit(lineText(this.#line.subarray(0, end), complete), before > 0 ? offset : offset + from);
       this.#kept = true;
       this.#length = 0;
-    } else this.#length = this.#doubtFrom; // what came before the damage waits for its line's end
+    } else this.#length = this.#doubtFrom; // bytes before the damage wait for the end of their line
     this.#doubtFrom = this.#length;
   }
 }
@@ -173,7 +174,7 @@ function isClean(bytes: Buffer): boolean {
   return textSuffix(bytes).length === bytes.length;
 }
 
-/** The longest end of the bytes that looks like text and is UTF-8; of what is not, the ASCII after it. */
+/** The longest end of the bytes that looks like text and is UTF-8; of invalid UTF-8, the ASCII after it. */
 function textSuffix(bytes: Buffer): Buffer {
   let from = bytes.length;
   while (from > 0 && isTextByte(bytes[from - 1]!)) from--;

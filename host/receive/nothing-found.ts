@@ -1,4 +1,4 @@
-/** Bytes came, and nothing was found in them: what they most likely are, and the way out. */
+/** Bytes came, but nothing was found in them: says what they most likely are, and what to do. */
 
 import { isUtf8 } from "node:buffer";
 import type { Problem } from "../text/errors.ts";
@@ -6,11 +6,14 @@ import { extractLine } from "../text/extract.ts";
 import { Deframer } from "./deframer.ts";
 import { isTextByte } from "./log-lines.ts";
 
-/** As much of an input is looked at. */
+/** The first bytes of an input that are examined. */
 const SAMPLE_BYTES = 128 * 1024;
-/** So many binary bytes are enough to say that a value which never occurs among them is kept back. */
+/** This many binary bytes are enough to conclude that a value which never occurs among them was removed. */
 const ENOUGH_BYTES = 400;
-/** At a wrong rate, so many of a UART's bytes at least are control characters, or have their highest bit; a log in another encoding has few of those. */
+/**
+ * At a wrong rate, at least this share of a UART's bytes are control characters, or have their highest bit set; a log
+ * in another encoding has few of those.
+ */
 const NOISE_SHARE = 0.05;
 const HIGH_SHARE = 0.3;
 const REPLACEMENT = Buffer.from("\ufffd");
@@ -18,7 +21,7 @@ const REPLACEMENT = Buffer.from("\ufffd");
 /** What was looked for: packets in frames, or lines of telemetry. */
 export type Sought = "packets" | "lines";
 
-/** "text": an ordinary log, of which more may bring what is sought. The others do not mend themselves. */
+/** "text": an ordinary log, in which more bytes may bring what is sought. The other causes do not go away. */
 export interface NothingFound {
   readonly cause: "text" | "packed" | "utf-16" | "bare" | "frames" | "lines" | "replaced" | "dump" | "cooked" | "noise";
   /** `E_NO_FRAMES` or `E_NO_LINES`. */
@@ -47,7 +50,7 @@ export class InputSample {
     this.#kept.push(part);
   }
 
-  /** Something is found, or it is told why nothing is: what follows is passed over. */
+  /** Something is found, or the reason for nothing was reported: further bytes are ignored. */
   found(): void {
     this.#isFound = true;
     this.#kept = [];
@@ -60,7 +63,10 @@ export class InputSample {
   }
 }
 
-/** What an input with these first bytes, of so many, most likely is, if what is sought is not in it. @internal */
+/**
+ * What an input of this many bytes, with these first ones, most likely is, if it does not contain what is sought.
+ * @internal
+ */
 export function nothingFound(sample: Buffer, bytes: number, sought: Sought): NothingFound {
   const [cause, said] = causeOf(sample, sought);
   const isPackets = sought === "packets";
@@ -81,7 +87,7 @@ const PACKED: readonly (readonly [name: string, bytes: readonly number[], unpack
 function causeOf(sample: Buffer, sought: Sought): Cause {
   for (const [name, bytes, unpack] of PACKED)
     if (bytes.every((byte, index) => sample[index] === byte))
-      return ["packed", `it is packed, ${name}; unpack it first: ${unpack} FILE | xs-telemetry …`];
+      return ["packed", `it is packed (${name}); unpack it first: ${unpack} FILE | xs-telemetry …`];
   if (isUtf16(sample))
     return ["utf-16", "it is UTF-16 without a byte order mark; save it as UTF-8, or as UTF-16 with the mark"];
   const held = whatIsIn(sample);
@@ -93,11 +99,11 @@ function causeOf(sample: Buffer, sought: Sought): Cause {
   if (occurrences(sample, REPLACEMENT) > sample.length / 200)
     return [
       "replaced",
-      "bytes were replaced by U+FFFD, as programs do that take them for text: have the bytes recorded as they are, by capture --serial for instance",
+      "a program that took the bytes for text has replaced some by U+FFFD: record the bytes as they are, for example with capture --serial",
     ];
   const dump = dumpOf(sample);
   if (dump !== undefined)
-    return ["dump", `it looks like ${dump[0]}: make bytes of it first, by ${dump[1]} for instance`];
+    return ["dump", `it looks like ${dump[0]}: turn it into bytes first, for example with ${dump[1]}`];
   const control = sample.filter((byte) => byte < 0x80 && !isTextByte(byte)).length;
   const high = isUtf8(sample) ? 0 : sample.filter((byte) => byte >= 0x80).length;
   const noise = (control + high) / sample.length;
@@ -105,18 +111,18 @@ function causeOf(sample: Buffer, sought: Sought): Cause {
     if (isCooked(sample))
       return [
         "cooked",
-        "a terminal in cooked mode has changed bytes and swallowed others (it has no carriage return and no control characters); " +
-          "stty -F /dev/ttyUSB0 raw -echo 115200 first, or read the port with --serial",
+        "a terminal in cooked mode has changed and swallowed bytes (there is no carriage return and no control character); " +
+          "run stty -F /dev/ttyUSB0 raw -echo 115200 first, or read the port with --serial",
       ];
     const share = Math.max(1, Math.round(100 * noise));
-    return ["noise", `${share} % of them are neither text nor frames: is --baud what the device has?`];
+    return ["noise", `${share} % of them are neither text nor frames: does --baud match the device?`];
   }
   return sought === "packets"
-    ? ["text", "it is log text alone: does the firmware send telemetry on this line, by serialSink()?"]
-    : ["text", 'no line has a key "event" in what begins with its first "{": does the firmware print telemetry here?'];
+    ? ["text", "it is only log text: does the firmware send telemetry on this line, through serialSink()?"]
+    : ["text", 'no line has a "{" followed by a key "event": does the firmware print telemetry here?'];
 }
 
-/** Every other byte is zero, nearly, and the others are text. */
+/** Nearly every other byte is zero, and the others are text. */
 function isUtf16(sample: Buffer): boolean {
   const units = sample.length >> 1;
   if (units < 8) return false;
@@ -158,7 +164,7 @@ function dumpOf(sample: Buffer): readonly [what: string, tool: string] | undefin
   return undefined;
 }
 
-/** What a terminal makes something else of, or acts on, does not occur, though frames hold it all the time. */
+/** Values that a terminal changes or obeys are missing, although frames contain them all the time. */
 function isCooked(sample: Buffer): boolean {
   const kept = [0x03, 0x04, 0x0d, 0x11, 0x13, 0x15, 0x16, 0x17, 0x1a, 0x1c, 0x7f];
   const binary = sample.filter((byte) => !isTextByte(byte)).length;

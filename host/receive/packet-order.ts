@@ -1,15 +1,15 @@
-/** The packets of one device, back in the order in which it sent them. */
+/** Restores the order in which a device sent its packets. */
 import { STREAM_DATA, STREAM_TOKENS } from "../../src/ring/packet-layout.ts";
 import type { PacketHeader } from "../packet/packet.ts";
 
 export interface PacketOrderOptions {
-  /** Packets that wait at the most, of all boots and readers together. 0: none waits. Default 64. */
+  /** Most packets that wait, over all boots and readers. 0: none waits. Default 64. */
   readonly reorderPackets?: number;
-  /** A packet waits at most that long for those before it. Default 2,000. */
+  /** The longest wait of a packet for earlier ones. Default 2,000. */
   readonly reorderMs?: number;
   /**
-   * Whether a data packet may go, whose turn it is: it waits for token packets of its reader otherwise, as for packets before it.
-   * Asked again after each of those that goes. Default: it may.
+   * Whether a data packet whose turn it is may be released: otherwise it waits for token packets of its reader, as it
+   * waits for earlier packets. Asked again after each of those that is released. Default: it may.
    */
   readonly isReady?: (arrived: ArrivedPacket) => boolean;
 }
@@ -22,16 +22,16 @@ export interface ArrivedPacket {
   readonly packet: Uint8Array;
   readonly header: PacketHeader;
   readonly wallMs: number;
-  /** How many boots came before that have the id of its boot, as a BootTeller tells. Default 0. */
+  /** How many earlier boots have the id of its boot, according to a BootTeller. Default 0. */
   readonly boot?: number;
 }
 
 export interface PacketOrderCounters {
-  /** Packets that came again. */
+  /** Repeated packets. */
   repeated: number;
   /** Packets that came after they had been given up. */
   late: number;
-  /** Packets with a number far from all others, which did not go through. */
+  /** Packets numbered far from all others, which were not released. */
   stray: number;
 }
 
@@ -39,11 +39,11 @@ export interface PacketOrderCounters {
 interface Sequence {
   /** The packet whose turn it is waits for token packets. */
   isHeld: boolean;
-  /** Of the packet that goes next; 0 as long as any may be the first. */
+  /** Number of the next packet; 0 as long as any may be the first. */
   next: number;
   /** By number. */
   readonly waiting: Map<number, ArrivedPacket>;
-  /** Ranges given up, the newest last: what comes of them is late, not repeated. */
+  /** Ranges that were given up, the newest last: a packet from them is late, not repeated. */
   readonly gaps: Gap[];
 }
 
@@ -53,18 +53,19 @@ interface Gap {
   readonly to: number;
 }
 
-/** State is kept for so many sequences; beyond that, the one used least lately ends. */
+/** State is kept for this many sequences; beyond that, the least recently used one ends. */
 const MOST_SEQUENCES = 64;
 const MOST_GAPS = 16;
-/** A number further on than this is wrong until there is another one like it. */
+/** A number further on than this counts as wrong until there is another one near it. */
 const MOST_JUMP = 4096;
 
 /**
- * Lets packets through in the order of their numbers, for each boot, reader and stream id. One that comes too early waits
- * for those before it, within a window of packets and of time; after that they are given up, and are late when they come. The first
- * packet of a sequence may have any number, and waits for lower ones unless it is number 1. A packet whose number is more than
- * 4,096 further on waits until there is another one near it, or for the end: one damaged or forged number does not make repetitions of
- * all that comes after. A data packet that is not ready waits in the same window for token packets. Holds at most the window.
+ * Releases packets in the order of their numbers, for each boot, reader and stream id. A packet that comes too early
+ * waits for the earlier ones, within a window of packets and of time; then those are given up, and are late when they
+ * come. The first packet of a sequence may have any number, and waits for lower ones unless it is number 1. A packet
+ * whose number is more than 4,096 further on waits until there is another one near it, or for the end: one damaged or
+ * forged number does not turn everything after it into repetitions. A data packet that is not ready waits in the same
+ * window for token packets. Holds at most the window.
  */
 export class PacketOrder {
   readonly counters: PacketOrderCounters = { repeated: 0, late: 0, stray: 0 };
@@ -72,12 +73,15 @@ export class PacketOrder {
   readonly #mostPackets: number;
   readonly #mostMs: number;
   readonly #isReady: (arrived: ArrivedPacket) => boolean;
-  /** Least lately used first. */
+  /** Least recently used first. */
   readonly #sequences = new Map<string, Sequence>();
   #waiting = 0;
   #waitingBytes = 0;
 
-  /** `release` gets each packet as its turn comes. What it throws, push, tick and flush throw; the packet has gone then. */
+  /**
+   * `release` gets each packet when its turn comes. If it throws, push, tick and flush throw; the packet is released
+   * then.
+   */
   constructor(release: (arrived: ArrivedPacket) => void, options: PacketOrderOptions = {}) {
     this.#release = release;
     this.#mostPackets = options.reorderPackets ?? DEFAULT_REORDER_PACKETS;
@@ -93,7 +97,7 @@ export class PacketOrder {
     return this.#waitingBytes;
   }
 
-  /** Takes a packet, which nobody changes any more. */
+  /** Takes a packet, whose bytes must not change any more. */
   push(arrived: ArrivedPacket): void {
     if (this.#mostPackets === 0) {
       this.#release(arrived);
@@ -117,14 +121,14 @@ export class PacketOrder {
     while (this.#waiting > this.#mostPackets) this.#makeRoom();
   }
 
-  /** Lets go what has waited too long. Call it a few times within reorderMs. */
+  /** Releases packets that have waited too long. Call it a few times within reorderMs. */
   tick(wallMs: number): void {
     for (const sequence of this.#sequences.values()) {
       for (;;) {
         const start = believable(sequence);
         if (start === undefined) break;
         let longestMs = 0;
-        // A clock that was set back must not hold packets for hours.
+        // If the clock was set back, packets must not wait for hours.
         for (const [number, arrived] of sequence.waiting)
           if (number >= start) longestMs = Math.max(longestMs, Math.abs(wallMs - arrived.wallMs));
         if (longestMs < this.#mostMs) break;
@@ -133,13 +137,16 @@ export class PacketOrder {
     }
   }
 
-  /** The clock of `wallMs` was set forward by so much, or back: what waits has waited no longer for that. */
+  /**
+   * The clock of `wallMs` was set forward by this much, or back: waiting packets have not waited longer because of
+   * that.
+   */
   shift(byMs: number): void {
     for (const { waiting } of this.#sequences.values())
       for (const [number, arrived] of waiting) waiting.set(number, { ...arrived, wallMs: arrived.wallMs + byMs });
   }
 
-  /** Lets everything go, in order: no more packets come. */
+  /** Releases everything, in order: no more packets come. */
   flush(): void {
     for (const sequence of this.#sequences.values()) this.#empty(sequence);
   }
@@ -166,7 +173,7 @@ export class PacketOrder {
     else this.counters.repeated++;
   }
 
-  /** Lets go all that is next. */
+  /** Releases all packets that are next. */
   #advance(sequence: Sequence): void {
     while (!sequence.isHeld) {
       const arrived = sequence.waiting.get(sequence.next);
@@ -176,7 +183,7 @@ export class PacketOrder {
     }
   }
 
-  /** Lets the packet go whose turn it is. */
+  /** Releases the packet whose turn it is. */
   #letGo(sequence: Sequence, arrived: ArrivedPacket): void {
     sequence.isHeld = false;
     sequence.next++;
@@ -189,7 +196,7 @@ export class PacketOrder {
     this.#advance(data);
   }
 
-  /** Waits no longer for what is before this number, nor for what its packet needs. */
+  /** Stops waiting for anything before this number, and for what its packet needs. */
   #goOnAt(sequence: Sequence, start: number): void {
     for (const [number, arrived] of sequence.waiting) if (number < start) this.#stray(sequence, arrived);
     if (start > sequence.next) {
@@ -200,7 +207,7 @@ export class PacketOrder {
     }
     const first = sequence.waiting.get(start)!;
     this.#advance(sequence);
-    // Token packets that wait for others may be all that it needs.
+    // It may only need token packets that wait for others.
     const tokens = sequence.isHeld && this.#sequences.get(keyOf(first, STREAM_TOKENS));
     if (tokens) this.#empty(tokens);
     const held = sequence.waiting.get(start);
@@ -244,7 +251,9 @@ function keyOf({ header: { bootId, reader }, boot = 0 }: ArrivedPacket, streamId
   return `${bootId}/${boot}/${reader}/${streamId}`;
 }
 
-/** The lowest number that waits and is near what went before, or near another one that waits; undefined if none is. */
+/**
+ * The lowest waiting number that is near the released ones, or near another waiting one; undefined if there is none.
+ */
 function believable({ next, waiting }: Sequence): number | undefined {
   if (waiting.size === 0) return undefined;
   const numbers = [...waiting.keys()].sort((a, b) => a - b);

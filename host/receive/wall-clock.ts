@@ -1,13 +1,16 @@
-/** Time of day from device time. */
+/** Computes the time of day from device time. */
 import { uptime } from "node:os";
 
-/** That a packet whose last record is of deviceMs was here at unixMs: what the record tells of was no later. */
+/** A packet whose last record is from deviceMs was here at unixMs: the recorded moment was no later. */
 export interface Anchor {
   /** Milliseconds since the device's boot. */
   readonly deviceMs: number;
   /** Milliseconds since 1970, by this computer's clock. */
   readonly unixMs: number;
-  /** It may be off by so much more, as it is unknown whether the clock was set unnoticed, or the computer slept. Default 0. */
+  /**
+   * By how much more it may be wrong, because it is unknown whether the clock was set unnoticed, or the computer slept.
+   * Default 0.
+   */
   readonly uncertaintyMs?: number;
 }
 
@@ -16,20 +19,20 @@ export interface WallTime {
   readonly uncertaintyMs: number;
 }
 
-/** A device's crystal, and this computer's, err by less: 50 parts in a million, 4.3 s a day. */
+/** The clocks of device and computer differ by less than this: 50 parts per million, 4.3 s a day. */
 const DRIFT = 50e-6;
-/** Anchors kept; beyond that the best one of each of 256 stretches of the boot. */
+/** Anchors that are kept; beyond that the best one of each of 256 periods of the boot. */
 const MOST_ANCHORS = 512;
 
-/** The spread of delays is that of so many anchors around the moment in question. */
+/** The spread of delays is computed from this many anchors around the moment in question. */
 const NEIGHBOURS = 9;
 
 /**
- * Device time of one boot as time of day. Every anchor bounds the difference of the two clocks from above, as packets take
- * time to arrive and none arrives before it is made. The least of the bounds counts, each loosened by 50 ppm of the time
- * between the anchor and the moment in question. The uncertainty is that loosening, and the spread of the delays seen around
- * that moment, median over least: where delays vary by so much, the least is likely to be as much itself.
- * Holds at most 512 anchors.
+ * Converts device time of one boot to time of day. Every anchor gives an upper bound for the difference of the two
+ * clocks, because packets take time to arrive. The lowest bound counts, after each is loosened by 50 ppm of the time
+ * between the anchor and the moment in question. The uncertainty is that loosening, plus the spread of the delays seen
+ * around that moment, median minus minimum: if delays vary by that much, the minimum is probably as large. Holds at
+ * most 512 anchors.
  */
 export class WallClock {
   /** By time of arrival. */
@@ -71,12 +74,15 @@ export class WallClock {
     };
   }
 
-  /** This computer's clock was set forward by so much, or back: what it said before is put right with the next anchor, which shows that the boot goes on. */
+  /**
+   * This computer's clock was set forward by this much, or back: its earlier readings are corrected with the next
+   * anchor, which shows that the boot continues.
+   */
   shift(byMs: number, isSure = true): void {
     this.#sets.add(byMs, isSure);
   }
 
-  /** The best one of each stretch of equal length: what is old stays as well known as what is new. */
+  /** The best one of each period of equal length: old times stay as precise as new ones. */
   #thin(): void {
     const times = this.#anchors.map(({ deviceMs }) => deviceMs);
     const firstMs = Math.min(...times);
@@ -91,15 +97,15 @@ export class WallClock {
   }
 }
 
-/** Time of day at the device's boot, at the latest. */
+/** The latest possible time of day of the device's boot. */
 function differenceOf({ deviceMs, unixMs }: Anchor): number {
   return unixMs - deviceMs;
 }
 
 /**
- * What this computer's clock was set by since the last anchor of a boot. The next anchor decides: without one the boot may have ended, and its anchors stay. The
- * device's own clock goes on, so an anchor that comes too early for a clock that was set forward shows that it was not: the computer, or
- * whatever it runs on, slept.
+ * By how much this computer's clock was set since the last anchor of a boot. The next anchor decides: without one the
+ * boot may have ended, and its anchors stay. The device's clock keeps running, so an anchor that comes too early for a
+ * clock that was set forward shows that it was not set: the computer, or its virtual machine, slept.
  */
 export class ClockSets {
   #byMs = 0;
@@ -114,7 +120,10 @@ export class ClockSets {
     this.#isSure &&= isSure;
   }
 
-  /** How the anchors before this one are put right; undefined if they are right. `leastDifference`: of them, time of day less device time. Asked once. */
+  /**
+   * The correction of the anchors before this one; undefined if they are right. `leastDifference`: their least time of
+   * day minus device time. Asked once.
+   */
   take(anchor: Anchor, leastDifference: number): ((before: Anchor) => Anchor) | undefined {
     const byMs = this.#byMs;
     const isSure = this.#isSure;
@@ -129,12 +138,12 @@ export class ClockSets {
   }
 }
 
-/** Less is not told from what the clocks are read apart. */
+/** Smaller steps cannot be distinguished from the time between reading the two clocks. */
 const LEAST_STEP_MS = 500;
 /** Some systems count their uptime in seconds. */
 const UPTIME_STEP_MS = 1500;
 
-/** Milliseconds since this computer was started, those that it slept among them; undefined where nobody says. */
+/** Milliseconds since this computer was started, including sleep; undefined if unknown. */
 function systemUptimeMs(): number | undefined {
   try {
     return uptime() * 1000;
@@ -144,24 +153,28 @@ function systemUptimeMs(): number | undefined {
 }
 
 /**
- * Tells that this computer's clock was set, by a clock that never is. That one stands still on some systems while the computer sleeps, which
- * then looks as if the clock had been set forward; the system's uptime does not.
+ * Detects that this computer's clock was set, by comparing it with a clock that never is. On some systems that clock
+ * stops while the computer sleeps, which then looks as if the clock had been set forward; the system's uptime does not
+ * stop.
  */
 export class ClockWatch {
-  /** Milliseconds that the computer slept before the call of stepMs() before, as far as they are known. */
+  /** Milliseconds that the computer slept before the last call of stepMs(), as far as known. */
   sleptMs = 0;
-  /** Whether sleep could be told from a clock that was set. */
+  /** Whether sleep could be distinguished from a clock that was set. */
   isSure = true;
   readonly #uptimeMs: () => number | undefined;
   #offsetMs: number | undefined;
   #sleepMs: number | undefined;
 
-  /** `uptimeMs`: as a clock that counts sleep has it. */
+  /** `uptimeMs`: of a clock that counts sleep. */
   constructor(uptimeMs: () => number | undefined = systemUptimeMs) {
     this.#uptimeMs = uptimeMs;
   }
 
-  /** Milliseconds by which the time of day was set since the call before; 0 if it was not. `steadyMs`: of performance.now(). */
+  /**
+   * Milliseconds by which the time of day was set since the previous call; 0 if it was not. `steadyMs`: from
+   * performance.now().
+   */
   stepMs(unixMs: number, steadyMs: number): number {
     this.sleptMs = 0;
     const offsetMs = unixMs - steadyMs;
@@ -180,26 +193,30 @@ export class ClockWatch {
   }
 }
 
-/** At least so much better than the best before, or so long after the last: then an anchor is worth keeping. */
+/** An anchor is worth keeping if it is at least this much better than the best one, or this long after the last. */
 const BETTER_MS = 5;
 const EVERY_MS = 60_000;
-/** As a boot grows old, a thousandth of its age is often enough. */
+/** As a boot grows older, a thousandth of its age is often enough. */
 const AGE_SHARE = 1 / 1000;
-/** Of those that are not due: a device's clock that runs wild makes each anchor better than the one before, one that overtakes another makes time go back. */
+/**
+ * Limit for anchors that are not due: with a device's clock that runs wild each anchor is better than the one before,
+ * and one that overtakes another makes time go back.
+ */
 const MOST_EARLY = 4096;
-/** Of a file of anchors: these, those that are due in 68 years, each with numbers as long as JSON has them. */
+/** Limit for a file of anchors: these, and those that are due in 68 years, each with the longest numbers in JSON. */
 export const MOST_ANCHORS_BYTES = 2 << 20;
 
 /**
- * Chooses the anchors that are stored of one boot. One is due every minute, and after the first 17 hours each time the boot
- * is a thousandth older. One whose delay was shorter by 5 ms than that of the best before it is stored at once. The drift of
- * the two clocks, which changes the difference for as long as the boot lasts, is no better delay. Of those that are not due it stores 4,096 at most.
+ * Chooses the anchors of one boot that are stored. One is due every minute, and after the first 17 hours each time the
+ * boot has become a thousandth older. An anchor with a delay shorter by 5 ms than the best one before it is stored at
+ * once. The drift of the two clocks, which changes the difference as long as the boot lasts, does not count as a better
+ * delay. Of anchors that are not due it stores at most 4,096.
  */
 export class AnchorChoice {
   #firstMs: number | undefined;
   #lastMs = 0;
   #early = 0;
-  /** The one stored that bounds the present most closely. */
+  /** The stored one that bounds the present most closely. */
   #best: Anchor | undefined;
 
   /** Whether this one is to be stored; then it counts as stored. */

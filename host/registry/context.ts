@@ -66,7 +66,7 @@ export function contextParts(choice: ContextChoice, registry: RegistryModel): Re
   for (const part of choice) {
     const key = taken(part);
     if (key === undefined) continue;
-    const message = `--with ${part}: the registry has an attribute ${key} of its own, which the lines keep; leave ${part} out`;
+    const message = `--with ${part}: the registry has its own attribute ${key}; leave ${part} out`;
     throw new TelemetryError("E_USAGE", message, 2);
   }
   return new Set(choice);

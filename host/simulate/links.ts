@@ -55,7 +55,7 @@ export async function openSerial(path: string, baud: number, maxPacketBytes: num
 /** Datagrams to an address. Each device has a socket of its own, and keeps it over a reboot. Throws TelemetryError E_HOST if the host has no address. */
 export async function udpSinks(host: string, port: number, maxPacketBytes: number): Promise<Destination> {
   const { address, family } = await lookup(host).catch(() => {
-    throw linkError("E_HOST", `${host} has no address: check its name, and this machine's network`);
+    throw linkError("E_HOST", `${host} has no address: check the name, and this machine's network`);
   });
   const local = family === 6 ? { address: "::" } : {};
   const sockets = new Set<UDP>();

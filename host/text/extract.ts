@@ -75,7 +75,7 @@ export function extractLine(
   } catch (error) {
     if (!EVENT_KEY.test(text)) return undefined;
     const said = (error as Error).message;
-    return broken("E_JSON", `no JSON: ${visible(said)}: ${excerpt(text, positionIn(said))}`, line, at());
+    return broken("E_JSON", `not JSON: ${visible(said)}: ${excerpt(text, positionIn(said))}`, line, at());
   }
 }
 
@@ -94,7 +94,7 @@ function extractFaultyLine({ fault, number, offsetBytes, lengthBytes, bytes }: F
     }
   }
   const text = start < 0 ? "" : latin1(bytes.subarray(start));
-  const message = `${lengthBytes} bytes long, at most ${MAX_LINE_BYTES} are read: ${excerpt(text || latin1(bytes), 0)}`;
+  const message = `${lengthBytes} bytes long, expected at most ${MAX_LINE_BYTES}: ${excerpt(text || latin1(bytes), 0)}`;
   if (EVENT_KEY.test(text)) return broken("E_LINE_LENGTH", message, number, offsetBytes + start);
   return { kind: "skipped", problem: { code: "W_LINE_LENGTH", message, line: number, offsetBytes } };
 }

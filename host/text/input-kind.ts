@@ -111,7 +111,7 @@ async function* gunzipped(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   const written = (slice: Uint8Array): Promise<Error | undefined> =>
     Promise.race([over, new Promise<undefined>((resolve) => gunzip.write(slice, () => resolve(undefined)))]);
   const refusal = (said: string) =>
-    new TelemetryError("E_GZIP", `gzip, ${said}; what comes before is read: fetch or pack the file anew`, 1);
+    new TelemetryError("E_GZIP", `gzip, ${said}; everything before that is read: fetch or pack the file again`, 1);
   try {
     for await (const chunk of source)
       for (let at = 0; at < chunk.length; at += UNPACKED_AT_ONCE_BYTES) {
@@ -120,9 +120,11 @@ async function* gunzipped(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
         const error = await written(slice);
         yield* found;
         found = [];
-        if (gunzip.readableEnded) throw refusal(`and other bytes after ${gunzip.bytesWritten} of them`);
+        if (gunzip.readableEnded) throw refusal(`followed by other bytes at byte ${gunzip.bytesWritten}`);
         if (error !== undefined)
-          throw refusal(`damaged in its first ${readBytes} bytes, with the 16 KB before that (${error.message})`);
+          throw refusal(
+            `damaged within its first ${readBytes} bytes; up to 16 KB before the damage are lost, too (${error.message})`,
+          );
       }
     gunzip.end();
     const error = await over;

@@ -9,8 +9,8 @@ export function nameOf(path: string): string {
 const WAYS_OUT: Record<string, readonly [code: string, message: string]> = {
   ENOENT: ["E_NOT_FOUND", "no such file; check the path, or use - for standard input"],
   ENOTDIR: ["E_NOT_FOUND", "no such file; a folder on its path is a file"],
-  EACCES: ["E_READ", "not readable; ask for permission (chmod +r) or read it as its owner"],
-  EPERM: ["E_READ", "not readable; ask for permission (chmod +r) or read it as its owner"],
+  EACCES: ["E_READ", "not readable; ask for permission (chmod +r), or read it as its owner"],
+  EPERM: ["E_READ", "not readable; ask for permission (chmod +r), or read it as its owner"],
   EISDIR: ["E_IS_DIRECTORY", "is a directory; name a file in it"],
 };
 
@@ -21,7 +21,7 @@ export function tooManyFiles(error: unknown): TelemetryError | undefined {
   const limit = code === "EMFILE" ? "this process may open no more files" : "this machine may open no more files";
   return new TelemetryError(
     "E_FILES",
-    `${limit}: raise the limit (ulimit -n 1024; in a service LimitNOFILE=, of a container --ulimit nofile=), or end what holds many files open`,
+    `${limit}: raise the limit (ulimit -n 1024; in a service LimitNOFILE=, of a container --ulimit nofile=), or end programs that hold many files open`,
     2,
   );
 }

@@ -51,17 +51,17 @@ export function certificateError(error: Failure, { name, plain }: Peer, hasCa: b
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
       return hasCa
-        ? `its certificate is not signed by the authority in the file of --ca: give that of the ${name}`
-        : "its certificate is signed by nobody this machine trusts: name the certificate of its authority with --ca FILE";
+        ? `its certificate is not signed by the authority in --ca: give the one that signed the ${name}'s`
+        : "its certificate is signed by an authority that this machine does not trust: name the authority's certificate with --ca FILE";
     case "CERT_HAS_EXPIRED":
       return "its certificate has expired: renew it, or set this machine's clock";
     case "CERT_NOT_YET_VALID":
-      return `its certificate is not valid yet: set this machine's clock, or the ${name}'s when it was made`;
+      return `its certificate is not valid yet: set this machine's clock, or issue it again`;
     case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use the name that is in it`;
+      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use a name that it is for`;
     default:
       return /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)
-        ? `TLS fails (${visible(error.message)}): does that port speak TLS? ${plain}:// is without`
+        ? `TLS fails (${visible(error.message)}): does that port speak TLS? ${plain}:// is without TLS`
         : undefined;
   }
 }

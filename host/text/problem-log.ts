@@ -33,7 +33,7 @@ export class ProblemLog {
       kind.unsaid++;
       return;
     }
-    const more = kind.unsaid === 0 ? "" : ` (and ${kind.unsaid} more like it since the last one named)`;
+    const more = kind.unsaid === 0 ? "" : ` (and ${kind.unsaid} more like it since the last report)`;
     kind.nextMs = wallMs + AGAIN_MS;
     kind.unsaid = 0;
     this.#say({ ...problem, message: `${problem.message}${more}` }, device);

@@ -23,15 +23,15 @@ export const ISSUE_CODES = {
   E_ENUM: "the value is not one of those allowed",
   E_RULE: "two attributes contradict each other",
   E_TIME: "time goes back within a boot",
-  E_SEQUENCE: "the event's number does not rise within a boot",
+  E_SEQUENCE: "the event's number does not increase within a boot",
   E_SPAN: "the event is outside its span: before its beginning, or after its end",
   E_ORDER: "the event is on the wrong side of its span's ready event, or is a second one",
-  E_EPOCH: "a span begins under a number that is not greater than the one before",
+  E_EPOCH: "a span begins with a number that is not greater than the previous one",
   W_UNDECLARED: "the event does not declare the attribute",
-  W_TEXT_LENGTH: "a text has more bytes than declared",
+  W_TEXT_LENGTH: "a text has more bytes than its declared maximum",
   W_DUPLICATE: "a key occurs more than once; the last one counts",
   W_LOSS: "events are missing",
-  W_FORGOTTEN: "too many spans are open at once: the oldest are not followed any longer",
+  W_FORGOTTEN: "too many spans are open at once: the oldest are no longer checked",
 } as const;
 export type IssueCode = keyof typeof ISSUE_CODES;
 

@@ -153,8 +153,8 @@ export class SchemaChecker {
     }
     if (line.length - chars < event.leastPairChars) return;
     for (const [key, count] of duplicateKeys(line)) {
-      const said = `${shownName(key)} stands ${count} times; the last counts: it is ${describe(own(object, key))}`;
-      this.#log.report("W_DUPLICATE", shortName(key), `${said}, expected a key once`);
+      const said = `${shownName(key)} occurs ${count} times; the last one counts: it is ${describe(own(object, key))}`;
+      this.#log.report("W_DUPLICATE", shortName(key), `${said}, expected each key once`);
     }
   }
 

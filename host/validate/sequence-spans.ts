@@ -100,7 +100,7 @@ export class SpanChecker {
       owner.blindBeforeLatest = this.#blindSpots;
     } else {
       const said = `is ${number} in ${event} of ${shownOwner(object, table)}, expected more than ${owner.latest}`;
-      this.#log.report("E_EPOCH", table.number.key, `${table.number.key} ${said}, which was there before`);
+      this.#log.report("E_EPOCH", table.number.key, `${table.number.key} ${said}, which came before`);
       // Which span began here is not known: any may go on.
       owner.blindAtLatest = -1;
       owner.blindBeforeLatest = Number.POSITIVE_INFINITY;
@@ -184,7 +184,7 @@ export class SpanChecker {
     const said =
       number === owner.ended
         ? `${found} comes after its ${table.ends}, expected before it`
-        : `${found} comes where no ${table.begins} of it was, expected after one`;
+        : `${found} comes without a ${table.begins} before it, expected after one`;
     this.#log.report("E_SPAN", table.number.key, said);
   }
 
@@ -232,7 +232,7 @@ export class SpanChecker {
     if (kind.hasForgotten) return;
     kind.hasForgotten = true;
     const said = `more than ${MOST_OPEN_SPANS} spans of ${table.begins} are open, expected their ${table.ends}`;
-    this.#log.report("W_FORGOTTEN", null, `${said}: the oldest are not followed any longer`);
+    this.#log.report("W_FORGOTTEN", null, `${said}: the oldest are no longer checked`);
   }
 }
 

@@ -174,7 +174,7 @@ export class SequenceChecker {
   #tellForgotten(): void {
     if (!this.#hasForgotten || this.#isTold) return;
     this.#isTold = true;
-    const said = `more than ${MOST_BOOTS} boots by turns: those that went on least lately are not followed any longer`;
+    const said = `more than ${MOST_BOOTS} boots alternate: the least recent ones are no longer checked`;
     this.#log.report("W_FORGOTTEN", null, said);
   }
 
@@ -219,7 +219,7 @@ export class SequenceChecker {
     const before = this.#boot.timeMs;
     if (time < before) {
       const key = version.timeKey;
-      this.#log.report("E_TIME", key, `${key} is ${time}, expected ${before} or more: the event before has it`);
+      this.#log.report("E_TIME", key, `${key} is ${time}, expected ${before} or more, as in the previous event`);
     }
     this.#boot.timeMs = time;
   }
@@ -257,14 +257,14 @@ export class SequenceChecker {
     }
     this.#stream.boot = boot;
     boot.spans.addBlindSpot();
-    const said = `${sequenceKey} is ${number}, expected more than ${boot.number}, which the event before has`;
+    const said = `${sequenceKey} is ${number}, expected more than ${boot.number}, as in the previous event`;
     this.#log.report("E_SEQUENCE", sequenceKey, said, place);
   }
 
   #reportStray(number: number, time: number, { sequenceKey }: VersionTable): void {
     this.#boot.strayNumber = number;
     this.#boot.strayTimeMs = time;
-    const said = `${sequenceKey} is ${number}, expected more than ${this.#boot.number}, which was there before`;
+    const said = `${sequenceKey} is ${number}, expected more than ${this.#boot.number}, which came before`;
     this.#log.report("E_SEQUENCE", sequenceKey, said);
   }
 

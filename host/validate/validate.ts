@@ -129,7 +129,7 @@ export class Validator {
     splitter.end();
     if (!this.#hasLines) {
       this.#startLine(1);
-      this.#log.report("E_EMPTY", null, "there is no event in it, expected one JSON object a line");
+      this.#log.report("E_EMPTY", null, "there is no event in it, expected one JSON object per line");
     }
     yield* this.takeIssues();
   }
@@ -154,7 +154,11 @@ export class Validator {
       if (text.trim() === "") return;
       this.#startLine(line);
       const said = visible((error as Error).message);
-      this.#log.report("E_JSON", null, `the line, from byte ${offsetBytes}, is no JSON: ${said}; it is ${quote(text)}`);
+      this.#log.report(
+        "E_JSON",
+        null,
+        `the line, from byte ${offsetBytes}, is not JSON: ${said}; it is ${quote(text)}`,
+      );
       this.#sequence?.skip();
       return;
     }
@@ -251,7 +255,7 @@ export class Validator {
       this.#log.report("E_PACKETS", null, `the file holds packets, expected JSON lines: ${wayOut}`);
     } else if (line.fault === "too-long") {
       const found = `the line, from byte ${line.offsetBytes}, has ${line.lengthBytes} bytes`;
-      this.#log.report("E_LINE_LENGTH", null, `${found}, expected at most ${MAX_LINE_BYTES}: it was passed over`);
+      this.#log.report("E_LINE_LENGTH", null, `${found}, expected at most ${MAX_LINE_BYTES}: it was skipped`);
     } else {
       const at = invalidUtf8Offset(line.bytes);
       const found = at < line.bytes.length ? `0x${line.bytes[at].toString(16).padStart(2, "0")}` : "the end";

@@ -297,6 +297,6 @@ export class EventColumns {
 }
 
 function tooMuch(what: string): TelemetryError {
-  const message = `${what}: a page would be slow. Cut with --since and --until, or --device`;
+  const message = `${what}: the page would be slow. Narrow it with --since and --until, or --device`;
   return new TelemetryError("E_TOO_MANY", message, 2);
 }

@@ -1,4 +1,4 @@
-/** What all adapters share: they tell a Telemetry what a WebSocket server does, and never the server. */
+/** What all adapters share: they report to a Telemetry what a WebSocket server does, and never disturb the server. */
 
 import { rememberTexts } from "#type-search";
 import type { Listeners } from "../drain/listeners.ts";
@@ -12,88 +12,95 @@ export type Recording = Pick<Telemetry, "connect" | "messageType">;
 const RECEIVED = "msg.recv";
 const SENT = "msg.send";
 
-/** Says what type a message has: a token of Telemetry.messageType(), or a name, "" if it has none. */
+/** Returns the type of a message: a token of Telemetry.messageType(), or a name; "" if it has none. */
 export type MessageTypeOf<Message> = (message: Message, event: typeof RECEIVED | typeof SENT) => Token | string;
 
 export interface AdapterOptions<Message, Peer> {
-  /** A function, or one token for all messages. Default: the JSON `type`, else `method`, within the bounds of docs/adapters.md. */
+  /**
+   * A function, or one token for all messages. Default: the JSON `type`, else `method`, within the bounds of
+   * docs/adapters.md.
+   */
   readonly messageType?: Token | MessageTypeOf<Message>;
-  /** The id of the client that asks for a connection. Default: 1, 2, 3 … in their order. */
+  /** Returns the id of the client that asks for a connection. Default: 1, 2, 3 … in order of arrival. */
   readonly clientId?: (peer: Peer) => number;
-  /** Whether messages are recorded as payloads too, as far as the Telemetry's policies let them. Default false. */
+  /** Whether messages are recorded with their payloads, as far as the Telemetry's policies allow. Default false. */
   readonly payloads?: boolean;
 }
 
 export interface AdapterCounters {
-  /** Times that the adapter, or a function among its options, threw. The server was not told. */
+  /** How often the adapter, or a function among its options, threw. The server did not notice. */
   readonly failures: number;
-  /** Calls of reject() that found no message in the making: it had been answered, or its handler had returned. */
+  /** Calls of reject() without a message being handled: it had already been answered, or its handler had returned. */
   readonly lateRejections: number;
 }
 
 /** A server whose connections are recorded. */
 export interface Instrumented<Socket> {
   /**
-   * Says that the message which is being handled is rejected, and why. To be called by the handler itself, before it answers: the
-   * message is recorded when it is answered, when its handler returns, or here. False, and counted, if there is none. Never throws.
+   * Marks the message that is being handled as rejected, with the reason. The handler itself must call it before it
+   * answers: a message is recorded when it is answered, when its handler returns, or here. Returns false, and counts
+   * the call, if no message is being handled. Never throws.
    */
   reject(socket: Socket, reason: Reason): boolean;
   counters(): AdapterCounters;
-  /** Takes the adapter off: the server, and each connection, is as it would be without. Detaching twice does nothing. */
+  /**
+   * Removes the adapter: the server and each connection behave as they would without it. Detaching twice does nothing.
+   */
   detach(): void;
 }
 
-/** One whose clients may listen to the telemetry itself. */
+/** A recorded server whose clients may also listen to the telemetry itself. */
 export interface Serving<Socket> extends Instrumented<Socket> {
   /**
-   * Hands a connection over to `listeners`, a Listeners of xs-telemetry/listeners: its client has asked for the subprotocol. For the record
-   * the connection ends here. To be called by what is told of the connection, which then does nothing more with it. Never throws.
+   * Hands a connection over to `listeners`, a Listeners of xs-telemetry/listeners, after its client has asked for the
+   * subprotocol. The record of this connection ends here. Call it from the code that is told of the connection, and do
+   * nothing more with that connection. Never throws.
    */
   serve(socket: Socket, listeners: Hearing): void;
 }
 
-/** What is used of a Listeners. */
+/** The part of Listeners that is used. */
 export type Hearing = Pick<Listeners, "accept">;
 
 /** What a connection of the emitter in C may offer; privacy stands before some of it. */
 type Offered = Connection & Partial<Relaying>;
 
-/** One byte longer than a type may be: the table does not take it, and counts that there was one. */
+/** One byte longer than a type may be: the table refuses it, and counts that there was one. */
 const GIVEN_UP = "a type that was not found, for there was more of the message left";
 
 /** Messages received, or sent. */
 interface Way<Message> {
   readonly typeOf: MessageTypeOf<Message>;
-  /** The last type in the table of tokens, and its token. */
+  /** The last type that the table of tokens had, and its token. */
   name: string;
   token: Token;
 }
 
-/** Says which token the type of a message has; `tokenOf` is asked for types that are not remembered. */
+/** Returns the token of a message's type. `tokenOf` is asked for types that are not remembered. */
 type Remember = (tokenOf: (type: string | undefined) => Token) => (message: unknown) => Token;
 
-/** Of one server: its options, and what went wrong. */
+/** State of one server: its options, and what went wrong. */
 export class Adapter<Message, Peer> {
   readonly payloads: boolean;
-  /** Of all messages. */
+  /** Valid for all messages. */
   readonly fixedToken: Token | undefined;
-  /** Whether it matters what a message says. */
+  /** Whether the content of a message matters. */
   readonly isAsking: boolean;
   isAttached = true;
   failures = 0;
   lateRejections = 0;
   readonly #telemetry: Recording;
   readonly #clientId: ((peer: Peer) => number) | undefined;
-  /** Types are looked for by the rule, */
+  /** Types are found by the default rule, */
   readonly #isSearching: boolean;
-  /** and connections may do it. */
+  /** and connections may find them. */
   #isInC = false;
-  // Messages of one type come in runs, and answers are of another.
+  // Messages of one type come in runs, and their answers have another type.
   readonly #received: Way<Message>;
   readonly #sent: Way<Message>;
   #clients = 0;
 
-  /** `remember`: what makes a function that finds types, if nobody else does. */
+  /** `remember`: makes a function that finds types, if nobody else does. */
   constructor(telemetry: Recording, options: AdapterOptions<Message, Peer>, remember: Remember = rememberTexts) {
     const { messageType, clientId, payloads = false } = options;
     this.#telemetry = telemetry;
@@ -108,7 +115,7 @@ export class Adapter<Message, Peer> {
     this.isAsking = payloads || this.fixedToken === undefined;
   }
 
-  /** ws.connect. Never throws; a connection that cannot be recorded has a Traffic that does nothing. */
+  /** Records ws.connect. Never throws. A connection that cannot be recorded gets a Traffic that does nothing. */
   connect(peer: Peer, address: unknown): Traffic<Message> {
     let connection: Connection | undefined;
     let id = ++this.#clients;
@@ -126,7 +133,7 @@ export class Adapter<Message, Peer> {
     return new Traffic(this as Adapter<Message, unknown>, connection);
   }
 
-  /** The token of a message's type, if that is not the same for all. Never throws. */
+  /** Returns the token of a message's type, where messages have different ones. Never throws. */
   tokenOf(message: Message, event: typeof RECEIVED | typeof SENT, connection: Offered | undefined): Token {
     try {
       if (this.#isInC) {
@@ -139,7 +146,7 @@ export class Adapter<Message, Peer> {
       if (type === way.name) return way.token;
       if (type === "") return 0;
       const token = this.#telemetry.messageType(type);
-      // One that is in no table is counted each time.
+      // A type that no table has is counted each time.
       if (token > 0) {
         way.name = type;
         way.token = token;
@@ -151,7 +158,10 @@ export class Adapter<Message, Peer> {
     }
   }
 
-  /** As Relaying.relay() of a connection. Undefined where that has none, or functions among the options are to be asked. Never throws. */
+  /**
+   * As Relaying.relay() of a connection. Undefined if the connection has none, or if functions among the options must
+   * be asked. Never throws.
+   */
   relay(connection: Offered | undefined, next: unknown, write: unknown, other: unknown): Relay | undefined {
     if (typeof next !== "function" || typeof write !== "function") return undefined;
     if (!this.#isSearching && this.fixedToken === undefined) return undefined;
@@ -168,13 +178,13 @@ export class Adapter<Message, Peer> {
   }
 }
 
-/** What one connection does. No call throws, nor allocates of its own on XS. */
+/** What one connection does. No call throws, and none allocates by itself on XS. */
 export class Traffic<Message> {
   readonly #adapter: Adapter<Message, unknown>;
   readonly #connection: Offered | undefined;
-  /** Stands in its place for messages. */
+  /** Replaces it for messages. */
   #relay: Relay | undefined;
-  /** A message is being handled, and not yet recorded. */
+  /** A message is being handled, and is not recorded yet. */
   #isPending = false;
   #token: Token = 0;
   #payload: unknown;
@@ -185,13 +195,15 @@ export class Traffic<Message> {
     this.#connection = connection;
   }
 
-  /** The functions of a relay, which then sees messages in place of this; undefined if there can be none. */
+  /**
+   * Returns the functions of a relay, which then sees messages instead of this object; undefined if there can be none.
+   */
   relay(next: unknown, write: unknown, other: unknown): Relay | undefined {
     this.#relay = this.#adapter.relay(this.#connection, next, write, other);
     return this.#relay;
   }
 
-  /** ws.connected */
+  /** Records ws.connected. */
   connected(): void {
     try {
       if (this.#adapter.isAttached) this.#connection?.connected();
@@ -200,7 +212,7 @@ export class Traffic<Message> {
     }
   }
 
-  /** A message has come and is about to be handled; undefined if what it says is not known yet. */
+  /** A message has arrived and is about to be handled; undefined if its content is not known yet. */
   begin(message: Message | undefined): void {
     if (this.#isPending) this.settle();
     const adapter = this.#adapter;
@@ -210,7 +222,7 @@ export class Traffic<Message> {
     if (adapter.isAsking && message !== undefined) this.identify(message);
   }
 
-  /** What the message that is being handled says. */
+  /** The content of the message that is being handled. */
   identify(message: Message): void {
     if (!this.#isPending) return;
     const adapter = this.#adapter;
@@ -218,7 +230,7 @@ export class Traffic<Message> {
     if (adapter.payloads) this.#payload = message;
   }
 
-  /** msg.recv, result ok, of the message that is being handled, unless it is recorded. */
+  /** Records msg.recv, result ok, for the message that is being handled, unless it is recorded already. */
   settle(): void {
     if (!this.#isPending) return;
     this.#isPending = false;
@@ -231,7 +243,7 @@ export class Traffic<Message> {
     }
   }
 
-  /** msg.recv, result rejected. False if no message is being handled. */
+  /** Records msg.recv, result rejected. Returns false if no message is being handled. */
   reject(reason: Reason): boolean {
     if (this.#relay) return this.#relay.reject(reason);
     if (!this.#isPending) return false;
@@ -246,7 +258,10 @@ export class Traffic<Message> {
     return true;
   }
 
-  /** msg.send, and before it msg.recv, result ok, of the message that is being handled, unless it is recorded. */
+  /**
+   * Records msg.send, and before it msg.recv, result ok, for the message that is being handled, unless it is recorded
+   * already.
+   */
   sent(message: Message): void {
     const adapter = this.#adapter;
     if (adapter.payloads && this.#isPending) this.settle();
@@ -262,12 +277,15 @@ export class Traffic<Message> {
     }
   }
 
-  /** The adapter is taken off, or the connection is over: its relay records nothing any more. */
+  /** The adapter is removed, or the connection has ended: its relay records nothing more. */
   stop(): void {
     this.#relay?.stop();
   }
 
-  /** ws.disconnect, once. What comes behind it is not recorded. `closeCode`: what the server says; no number: it does not. */
+  /**
+   * Records ws.disconnect, once. Anything that follows is not recorded. `closeCode`: as the server reports it; not a
+   * number if it does not.
+   */
   end(closeCode?: unknown): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -283,17 +301,17 @@ export class Traffic<Message> {
   }
 }
 
-/** `beneath`: once the patch is off, what it stood in front of; null if that was no property. */
+/** `beneath`: what the patch covered, to be restored when the patch is removed; null if that was not a property. */
 export type Method = ((this: never, ...args: never[]) => unknown) & { beneath?: PropertyDescriptor | null };
 
-/** A method in another's place. Does not keep the object. */
+/** Makes a method that replaces another one. Does not keep the object. */
 export interface Patch {
   readonly name: string;
   readonly method: Method;
   readonly before: PropertyDescriptor | undefined;
 }
 
-/** Gives an object a method of its own. A frozen prototype does not matter. Throws if the object cannot be changed. */
+/** Gives an object a method of its own, even if its prototype is frozen. Throws if the object cannot be changed. */
 export function patch(object: object, name: string, method: Method): Patch {
   const before = Object.getOwnPropertyDescriptor(object, name);
   const enumerable = before?.enumerable === true;
@@ -302,8 +320,8 @@ export function patch(object: object, name: string, method: Method): Patch {
 }
 
 /**
- * Puts back what was there. Where somebody else has put something in its place since, that stays; if it is a patch too, it
- * puts back what was there before both.
+ * Restores what was there before. If somebody else has replaced the method since, theirs stays; if theirs is a patch,
+ * too, it restores what was there before both.
  */
 export function unpatchAll(object: object, patches: readonly Patch[]): void {
   patches.forEach(({ name, method, before }) => {

@@ -1,13 +1,15 @@
 /**
- * The type that a message says by itself. Where there are natives, src/moddable/native/telemetryMessageType.c finds the same.
+ * Finds the type that a message states. Where there are natives, src/moddable/native/telemetryMessageType.c finds the
+ * same.
  *
- * It is the first string that is the value of a key `type` of the outermost JSON object, else that of the first `method`. What stands
- * behind it, and whether it is JSON at all, is not asked. Of text the first 512 characters are looked at, of bytes the first 512, which have
- * to be UTF-8 up to a zero; and of the object the first 40 members.
+ * The type is the first string value of a key `type` in the outermost JSON object, else of the first key `method`.
+ * Whatever follows it is not read, so the message need not be valid JSON. The search covers the first 512 characters of
+ * a text, or the first 512 bytes, which must be UTF-8 up to a zero; and the first 40 members of the object.
  *
- * The built-ins search in C: a message is split at its quotes, and what stands between them is compared whole. What is left is bounded by
- * steps, MOST_STEPS of them: each character outside of strings is one, each string two, each backslash before a quote or in a key or a name
- * six. In Node there are more than so many characters can need; XS gives up sooner, which is counted.
+ * The built-ins search in C: a message is split at its quotes, and each piece is compared as a whole. The rest is
+ * bounded to MOST_STEPS steps: one for each character outside of strings, two for each string, six for each backslash
+ * before a quote or in a key or a name. In Node that is more than the 512 characters can need; XS gives up sooner,
+ * which is counted.
  */
 
 import { headOf, isCut, MOST_STEPS, textOf } from "#message-head";
@@ -18,18 +20,18 @@ const STRING_STEPS = 2;
 const QUOTE_STEPS = 6;
 const ESCAPE_STEPS = 6;
 const MOST_MEMBERS = 40;
-/** Of a key with escapes that means "type", or "method". */
+/** For a key with escapes that means "type", or "method". */
 const LEAST_ESCAPED = 9;
 const MOST_ESCAPED = 36;
 const MOST_REMEMBERED = 8;
-/** More than there are pieces, or parts of a string, in so many steps. */
+/** More than the pieces, or the parts of a string, that this many steps allow. */
 const MOST_PIECES = MOST_STEPS + 3;
 const MOST_PARTS = MOST_STEPS / 6 + 2;
 
 const TYPE = "type";
 const METHOD = "method";
 const QUOTE_TEXT = '"';
-/** Of all characters the next. */
+/** The character after each character. */
 const BEHIND_QUOTE = "#";
 const BACKSLASH_TEXT = "\\";
 const UNICODE = "u";
@@ -47,27 +49,34 @@ const CLOSING_BRACKET = 0x5d;
 
 // What may come next; up to KEY a string may.
 const VALUE = 0;
-const REST_OF_VALUE = 1; // that is no string
+const REST_OF_VALUE = 1; // not a string
 const KEY = 2;
 const COLON_BEHIND_KEY = 3;
 const COMMA_BEHIND_STRING = 4;
 const OBJECT = 5;
-/** The character that each expects, as a text and its code, and what comes behind it. No piece is a quote; one without a character is no step. */
+/**
+ * For each character that may be expected: the character as a text, its code, and what follows it. No piece is a quote;
+ * an entry without a character is not a step.
+ */
 const COMMON: readonly string[] = Object.freeze(['"', '"', '"', ":", ",", "{"]);
 const CODES: readonly number[] = Object.freeze([-1, -1, -1, 0x3a, 0x2c, 0x7b]);
 const BEHIND: readonly number[] = Object.freeze([VALUE, REST_OF_VALUE, KEY, VALUE, KEY, KEY]);
 
-// As objects, for XS: see src/moddable/platform.ts. Made when the module is loaded: on a device they lie in flash.
+// Objects, for the sake of XS: see src/moddable/platform.ts. Made when the module is loaded: on a device they are in
+// flash.
 const charCodeAt: typeof String.prototype.charCodeAt = Object(String.prototype.charCodeAt);
 const indexOf: typeof String.prototype.indexOf = Object(String.prototype.indexOf);
 const endsWith: typeof String.prototype.endsWith = Object(String.prototype.endsWith);
 const slice: typeof String.prototype.slice = Object(String.prototype.slice);
 const split: { call(text: string, separator: string, limit: number): string[] } = Object(String.prototype.split);
 
-/** "" if there is none, or the message is neither text nor bytes; undefined if the search was given up. */
+/** Returns "" if there is none, or if the message is neither text nor bytes; undefined if the search was given up. */
 export type FindMessageType = (message: unknown) => string | undefined;
 
-/** Of the type that was found last: how many pieces of the message, split at its quotes, end before it does; 0 if it was none, or a method. */
+/**
+ * For the type that was found last: how many pieces of the message, split at its quotes, end before it does; 0 if none
+ * was found, or a method.
+ */
 export let piecesOfType = 0;
 
 /** See FindMessageType. Allocates the pieces of the message's beginning. */
@@ -83,7 +92,10 @@ export function findMessageType(message: unknown): string | undefined {
   return head === undefined ? undefined : find(head);
 }
 
-/** Of the beginning of a message. One function, and variables of its own: for XS a call costs as much as ten comparisons. */
+/**
+ * Searches the beginning of a message. One function with its own variables: on XS a call costs as much as ten
+ * comparisons.
+ */
 function find(head: string): string | undefined {
   const pieces = split.call(head, QUOTE_TEXT, MOST_PIECES);
   const last = pieces.length - 1;
@@ -94,10 +106,10 @@ function find(head: string): string | undefined {
   let isMethod = false;
   let members = 0;
   let method: string | undefined;
-  let isOver = false; // what is looked at has come to its end
+  let isOver = false; // the end of the searched part
   piecesOfType = 0;
   search: for (let index = 0; ; index++) {
-    // Outside of strings. What most messages have there is one of three characters.
+    // Outside of strings. Most messages have only three different characters there.
     const outside = pieces[index]!;
     if (outside === COMMON[expected]) {
       steps--;
@@ -111,7 +123,7 @@ function find(head: string): string | undefined {
           if (--steps < 0) break search;
           code = charCodeAt.call(outside, ++at);
         }
-        if (!(code >= 0)) break; // NaN behind the end
+        if (!(code >= 0)) break; // NaN after the end
         if (expected <= REST_OF_VALUE) {
           expected = REST_OF_VALUE;
           for (;;) {
@@ -168,7 +180,7 @@ function find(head: string): string | undefined {
       expected = COMMA_BEHIND_STRING;
       if (!isType) if (!isMethod) continue;
     }
-    // A key that has an escape and means a word has so many characters.
+    // A key with an escape has this many characters if it means one of the words.
     const length = isValue ? LEAST_ESCAPED : text.length;
     if (length >= LEAST_ESCAPED)
       if (length <= MOST_ESCAPED)
@@ -190,12 +202,12 @@ function find(head: string): string | undefined {
 }
 
 /**
- * Says which token the type of a message has. `tokenOf` is asked, but for texts that begin as one of the last ones with a token, up to its
- * type: those are found by comparisons alone.
+ * Returns the token of a message's type. Does not ask `tokenOf` for a text that begins like one of the last ones with a
+ * token, up to its type: comparisons alone find those.
  */
 export function rememberTexts(tokenOf: (type: string | undefined) => Token): (message: unknown) => Token {
   const begins: string[] = [];
-  const ends: string[] = []; // the first text behind those that begin so
+  const ends: string[] = []; // the first text after those that begin alike
   const tokens: Token[] = [];
   let last = 0;
   let oldest = 0;
@@ -203,7 +215,7 @@ export function rememberTexts(tokenOf: (type: string | undefined) => Token): (me
     const isText = typeof message === "string";
     if (isText) {
       const count = tokens.length;
-      let index = last; // often in turn, and an answer is of its message's type
+      let index = last; // texts often alternate, and an answer has the type of its message
       for (let tried = 0; tried < count; tried++) {
         if (message >= begins[index]!)
           if (message < ends[index]!) {
@@ -229,21 +241,23 @@ export function rememberTexts(tokenOf: (type: string | undefined) => Token): (me
   };
 }
 
-/** How many backslashes a piece ends with, or more than there are steps. */
+/** Returns how many backslashes a piece ends with, or more than there are steps. */
 function backslashesBehind(piece: string, steps: number): number {
   let count = 0;
   for (let last = piece.length - 1; count <= steps && charCodeAt.call(piece, last) === BACKSLASH; last--) count++;
   return count;
 }
 
-/** What a string with escapes means; "" if it has a wrong one. Each half of a surrogate pair is a character. */
+/**
+ * Returns what a string with escapes means; "" if one of them is wrong. Each half of a surrogate pair is a character.
+ */
 function meaningOf(name: string): string {
   const parts = split.call(name, BACKSLASH_TEXT, MOST_PARTS);
   let meaning = parts[0]!;
   for (let index = 1; index < parts.length; index++) {
     const part = parts[index]!;
     if (part === "") {
-      // Behind a backslash that is one there may be another, but a string does not end with one.
+      // An escaped backslash may be followed by another one, but a string does not end with one.
       meaning += BACKSLASH_TEXT + parts[++index]!;
       continue;
     }
@@ -255,7 +269,7 @@ function meaningOf(name: string): string {
       continue;
     }
     const digits = slice.call(part, 1, 5);
-    // JSON.parse gets nothing but digits and white space: XS's writes behind its memory for a string that is not UTF-8.
+    // JSON.parse gets only digits and white space: for a string that is not UTF-8, XS's writes beyond its memory.
     if (Number.isNaN(Number(HEXADECIMAL + digits))) return "";
     try {
       meaning += JSON.parse(UNICODE_ESCAPE + digits + QUOTE_TEXT) + slice.call(part, 5);

@@ -1,4 +1,7 @@
-/** Records what WebSocket connections of ECMA-419's HTTP server do. Imports nothing of the SDK's: its class is injected as `io`. */
+/**
+ * Records what WebSocket connections of ECMA-419's HTTP server do. Imports nothing of the SDK: its class is injected as
+ * `io`.
+ */
 
 import { byteLengthOf, bytesOf } from "../ring/bytes.ts";
 import {
@@ -14,7 +17,7 @@ import {
 
 export type { AdapterCounters, AdapterOptions, Instrumented, MessageTypeOf, Recording } from "./adapter.ts";
 
-/** A message, or the beginning of one that comes or is written in pieces. */
+/** A message, or the beginning of one that is read or written in pieces. */
 export type PieceOfMessage = ArrayBuffer | Uint8Array;
 
 /** The socket that `detach()` of an HTTP connection returns. */
@@ -25,7 +28,9 @@ export interface DetachedSocket {
 type Control = (this: object, opcode: number, data?: ArrayBuffer) => void;
 type Readable = (this: object, count: number, options: { more: boolean; binary: boolean }) => void;
 
-/** What is used of `embedded:network/websocket/client`, which makes the server's end of a connection if it is given `attach`. */
+/**
+ * The part of `embedded:network/websocket/client` that is used. With `attach` it is the server's end of a connection.
+ */
 export interface WebSocketIO {
   close(): void;
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's class and its declaration differ in what they take
@@ -50,31 +55,32 @@ export interface UpgradeRoute {
 export interface Upgrade<Class> {
   /** The class of the connections, `embedded:network/websocket/client`. */
   readonly io: Class;
-  /** If given, handshakes that fail are recorded too, as a connect and a disconnect without an address. */
+  /** If given, failed handshakes are recorded, too: as a connect and a disconnect without an address. */
   readonly route?: UpgradeRoute;
 }
 
 export interface InstrumentedUpgrade<Class extends WebSocketClass<WebSocketIO>>
   extends Instrumented<InstanceType<Class>> {
-  /** To be used in the place of `io`: a subclass of it, whose instances made with `attach` are recorded. */
+  /** Use it in place of `io`: it is a subclass, and records its instances that are made with `attach`. */
   readonly io: Class;
 }
 
-/** The opcodes of control frames have this bit; that of the frame that closes has no other. */
+/** The opcode of each control frame has this bit. A close frame has no other. */
 const CONTROL = 8;
 const CLOSE = 8;
 
-/** The code in a frame that closes; undefined if there is none in it. */
+/** Returns the code in a close frame; undefined if it has none. */
 function closeCodeOf(data: unknown): number | undefined {
   const bytes = bytesOf(data);
   return bytes && byteLengthOf(bytes) >= 2 ? (bytes[0]! << 8) | bytes[1]! : undefined;
 }
 
 /**
- * Records the WebSocket connections that an ECMA-419 HTTP server hands on. An instance of `io` is recorded from its construction, as
- * connect and handshake, to its close(). A message is recorded when `onReadable` has been called with its last piece, with the type that
- * is found in what onReadable itself read first; one that is written in pieces, with its first. Control frames are no messages.
- * Allocates for the server and each connection; for a message nothing, if `messageType` is a token.
+ * Records the WebSocket connections that an ECMA-419 HTTP server hands over. An instance of `io` is recorded from its
+ * construction (connect and handshake) to its close(). An incoming message is recorded when `onReadable` has been
+ * called with its last piece; its type is looked for in what onReadable read first. An outgoing message is recorded
+ * with its first piece. Control frames are not messages. Allocates for the server and for each connection; nothing for
+ * a message, if `messageType` is a token.
  */
 export function instrument<Class extends WebSocketClass<WebSocketIO>>(
   { io, route }: Upgrade<Class>,
@@ -86,11 +92,11 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
   let attached = 0;
 
   class Recorded extends io {
-    /** Undefined in a client's end. */
+    /** Undefined in the end of a client. */
     readonly #traffic: Traffic<PieceOfMessage> | undefined;
-    #isReading = false; // onReadable runs, and has read nothing of the message yet
+    #isReading = false; // onReadable is running, and has read nothing of the message yet
     #isWriting = false; // in pieces
-    /** That of the peer's frame, or of the one that was sent if it has sent none. */
+    /** The code in the peer's close frame; if it sent none, the code in ours. */
     #closeCode: number | undefined;
     #hasPeerClosed = false;
 
@@ -102,7 +108,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
         super(...parameters);
         return;
       }
-      // Before super(), which takes the socket over.
+      // Before super(), which takes over the socket.
       let address: unknown;
       try {
         address = socket.remoteAddress;
@@ -155,7 +161,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
       if (this.#isReading) {
         this.#isReading = false;
         const into = parameters[0];
-        const bytes = result ?? 0; // none: nothing was read, as of an empty message
+        const bytes = result ?? 0; // nothing was read, as with an empty message
         const read = bytesOf(into);
         if (result instanceof ArrayBuffer) this.#traffic!.identify(result);
         else if (read) this.#traffic!.identify(read.subarray(0, bytes));
@@ -176,7 +182,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
     }
 
     override close(): void {
-      // The class may close what it could not construct.
+      // The class may close an object that it failed to construct.
       if (#traffic in this) this.#traffic?.end(this.#closeCode);
       super.close();
     }
@@ -185,7 +191,7 @@ export function instrument<Class extends WebSocketClass<WebSocketIO>>(
   const patches: Patch[] = [];
   if (route) watchRoute(route);
 
-  /** Handshakes of which no connection comes. */
+  /** Handshakes that lead to no connection. */
   function watchRoute(target: UpgradeRoute): void {
     const asking = new WeakSet<object>();
     const { onRequest, onDone, onError } = target;

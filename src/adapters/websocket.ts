@@ -1,4 +1,4 @@
-/** Records what Moddable's `websocket` Server does, the one with callbacks. Imports nothing of the SDK's. */
+/** Records what Moddable's callback `websocket` Server does. Imports nothing of the SDK. */
 
 import {
   Adapter,
@@ -28,7 +28,7 @@ export type ServerMessage = string | ArrayBuffer;
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's own declaration, which says no more of `this` and `value`
 export type ServerCallback = (this: any, message: number, value?: any) => any;
 
-/** A connection of the server's: `this` of its callback. */
+/** A connection of the server: `this` of its callback. */
 export interface ServerConnection {
   write(message: ServerMessage): void;
   close(): void;
@@ -40,7 +40,7 @@ export interface CallbackServer {
   callback: ServerCallback;
 }
 
-// What the server calls its callback with.
+// The messages with which the server calls its callback.
 const CONNECT = 1;
 const HANDSHAKE = 2;
 const RECEIVE = 3;
@@ -48,7 +48,7 @@ const DISCONNECT = 4;
 
 const LEAST_CROWD = 16;
 
-// Kept with each connection: on a device they lie in flash.
+// Kept with each connection: on a device these are in flash.
 const CALLBACK = "callback";
 const WRITE = "write";
 const CLOSE = "close";
@@ -60,7 +60,7 @@ interface Watched {
   readonly traffic: Traffic<ServerMessage>;
 }
 
-/** What stands in front of a connection's `write`. */
+/** What covers the `write` of a connection. */
 function writing(write: ServerConnection["write"], traffic: Traffic<ServerMessage>) {
   return function (this: ServerConnection, message: ServerMessage): unknown {
     const result: unknown = write.call(this, message);
@@ -70,11 +70,11 @@ function writing(write: ServerConnection["write"], traffic: Traffic<ServerMessag
 }
 
 /**
- * Records the connections that `server` accepts from now on, whether its callback is set before or later. Messages are recorded when
- * the callback is called with them, and when `write` has taken them. A connection that is given a callback of its own leaves the
- * record with its next message. Allocates for the server and for each connection; for a message nothing, if the emitter is that in C, or
- * `messageType` gives tokens.
- * Throws TypeError if `server` is no object.
+ * Records the connections that `server` accepts from now on, whether its callback is set before or after this call. An
+ * incoming message is recorded when the callback is called with it, an outgoing one when `write` has taken it. A
+ * connection that is given a callback of its own leaves the record with its next message. Allocates for the server and
+ * for each connection; nothing for a message, if the emitter is the one in C, or `messageType` gives tokens. Throws
+ * TypeError if `server` is not an object.
  */
 export function instrument(
   server: CallbackServer,
@@ -83,17 +83,17 @@ export function instrument(
 ): Serving<ServerConnection> {
   const adapter = new Adapter<ServerMessage, ServerConnection>(telemetry, options);
   const traffics = new WeakMap<ServerConnection, Traffic<ServerMessage>>();
-  // A client whose handshake makes the server throw is never told of again: such a one must not be kept.
+  // The server may throw during a handshake and never mention that client again: such a connection must not be kept.
   let watched: Watched[] = [];
-  let crowd = LEAST_CROWD; // when there are so many, those that are gone are looked for
+  let crowd = LEAST_CROWD; // at this many, connections that are gone are looked for
 
-  /** A new connection: from here on each call that concerns it is seen. `wrapped`: what it would call is `handler`. */
+  /** A new connection: from here on each call on it is seen. `wrapped` calls `handler`. */
   function watch(connection: ServerConnection, wrapped: ServerCallback, handler: ServerCallback): void {
     const traffic = adapter.connect(connection, connection.socket?.get("REMOTE_IP"));
     traffics.set(connection, traffic);
 
     if (connection.callback === wrapped) connection.callback = handler;
-    const next = connection.callback; // of another adapter, perhaps
+    const next = connection.callback; // perhaps from another adapter
     const callback: ServerCallback = function (this: unknown, message, value) {
       if (message === RECEIVE) {
         traffic.begin(value);
@@ -117,7 +117,7 @@ export function instrument(
         return close.call(this);
       }),
     ];
-    // The socket goes elsewhere: for this server the connection is over.
+    // The socket goes elsewhere: for this server the connection has ended.
     if (detach)
       patches.push(
         patch(connection, DETACH, function (this: ServerConnection): unknown {
@@ -140,19 +140,19 @@ export function instrument(
     }
   }
 
-  // The server reads its callback when a client comes, and keeps what it read for that client.
+  // The server reads its callback when a client connects, and keeps it for that client.
   const before = Object.getOwnPropertyDescriptor(server, CALLBACK);
-  let callback = server.callback; // if no accessor is beneath
+  let callback = server.callback; // unless there is an accessor beneath
   let isSet = before !== undefined;
   let wrapped: ServerCallback | undefined;
-  const handlers = new WeakMap<ServerCallback, ServerCallback>(); // what was wrapped
+  const handlers = new WeakMap<ServerCallback, ServerCallback>(); // what this adapter wrapped
   const read = (): ServerCallback => {
     const current: ServerCallback = before?.get ? before.get.call(server) : callback;
-    if (!adapter.isAttached) restore(); // what was above this adapter's has gone
+    if (!adapter.isAttached) restore(); // what covered this adapter has gone
     if (!adapter.isAttached || typeof current !== "function") return current;
     if (wrapped === undefined || handlers.get(wrapped) !== current) {
       const wrapper: ServerCallback = function (this: ServerConnection, message, value) {
-        // An application may put a callback before the one that it has read here: then this is called for a known connection.
+        // An application may set a callback that it has read here: then this is called for a known connection.
         if (message !== CONNECT || !adapter.isAttached || traffics.has(this)) return current.call(this, message, value);
         try {
           watch(this, wrapper, current);
@@ -167,19 +167,19 @@ export function instrument(
     return wrapped;
   };
   const write = (value: ServerCallback): void => {
-    const given = handlers.get(value) ?? value; // what was read here is put back as what it was
+    const given = handlers.get(value) ?? value; // a callback that was read here is put back as it was
     if (before?.set) before.set.call(server, given);
     else callback = given;
     isSet = true;
   };
   Object.defineProperty(server, CALLBACK, { get: read, set: write, configurable: true, enumerable: true });
 
-  /** The server's property as it would be without, unless somebody else has put something in its place since. */
+  /** The property of the server as it would be without the adapter, unless somebody else has replaced it since. */
   function restore(): void {
     if (Object.getOwnPropertyDescriptor(server, CALLBACK)?.get !== read) return;
     if (before?.get) {
       Object.defineProperty(server, CALLBACK, before);
-      void server.callback; // if that is of an adapter that is off, it goes too
+      void server.callback; // if it belongs to a removed adapter, it goes, too
     } else {
       delete (server as Partial<CallbackServer>).callback;
       if (isSet) server.callback = callback;

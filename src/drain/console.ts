@@ -7,15 +7,17 @@ import type { OpenSink, Sink } from "./sink.ts";
 export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
 export interface ConsoleSinkOptions {
-  /** Prints a text that ends with a line's end. Default: `trace()` on XS, standard output in Node. */
+  /** Prints a text that ends with a line break. Default: `trace()` on XS, standard output in Node. */
   readonly print?: (line: string) => void;
-  /** Bytes of the longest packet, 256 to 65,536. Default 512: some 740 characters, 64 ms of a console at 115,200 baud. */
+  /**
+   * Bytes of the longest packet, 256 to 65,536. Default 512: about 740 characters, 64 ms of a console at 115,200 baud.
+   */
   readonly maxPacketBytes?: number;
 }
 
 const OPTIONS: readonly string[] = Object.freeze(["print", "maxPacketBytes"]);
 
-// A line as docs/format.md has it: the mark, some bytes of a frame in base64, a full stop.
+// A line as in docs/format.md: the mark, some bytes of a frame as base64, a full stop.
 const MARK: readonly number[] = Object.freeze([0x7e, 0x78, 0x74, 0x3a]); // ~xt:
 const FULL_STOP = 0x2e;
 const NEWLINE = 0x0a;
@@ -25,9 +27,10 @@ const MARK_CHARACTERS = 4;
 const MOST_CHARACTERS = MARK_CHARACTERS + (LINE_BYTES / 3) * 4 + 2;
 
 /**
- * Opens sinks, one at a time, that print packets as lines of text, which share a console with log lines of any kind. Printing blocks for as long as the
- * console takes: at 115,200 baud 87 µs a character. A packet counts as taken when its lines are printed. Throws TypeError or RangeError
- * naming the option, its value and what is allowed. Memory is allocated here, once; a line allocates its text.
+ * Opens sinks, one at a time, that print packets as lines of text, on a console shared with log lines of any kind.
+ * Printing blocks while the console is busy: 87 µs per character at 115,200 baud. A packet counts as taken when its
+ * lines are printed. Throws TypeError or RangeError that names the option, its value and what is allowed. Allocates its
+ * memory here, once; each line allocates its text.
  */
 export function consoleSink(options: ConsoleSinkOptions = {}): OpenSink {
   checkNames(options, OPTIONS);
@@ -53,7 +56,7 @@ class ConsoleSink implements Sink {
     this.#line = line;
   }
 
-  /** Never refuses. Throws what `print` throws. */
+  /** Never refuses. Throws whatever `print` throws. */
   write(buffer: Uint8Array, byteLength: number): boolean {
     const print = this.#print;
     const end = writeFrame(buffer, byteLength, this.#frame);
@@ -81,7 +84,7 @@ class ConsoleSink implements Sink {
   }
 }
 
-/** A–Z, a–z, 0–9, +, /: none of them has a meaning in XML, to a shell or to a terminal. */
+/** A–Z, a–z, 0–9, +, /: none of them is special in XML, in a shell or on a terminal. */
 function characterOf(sextet: number): number {
   if (sextet < 26) return sextet + 0x41;
   if (sextet < 52) return sextet + 0x47;

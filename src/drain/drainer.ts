@@ -30,22 +30,26 @@ const MAX_PACKETS_PER_SLICE = 1_000;
 
 /** A flush() that waits. */
 interface Flush {
-  /** drained + overwritten, when all has been given that there was; undefined: once the source has nothing. */
+  /**
+   * The value of drained + overwritten at which everything has been given that was there; undefined: when the source is
+   * empty.
+   */
   readonly target: number | undefined;
-  /** Packets given up before. */
+  /** Packets given up before it. */
   readonly dropped: number;
   leftTicks: number;
   readonly resolve: (result: FlushResult) => void;
 }
 
 /**
- * Moves packets from a source to a sink, a slice at a time: with each tick of a timer, and when a sink that had refused says that it
- * is writable. It holds one packet in hand until a sink takes it, so what a sink refuses, or breaks over, is offered again; whoever
- * reads the packets drops what comes twice by its number.
+ * Moves packets from a source to a sink, a slice at a time: with each tick of a timer, and when a sink that refused
+ * becomes writable. It holds one packet until a sink takes it. A packet that a sink refuses, or fails on, is offered
+ * again; a reader of the packets drops repeated ones by their numbers.
  *
- * The constructor throws TypeError or RangeError naming the option, its value and what is allowed, and allocates the packet buffer;
- * the sink is opened by the first tick. From then on nothing throws, whatever source, sink and timer do. On XS a tick that moves
- * nothing allocates nothing, nor does moving a packet beyond what source and sink do; opening a sink allocates.
+ * The constructor throws TypeError or RangeError that names the option, its value and what is allowed, and allocates
+ * the packet buffer. The first tick opens the sink. After that nothing throws, whatever source, sink and timer do. On
+ * XS a tick that moves nothing allocates nothing, and moving a packet allocates only what source and sink allocate;
+ * opening a sink allocates.
  */
 export class Drainer {
   readonly #source: PacketSource;
@@ -61,14 +65,14 @@ export class Drainer {
   readonly #everyMs: number;
 
   readonly #memory: Uint8Array;
-  /** The part of the memory that the open sink takes. */
+  /** The part of the memory that the open sink accepts. */
   #buffer: Uint8Array;
   /** Bytes of the packet in hand, 0 if there is none. */
   #inHand = 0;
   #sink: Sink | undefined;
-  /** Whose calls count: those of the sink that is open, or being opened. */
+  /** Only calls with this number count: those of the sink that is open, or being opened. */
   #events: SinkEvents | undefined;
-  /** Source or sink are being called: what they call back is only noted. */
+  /** Source or sink are being called: their callbacks are only noted. */
   #isBusy = false;
   #isBroken = false;
   #isClosed = false;
@@ -118,7 +122,7 @@ export class Drainer {
     this.#handle = timer.repeat(() => this.#tick(), everyMs);
   }
 
-  /** What was counted so far. Allocates the object. */
+  /** The counts so far. Allocates the object. */
   counters(): DrainerCounters {
     return {
       packets: this.#packets,
@@ -135,10 +139,10 @@ export class Drainer {
   }
 
   /**
-   * Before deep sleep, a restart, or the end of a program: resolves as soon as a sink has taken all that had been emitted when this was
-   * called, or after `timeoutMs`, 1 to 86,400,000 (counted in ticks), with what is left. Moves up to 1,000 packets at once, whatever
-   * packetsPerSlice says, and does not wait for retryMs. Never rejects; throws RangeError if timeoutMs is out of range. What "taken"
-   * means, each sink says: a datagram that was sent may still be lost.
+   * Call it before deep sleep, a restart, or the end of a program. Resolves as soon as a sink has taken everything that
+   * had been emitted by then, or after `timeoutMs` with what is left; 1 to 86,400,000, counted in ticks. Moves up to
+   * 1,000 packets at once, whatever packetsPerSlice is, and does not wait for retryMs. Never rejects; throws RangeError
+   * if timeoutMs is out of range. What "taken" means depends on the sink: a datagram that was sent may still be lost.
    */
   flush(timeoutMs = 1_000): Promise<FlushResult> {
     checkNumber("timeoutMs", timeoutMs, 1, MAX_MS);
@@ -148,15 +152,15 @@ export class Drainer {
       this.#flushes.push({ target, dropped: this.#dropped, leftTicks: Math.ceil(timeoutMs / this.#everyMs), resolve });
       if (this.#isClosed) this.#endFlushes();
       else if (this.#isBusy)
-        return; // what is under way goes on, or a tick does
+        return; // work in progress continues, or a tick continues it
       else if (this.#sink === undefined) this.#open();
       this.#slice();
     });
   }
 
   /**
-   * Stops the timer and closes the sink. What waits in the source stays there; a packet in hand is given up, and counted as dropped.
-   * Closing twice does nothing.
+   * Stops the timer and closes the sink. What waits in the source stays there; a packet in hand is given up and counted
+   * as dropped. Closing twice does nothing.
    */
   close(): void {
     if (this.#isClosed) return;
@@ -164,7 +168,7 @@ export class Drainer {
     try {
       this.#timer.clear(this.#handle);
     } catch {
-      // A timer that goes on finds the drainer closed.
+      // If the timer keeps ticking, it finds the drainer closed.
     }
     this.#drop();
     this.#closeSink();
@@ -174,7 +178,7 @@ export class Drainer {
   #tick(): void {
     if (this.#isBusy || this.#isClosed) return;
     if (++this.#tokenTicks >= this.#tokensEveryTicks) this.#repeatTokens();
-    if (this.#isClosed) return; // by the source, perhaps
+    if (this.#isClosed) return; // perhaps by the source
     if (this.#sink === undefined) {
       if (--this.#waitTicks <= 0) this.#open();
     } else if (this.#inHand === 0) this.#stalledTicks = 0;
@@ -183,7 +187,7 @@ export class Drainer {
       this.#fail();
     }
     this.#slice(); // does nothing without a sink
-    if (this.#flushes.length === 0) return; // a tick that has nothing to do allocates nothing
+    if (this.#flushes.length === 0) return; // a tick with nothing to do allocates nothing
     for (const flush of this.#flushes) flush.leftTicks--;
     this.#settleFlushes();
   }
@@ -220,14 +224,16 @@ export class Drainer {
       this.#opens++;
       this.#stalledTicks = 0;
       const memory = this.#memory;
-      // One view for as long as the sink is open: a reader knows it again.
+      // One view as long as the sink is open: a reader recognises it.
       this.#buffer = mostBytes < memory.length ? memory.subarray(0, Math.floor(mostBytes)) : memory;
       if (this.#inHand > this.#buffer.length) this.#drop();
       this.#repeatTokens();
     }
   }
 
-  /** Moves packets until the source has none, the sink takes none, or it is enough for once. Calls from within it do nothing. */
+  /**
+   * Moves packets until the source is empty, the sink refuses, or the slice is full. Calls from inside it do nothing.
+   */
   #slice(): void {
     if (this.#isBusy || this.#sink === undefined) return;
     this.#isBusy = true;
@@ -243,7 +249,7 @@ export class Drainer {
             if (this.#flushes.length > 0) this.#settleFlushes(true);
             break;
           }
-          // A number that is none of a packet's bytes: there is nothing that could be sent.
+          // Not a number of bytes: there is nothing to send.
           if (!(Number.isInteger(bytes) && bytes > 0 && bytes <= this.#buffer.length)) {
             this.#sourceFailures++;
             break;
@@ -257,7 +263,7 @@ export class Drainer {
           if (this.#isBroken) break;
         }
         const taken = sink.write(this.#buffer, this.#inHand);
-        // A sink that broke over the packet may not have it; after close() it is counted already.
+        // A sink that failed on the packet may not have it; after close() it is already counted.
         if (this.#isBroken || this.#isClosed) break;
         if (!taken) {
           this.#refusals++;
@@ -270,7 +276,7 @@ export class Drainer {
         this.#nextRetryTicks = this.#retryTicks;
         if (this.#flushes.length > 0) {
           this.#settleFlushes();
-          if (this.#flushes.length === 0) break; // what came later has time
+          if (this.#flushes.length === 0) break; // anything later can wait
         }
       }
     } catch {
@@ -281,7 +287,7 @@ export class Drainer {
     if (this.#isBroken && !this.#isClosed) this.#fail();
   }
 
-  /** Closes a sink that is broken, and waits before the next: the longer, the oftener that was for nothing. */
+  /** Closes a failed sink, and waits before the next attempt: longer after each failure in a row. */
   #fail(): void {
     this.#failures++;
     this.#waitTicks = this.#nextRetryTicks;
@@ -301,7 +307,10 @@ export class Drainer {
     }
   }
 
-  /** Events that are out of the source, given or overwritten, and those that wait. Undefined: it does not say. */
+  /**
+   * Events that have left the source, given or overwritten, and those that wait. Undefined if the source does not
+   * report them.
+   */
   #givenEvents(): { gone: number; pending: number } | undefined {
     try {
       const { drained, overwritten, pending } = (this.#source.counters?.() ?? {}) as Partial<Counters>;
@@ -313,7 +322,7 @@ export class Drainer {
     }
   }
 
-  /** Ends the flushes that are done, or over. `isEmpty`: the source has nothing. */
+  /** Ends the flushes that are complete, or out of time. `isEmpty`: the source has nothing left. */
   #settleFlushes(isEmpty = false): void {
     const inHand = this.#inHand > 0 ? 1 : 0;
     const gone = this.#givenEvents()?.gone;

@@ -6,18 +6,19 @@ export const CRC_OF_NIBBLE: readonly number[] = Object.freeze([
   0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
 ]);
 const CRC_BYTES = 4;
-/** COBS: a group is a code and up to so many bytes that are not zero. */
+/** COBS: a group is a code and up to this many bytes that are not zero. */
 const MAX_GROUP_BYTES = 254;
 
-/** Bytes that a frame of a packet of so many bytes takes at the most, delimiters included. */
+/** Returns the most bytes that the frame of a packet with this many bytes takes, delimiters included. */
 export function maxFrameBytes(packetBytes: number): number {
   const content = packetBytes + CRC_BYTES;
   return content + Math.floor(content / MAX_GROUP_BYTES) + 3;
 }
 
 /**
- * Writes the frame of the packet that is the first `byteLength` bytes of `packet` into `into`, which has maxFrameBytes(byteLength)
- * bytes and shares none with it. Returns the frame's bytes. Allocates nothing.
+ * Writes into `into` the frame of the packet in the first `byteLength` bytes of `packet`. `into` has
+ * maxFrameBytes(byteLength) bytes, and shares no memory with the packet. Returns the bytes of the frame. Allocates
+ * nothing.
  */
 export function writeFrame(packet: Uint8Array, byteLength: number, into: Uint8Array): number {
   let crc = -1;

@@ -17,21 +17,24 @@ import type { DrainTimer } from "./timer.ts";
 export { SUBPROTOCOL } from "./listener-words.ts";
 export type { DrainTimer } from "./timer.ts";
 
-/** What is used of a Telemetry. */
+/** The part of a Telemetry that is used. */
 export interface ReaderSource {
   reader(): Reader;
 }
 
 /** A connection of a WebSocket server, as its adapter hands it over. */
 export interface ListenerConnection {
-  /** Sends a text, or a packet as a binary message. Throws if that cannot be done, or too much waits to be sent. */
+  /**
+   * Sends a text, or a packet as a binary message. Throws if that is impossible, or if too much already waits to be
+   * sent.
+   */
   send(message: string | ArrayBuffer): void;
   close(): void;
 }
 
-/** What the adapter tells of it. Neither call throws. */
+/** What the adapter reports of it. Neither call throws. */
 export interface ListenerEvents {
-  /** A message has come; undefined: a binary one. */
+  /** A message has arrived; undefined: a binary one. */
   heard(text: string | undefined): void;
   /** The connection is closed. */
   gone(): void;
@@ -39,19 +42,22 @@ export interface ListenerEvents {
 
 export interface ListenersOptions {
   readonly telemetry: ReaderSource;
-  /** What a listener has to say first: 1 to 64 characters of visible ASCII. Without the option it may say anything; `undefined` is refused. */
+  /** The token that a listener must send first: 1 to 64 characters of visible ASCII. Without this option anything is accepted; `undefined` is refused. */
   readonly token?: string;
-  /** Listeners at a time, 1 to 16. Default 2. Beside them, as many may be connected that have not said their token yet. */
+  /** Listeners at a time, 1 to 16. Default 2. As many again may be connected that have not sent their token yet. */
   readonly most?: number;
-  /** Bytes of the longest packet, 256 to 65,535, which each listener has a buffer of. Default 1,000: of Moddable's sockets, those of simulators take no more at once. */
+  /**
+   * Bytes of the longest packet, 256 to 65,535; each listener has a buffer of this size. Default 1,000: sockets of
+   * Moddable's simulators take no more at once.
+   */
   readonly packetBytes?: number;
   /** Default: the platform's. */
   readonly timer?: DrainTimer;
 }
 
-/** What happened since they were made. */
+/** What has happened since construction. */
 export interface ListenersCounters {
-  /** That are connected and accepted now. */
+  /** Listeners that are connected and accepted now. */
   readonly listeners: number;
   readonly accepted: number;
   readonly refusedTokens: number;
@@ -61,9 +67,12 @@ export interface ListenersCounters {
   readonly bytes: number;
   /** Packets in hand of a place that was given up. */
   readonly dropped: number;
-  /** Connections that were closed because they were silent for 30 s, 10 s before their token, or too many waited to say it. */
+  /**
+   * Connections closed because they were silent for 30 s, or for 10 s before their token, or because too many waited to
+   * send it.
+   */
   readonly silent: number;
-  /** Connections that were closed because they said what no listener says, or could not be written to. */
+  /** Connections closed because they sent what no listener sends, or could not be written to. */
   readonly failures: number;
 }
 
@@ -74,10 +83,13 @@ const MOST_LISTENERS = 16;
 const EVERY_MS = 100;
 const SILENT_TICKS = SILENT_MS / EVERY_MS;
 const TOKEN_TICKS = 10_000 / EVERY_MS;
-/** An idle place is looked at once a second: counters() makes an object. */
+/** An idle place is checked once a second only: counters() makes an object. */
 const IDLE_TICKS = 1_000 / EVERY_MS;
 
-/** A reader, and what was read and is not acknowledged. It outlives its listener: the next one goes on where that stopped. */
+/**
+ * A reader, and a packet that was read and is not acknowledged. It outlives its listener: the next listener continues
+ * where that one stopped.
+ */
 interface Place {
   readonly reader: Reader;
   readonly buffer: Uint8Array;
@@ -85,31 +97,33 @@ interface Place {
   inHand: number;
   listener: Listener | undefined;
   idleTicks: number;
-  /** Events refused when the listener went. */
+  /** Events that were refused when the listener left. */
   discarded: number;
 }
 
 interface Listener {
   readonly connection: ListenerConnection;
-  /** Undefined until its token was accepted. */
+  /** Undefined until its token is accepted. */
   place: Place | undefined;
-  /** Nothing is said to it any more. */
+  /** Nothing more is sent to it. */
   isOver: boolean;
   /** The packet in hand was sent. */
   isSent: boolean;
-  /** Ticks since it was heard last. */
+  /** Ticks since it was last heard. */
   silentTicks: number;
 }
 
 /**
- * Gives packets to whoever connects to a WebSocket server under the subprotocol `xs-telemetry`, by what docs/links.md says. A listener
- * gets the next packet when it has acknowledged the last, so at most one waits for each. Its place stays when it goes: who comes next
- * goes on there, with the packet that was not acknowledged. A place that nobody listens at is given up once the ring refuses events,
- * which it may be the cause of; who comes then begins with the oldest record.
+ * Gives packets to clients of a WebSocket server that ask for the subprotocol `xs-telemetry`, as docs/links.md
+ * describes. A listener gets the next packet when it has acknowledged the last one, so at most one packet waits for
+ * each listener. When a listener leaves, its place stays: the next listener continues there, with the packet that was
+ * not acknowledged. A place without a listener is given up once the ring refuses events, because the place may be the
+ * cause; the next listener then begins with the oldest record.
  *
- * The constructor throws TypeError or RangeError naming the option, its value and what is allowed. Nothing is allocated, and no timer runs,
- * until a connection is handed over: then a reader and a buffer for each place. From then on nothing throws. On XS a tick that moves nothing
- * allocates nothing, but for a place where nobody listens, once a second, the counters. A packet costs a copy of it.
+ * The constructor throws TypeError or RangeError that names the option, its value and what is allowed. Until a
+ * connection is handed over, nothing is allocated and no timer runs; then a reader and a buffer are allocated for each
+ * place. After that nothing throws. On XS a tick that moves nothing allocates nothing, except the counters, once a
+ * second, for a place without a listener. A packet costs one copy.
  */
 export class Listeners {
   readonly #telemetry: ReaderSource;
@@ -120,9 +134,9 @@ export class Listeners {
   #handle: unknown;
   #isClosed = false;
   readonly #places: Place[] = [];
-  /** Have not said their token. */
+  /** Have not sent their token yet. */
   readonly #waiting: Listener[] = [];
-  /** Closed by the next tick, for a server may still read on in the message that it has called about. */
+  /** Closed by the next tick, because a server may still be reading the message that it has reported. */
   #ending: ListenerConnection[] = [];
 
   #accepted = 0;
@@ -151,7 +165,7 @@ export class Listeners {
     this.#timer = timer;
   }
 
-  /** What was counted so far. Allocates the object. */
+  /** The counts so far. Allocates the object. */
   counters(): ListenersCounters {
     return {
       listeners: this.#places.filter(({ listener }) => listener !== undefined).length,
@@ -166,7 +180,7 @@ export class Listeners {
     };
   }
 
-  /** For adapters: a client has asked for the subprotocol. Says nothing to it until it has said its token. */
+  /** For adapters: a client has asked for the subprotocol. Nothing is sent to it before it has sent its token. */
   accept(connection: ListenerConnection): ListenerEvents {
     const listener: Listener = { connection, place: undefined, isOver: false, isSent: false, silentTicks: 0 };
     this.#handle ??= this.#timer.repeat(() => this.#tick(), EVERY_MS);
@@ -187,7 +201,9 @@ export class Listeners {
     };
   }
 
-  /** Closes all connections and readers. Connections that are handed over later are closed. Closing twice does nothing. */
+  /**
+   * Closes all connections and readers. Connections that are handed over later are closed. Closing twice does nothing.
+   */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -199,7 +215,7 @@ export class Listeners {
   }
 
   #tick(): void {
-    // From the end, for they leave meanwhile; by index, which allocates nothing.
+    // From the end, because they leave during the loop; by index, which allocates nothing.
     const waiting = this.#waiting;
     for (let index = waiting.length - 1; index >= 0; index--) this.#age(waiting[index]!, TOKEN_TICKS);
     const places = this.#places;
@@ -217,7 +233,7 @@ export class Listeners {
     if (this.#isClosed) this.#stop();
   }
 
-  /** False if it is over because it was silent for too long. */
+  /** Returns false if it was silent for too long. */
   #age(listener: Listener, most: number): boolean {
     if (++listener.silentTicks <= most) return true;
     this.#silent++;
@@ -263,7 +279,7 @@ export class Listeners {
     this.#waiting.splice(this.#waiting.indexOf(listener), 1);
     listener.place = place;
     place.listener = listener;
-    place.reader.repeatTokens(); // who listens now may be another one
+    place.reader.repeatTokens(); // the listener may be another one by now
     this.#accepted++;
     this.#say(listener, ACCEPTED);
     if (!listener.isOver) this.#move(listener, place);
@@ -274,7 +290,7 @@ export class Listeners {
     if (!listener.isOver) this.#end(listener);
   }
 
-  /** One where nobody listens, or a new one; undefined: there are as many as may be. */
+  /** Returns a place without a listener, or a new one; undefined if there are as many as allowed. */
   #place(): Place | undefined {
     const idle = this.#places.find(({ listener }) => listener === undefined);
     if (idle !== undefined || this.#places.length >= this.#most) return idle;
@@ -290,7 +306,7 @@ export class Listeners {
     return place;
   }
 
-  /** Sends the packet in hand, or the next, if there is one. */
+  /** Sends the packet in hand, or the next one, if there is one. */
   #move(listener: Listener, place: Place): void {
     if (place.inHand === 0) place.inHand = place.reader.next(place.buffer);
     if (place.inHand === 0) return;

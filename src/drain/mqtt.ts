@@ -5,11 +5,11 @@ import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
 export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
-/** What is used of an ECMA-419 MQTT client, such as that of Moddable's `embedded:network/mqtt/client`. */
+/** The part of an ECMA-419 MQTT client that is used, such as Moddable's `embedded:network/mqtt/client`. */
 export interface MQTTConnection {
   /**
-   * Begins a message, whose `byteLength` may be more than what is written now. Called without `options`, which its declarations do
-   * not know, it goes on with it. Returns for how many bytes there is room now.
+   * Begins a message of `byteLength` bytes, which may be more than are written now. Called without `options` it
+   * continues the message; its declarations do not know that. Returns for how many bytes there is room now.
    */
   write(bytes: Uint8Array, options: MQTTWriteOptions): number;
   close(): void;
@@ -27,27 +27,29 @@ export interface MQTTWriteOptions {
 }
 
 export interface MQTTSinkOptions {
-  /** The class of the client. Its `onWritable(count)` says for how many bytes there is room, `onControl` what the broker answers. */
+  /**
+   * The class of the client. Its `onWritable(count)` reports room for `count` bytes, `onControl` the broker's answers.
+   */
   readonly io: new (
     options: never,
   ) => MQTTConnection;
   /** The last level of the topic: 1 to 64 bytes, no "/". */
   readonly deviceId: string;
-  /** What stands before it: 1 to 64 bytes. Default "xs-telemetry". */
+  /** The levels before it: 1 to 64 bytes. Default "xs-telemetry". */
   readonly topic?: string;
-  /** 0: the broker is sent each packet once; 1: again, until it says that it has it. Default 0. */
+  /** 0: each packet is sent to the broker once; 1: again, until the broker confirms it. Default 0. */
   readonly QoS?: 0 | 1;
   /** Bytes of the longest packet, 256 to 65,536. Default 1,400. */
   readonly maxPacketBytes?: number;
-  // What the client is opened with, as its class wants it.
+  // Options with which the client is opened, as its class expects them.
   readonly host?: string;
   readonly port?: number;
-  /** Default: "xs-telemetry-" and the device id. A broker lets only one connection have it. */
+  /** Default: "xs-telemetry-" and the device id. A broker allows only one connection with it. */
   readonly id?: string;
   readonly user?: string;
   readonly password?: unknown;
   readonly clean?: boolean;
-  /** Default 60,000 ms: a broker that is gone is noticed after half as much again. */
+  /** Default 60,000 ms: a broker that has gone is noticed after 1.5 times that. */
   readonly keepAlive?: number;
   readonly will?: unknown;
   readonly dns?: unknown;
@@ -73,21 +75,21 @@ const OPTIONS: readonly string[] = Object.freeze([
 ]);
 const MAX_LEVEL_BYTES = 64;
 const MAX_PORT = 65_535;
-/** The longest that MQTT can say, in ms. */
+/** The longest that MQTT can express, in ms. */
 const MAX_KEEP_ALIVE_MS = 65_535_000;
 const KEEP_ALIVE_MS = 60_000;
 const MAX_MESSAGE_ID = 65_535;
 
-// Types of MQTT's packets, as the client's onControl tells them.
+// Types of MQTT packets, as the client's onControl reports them.
 const CONNACK = 2;
 const PUBACK = 4;
 
-/** A message's head without its topic has so many bytes at the most, and a ping may go before it without the sink's knowledge. */
+/** Most bytes of a message's head without its topic; the client may send a ping before it without telling the sink. */
 const HEAD_BYTES = 8;
-/** A message is not begun for less. */
+/** No message is begun with less room. */
 const LEAST_PIECE_BYTES = 64;
 
-/** What is used of an ECMA-419 DNS resolver, if the client is given the class of one. */
+/** The part of an ECMA-419 DNS resolver that is used, if the client is given the class of one. */
 interface Resolver {
   resolve(request: Resolution): unknown;
 }
@@ -105,8 +107,8 @@ interface ClientOptions {
 }
 
 /**
- * Opens sinks that publish each packet as a message under `<topic>/<deviceId>`. Throws TypeError or RangeError naming the option, its
- * value and what is allowed; what only the client knows is checked when it is opened.
+ * Opens sinks that publish each packet as a message under `<topic>/<deviceId>`. Throws TypeError or RangeError that
+ * names the option, its value and what is allowed; options that only the client knows are checked when it is opened.
  */
 export function mqttSink(options: MQTTSinkOptions): OpenSink {
   checkNames(options, OPTIONS);
@@ -131,8 +133,8 @@ export function mqttSink(options: MQTTSinkOptions): OpenSink {
 }
 
 /**
- * A resolver that says nothing more once `isClosed()`. Moddable's client does not cancel what it asks for, and throws when the
- * answer finds it closed: in a timer's callback, which ends the firmware.
+ * A resolver that reports nothing more once `isClosed()`. Moddable's client does not cancel its request, and throws if
+ * the answer finds it closed: in the callback of a timer, which ends the firmware.
  */
 function resolverUntil(
   isClosed: () => boolean,
@@ -155,7 +157,9 @@ function resolverUntil(
   };
 }
 
-/** The UTF-8 bytes of a topic, or of a level of one. Throws TypeError if it cannot be published under. */
+/**
+ * Returns the UTF-8 bytes of a topic, or of one of its levels. Throws TypeError if nothing can be published under it.
+ */
 function levelBytes(name: string, value: unknown, withLevels: boolean): number {
   const allowed = `a string of 1 to ${MAX_LEVEL_BYTES} bytes without "+", "#", ${withLevels ? "" : '"/", '}U+0000 and lone surrogates`;
   if (typeof value !== "string" || value.length === 0 || value.length > MAX_LEVEL_BYTES) refuse(name, allowed, value);
@@ -181,9 +185,9 @@ class MQTTSink implements Sink {
   readonly #events: SinkEvents;
   readonly #client: OpenClient;
   #isConnected = false;
-  /** Bytes that the client takes now, for all that is known. */
+  /** Bytes that the client takes now, as far as is known. */
   #room = 0;
-  /** Bytes of the packet in hand that the client has; 0: it is not begun. */
+  /** Bytes of the packet in hand that the client has; 0: it has not been begun. */
   #sent = 0;
   #isAcknowledged = false;
   #isClosed = false;
@@ -212,8 +216,8 @@ class MQTTSink implements Sink {
   }
 
   /**
-   * Refuses until the broker has answered, while there is no room, and with QoS 1 until the broker has the packet. Allocates a view
-   * of what it gives the client, which allocates far more.
+   * Refuses until the broker has answered, while there is no room, and with QoS 1 until the broker has the packet.
+   * Allocates a view for the client, which itself allocates far more.
    */
   write(buffer: Uint8Array, byteLength: number): boolean {
     if (!this.#isConnected) return false;

@@ -6,7 +6,7 @@ import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
 export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
-/** What is used of an ECMA-419 Serial, such as that of Moddable's `embedded:io/serial`. */
+/** The part of an ECMA-419 Serial that is used, such as Moddable's `embedded:io/serial`. */
 export interface SerialPort {
   /** Takes all of the bytes, or throws: "output full" if there is no room for them now. */
   write(bytes: Uint8Array): unknown;
@@ -14,13 +14,13 @@ export interface SerialPort {
 }
 
 export interface SerialSinkOptions {
-  /** The class of the port. Its `onWritable(count)` says for how many bytes there is room. */
+  /** The class of the port. Its `onWritable(count)` reports room for `count` bytes. */
   readonly io: new (
     options: never,
   ) => SerialPort;
-  /** Bytes of the longest packet, 256 to 65,536; its frame has a buffer of its own. Default 1,400. */
+  /** Bytes of the longest packet, 256 to 65,536; its frame has its own buffer. Default 1,400. */
   readonly maxPacketBytes?: number;
-  // What the port is opened with, as its class wants it.
+  // Options with which the port is opened, as its class expects them.
   readonly port?: unknown;
   readonly device?: unknown;
   readonly baud?: number;
@@ -47,10 +47,13 @@ const OPTIONS: readonly string[] = Object.freeze([
   "dataTerminalReady",
   "dataSetReady",
 ]);
-/** Of the longest piece: as much as the FIFO of an ESP32's UART holds. A power of two. */
+/** Bytes of the longest piece: as many as the FIFO of an ESP32's UART holds. A power of two. */
 const MOST_PIECE_BYTES = 128;
 const MAX_BAUD = 20_000_000;
-/** In what ports say that have no room. Debug builds put the function's name to it; builds without messages say nothing. */
+/**
+ * Contained in the errors of ports without room. Debug builds prepend the function's name; builds without messages say
+ * nothing.
+ */
 const FULL: readonly string[] = Object.freeze(["output full", "tx full", "would overflow", "would block"]);
 
 interface PortOptions {
@@ -59,12 +62,12 @@ interface PortOptions {
 }
 
 /**
- * Opens sinks that write frames to a serial port, one sink at a time. The memory of a frame is allocated here, once; writing a
- * packet allocates nothing. Throws TypeError or RangeError naming the option, its value and what is allowed; what only the port
- * knows is checked when it is opened.
+ * Opens sinks that write frames to a serial port, one sink at a time. Allocates the memory of a frame here, once;
+ * writing a packet allocates nothing. Throws TypeError or RangeError that names the option, its value and what is
+ * allowed; options that only the port knows are checked when it is opened.
  *
- * A frame goes out in pieces as the port has room, and its packet counts as taken when the port has all of it. Log text of others may
- * share the port between pieces; it is what the frame's checksum is there for.
+ * A frame goes out in pieces as the port has room. Its packet counts as taken when the port has all of it. Log text of
+ * others may come between the pieces: the frame's checksum is there for that.
  */
 export function serialSink(options: SerialSinkOptions): OpenSink {
   checkNames(options, OPTIONS);
@@ -78,8 +81,8 @@ export function serialSink(options: SerialSinkOptions): OpenSink {
 }
 
 /**
- * A frame, and the piece of it that goes out next. A port takes all bytes of what it is given, so that each piece would need a view
- * of its own; instead, the next bytes are moved to where views of 1, 2, 4 … bytes stand ready.
+ * A frame, and the piece of it that goes out next. A port takes all bytes that it is given, so each piece would need
+ * its own view; instead, the next bytes are moved to where views of 1, 2, 4 … bytes are ready.
  */
 class FrameOutput {
   readonly #memory: Uint8Array;
@@ -116,7 +119,7 @@ class FrameOutput {
     return this.#at >= this.#end; // past it when cleared from within a port's write()
   }
 
-  /** The longest piece that is left and fits; there must be a byte left, and room for it. */
+  /** Returns the longest piece that is left and fits. There must be a byte left, and room for it. */
   piece(room: number): Uint8Array {
     const most = Math.min(room, this.#end - this.#at);
     let index = 0;
@@ -140,9 +143,9 @@ class SerialSink implements Sink {
   readonly #output: FrameOutput;
   readonly #events: SinkEvents;
   readonly #port: SerialPort;
-  /** Bytes that the port takes now, for all that is known. */
+  /** Bytes that the port takes now, as far as is known. */
   #room = 0;
-  /** The port had less room than it had said: others write to it too, and onWritable() may not come. */
+  /** The port had less room than it reported: others write to it, too, and onWritable() may not come. */
   #isSurprised = false;
   #isPushing = false;
 
@@ -167,7 +170,7 @@ class SerialSink implements Sink {
       checkBytes(buffer, byteLength);
       output.begin(buffer, byteLength);
     }
-    // A single byte, if the port takes it, makes it tell again when there is room.
+    // If the port takes a single byte, it reports again when there is room.
     if (this.#isSurprised && this.#room === 0) this.#room = 1;
     this.#push();
     if (!output.isOut()) return false;
@@ -192,7 +195,7 @@ class SerialSink implements Sink {
     if (this.#output.isOut()) this.#events.onWritable();
   }
 
-  /** Gives the port what it has room for. Throws if the port is broken. */
+  /** Gives the port what it has room for. Throws if the port has failed. */
   #push(): void {
     const output = this.#output;
     this.#isPushing = true;
@@ -200,7 +203,7 @@ class SerialSink implements Sink {
       while (this.#room > 0 && !output.isOut()) {
         const piece = output.piece(this.#room);
         const bytes = piece.length;
-        this.#room -= bytes; // first: a port may say at once how much there is now
+        this.#room -= bytes; // first, because a port may report its room at once
         this.#port.write(piece);
         output.advance(bytes);
         this.#isSurprised = false;

@@ -1,28 +1,28 @@
-/** Where packets go from the device, in ECMA-419's manner. */
+/** Where packets go from the device, in the manner of ECMA-419. */
 
-/** What a sink reports to its owner, who opened it. Neither call throws; a sink that was closed makes none. */
+/** What a sink reports to the owner that opened it. Neither call throws. A closed sink makes none. */
 export interface SinkEvents {
   /** After a refusal: the packet is worth offering again. */
   onWritable(): void;
-  /** The sink is broken: its owner closes it. */
+  /** The sink has failed: its owner closes it. */
   onError(error?: unknown): void;
 }
 
 /** An open link, or a store. */
 export interface Sink {
-  /** Bytes of the longest packet that it takes, 256 to 65,536: a drainer makes none that are longer. */
+  /** Bytes of the longest packet that it accepts, 256 to 65,536: a drainer makes no longer ones. */
   readonly maxPacketBytes: number;
   /**
-   * Takes the packet that is the first `byteLength` bytes of `buffer`. True: it has the packet, and the buffer may be used for
-   * the next. False: not yet; the buffer stays as it is, onWritable() follows, and the same packet is offered again until it is
-   * taken. So a sink may be in the middle of it, and what breaks with the sink is sent again by the next one. Throws if the sink
-   * is broken, or the buffer is no Uint8Array of that many bytes: its owner closes it. Allocates no more than the IO below makes
-   * unavoidable; each sink says how much that is.
+   * Takes the packet in the first `byteLength` bytes of `buffer`. True: it has the packet, and the buffer is free for
+   * the next one. False: not yet; the buffer stays as it is, onWritable() follows, and the same packet is offered again
+   * until it is taken. So a sink may refuse in the middle of a packet, and a packet that fails with its sink is sent
+   * again by the next one. Throws if the sink has failed, or if the buffer is not a Uint8Array of that many bytes: then
+   * its owner closes it. Allocates only what the IO below makes unavoidable; each sink says how much that is.
    */
   write(buffer: Uint8Array, byteLength: number): boolean;
   /** Gives up what it holds. Never throws; closing twice does nothing. */
   close(): void;
 }
 
-/** Opens a sink. Throws if that cannot be done; it is tried again later. */
+/** Opens a sink. Throws if that is impossible; it is tried again later. */
 export type OpenSink = (events: SinkEvents) => Sink;

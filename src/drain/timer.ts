@@ -1,6 +1,6 @@
-/** What a drainer needs of a platform's timers. */
+/** The part of a platform's timers that a drainer needs. */
 export interface DrainTimer {
-  /** Calls `callback` every `everyMs` ms until it is cleared. Returns what clear() takes. */
+  /** Calls `callback` every `everyMs` ms until it is cleared. Returns the argument of clear(). */
   repeat(callback: () => void, everyMs: number): unknown;
   clear(handle: unknown): void;
 }

@@ -5,7 +5,10 @@ import type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
 export type { OpenSink, Sink, SinkEvents } from "./sink.ts";
 
-/** What is used of an ECMA-419 UDP socket, such as that of Moddable's `embedded:io/socket/udp`: `close()` too, which its declarations lack. */
+/**
+ * The part of an ECMA-419 UDP socket that is used, such as Moddable's `embedded:io/socket/udp`: also `close()`, which
+ * its declarations lack.
+ */
 export interface UDPSocket {
   /** Sends all of the bytes as one datagram, or throws. */
   write(bytes: Uint8Array, address: string, port: number): unknown;
@@ -21,18 +24,18 @@ export interface UDPSinkOptions {
   readonly io: new (
     options: never,
   ) => UDPSocket;
-  /** Where packets go: an IP address, no name. */
+  /** The destination: an IP address, not a name. */
   readonly address: string;
   readonly port: number;
-  /** Where they come from, 1 to 65,535. Default: any. */
+  /** The local port, 1 to 65,535. Default: any. */
   readonly localPort?: number;
-  /** Bytes of the longest packet, 256 to 65,507. Default 1,400: with its headers it is not cut up on the way. */
+  /** Bytes of the longest packet, 256 to 65,507. Default 1,400: with its headers it is not fragmented on the way. */
   readonly maxPacketBytes?: number;
 }
 
 const OPTIONS: readonly string[] = Object.freeze(["io", "address", "port", "localPort", "maxPacketBytes"]);
 const MAX_PORT = 65_535;
-/** A datagram of IPv4 holds no more. */
+/** The most that a datagram of IPv4 holds. */
 const MAX_DATAGRAM_BYTES = 65_507;
 const MAX_ADDRESS_CHARACTERS = 45;
 
@@ -43,8 +46,9 @@ interface SocketOptions {
 }
 
 /**
- * Opens sinks that send each packet as a datagram. Throws TypeError or RangeError naming the option, its value and what is allowed;
- * whether the address is one, the socket says with the first packet. A packet that the socket has taken may still be lost.
+ * Opens sinks that send each packet as a datagram. Throws TypeError or RangeError that names the option, its value and
+ * what is allowed; the socket checks the address with the first packet. A packet that the socket has taken may still be
+ * lost.
  */
 export function udpSink(options: UDPSinkOptions): OpenSink {
   checkNames(options, OPTIONS);
@@ -66,7 +70,7 @@ class UDPSink implements Sink {
   readonly #port: number;
   readonly #socket: OpenSocket;
   #buffer: Uint8Array | undefined;
-  /** The datagram sent last: a view of the buffer. */
+  /** The datagram that was sent last: a view of the buffer. */
   #datagram: Uint8Array | undefined;
 
   constructor(
@@ -82,7 +86,8 @@ class UDPSink implements Sink {
     this.#port = port;
     this.#socket = new Socket({
       ...local,
-      // Nobody is to send anything here. Moddable's socket keeps all that comes until it is read, without a bound.
+      // Nobody should send anything here. Moddable's socket keeps everything that arrives until it is read, without a
+      // limit.
       onReadable(count) {
         while (count-- > 0) this.read();
       },
@@ -90,7 +95,10 @@ class UDPSink implements Sink {
     });
   }
 
-  /** Never refuses. Allocates a view of the packet, as the socket sends all that it is given, unless the last one was as long. */
+  /**
+   * Never refuses. Allocates a view of the packet, because the socket sends all that it is given, unless the previous
+   * packet had the same length.
+   */
   write(buffer: Uint8Array, byteLength: number): boolean {
     checkBytes(buffer, byteLength);
     let datagram = this.#datagram;

@@ -1,11 +1,11 @@
 import type { Flash } from "./flash.ts";
 
-/** What is needed of an ECMA-419 file: `File` of `embedded:storage/files`, opened with mode "r+" or "w+". */
+/** The part of an ECMA-419 file that is used: `File` of `embedded:storage/files`, opened with mode "r+" or "w+". */
 export interface File {
   read(buffer: Uint8Array, position: number): unknown;
   write(buffer: Uint8Array, position: number): unknown;
   setSize(length: number): unknown;
-  /** Returns when what was written survives a loss of power. */
+  /** Returns when everything written survives a loss of power. */
   flush(): unknown;
   status(): { readonly size: number };
 }
@@ -22,13 +22,13 @@ const DEFAULT_BLOCK_BYTES = 4096;
 const ERASE_BYTES = 256;
 
 /**
- * A file of one size as flash, for a store where there are files. Each write and erase is flushed. Throws what the file throws.
- * A file system that copies on write (littlefs) copies what follows in the file at each flush: keep the file small there.
- * Allocates 256 bytes once, the object of each status().
+ * Presents a file of fixed size as flash, for a store on a file system. Flushes after each write and erase. Throws
+ * whatever the file throws. A file system that copies on write (littlefs) copies the rest of the file at each flush:
+ * keep the file small there. Allocates 256 bytes once, and the object of each status().
  */
 export function fileFlash({ file, blocks, blockBytes = DEFAULT_BLOCK_BYTES }: FileFlashOptions): Flash {
   const erased = new Uint8Array(ERASE_BYTES).fill(0xff);
-  // What a file grows by reads as zeros: blocks without a header.
+  // New bytes of a grown file read as zeros: blocks without a header.
   if (file.status().size !== blocks * blockBytes) file.setSize(blocks * blockBytes);
   return {
     read: (buffer, byteOffset) => file.read(buffer, byteOffset),

@@ -1,8 +1,8 @@
 import { WIRE_FORMAT } from "../ring/packet-layout.ts";
 
-/** Where things stand in a block of a flash store. docs/format.md, "Flash store", is normative. */
+/** The layout of a block of a flash store. docs/format.md, "Flash store", is normative. */
 
-/** C1 1F FC F1: the first three as in a packet, so that whoever reads frames sees a frame, and one that is no packet. */
+/** C1 1F FC F1: the first three bytes are those of a packet, so a reader of frames sees a frame, but not a packet. */
 export const BLOCK_MAGIC = 0xf1fc1fc1;
 /** Content of a block header: magic, wire format, bytes of the block, sequence number, each u32. */
 export const BLOCK_HEADER_BYTES = 16;
@@ -10,11 +10,13 @@ export const AT_BLOCK_MAGIC = 0;
 export const AT_BLOCK_WIRE_FORMAT = 4;
 export const AT_BLOCK_BYTES = 8;
 export const AT_BLOCK_SEQUENCE = 12;
-/** A block header's frame: without full groups it has one length, whatever the sequence number is. */
+/** The frame of a block header: without full groups its length is constant, whatever the sequence number is. */
 export const BLOCK_FRAME_BYTES = BLOCK_HEADER_BYTES + 7;
-/** NOR flash programs page by page: what was interrupted within one says nothing of the next. Blocks are whole pages. */
+/**
+ * NOR flash programs page by page: an interruption within one page does not affect the next. Blocks are whole pages.
+ */
 export const PAGE_BYTES = 256;
-/** Of packets, as src/ring/packet-layout.ts has it: the first byte of each. */
+/** As in src/ring/packet-layout.ts: the first byte of each packet. */
 export const PACKET_FIRST_BYTE = 0xc1;
 
 export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
@@ -28,7 +30,7 @@ export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   for (let index = 0; index < 4; index++) bytes[at + index] = value >>> (index * 8);
 }
 
-/** The sequence number of the block header in `content`, -1 if that is none. */
+/** Returns the sequence number of the block header in `content`, -1 if there is none. */
 export function blockSequence(content: Uint8Array): number {
   return u32At(content, AT_BLOCK_MAGIC) === BLOCK_MAGIC && u32At(content, AT_BLOCK_WIRE_FORMAT) === WIRE_FORMAT
     ? u32At(content, AT_BLOCK_SEQUENCE)

@@ -1,14 +1,14 @@
 import { CRC_OF_NIBBLE } from "../drain/frame.ts";
 
-/** What is left in the register by any bytes with their own CRC-32 after them. */
+/** What the register holds after any bytes that are followed by their own CRC-32. */
 const CRC_RESIDUE = 0xdebb20e3 | 0;
 const CRC_BYTES = 4;
 const FULL_GROUP = 255;
 
 /**
- * Reads the frame whose bytes between the delimiters are those of `from`, `at` to before `end`; none of them is zero. Returns the
- * bytes of its content, which is then in `into`; 0 if it is damaged, or longer than `into`. `into` changes either way, up to 4
- * bytes after the content. Allocates nothing.
+ * Reads a frame from the bytes between its delimiters: those of `from`, from `at` up to `end`; none of them is zero.
+ * Returns the bytes of its content, which is then in `into`; 0 if it is damaged, or longer than `into`. Changes `into`
+ * either way, up to 4 bytes after the content. Allocates nothing.
  */
 export function readFrame(from: Uint8Array, at: number, end: number, into: Uint8Array): number {
   let crc = -1;

@@ -1,6 +1,6 @@
 /**
- * Packets in flash that survive power loss at any write. One file, because every step of writing has its counterpart in what a new
- * store finds: who changes one must see the other.
+ * Packets in flash that survive power loss at any write. One file, because every step of writing has its counterpart in
+ * what a new store finds: a change of one must consider the other.
  */
 import { maxFrameBytes, writeFrame } from "#frame";
 import type { OpenSink, Sink } from "../drain/sink.ts";
@@ -28,39 +28,47 @@ const DEFAULT_PACKET_BYTES = 1400;
 const MIN_WRITE_ALIGN = 4;
 const ERASED = 0xff;
 const ERASED_WORD = -1;
-/** Stands for a byte that cannot be read: neither a delimiter nor erased. */
+/** Marks a byte that cannot be read: neither a delimiter nor erased. */
 const UNREADABLE = 1;
-/** Blocks that one write() tries before it throws: each takes an erase, 50 to 400 ms in which no other JavaScript runs. */
+/**
+ * Blocks that one write() tries before it throws: each takes an erase, 50 to 400 ms in which no other JavaScript runs.
+ */
 const MOST_TRIES = 4;
 
 export interface FlashStoreOptions {
-  /** Opened by the caller, for reading and writing; all of it is the store's, whatever is in it. */
+  /** Opened by the caller, for reading and writing. The store owns all of it, whatever it contains. */
   readonly flash: Flash;
   /** Bytes of the longest packet, 256 to 65,536. Default 1,400, which a datagram holds. */
   readonly maxPacketBytes?: number;
 }
 
-/** All since the store was opened, but `blocks` and `blockBytes`. */
+/** All counts begin when the store is opened, except `blocks` and `blockBytes`. */
 export interface FlashStoreCounters {
   /** Packets that write() has taken. */
   readonly stored: number;
   /** Packets that next() has given. */
   readonly given: number;
-  /** Stretches of bytes that next() passed over because they cannot be read, are no intact frame, or one that is too long. */
+  /**
+   * Runs of bytes that next() skipped because they cannot be read, or are not an intact frame, or are one that is too
+   * long.
+   */
   readonly damaged: number;
   /** Blocks given up with packets that nobody had taken. */
   readonly blocksGivenUp: number;
-  /** Blocks left because erasing, writing or reading back failed, and pages that could not be read, each time. */
+  /**
+   * Blocks left because they could not be erased, written or read back, and pages that could not be read, each time.
+   */
   readonly failures: number;
   readonly blocks: number;
   readonly blockBytes: number;
 }
 
 /**
- * A bounded store of packets in flash that survives power loss at any write: both a sink and a source, at once if need be.
- * A packet for which write() returned true is there after any loss of power, until its block is the oldest and is needed.
- * RAM: 1.02 times maxPacketBytes, and 400 bytes. Each block is erased once a round. The constructor only reads; it throws
- * RangeError naming what is wrong, and what the flash's status() throws. What cannot be read is damage.
+ * A bounded store of packets in flash that survives power loss at any write: a sink and a source, at the same time if
+ * needed. A packet for which write() returned true survives any loss of power, until its block is the oldest and is
+ * needed. RAM: 1.02 times maxPacketBytes, plus 400 bytes. Each block is erased once per round. The constructor only
+ * reads; it throws RangeError that says what is wrong, and whatever the flash's status() throws. Anything that cannot
+ * be read counts as damage.
  */
 export class FlashStore implements Sink {
   readonly maxPacketBytes: number;
@@ -68,7 +76,7 @@ export class FlashStore implements Sink {
   readonly #sizeBytes: number;
   readonly #blocks: number;
   readonly #blockBytes: number;
-  /** Blocks of the flash in one of the store's. */
+  /** Blocks of the flash in one block of the store. */
   readonly #eraseBlocks: number;
   readonly #align: number;
   readonly #headerBytes: number;
@@ -79,7 +87,7 @@ export class FlashStore implements Sink {
   #windowAt = -1;
   readonly #page = new Uint8Array(PAGE_BYTES);
   readonly #pageWords: Int32Array;
-  /** The least that is written. */
+  /** The smallest number of bytes that is written. */
   readonly #unit: Uint8Array;
   readonly #header: Uint8Array;
   readonly #headerWords: Int32Array;
@@ -87,15 +95,17 @@ export class FlashStore implements Sink {
   readonly #mark: Uint8Array;
   readonly #markWords: Int32Array;
 
-  /** The newest block, -1 if there is none; the next packet goes to #writeAt in it, 0 <= #writeAt, or to the next block. */
+  /**
+   * The newest block, -1 if there is none. The next packet goes to #writeAt in it, 0 <= #writeAt, or to the next block.
+   */
   #writeBlock = -1;
   #writeAt = 0;
   #nextBlock = 0;
   #sequence = 0;
-  /** The block to be read, its position; 0 if it is still to be seen whether there is anything in it. */
+  /** The block to be read, and the position in it; 0 if it is not known yet whether it contains anything. */
   #readBlock = 0;
   #readAt = 0;
-  /** The highest number of the blocks that next() has come to. */
+  /** The highest number of the blocks that next() has reached. */
   #readSequence = 0;
   #isClosed = false;
 
@@ -148,11 +158,11 @@ export class FlashStore implements Sink {
   }
 
   /**
-   * Stores the packet that is the first `byteLength` bytes of `buffer`; returns true: it has been read back and is the same.
-   * When its block is full, the oldest is given up, which takes as long as an erase. Throws if four blocks in a row cannot be
-   * written; another call tries the blocks after them. Throws TypeError if `buffer` is no Uint8Array, RangeError if the packet is
-   * longer than that, or than maxPacketBytes.
-   * Allocates the view that the flash's write() takes.
+   * Stores the packet in the first `byteLength` bytes of `buffer`. Returns true: it has been read back and is the same.
+   * If the block is full, the oldest block is given up, which takes as long as an erase. Throws if four blocks in a row
+   * cannot be written; another call tries the blocks after them. Throws TypeError if `buffer` is not a Uint8Array,
+   * RangeError if the packet is longer than the buffer, or than maxPacketBytes. Allocates the view that the flash's
+   * write() takes.
    */
   write(buffer: Uint8Array, byteLength: number): boolean {
     if (this.#isClosed) throw new Error("the flash store is closed");
@@ -174,17 +184,17 @@ export class FlashStore implements Sink {
         this.#stored++;
         return true;
       }
-      // What cannot be written once is not trusted with the next packet before it has been erased.
+      // A place that failed once is not trusted with the next packet before it has been erased.
       this.#writeAt = this.#endOf(this.#writeBlock);
     }
     throw new Error(`flash store: ${MOST_TRIES} blocks before block ${this.#nextBlock} could not be written`);
   }
 
   /**
-   * Writes the oldest packet that it has not given yet into `buffer`. Returns its bytes, 0 if nothing waits. What was given
-   * counts as taken by the next call; after a reboot, it begins with the first block of which not all was taken. Passes over
-   * what is damaged or cannot be read. Throws TypeError if `buffer` is no Uint8Array, RangeError if it is under maxPacketBytes.
-   * Allocates nothing.
+   * Writes into `buffer` the oldest packet that it has not given yet. Returns its bytes, 0 if nothing waits. A given
+   * packet counts as taken with the next call. After a reboot it begins with the first block that was not taken
+   * completely. Skips anything that is damaged or cannot be read. Throws TypeError if `buffer` is not a Uint8Array,
+   * RangeError if it is smaller than maxPacketBytes. Allocates nothing.
    */
   next(buffer: Uint8Array): number {
     checkBytes(buffer, this.maxPacketBytes);
@@ -197,7 +207,7 @@ export class FlashStore implements Sink {
         return byteLength;
       }
       if (block === this.#writeBlock) return 0;
-      // Not before the writer has left it: what is taken as a whole is never written to again.
+      // Not before the writer has left it: a block that is marked as taken is never written again.
       this.#program(this.#mark, this.#markWords, block * this.#blockBytes + this.#headerBytes);
       this.#leave(block);
     }
@@ -217,7 +227,9 @@ export class FlashStore implements Sink {
     };
   }
 
-  /** From now on write() throws and next() returns 0. Nothing waits to be written. The flash is its opener's to close. */
+  /**
+   * From now on write() throws and next() returns 0. Nothing waits to be written. Whoever opened the flash closes it.
+   */
   close(): void {
     this.#isClosed = true;
   }
@@ -244,12 +256,12 @@ export class FlashStore implements Sink {
     this.#sequenceOf(block);
     this.#writeAt = this.#isTaken(block) ? this.#endOf(block) : this.#endOfData(block);
     if (this.#writeAt > 0) return;
-    // Power may have been lost as its header was written, which then may read as valid now and not later.
+    // Power may have been lost while its header was written: then it may read as valid now, and not later.
     this.#nextBlock = block;
     this.#writeAt = this.#endOf(block);
   }
 
-  /** Where the next packet may stand: after the last byte that is not erased; 0 if no packet stands in the block. */
+  /** Returns where the next packet may go: after the last byte that is not erased; 0 if the block has no packet. */
   #endOfData(block: number): number {
     const begin = block * this.#blockBytes + this.#headerBytes;
     for (let at = this.#endOf(block) - PAGE_BYTES; at + PAGE_BYTES > begin; at -= PAGE_BYTES) {
@@ -257,15 +269,19 @@ export class FlashStore implements Sink {
       let index = PAGE_BYTES - 1;
       while (index >= 0 && this.#page[index] === ERASED) index--;
       if (index < 0 || at + index < begin + this.#align) continue;
-      // A frame ends with zero, and whole. If this one does not, power was lost as it was written, and bits after it may seem
-      // erased that are not quite: the rest of the page is left alone.
+      // A frame ends with a zero, and is whole. If this one is not, power was lost while it was written, and bits after
+      // it may seem
+      // erased without being so: the rest of the page is left alone.
       const end = at + index + 1;
       return this.#page[index] === 0 && end % this.#align === 0 ? end : at + PAGE_BYTES;
     }
     return 0;
   }
 
-  /** Reads a page into #page. If that fails, counts it, and reads what can be: beside a write that power loss broke off stand packets. */
+  /**
+   * Reads a page into #page. If that fails, it counts the failure and reads what it can: packets may lie beside a write
+   * that a power loss cut off.
+   */
   #readPage(at: number): void {
     try {
       this.#flash.read(this.#page, at);
@@ -292,8 +308,8 @@ export class FlashStore implements Sink {
   }
 
   /**
-   * Whether the block whose beginning is in #page was marked; may read the next page into it. A mark that was interrupted is none:
-   * rather a packet twice than never.
+   * Whether the block that begins in #page was marked; may read the next page into it. An interrupted mark does not
+   * count: giving a packet twice is better than never.
    */
   #isTaken(block: number): boolean {
     let at = this.#headerBytes;
@@ -305,18 +321,22 @@ export class FlashStore implements Sink {
     return true;
   }
 
-  /** Gives up the next block, and makes it the newest. Returns whether that went well; either way the one after it is next. */
+  /**
+   * Gives up the next block, and makes it the newest. Returns whether that succeeded; either way the one after it is
+   * next.
+   */
   #begin(): boolean {
     const block = this.#nextBlock;
     const at = block * this.#blockBytes;
     this.#nextBlock = this.#after(block);
     this.#leave(block);
-    // What is given up is not written to, whatever fails: its header may be gone.
+    // A block that is given up is not written to, whatever fails: its header may be gone.
     if (block === this.#writeBlock) this.#writeAt = this.#endOf(block);
     const isValid = this.#sequenceOf(block) >= 0;
     if (isValid && !this.#isTaken(block) && this.#endOfData(block) > 0) this.#blocksGivenUp++;
-    // Zeros first: an interrupted erase may leave any bits of what was, but no valid header where there was none. Where none could
-    // be read, an erase alone may mend what an interrupted one has left.
+    // Zeros first: an interrupted erase may leave any bits of the old content, but not a valid header where there was
+    // none. If no
+    // header could be read, only an erase can repair what an interrupted one has left.
     this.#header.fill(0);
     if (!this.#program(this.#header, this.#headerWords, at) && isValid) return false;
     try {
@@ -337,12 +357,16 @@ export class FlashStore implements Sink {
     return true;
   }
 
-  /** Programs `bytes`, whose words are the first of `words`, at `at`. Returns whether they can be read back; counts it if not. */
+  /**
+   * Programs `bytes`, whose words are the first of `words`, at `at`. Returns whether they can be read back; counts it
+   * if not.
+   */
   #program(bytes: Uint8Array, words: Int32Array, at: number): boolean {
     try {
       this.#flash.write(bytes, at);
       const end = at + bytes.length;
-      // Pages are read as a whole, so that no views are needed; one at the end of the flash begins before what it is read for.
+      // Pages are read as a whole, so no views are needed; one at the end of the flash begins before the bytes it is
+      // read for.
       for (let from = at; from < end; from += PAGE_BYTES) {
         const pageAt = Math.min(from, this.#sizeBytes - PAGE_BYTES);
         this.#readPage(pageAt);
@@ -358,14 +382,15 @@ export class FlashStore implements Sink {
     }
   }
 
-  /** Goes to the first packet of the oldest block that has any to read. Returns whether there is such a block. */
+  /** Goes to the first packet of the oldest block with packets to read. Returns whether there is such a block. */
   #enter(): boolean {
     if (this.#writeBlock < 0) return false;
     while (this.#readAt === 0) {
       const block = this.#readBlock;
       const sequence = this.#sequenceOf(block);
-      // One after newer ones was given up, but its header could not be set to zeros; one newer than the newest has a header that
-      // reads now so, now so.
+      // A block that follows newer ones was given up, but its header could not be zeroed; one newer than the newest has
+      // a header that
+      // does not read the same each time.
       const isNext = sequence >= this.#readSequence && sequence <= this.#sequence;
       if (isNext) this.#readSequence = sequence;
       if (isNext && !this.#isTaken(block)) this.#readAt = block * this.#blockBytes + this.#headerBytes + this.#align;
@@ -375,18 +400,20 @@ export class FlashStore implements Sink {
     return true;
   }
 
-  /** If `block` is being read, the block after it is the next to be. */
+  /** If `block` is being read, the block after it is read next. */
   #leave(block: number): void {
     if (this.#readBlock !== block) return;
     this.#readBlock = this.#after(block);
     this.#readAt = 0;
   }
 
-  /** Reads the next intact packet before `end` into `into`, and stands after it. Returns its bytes, 0 if there is none. */
+  /**
+   * Reads the next intact packet before `end` into `into`, and moves behind it. Returns its bytes, 0 if there is none.
+   */
   #scan(into: Uint8Array, end: number): number {
     const frame = this.#frame;
     while (this.#readAt < end) {
-      // The byte after is looked at, too.
+      // The byte after it is read, too.
       if (this.#windowAt < 0 || this.#readAt < this.#windowAt || this.#readAt + 1 >= this.#windowAt + frame.length)
         this.#fill();
       const from = this.#readAt - this.#windowAt;
@@ -394,7 +421,7 @@ export class FlashStore implements Sink {
         this.#readAt++;
         continue;
       }
-      // What is erased looks like the code of a full group, but no packet follows.
+      // Erased bytes look like the code of a full group, but no packet follows.
       if (frame[from] === ERASED && frame[from + 1] !== PACKET_FIRST_BYTE) {
         let word = from >> 2;
         while (this.#frameWords[word] === ERASED_WORD) word++;
@@ -413,7 +440,9 @@ export class FlashStore implements Sink {
     return 0;
   }
 
-  /** Reads the window anew, as late in the flash as it still holds what is read next. Returns whether that moved it. */
+  /**
+   * Reads the window again, as late in the flash as it still holds what is read next. Returns whether that moved it.
+   */
   #fill(): boolean {
     const windowAt = Math.min(this.#readAt & -MIN_WRITE_ALIGN, this.#sizeBytes - this.#frame.length);
     if (windowAt === this.#windowAt) return false;
@@ -432,8 +461,8 @@ export class FlashStore implements Sink {
 }
 
 /**
- * The store as what a drainer opens. Closing that sink leaves the store open: it may be opened again, and read by another drainer.
- * Opening allocates the object; it makes no events, for a store never refuses.
+ * The store as a sink for a drainer. Closing that sink leaves the store open: it can be opened again, and read by
+ * another drainer. Opening allocates the object. It makes no events, because a store never refuses.
  */
 export function flashSink(store: FlashStore): OpenSink {
   return () => ({

@@ -15,7 +15,8 @@ import type { Reason } from "../ring/reason.ts";
 import { enabled, onSwitch, type Switched } from "../ring/switch.ts";
 
 // Moddable's compiler binds a method to its native only if the method is nothing but this call, with its own parameters.
-// What the natives do stands in native/: telemetryEmitter.c, telemetryConnection.c, telemetryMessages.c, telemetryReaderNatives.c, telemetryRelay.c.
+// The natives are in native/: telemetryEmitter.c, telemetryConnection.c, telemetryMessages.c, telemetryReaderNatives.c,
+// telemetryRelay.c.
 
 // Numbers of counters in telemetryEmitter.c.
 const EMITTED = 0;
@@ -151,7 +152,7 @@ class NativeReader extends Native("xs_telemetry_reader_destructor") {
     native("xs_telemetry_reader").call(this, ring);
   }
 
-  /** next() of a Uint8Array with room for the least packet. */
+  /** next() with a Uint8Array that has room for the smallest packet. */
   fill(buffer: Uint8Array): number {
     return native("xs_telemetry_reader_fill").call(this, buffer) as number;
   }
@@ -171,7 +172,7 @@ class NativeReader extends Native("xs_telemetry_reader_destructor") {
 
 const NO_RETAINED = "retained needs manifests/retained.json of xs-telemetry in the firmware's manifest";
 
-// Classes, and no closures: they are preloaded, so that an emitter takes no RAM for its methods.
+// Classes, not closures: they are preloaded, so the methods of an emitter take no RAM.
 
 class CountingReader extends NativeReader implements Reader {
   readonly #emitter: NativeEmitter;
@@ -197,7 +198,7 @@ class CountingReader extends NativeReader implements Reader {
   }
 }
 
-/** Of an emitter, all that its switch gets. */
+/** All that the switch gets of an emitter. */
 class Gate implements Switched {
   readonly #ring: NativeRing;
 
@@ -238,7 +239,7 @@ class NativeEmitter extends NativeRing implements Emitter {
       burst,
       retained,
     );
-    // Without the manifest the natives have no byte for it, and no such counter.
+    // Without the manifest the natives have no memory for it, and no such counter.
     if (retained !== undefined && this.count(TOLD) === 0) throw new RangeError(NO_RETAINED);
     this.enable(enabled);
     this.gate = new Gate(this);

@@ -8,5 +8,8 @@ class NativeFrame {
   }
 }
 
-/** The writeFrame of src/drain/frame.ts in C, byte for byte the same. Throws RangeError if the packet or its frame does not fit. */
+/**
+ * The writeFrame of src/drain/frame.ts in C, byte for byte the same. Throws RangeError if the packet or its frame does
+ * not fit.
+ */
 export const writeFrame = NativeFrame.prototype.write;

@@ -4,13 +4,14 @@ const DOT = 0x2e;
 const COLON = 0x3a;
 const ZERO = 0x30;
 const GROUPS = 8;
-/** Prefix of addresses that hold an IPv4 address in the two groups after it (RFC 3056). */
+/** Prefix of addresses with an IPv4 address in the two groups after it (RFC 3056). */
 const SIX_TO_FOUR = 0x2002;
 
 /**
- * The network that an address is in: `192.168.0.0/24` of an IPv4 address, also of one that IPv6 maps (`::ffff:192.168.0.25`) or
- * tunnels by 6to4 (`2002:c0a8:19::1`), whose /48 tells all of it; `2001:db8:1::/48` of another IPv6 address. A zone id (`%eth0`) is dropped. Undefined if the text is not an address: hostile text
- * is looked at up to 64 characters, and none of it comes back. Allocates; it is asked once for each connection.
+ * Returns the network of an address: `192.168.0.0/24` for an IPv4 address, also for one that IPv6 maps
+ * (`::ffff:192.168.0.25`) or tunnels by 6to4 (`2002:c0a8:19::1`), because its /48 contains all of it; `2001:db8:1::/48`
+ * for any other IPv6 address. A zone id (`%eth0`) is dropped. Undefined if the text is not an address: at most 64
+ * characters of hostile text are read, and none is returned. Allocates; it is called once for each connection.
  */
 export function ipPrefix(ip: string): string | undefined {
   if (ip.length > MAX_IP_LENGTH) return undefined;

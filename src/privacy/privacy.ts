@@ -1,4 +1,7 @@
-/** What of payloads and addresses may reach the ring. The emitters know nothing of it: it stands between them and the application. */
+/**
+ * What of payloads and addresses may reach the ring. The emitters know nothing of it: it is between them and the
+ * application.
+ */
 
 import { utf8Length } from "#utf8-length";
 import type { Connection, Counters, Emitter, Payload, Privacy, Reader, Relay, Relaying, Token } from "../ring/api.ts";
@@ -13,19 +16,22 @@ export type { Privacy } from "../ring/api.ts";
 export type PayloadEvent = "msg.recv" | "msg.send";
 
 /**
- * Returns what is to be recorded of a payload, undefined for nothing of it. Gets the caller's own payload: bytes are not copied.
- * If it throws, or returns what is no payload, the payload is left out and counted in `invalidArguments`; so is that of any
- * event which it emits itself, whatever that event's policy.
+ * Returns what is recorded of a payload, undefined for nothing. It gets the caller's own payload: bytes are not copied.
+ * If it throws, or returns something that is not a payload, the payload is left out and counted in `invalidArguments`.
+ * The same applies to payloads of events that it emits itself, whatever the policy of those events is.
  */
 export type Redactor = (payload: Payload, event: PayloadEvent) => Payload | undefined;
 
 /**
- * "keep": the first 100 bytes, the default. "omit": nothing. "length": how many bytes of UTF-8 the payload has, as the text
- * `[20 bytes]`; a lone surrogate counts as three. Or a function that says what is recorded.
+ * "keep": the first 100 bytes, the default. "omit": nothing. "length": the number of its bytes as UTF-8, as the text
+ * `[20 bytes]`; a lone surrogate counts as three bytes. Or a function that returns what is recorded.
  */
 export type PayloadPolicy = "keep" | "omit" | "length" | Redactor;
 
-/** "keep": the address, the default. "omit": nothing. "truncate": `192.168.0.0/24`, `2001:db8:1::/48`; nothing of what is no address. */
+/**
+ * "keep": the address, the default. "omit": nothing. "truncate": `192.168.0.0/24`, `2001:db8:1::/48`; nothing if it is
+ * not an address.
+ */
 export type IpPolicy = "keep" | "omit" | "truncate";
 
 export interface PrivacyOptions {
@@ -41,8 +47,9 @@ const PAYLOAD_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "leng
 const IP_POLICIES: readonly string[] = Object.freeze(["keep", "omit", "truncate"]);
 
 /**
- * Policies for the option `privacy` of a Telemetry, or of several: what the options say now. Throws TypeError naming the option, its
- * value and what is allowed. Where they keep everything, nothing stands before the emitter.
+ * Makes policies for the option `privacy` of one or more Telemetry objects, from the options as they are now. Throws
+ * TypeError that names the option, its value and what is allowed. If they keep everything, nothing is put between the
+ * application and the emitter.
  */
 export function privacy(options: PrivacyOptions): Privacy {
   checkPlain("privacy", options, OPTIONS);
@@ -60,7 +67,7 @@ export function privacy(options: PrivacyOptions): Privacy {
   };
 }
 
-/** A Map or an array has no names of its own: it would keep everything, in silence. */
+/** A Map or an array has no such names: it would silently keep everything. */
 function checkPlain(name: string, options: object, known: readonly string[]): void {
   checkNames(options, known, name);
   const prototype = Object.getPrototypeOf(options);
@@ -72,12 +79,12 @@ function checkPayloadPolicy(name: string, policy: PayloadPolicy): void {
     refuse(name, '"keep", "omit", "length" or a function', policy);
 }
 
-/** What goes on to the emitter in an argument's place. */
+/** Replaces an argument on its way to the emitter. */
 type Filter = (value: unknown) => unknown;
 /** Takes back what a filter gave, once the emitter has read it. */
 type Release = (filtered: unknown) => void;
 
-/** No payload: the emitter leaves it out and counts it in invalidArguments. */
+/** Not a payload: the emitter leaves it out and counts it in invalidArguments. */
 const REFUSED = null;
 
 const keep: Filter = (value) => value;
@@ -91,7 +98,7 @@ interface Filters {
   readonly release: Release;
 }
 
-/** One emitter's own: a filter remembers that it is at work. */
+/** Belongs to one emitter: a filter remembers that it is running. */
 function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): Filters {
   const { length, release } = received === "length" || sent === "length" ? lengthFilter() : NO_LENGTH;
   const hasRedactor = typeof received === "function" || typeof sent === "function";
@@ -100,7 +107,7 @@ function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): 
     let filter = policy === "keep" ? keep : policy === "length" ? length : omit;
     if (typeof policy === "function") filter = redactorFilter(policy, event);
     if (!hasRedactor) return filter;
-    // What a redactor emits itself may be what it is to take out, whatever the other event's policy.
+    // Events that a redactor emits itself may contain what it should remove, whatever their policy is.
     return (payload) => {
       if (isRunning) return REFUSED;
       isRunning = true;
@@ -120,8 +127,8 @@ function filtersOf(received: PayloadPolicy, sent: PayloadPolicy, ip: IpPolicy): 
 const NO_LENGTH = Object.freeze({ length: omit, release: () => {} });
 
 /**
- * The text is put together in memory of its own, of which there is a view for each number of digits: a call allocates none. It is read
- * after the clock, which may be the user's and emit: until a view has been released, other calls get views of their own.
+ * The text is built in memory of its own, with one view for each number of digits: a call allocates none. It is read
+ * after the clock, which may be the user's and may emit: until a view is released, other calls get views of their own.
  */
 function lengthFilter(): { length: Filter; release: Release } {
   const bytesOfText = utf8Length();
@@ -165,12 +172,12 @@ function redactorFilter(redactor: Redactor, event: PayloadEvent): Filter {
     try {
       return redactor(payload as Payload, event);
     } catch {
-      return REFUSED; // what it would have taken out is not known
+      return REFUSED; // what it would have removed is unknown
     }
   };
 }
 
-// Neither asks a filter for an event that will not be recorded.
+// Neither asks a filter about an event that will not be recorded.
 
 class PrivateEmitter implements Emitter {
   readonly #emitter: Emitter;
@@ -258,7 +265,7 @@ class PrivateConnection implements Connection, Relaying {
     return this.#connection.typeOf?.(message);
   }
 
-  /** Payloads would go past the filters. */
+  /** Payloads would bypass the filters. */
   relay(next: unknown, write: unknown, other: unknown, token: Token | undefined, payloads: boolean): Relay | undefined {
     return payloads ? undefined : this.#connection.relay?.(next, write, other, token, payloads);
   }

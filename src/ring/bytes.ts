@@ -1,30 +1,37 @@
-// What counts as bytes is asked of the engine: an object may say of itself what it likes.
+// The engine decides what counts as bytes: an object can claim anything.
 
 /**
- * A getter of a built-in prototype itself: it throws unless the engine made the object as such, sees through what a subclass says, and
- * runs no code of its. As an object, for XS: see src/moddable/platform.ts. No key that is a symbol: Moddable's linker strips those built-ins.
+ * Returns the getter of a built-in prototype: it throws unless the engine made the object, ignores what a subclass
+ * claims, and runs none of its code. An object, for the sake of XS: see src/moddable/platform.ts. No symbols as keys:
+ * Moddable's linker strips those built-ins.
  */
 function getter<Value>(prototype: object, key: string): { call(value: unknown): Value } {
   return Object(Object.getOwnPropertyDescriptor(prototype, key)!.get);
 }
 
-// Made when the module is loaded: on a device that is when it is linked, and they lie in flash.
+// Made when the module is loaded: on a device that is when it is linked, so they are in flash.
 const typedArray: object = /* @__PURE__ */ Object.getPrototypeOf(Uint8Array.prototype);
 const byteLengthGetter = /* @__PURE__ */ getter<number>(typedArray, "byteLength");
 const byteOffsetGetter = /* @__PURE__ */ getter<number>(typedArray, "byteOffset");
 const bufferGetter = /* @__PURE__ */ getter<ArrayBuffer>(typedArray, "buffer");
 const bufferLengthGetter = /* @__PURE__ */ getter<number>(ArrayBuffer.prototype, "byteLength");
 
-/** How many bytes there are in a Uint8Array, and no other object. Throws for a detached one on some engines. Allocates nothing. */
+/**
+ * Returns the number of bytes of a Uint8Array. Throws for any other object, and on some engines for a detached one.
+ * Allocates nothing.
+ */
 export function byteLengthOf(bytes: Uint8Array): number {
   return byteLengthGetter.call(bytes);
 }
 
-/** Where a Uint8Array's bytes are, whatever it says itself. Throws for other objects. */
+/** Returns where the bytes of a Uint8Array are, whatever it claims. Throws for other objects. */
 export const bufferOf = (bytes: Uint8Array): ArrayBuffer => bufferGetter.call(bytes);
 export const byteOffsetOf = (bytes: Uint8Array): number => byteOffsetGetter.call(bytes);
 
-/** The whole words of a Uint8Array, undefined if it does not begin at one. Runs no code of the caller's. Allocates the view. */
+/**
+ * Returns the whole words of a Uint8Array, undefined if it is not aligned to words. Runs none of the caller's code.
+ * Allocates the view.
+ */
 export function wordsOf(bytes: Uint8Array): Int32Array | undefined {
   const byteOffset = byteOffsetGetter.call(bytes);
   if (byteOffset % 4 !== 0) return undefined;
@@ -32,8 +39,9 @@ export function wordsOf(bytes: Uint8Array): Int32Array | undefined {
 }
 
 /**
- * The bytes of a payload; "" if it has none, undefined if it is neither a Uint8Array nor an ArrayBuffer. May run code of the caller's, a
- * trap among its prototypes. Never throws. Allocates the view of an ArrayBuffer, else nothing.
+ * Returns the bytes of a payload; "" if it has none, undefined if it is neither a Uint8Array nor an ArrayBuffer. May
+ * run the caller's code, such as a trap among its prototypes. Never throws. Allocates the view of an ArrayBuffer, else
+ * nothing.
  */
 export function bytesOf(payload: unknown): Uint8Array | "" | undefined {
   try {
@@ -42,17 +50,21 @@ export function bytesOf(payload: unknown): Uint8Array | "" | undefined {
     if (payload instanceof Uint8Array) {
       const bytes = byteLengthGetter.call(payload);
       if (bytes === 0) return "";
-      // Other numbers may pass for bytes by their prototype, but where the last byte would be they have none.
+      // Other arrays of numbers may claim to be bytes by their prototype, but they have nothing where the last byte
+      // would be.
       if (payload[bytes - 1] !== undefined) return payload;
     }
   } catch {
-    // A detached buffer, a DataView, or what passes for a buffer by its prototype: the getter throws.
+    // A detached buffer, a DataView, or an object that claims to be a buffer by its prototype: the getter throws.
   }
 }
 
-/** Throws TypeError unless it is a Uint8Array, RangeError if it has less than so many bytes. For what is handed on to be filled, or sent. */
+/**
+ * Throws TypeError unless it is a Uint8Array, RangeError if it has fewer bytes. For buffers that are passed on to be
+ * filled, or sent.
+ */
 export function checkBytes(buffer: unknown, least: number): void {
-  const bytes = bytesOf(buffer); // of an ArrayBuffer it is a view, another object
+  const bytes = bytesOf(buffer); // the view of an ArrayBuffer is another object
   if (bytes === undefined || (bytes !== "" && bytes !== buffer)) throw new TypeError("buffer must be a Uint8Array");
   checkLength(bytes === "" ? 0 : byteLengthOf(bytes), least);
 }

@@ -1,13 +1,16 @@
 /**
- * Milliseconds since boot as a 32-bit integer, wrap allowed: only its low 32 bits count.
- * The emitter extends it to 64 bits, exactly, if it is read at least once in 24 days (draining reads it).
- * Going back is taken as standing still. A time of day is no such clock: it goes back, and jumps when it is set.
+ * Milliseconds since boot as a 32-bit integer, wrap allowed: only its low 32 bits count. The emitter extends it to 64
+ * bits, exactly, if it is read at least once in 24 days (draining reads it). A clock that goes back counts as standing
+ * still. Do not use the time of day: it goes back, and jumps when it is set.
  */
 export interface Clock {
   now(): number;
 }
 
-/** A clock of the user's as a function that never throws nor goes back: where it does, or gives no number, time stands still. */
+/**
+ * Makes a user's clock a function that never throws nor goes back: where the clock does, or returns no number, time
+ * stands still.
+ */
 export function guardClock(clock: Clock, first: number): () => number {
   let last = first;
   return () => {

@@ -1,7 +1,8 @@
 /**
- * The emitter in TypeScript. One file, because its state is the variables of one function: on XS reading one costs a fraction of
- * reading a field, so what reads them stands inside it. With no more than `at` and `end` as fields of an object, as two files would
- * have to share them, received() takes 6,657 instructions on RV32 instead of 5,839, a seventh more.
+ * The emitter in TypeScript. One file, because its state is the variables of one function: on XS reading a variable
+ * costs a fraction of reading a field, so the code that reads them is inside it. With only `at` and `end` as fields of
+ * an object, as two files would have to share them, received() takes 6,657 instructions on RV32 instead of 5,839, a
+ * seventh more.
  */
 import { createEncoder, platformClock } from "#platform";
 import {
@@ -54,13 +55,16 @@ import { createText, MAX_TEXT_TAIL_BYTES } from "./text.ts";
 import { TokenTable } from "./tokens.ts";
 
 const SLOT_WORDS = SLOT_BYTES / 4;
-/** All ones, as a mask: whatever an encoder says that a script has put in the platform's place. */
+/** All ones, as a mask: it holds even if a script has replaced the platform's encoder. */
 const MOST_TEXT_SLOTS = MAX_RECORD_SLOTS - 1;
-/** Record types of messages by the slots of their text; those of msg.send begin at MAX_RECORD_SLOTS. */
+/** Record types of messages, by the slots of their text; those of msg.send begin at MAX_RECORD_SLOTS. */
 const MESSAGE_TYPES: readonly number[] = Object.freeze(
   MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS.concat(MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS),
 );
-/** Instead of the end of a stretch that asks in a hurry: the clock has been read for the next record already, its time stands there. */
+/**
+ * Replaces the end of a stretch for the fast calls: the clock has been read for the next record already, and its time
+ * is stored there.
+ */
 const CLOCK_READ = -1;
 const MAX_CLIENT_ID = 0xffff_ffff;
 const RECEIVED = (RESULT_OK << RESULT_SHIFT) | (REASON_NONE << REASON_SHIFT);
@@ -71,14 +75,14 @@ const BUNDLED: Layout = Object.freeze({ fingerprint: FINGERPRINT_WORDS, recordSl
 /**
  * The emitter in TypeScript: a ring, its connections and readers.
  *
- * Records of one slot are most of what is written, and writing one is all that the application waits for. So the ring
- * opens a stretch of slots at a time: up to its end such a record asks nothing but the clock, and what follows from it
- * (head, event number, evictions) is reckoned when somebody wants to know. A stretch ends where the ring does, where
- * something must be evicted that is not an event of one slot, where a reader holds on, where the half of a 32-bit clock
+ * Most records have one slot, and writing one is all that the application waits for. So the ring opens a stretch of
+ * slots at a time. Up to its end such a record needs only the clock; everything that follows from the record (head,
+ * event number, evictions) is computed when it is needed. A stretch ends at the end of the ring, before a record that
+ * must be evicted and is not an event of one slot, where a reader holds the ring back, where the half of a 32-bit clock
  * changes, and when telemetry is switched off.
  *
- * What XS makes dear shapes the rest: state is in closures (a field costs as much as three variables), each function
- * names few of them (each name costs with every call), and the calls in a hurry are written out.
+ * The rest follows from what is expensive on XS: state is in closures (a field costs as much as three variables), each
+ * function names few variables (each name costs at every call), and the fast calls are inlined by hand.
  */
 export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLED): RecordEmitter {
   const { capacitySlots, discard, bootId, messageTypes } = settings;
@@ -86,7 +90,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   const clock = settings.clock ?? platformClock();
   const uptimeMs = settings.uptimeMs ?? clock() >>> 0;
 
-  // Behind the last slot, spare ones for a record that begins near the end, then a text in the making.
+  // After the last slot: spare slots for a record that begins near the end, then a text being written.
   const capacityWords = capacitySlots * SLOT_WORDS;
   const draftWord = capacityWords + (MAX_RECORD_SLOTS - 1) * SLOT_WORDS;
   const buffer = new ArrayBuffer(draftWord * 4 + MAX_TEXT_TAIL_BYTES);
@@ -99,13 +103,14 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
 
   // The open stretch.
   let at = 0; // word index of the next record
-  let end = 0; // up to here a record of one slot asks nothing but the clock
-  // The same for calls that have taken the place when they read the clock: 0 if that is the user's, which may emit itself.
+  let end = 0; // up to here a record of one slot needs only the clock
+  // The same for calls that have taken the place before they read the clock: 0 if the clock is the user's, which may
+  // emit itself.
   let quickEnd = 0;
   const isQuick = settings.clock === undefined;
   let low = uptimeMs | 0; // low half of the uptime, as the clock read when the ring was last settled
 
-  let counted = 0; // records from this word index to `at` are not yet in the figures below
+  let counted = 0; // records from this word index to `at` are not in the figures below yet
   let head = 0;
   let tail = 0;
   let plainFrom = 0; // from this position on each record is an event of one slot
@@ -116,8 +121,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   let evictedEvents = eventSeq;
   let evictedRefused = 0;
   let discarded = 0;
-  let lostPending = 0; // refused events that no record tells of yet
-  let suppressedPending = 0; // messages over the limits, likewise
+  let lostPending = 0; // refused events that no record reports yet
+  let suppressedPending = 0; // messages beyond the limits, likewise
   let untold = 0; // the sum of both
 
   let high = Math.floor(uptimeMs / TWO_TO_32);
@@ -129,7 +134,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   let readersMade = 0;
   const tokens = new TokenTable(messageTypes);
   let tokenCount = 0;
-  // The last tokens found to be some: messages of one type come in runs (docs/performance.md), and the check is dear.
+  // The last valid tokens: messages of one type come in runs (docs/performance.md), and checking a token is expensive.
   let lastReceived = 0;
   let lastSent = 0;
   let connections = 0;
@@ -137,7 +142,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   let invalidArguments = 0;
   let unlistedTypes = 0;
 
-  /** Closes the stretch: the next record asks. Telemetry is switched off, or on, that way. */
+  /** Closes the stretch, so that the next record takes the slow path. Telemetry is switched off and on this way. */
   const gate = {
     enable(): void {
       end = at;
@@ -161,8 +166,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   }
 
   /**
-   * Takes a reading of the clock as the time. All is settled here, behind the clock, and nothing before it is held on to: the clock is
-   * the user's, and may have emitted and drained meanwhile.
+   * Takes a reading of the clock as the time. Everything is settled here, after the clock, and no earlier value is
+   * used: the clock is the user's, and may have emitted and drained.
    */
   function advance(now: number): void {
     if (at !== counted) settle();
@@ -170,7 +175,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     low = now;
   }
 
-  /** The same, where no record follows at once: in another half than the newest one, the next may have to say more than its time. */
+  /**
+   * The same, if no record follows at once: if the half differs from the newest record's, the next record may need more
+   * than its time.
+   */
   function observe(now: number): void {
     advance(now);
     if (high !== recordHigh || (now ^ recordLow) < 0) gate.enable();
@@ -188,7 +196,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     return true;
   }
 
-  /** Writes a record of the format's own, for which there is room. */
+  /** Writes a record of the format's own. There must be room for it. */
   function writeInternal(type: number, value: number): void {
     const word = at < capacityWords ? at : 0;
     at = counted = word + SLOT_WORDS;
@@ -200,7 +208,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     writeU64(words, word + 2, value);
   }
 
-  // Here is no memory that outlives a reset, and nobody to say why there was one.
+  // There is no memory here that outlives a reset, and no platform that says why there was one.
   if (settings.retained !== undefined)
     writeInternal(RECORD_BOOT | ((settings.retained ? RING_NO_MEMORY : RING_NOT_ASKED) << BOOT_RING_SHIFT), 0);
 
@@ -208,8 +216,8 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   const nowMs = () => high * TWO_TO_32 + (low >>> 0);
 
   /**
-   * Makes room for a record of `slots`, and writes the internal records that must precede it, in another half of the clock or
-   * after a loss. False, and nothing written, if there is no room.
+   * Makes room for a record of `slots`, and writes the internal records that must precede it in another half of the
+   * clock, or after a loss. Returns false, and writes nothing, if there is no room.
    */
   function precede(slots: number): boolean {
     const idleMs = nowMs() - newestMs();
@@ -237,7 +245,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     if ((now ^ low) < 0) advance(now);
     low = now;
     let hasRoom = true;
-    let isNext = false; // nothing has to be said before it
+    let isNext = false; // nothing has to precede it
     if (untold === 0) if (high === recordHigh) if ((now ^ recordLow) >= 0) isNext = true;
     if (eventSeq > frozenFrom) hasRoom = false;
     else if (!isNext) hasRoom = precede(slots);
@@ -246,7 +254,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
       discarded++;
       lostPending++;
       untold++;
-      gate.enable(); // whoever can write keeps the gate
+      gate.enable(); // a record that fits leaves the gate as it is
       return -1;
     }
     let word = at;
@@ -267,7 +275,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     return word;
   }
 
-  /** Opens a stretch as far as records of one slot need not ask; none while telemetry is off: a payload may have switched it while it was looked at. */
+  /**
+   * Opens a stretch of slots for the fast path; none while telemetry is off, because a payload's code may have switched
+   * it off while the payload was read.
+   */
   function open(): void {
     if (!enabled) {
       gate.enable();
@@ -280,9 +291,9 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     quickEnd = isQuick ? end : 0;
   }
 
-  // `now` of the functions below is read before anything else is done: a clock of the user's may emit itself.
+  // The functions below read `now` before they do anything else: a user's clock may emit itself.
 
-  /** Records an event of one slot: its word 1, and words 2 and 3 as the number whose bits they are, which is not NaN. */
+  /** Records an event of one slot: its word 1, and words 2 and 3 as the number with those bits, which is not NaN. */
   function put(now: number, word1: number, identity: number): void {
     let word = at;
     if (word < end && (now ^ low) >= 0) {
@@ -296,7 +307,10 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     identities[word >> 1] = identity;
   }
 
-  /** Records an event with the text of the draft, which takes so many slots. `word1` has the record type for that. */
+  /**
+   * Records an event with the text of the draft, which takes that many slots. `word1` contains the record type for
+   * that.
+   */
   function putText(now: number, textSlots: number, word1: number, identity: number): void {
     const word = reserve(1 + textSlots, now);
     if (word < 0) return;
@@ -305,20 +319,20 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     words.copyWithin(word + SLOT_WORDS, draftWord, draftWord + textSlots * SLOT_WORDS);
   }
 
-  /** A token in use; 0, and counted, for everything else. */
+  /** Returns a token in use; 0, and counted, for everything else. */
   function tokenOf(value: unknown): Token {
     if (typeof value === "number" && value === (value & 0xffff) && value <= tokenCount) return value as Token;
     if (enabled) invalidArguments++;
     return 0;
   }
 
-  /** msg.recv or msg.send. `fields`: the bits of word 1 beside the record type, with a token in use. */
+  /** Records msg.recv or msg.send. `fields`: the bits of word 1 besides the record type, with a token in use. */
   function message(sent: boolean, fields: number, identity: number, payload: unknown): void {
     if (enabled)
       if (typeof payload === "string" && payload !== "") {
         const now = clock();
         const textSlots = ((encode(payload, payloadBytes) + SLOT_BYTES - 1) >> 4) & MOST_TEXT_SLOTS;
-        // putText, written out.
+        // putText, inlined.
         const word = reserve(1 + textSlots, now);
         if (word < 0) return;
         words[word + 1] = fields | MESSAGE_TYPES[sent ? MAX_RECORD_SLOTS + textSlots : textSlots]!;
@@ -328,9 +342,9 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     else suppressed++;
   }
 
-  /** The same for a payload that is no string, or an empty one. */
+  /** The same for a payload that is not a string, or is empty. */
   function otherMessage(sent: boolean, fields: number, identity: number, payload: unknown): void {
-    // What may run code of the caller's comes first: the look at an object, then the clock.
+    // First what may run the caller's code: reading an object, then the clock.
     const bytes = payload === undefined || payload === "" ? payload : bytesOf(payload);
     if (bytes === undefined && payload !== undefined) invalidArguments++;
     const now = quickEnd === CLOCK_READ ? words[at]! : clock();
@@ -343,15 +357,17 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   }
 
   class RingConnection implements Connection {
-    /** Words 2 and 3 of its records, as the number whose bits they are: one store for two. */
+    /** Words 2 and 3 of its records, as the number with those bits: one store for both. */
     readonly #identity: number;
 
     constructor(identity: number) {
       this.#identity = identity;
     }
 
-    // The first two methods are found first. `if` in `if` costs a quarter of `&&`. The time is stored where the next record
-    // goes in any case; if it is in another half of the clock, the slow way stores it again, behind what has to be said.
+    // The first two methods are found first. A nested `if` costs a quarter of `&&`. The time is stored where the next
+    // record
+    // goes in any case; if it is in another half of the clock, the slow path stores it again, after the records that
+    // must precede it.
 
     received(messageType: number, payload?: Payload): void {
       if (messageType !== lastReceived) lastReceived = tokenOf(messageType);
@@ -435,10 +451,13 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
   const { limits } = settings;
   const allow = limits && createAllowance(limits, low);
 
-  /** How many of so many messages are within the limits; while telemetry is off all, for then it is others who count. */
+  /**
+   * Returns how many of that many messages are within the limits; while telemetry is off all of them, because then they
+   * are counted elsewhere.
+   */
   const admitted = (count: number): number => (enabled ? allow!(count, clock()) : count);
 
-  /** Counts messages over the limits, to be told before the next record. */
+  /** Counts messages beyond the limits, to be reported before the next record. */
   function over(count: number): void {
     suppressed += count;
     suppressedPending += count;
@@ -471,7 +490,7 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     highMs: 0,
     tick() {
       observe(clock());
-      // In a frozen ring nothing is written, for it might evict.
+      // In a frozen ring nothing is written, because it could evict.
       if (untold > 0 && eventSeq < frozenFrom) {
         precede(0);
         gate.enable();
@@ -502,11 +521,11 @@ export function createEmitter(settings: EmitterSettings, layout: Layout = BUNDLE
     calls: () => ({ suppressed, invalidArguments, unlistedTypes }),
   };
 
-  /** Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */
+  /** Under "discard" the slowest reader decides what may be evicted; without a reader nothing may be. */
   function protect(): void {
     if (!discard) return;
     protectedFrom = readers.length > 0 ? Number.POSITIVE_INFINITY : tail;
-    // Not for…of, which allocates on XS: this runs with every packet.
+    // Not for…of, which allocates on XS: this runs for every packet.
     for (let index = 0; index < readers.length; index++)
       protectedFrom = Math.min(protectedFrom, readers[index]!.position());
     gate.enable();

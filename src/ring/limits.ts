@@ -2,8 +2,9 @@ import type { Connection, Limits, Payload, Token } from "./api.ts";
 import { MESSAGE_COST } from "./packet-layout.ts";
 
 /**
- * A function that says how many of so many messages may be recorded at a time, given as the clock reads, and takes them. Allowances are whole
- * numbers, so that the emitter in C comes to the same. It is full at the start. After an idle time of 2^32 ms or more it may be too small.
+ * Makes a function that says how many of that many messages may be recorded at a reading of the clock, and takes their
+ * allowance. Allowances are integers, so that the emitter in C gets the same results. The allowance is full at the
+ * start. After an idle time of 2^32 ms or more it may be too small.
  */
 export function createAllowance({ messagesPerSecond, burst }: Limits, startMs: number) {
   const most = burst * MESSAGE_COST;
@@ -21,7 +22,8 @@ export function createAllowance({ messagesPerSecond, burst }: Limits, startMs: n
 }
 
 /**
- * The class of connections whose messages have limits. `admitted`: of so many messages, how many are within them; `over` counts the rest.
+ * Makes the class of connections with limited messages. `admitted`: how many of that many messages are within the
+ * limits; `over` counts the rest.
  */
 export function limitedBy<Identity>(
   RingConnection: new (identity: Identity) => Connection,

@@ -1,6 +1,11 @@
-/** Checks of options at construction: each throws an error that names the option, its value and what is allowed. */
+/**
+ * Checks options at construction: each function throws an error that names the option, its value and what is allowed.
+ */
 
-/** TypeError if `options` is no object, or has a name that is not among `known`. `of`: the option that it is the value of, if it is one. */
+/**
+ * TypeError if `options` is not an object, or has a name that is not in `known`. `of`: the option that has it as its
+ * value, if any.
+ */
 export function checkNames(options: unknown, known: readonly string[], of?: string): void {
   if (options === null || typeof options !== "object") refuse(of ?? "options", "an object", options);
   Object.keys(options).forEach((name) => {
@@ -9,26 +14,26 @@ export function checkNames(options: unknown, known: readonly string[], of?: stri
   });
 }
 
-/** TypeError if `value` is no number, RangeError if it is no integer from `least` to `most`. */
+/** TypeError if `value` is not a number, RangeError if it is not an integer from `least` to `most`. */
 export function checkNumber(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== "number") refuse(name, "a number", value);
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
     throw new RangeError(`${name} must be an integer from ${least} to ${most}, is ${value}`);
 }
 
-/** TypeError if `value` is no function; `allowed` says what it is to be, "a function" or more. */
+/** TypeError if `value` is not a function; `allowed` describes it: "a function", or more. */
 export function checkFunction(name: string, value: unknown, allowed = "a function"): void {
   if (typeof value !== "function") refuse(name, allowed, value);
 }
 
-/** TypeError unless `value` is an object with a function of each of these names. */
+/** TypeError unless `value` is an object with a function for each of these names. */
 export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
   const isObject = value !== null && (typeof value === "object" || typeof value === "function");
   if (!isObject || !methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function"))
     refuse(name, `an object with ${methods.map((method) => `${method}()`).join(" and ")}`, value);
 }
 
-/** Throws TypeError. The value is shown short, by what never throws. */
+/** Throws TypeError. The value is shown in short, by code that never throws. */
 export function refuse(what: string, allowed: string, value: unknown): never {
   let shown = Array.isArray(value) ? "an array" : typeof value;
   if (typeof value === "string") shown = `"${value.slice(0, 40)}"`;

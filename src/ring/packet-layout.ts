@@ -1,20 +1,20 @@
-/** Wire format 1: where things stand in a packet, and the format's own record types. docs/format.md is normative. */
+/** Wire format 1: the layout of a packet, and the format's own record types. docs/format.md is normative. */
 
 export const WIRE_FORMAT = 1;
 export const SLOT_BYTES = 16;
 /** Slots of the longest record that a registry may have. */
 export const MAX_RECORD_SLOTS = 8;
 export const TWO_TO_32 = 4_294_967_296;
-/** Two neighbouring records stand less than this apart, or a _time_jump between them. */
+/** Two neighbouring records are less than this apart, or have a _time_jump between them. */
 export const TIME_JUMP_MS = 2_147_483_648;
-/** Time and record type stand before a record's fields. */
+/** Time and record type come before a record's fields. */
 export const FIRST_FIELD_BIT = 40;
 
 /** CTF 1.8 § 5.1: the first word of every packet, as a signed 32-bit integer. */
 export const PACKET_MAGIC = 0xc1fc1fc1 | 0;
 export const PACKET_HEADER_BYTES = 96;
 export const MAX_PACKET_BYTES = 65_536;
-/** Smallest buffer a reader accepts: it holds any one record, and two token names. */
+/** Smallest buffer that a reader accepts: it holds any one record, and two token names. */
 export const MIN_PACKET_BUFFER_BYTES = 256;
 
 export const STREAM_DATA = 0;
@@ -43,14 +43,14 @@ export const RECORD_LOST = 240;
 export const RECORD_TIME_JUMP = 241;
 export const RECORD_BOOT = 242;
 
-// In a _boot record: bits to shift why the board was reset, and what became of the ring of the boot before, in word 1.
+// In a _boot record: bit positions in word 1 of the reset reason, and of what became of the previous boot's ring.
 export const BOOT_RESET_SHIFT = 8;
 export const BOOT_RING_SHIFT = 16;
-/** Why the board was reset: as ESP-IDF numbers it, 0 where the platform does not say. */
+/** Why the board was reset: the numbers of ESP-IDF, 0 where the platform does not say. */
 export const RESET_UNKNOWN = 0;
 export const RESET_POWER_ON = 1;
 export const RESET_BROWNOUT = 9;
-/** What became of the ring of the boot before. */
+/** What became of the previous boot's ring. */
 export const RING_KEPT = 0;
 export const RING_POWER_OFF = 1;
 export const RING_OTHER_LAYOUT = 2;
@@ -58,18 +58,21 @@ export const RING_DAMAGED = 3;
 export const RING_NOT_ASKED = 4;
 export const RING_NO_MEMORY = 5;
 export const RECORD_SUPPRESSED = 243;
-/** What a message takes of the allowance of src/ring/limits.ts, which grows by messagesPerSecond with each millisecond. */
+/**
+ * What a message takes from the allowance of src/ring/limits.ts, which grows by messagesPerSecond every millisecond.
+ */
 export const MESSAGE_COST = 1000;
 
-/** Most bytes of UTF-8 in a token's name. */
+/** Most bytes of UTF-8 in the name of a token. */
 export const MAX_TOKEN_BYTES = 64;
 /** Token and length, before the name. */
 export const TOKEN_ENTRY_HEADER_BYTES = 4;
-/** All tokens are sent again with every so manieth data packet of a reader. */
+/** A reader repeats all tokens after this many data packets. */
 export const TOKEN_REPEAT_PACKETS = 64;
 
 /**
- * The emitters count connections up to here. The bits of a greater number, in the upper half of a float64, could be NaN's,
- * and src/ring/emitter.ts stores two words as one float64. It comes after 68 years of a connection each second.
+ * The emitters count connections up to here. The bits of a greater number, in the upper half of a float64, could be
+ * those of NaN, and src/ring/emitter.ts stores two words as one float64. It is reached after 68 years of one connection
+ * per second.
  */
 export const LAST_CONN_EPOCH = 0x7fef_ffff;

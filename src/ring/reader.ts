@@ -45,7 +45,10 @@ const WIDE_FIELDS: readonly number[] = Object.freeze([
   AT_PACKET_SEQ_NUM,
 ]);
 
-/** The counters of a settled ring for who has drained and missed so many events; `overwritten` -1: all that were evicted. */
+/**
+ * The counters of a settled ring, for a reader that has drained and missed that many events; `overwritten` -1: all
+ * evicted ones.
+ */
 export function countersOf(ring: Ring, drained: number, overwritten: number): Counters {
   const emitted = ring.eventSeq();
   const discarded = ring.discarded();
@@ -55,7 +58,10 @@ export function countersOf(ring: Ring, drained: number, overwritten: number): Co
   return { emitted, drained, overwritten, discarded, pending, suppressed, invalidArguments, unlistedTypes };
 }
 
-/** A reader that begins at the oldest record of a settled ring. `number`: 0 for the first of its emitter, and so on. */
+/**
+ * Makes a reader that begins at the oldest record of a settled ring. `number`: 0 for the first of its emitter, and so
+ * on.
+ */
 export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId: number, number: number): RingReader {
   const words = ring.words;
   const { fingerprint, recordSlots } = ring.layout;
@@ -63,15 +69,16 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   let eventSeq = ring.evictedEvents + ring.evictedRefused;
   let drained = 0;
   let overwritten = ring.evictedEvents;
-  let refusedSeen = ring.evictedRefused; // refused events told by records that this reader has passed
-  let lastTimeMs = -1; // of the last record read, -1 if the next one does not follow it
+  let refusedSeen = ring.evictedRefused; // refused events reported by records that this reader has passed
+  let lastTimeMs = -1; // of the last record read, -1 if the next record does not follow it
   let dataPackets = 0;
   let tokenPackets = 0;
   let tokensSent = 0;
-  let repeatedAt = -1; // data packets when tokens were begun again on demand
+  let repeatedAt = -1; // data packets at the time when repeating the tokens was requested
   let closed: Counters | undefined;
 
-  // The buffer of the last packet, and its words, for the next one: a view allocates. XS copies element by element.
+  // The buffer of the last packet, and its words, kept for the next packet: a view allocates. XS copies element by
+  // element.
   let buffer: Uint8Array | undefined;
   let bufferBytes = 0;
   let bufferWords: Int32Array | undefined; // undefined: the buffer is not aligned
@@ -85,10 +92,10 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
   header[AT_WIRE_FORMAT / 4] = WIRE_FORMAT;
   header[AT_RING_CAPACITY_SLOTS / 4] = ring.capacitySlots;
 
-  /** Goes to the oldest record if what this reader would have read next was overwritten. */
+  /** Moves to the oldest record if the record that this reader would have read next was overwritten. */
   function catchUp(): void {
     if (position >= ring.tail) return;
-    // Refused events count as discarded, also where the record that tells them was overwritten.
+    // Refused events count as discarded even if the record that reports them was overwritten.
     overwritten += ring.evictedEvents - (eventSeq - refusedSeen);
     refusedSeen = ring.evictedRefused;
     eventSeq = ring.evictedEvents + refusedSeen;
@@ -102,7 +109,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     bufferWords = wordsOf(into);
   }
 
-  /** The header's fields, but those that are the same in each packet. */
+  /** Writes the fields of the header that differ between packets. */
   function stamp(
     into: Uint8Array,
     stream: number,
@@ -124,7 +131,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     header[AT_EVENTS_DISCARDED / 4] = discarded | 0;
     header[AT_FIRST_EVENT_SEQ / 4] = firstEventSeq | 0;
     header[AT_PACKET_SEQ_NUM / 4] = packetNumber | 0;
-    // The upper halves are 0, which a store costs, until one of these has got so far.
+    // The upper halves stay 0, which saves stores, until one of these values needs them.
     if (endMs + discarded + firstEventSeq + packetNumber >= TWO_TO_32) {
       header[AT_TIMESTAMP_BEGIN / 4 + 1] = beginMs / TWO_TO_32;
       header[AT_TIMESTAMP_END / 4 + 1] = endMs / TWO_TO_32;
@@ -147,7 +154,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     let beginMs = ring.highMs + (words[first]! >>> 0);
     if (!sameHigh)
       beginMs = lastTimeMs < 0 ? timeAt(ring, position) : lastTimeMs + elapsedMs(words, lastTimeMs | 0, first);
-    // Records up to the head, up to the ring's physical end (one copy a packet), as many as fit.
+    // Takes the records up to the head, or to the physical end of the ring (one copy per packet), as many as fit.
     if (mostSlots > ring.head - position) mostSlots = ring.head - position;
     const endWord = ring.capacitySlots * SLOT_WORDS;
     let at = first;
@@ -226,7 +233,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
 
     next(into) {
       if (buffer === undefined || into !== buffer) checkBytes(into, MIN_PACKET_BUFFER_BYTES);
-      // A clock of the user's may close this reader, or take the buffer's memory away: both are looked at after it.
+      // A user's clock may close this reader, or detach the buffer: both are checked after it.
       if (!closed) ring.tick();
       const length = byteLengthOf(into);
       checkLength(length, MIN_PACKET_BUFFER_BYTES);
@@ -242,7 +249,7 @@ export function createReader(ring: Ring, tokens: TokenTable, text: Text, bootId:
     },
 
     repeatTokens() {
-      // Begun again and again, they would keep the records from ever being sent.
+      // Repeated again and again, they would keep the records from ever being sent.
       if (tokensSent === 0 || repeatedAt === dataPackets) return;
       repeatedAt = dataPackets;
       tokensSent = 0;

@@ -1,6 +1,6 @@
 import { REASON_AUTH_FAILED, REASON_PARSE_ERROR, REASON_RATE_LIMIT, REASON_SIZE_LIMIT } from "../generated/layout.ts";
 
-/** Why a message was rejected: the registry's four reasons. */
+/** Why a message was rejected: the four reasons of the registry. */
 export const Reason = Object.freeze({
   /** Rate limiting. */
   rateLimit: REASON_RATE_LIMIT,

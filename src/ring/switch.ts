@@ -1,14 +1,17 @@
 // A module of its own, xs-telemetry/switch, which all others import, however they are bundled: there is one switch.
 
-/** Whether telemetry is on. A live binding, to guard a call site with `if (enabled) …`; what a guard skips is not counted. */
+/**
+ * Whether telemetry is on. A live binding, to guard a call site with `if (enabled) …`; calls that the guard skips are
+ * not counted.
+ */
 export let enabled = true;
 
-/** What does not look at the binding with every call. */
+/** Subscribers that do not check the binding with every call. */
 export interface Switched {
   enable(on: boolean): void;
 }
 
-/** Taken before a script can put another in its place. */
+/** Taken before a script can replace it. */
 const Weak = WeakRef;
 
 let all: WeakRef<Switched>[] | undefined;
@@ -22,13 +25,13 @@ export function setEnabled(value: boolean): void {
 }
 
 /**
- * Tells of each change, as long as something else keeps the object. A script that has changed what arrays do gets hold of it: it is
- * to have nothing but enable().
+ * Reports each change, as long as something else keeps the object. A script that has changed the methods of arrays gets
+ * hold of this object: enable() is all that it must have.
  */
 export function onSwitch(switched: Switched): void {
   // Not at the module's top level: a preloaded module has no array that changes.
   if (all === undefined) all = [];
-  // Those that are gone are forgotten now and then, so that thousands in one process cost no more than a few each.
+  // Objects that are gone are forgotten now and then, so that thousands in one process cost only a few each.
   else if ((all.length & (all.length - 1)) === 0) all = all.filter((known) => known.deref());
   all.push(new Weak(switched));
 }

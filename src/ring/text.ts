@@ -4,32 +4,32 @@ import { MAX_RECORD_SLOTS, MAX_TOKEN_BYTES, SLOT_BYTES } from "./packet-layout.t
 export const MAX_TEXT_TAIL_BYTES = (MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
 const TOO_LONG_NAME = MAX_TOKEN_BYTES + 1;
 
-/** What a platform encodes strings with. */
+/** How a platform encodes strings. */
 export interface Encoder {
   /**
-   * As TextEncoder's, but for what XS keeps in a string: lone surrogates may also be left as three bytes, and so may any bytes
-   * whose first says how many there are. No character is cut.
+   * As TextEncoder's, but what XS allows in a string may pass: lone surrogates as three bytes each, and sequences of
+   * any bytes with a lead byte that fits their number. No character is cut.
    */
   readonly encoder: {
     encodeInto(value: string, into: Uint8Array): { readonly read: number; readonly written: number };
   };
-  /** String.prototype.indexOf, as a value whose call() is cheap. */
+  /** String.prototype.indexOf, as a value with a cheap call(). */
   readonly indexOf: typeof String.prototype.indexOf;
 }
 
 /**
- * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of the longest tail.
- * The destinations share the memory and differ in how much they take.
+ * One text on its way into a record: valid UTF-8, no U+0000, cut at a code point, zero-filled to the end of the longest
+ * tail. The destinations share the memory and differ in how much they take.
  */
 export interface Text {
-  /** A destination for a token's name: it takes a little more than a name may have. */
+  /** A destination for the name of a token: it takes slightly more than a name may have. */
   readonly name: Uint8Array;
-  /** A destination that takes so many bytes, at most 112. Allocates it. */
+  /** Makes a destination for that many bytes, at most 112. Allocates it. */
   destination(maxBytes: number): Uint8Array;
   /**
-   * Puts a string into a destination. Returns its bytes. Lone surrogates, U+0000, and what is not UTF-8 in a string of XS become
-   * U+FFFD before the cut, as fromBytes says; of four bytes of a string nothing is written where there is no room for four.
-   * Allocates what the platform's encoder does, on XS 48 bytes.
+   * Puts a string into a destination. Returns its bytes. Lone surrogates, U+0000, and parts of an XS string that are
+   * not UTF-8 become U+FFFD before the cut, as in fromBytes; a character of up to four bytes is not written where there
+   * is no room for four. Allocates what the platform's encoder does, on XS 48 bytes.
    */
   fromString(value: string, into: Uint8Array): number;
   /**
@@ -37,11 +37,14 @@ export interface Text {
    * Returns the bytes written. Allocates nothing.
    */
   fromBytes(value: Uint8Array, into: Uint8Array): number;
-  /** Bytes of a name in a packet of tokens, exact up to 64. Allocates for one of up to 64 characters, as fromString. */
+  /**
+   * Returns the bytes of a name in a packet of tokens, exact up to 64. For a name of up to 64 characters it allocates
+   * as fromString does.
+   */
   utf8Bytes(name: string): number;
 }
 
-/** Continuation bytes after a lead byte; 0 if it leads nothing. */
+/** Returns the number of continuation bytes after a lead byte; 0 if it is not one. */
 function followOf(lead: number): number {
   if (lead < 0xc2 || lead > 0xf4) return 0;
   return lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
@@ -55,24 +58,24 @@ function forbids(lead: number, second: number, surrogates: boolean): boolean {
   return lead === 0xf4 && second > 0x8f;
 }
 
-/** `buffer`, `byteOffset`: where the text is to stand, MAX_TEXT_TAIL_BYTES. */
+/** `buffer`, `byteOffset`: where to write the text, MAX_TEXT_TAIL_BYTES. */
 export function createText({ encoder, indexOf }: Encoder, buffer: ArrayBuffer, byteOffset: number): Text {
   const all = new Uint8Array(buffer, byteOffset, MAX_TEXT_TAIL_BYTES);
   let filled = 0; // bytes from here on are zero
   const raw = new Uint8Array(MAX_TEXT_TAIL_BYTES);
 
   /**
-   * Copies UTF-8 of unknown quality from source[0..count) into the buffer, at most `most` bytes; returns the bytes written.
-   * `isString`: XS holds a lone surrogate as three bytes, which are one character; in a byte array they are three errors. And the
-   * encoder has stopped where it had no room for four bytes, whatever they were: so does this.
+   * Copies possibly invalid UTF-8 from source[0..count) into the buffer, at most `most` bytes; returns the bytes
+   * written. `isString`: in XS a lone surrogate is three bytes that form one character; in a byte array it is three
+   * errors. The encoder has stopped where it had no room for four bytes, whatever they were: so does this function.
    */
   function copy(source: Uint8Array, count: number, most: number, isString: boolean): number {
     let written = 0;
     let at = 0;
     while (at < count) {
       const value = source[at];
-      if (value === undefined) break; // the source's end: asking for its length could run code of the caller's
-      const lead = value & 0xff; // also of an array of other numbers that passes for one of bytes
+      if (value === undefined) break; // the end of the source: asking for its length could run the caller's code
+      const lead = value & 0xff; // also for an array of other numbers that claims to be one of bytes
       if (lead > 0 && lead < 0x80) {
         if (written === most) break;
         all[written++] = lead;
@@ -101,7 +104,7 @@ export function createText({ encoder, indexOf }: Encoder, buffer: ArrayBuffer, b
     return written;
   }
 
-  /** Replaces what must not stand in the text that was encoded into the buffer; returns its bytes. */
+  /** Replaces invalid parts of the text that was encoded into the buffer; returns its bytes. */
   function repair(encoded: number, most: number): number {
     all.fill(0, encoded);
     raw.set(all);
@@ -118,7 +121,7 @@ export function createText({ encoder, indexOf }: Encoder, buffer: ArrayBuffer, b
     fromString(value, into) {
       const result = encoder.encodeInto(value, into);
       const written = result.written;
-      // As many bytes as characters: all ASCII, so that only U+0000 can be wrong with it.
+      // As many bytes as characters: all ASCII, so only U+0000 can be wrong.
       if (written === result.read)
         if (indexOf.call(value, "\0") < 0) {
           if (written < filled) all.fill(0, written, filled);
@@ -130,17 +133,18 @@ export function createText({ encoder, indexOf }: Encoder, buffer: ArrayBuffer, b
     fromBytes(value, into) {
       let written = 0;
       try {
-        // No source byte gives less than a byte: so many suffice, and a sequence begun by the last of them.
+        // No source byte becomes less than a byte, so this many are enough, plus a sequence begun by the last of them.
         written = copy(value, into.length + 3, into.length, false);
       } catch {
-        // A detached buffer throws on some engines: it holds nothing.
+        // A detached buffer throws on some engines: it has no bytes.
       }
       all.fill(0, written);
       filled = written;
       return written;
     },
     utf8Bytes(name) {
-      // More characters are more bytes. Not charCodeAt: XS's reads on past a string that ends in FC or FD and three bytes.
+      // More characters are more bytes. Not charCodeAt: XS's reads beyond a string that ends in FC or FD and three
+      // bytes.
       if (indexOf.call(name, "", TOO_LONG_NAME) === TOO_LONG_NAME) return TOO_LONG_NAME;
       return text.fromString(name, text.name);
     },

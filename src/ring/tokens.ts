@@ -24,8 +24,9 @@ export class TokenTable {
   }
 
   /**
-   * Token of a name; -1 if it is new and the table is full or the name has more than 64 bytes.
-   * Allocates for a new name; src/ring/emitter.ts also for one of up to 64 characters that has more bytes, 48 bytes on XS.
+   * Returns the token of a name; -1 if it is new and the table is full or the name has more than 64 bytes. Allocates
+   * for a new name; in src/ring/emitter.ts also for one of up to 64 characters with more bytes than characters, 48
+   * bytes on XS.
    */
   intern(name: string, measure: NameMeasure): number {
     if (name === "") return 0;

@@ -70,7 +70,7 @@ describe("rows of a board's benchmark", () => {
       [JSON.stringify({ ...ROWS[0], ns: "5" }), /ns is "5", expected a number or null/],
       [JSON.stringify({ ...ROWS[0], payloadChars: -1 }), /payloadChars is -1/],
       [JSON.stringify({ ...ROWS[0], path: "x".repeat(41) }), /path is "x+", expected a text/],
-      [JSON.stringify(ROWS[0]).slice(0, 60), /no JSON/],
+      [JSON.stringify(ROWS[0]).slice(0, 60), /not JSON/],
       ['{"bench":"started"}', /bench is "started", expected begin, end or failed/],
     ] as const;
     for (const [line, message] of wrong) {
@@ -147,10 +147,10 @@ describe("rows of a board's benchmark", () => {
     deepEqual(readBenchFile(rv32File), EMULATED);
     const file = join(FOLDER, "bad.json");
     for (const [text, message] of [
-      ["{", /is no JSON/],
+      ["{", /is not JSON/],
       ['{"rows":[]}', /has no rows; write it with: npm run/],
       ['{"rows":[{"engine":1}]}', /row 0: engine is 1/],
-      ['{"rows":[null]}', /row 0: is no object/],
+      ['{"rows":[null]}', /row 0: is not an object/],
     ] as const) {
       writeFileSync(file, text);
       throws(() => readBenchFile(file), message);
@@ -187,7 +187,7 @@ describe("xs-telemetry bench --device", () => {
   it("ends with 1 if a row was broken on the way, and names it", async () => {
     const { status, stderr } = await bench([begin(), `${JSON.stringify(ROWS[0]).slice(0, 50)}`, end(1)]);
     equal(status, 1);
-    match(stderr, /E_JSON: no JSON, other text may have come between: \{"engine"/);
+    match(stderr, /E_JSON: not JSON; other text may have got in between: \{"engine"/);
   });
 
   it("ends with 2 if the board says nothing, with what to look at", async () => {

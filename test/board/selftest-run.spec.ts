@@ -54,10 +54,10 @@ describe("a board's self-test", () => {
       [[begin, line("a", "", "not here"), end(1)], /nothing is proven/],
       [[begin, ...new Array(1000).fill('{"selftest":"x"}'), end(0)], /981 more of these/],
       [[begin, line("a"), end(2)], /ran 2 cases, 1 arrived/],
-      [[begin, line("a").slice(0, 30), end(0)], /no JSON/],
-      [[begin, '{"selftest":"case","spec":1}'], /not a self-test/],
+      [[begin, line("a").slice(0, 30), end(0)], /not JSON/],
+      [[begin, '{"selftest":"case","spec":1}'], /not from the self-test/],
       [[begin, line("a"), begin, line("a"), end(1)], /restarted after xs-ring: a/],
-      [[begin, begin], /restarted after it had begun/],
+      [[begin, begin], /restarted after the run began/],
     ];
     for (const [lines, message] of faults) match(play(lines).run.faults.join(), message);
   });

@@ -178,7 +178,7 @@ describe("a capture that goes on", () => {
         second.close();
         assert.deepEqual(codes(), ["W_CUT"], `${file} at ${length}`);
         assert.equal(problems[0]!.file, path);
-        assert.match(problems[0]!.message, new RegExp(`^${length} bytes removed of a packet`));
+        assert.match(problems[0]!.message, new RegExp(`^${length} bytes of an incomplete packet removed`));
         if (file === TOKENS_FILE) assert.equal(statSync(path).size, size);
         assert.deepEqual([(await decoded()).events, (await decoded()).codes], [eventsOf(packets), []]);
         const third = collector();

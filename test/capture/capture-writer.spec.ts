@@ -216,7 +216,7 @@ describe("writing a capture folder", () => {
         ["E_TOKEN", "W_REPEATED"],
       ],
     );
-    assert.match(problems[0]!.message, /token 1 is "a", now said to be "b"/);
+    assert.match(problems[0]!.message, /token 1 is "a", but is now called "b"/);
   });
 
   it("refuses a folder that has something in it, and leaves that alone", () => {

@@ -132,7 +132,7 @@ describe("collecting packets of devices", () => {
       assert.throws(() => all.packet("a", packets[4]!.bytes, T0), {
         code: "E_WRITE",
         exitCode: 2,
-        message: /boot-0001-00000000000007.stream cannot be written: ENOSPC: no space is left on its disk/,
+        message: /boot-0001-00000000000007.stream cannot be written: ENOSPC: its disk is full/,
       });
     } finally {
       fs.writeSync = writeSync;

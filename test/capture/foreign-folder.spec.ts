@@ -70,9 +70,9 @@ function swap(path: string, target: string): { out: () => void; back: () => void
 /** What somebody may put where a file is expected, and what is said of it. */
 const PLANTS: readonly [name: string, plant: (path: string) => void, said: RegExp][] = [
   ["a link to /dev/zero", (path) => symlinkSync("/dev/zero", path), /^a link that leads out of the capture/],
-  ["a FIFO", mkfifo, /^no regular file/],
-  ["a link to a FIFO within", linkToFifo, /^no regul/],
-  ["a folder", (path) => mkdirSync(path), /^no regular file/],
+  ["a FIFO", mkfifo, /^not a regular file/],
+  ["a link to a FIFO within", linkToFifo, /^not a regul/],
+  ["a folder", (path) => mkdirSync(path), /^not a regular file/],
   ["a link to a file elsewhere", (path) => symlinkSync(join(root, "secret"), path), /^a link that leads out/],
   ["a relative link to it", (path) => symlinkSync("../../../../../../../../etc/passwd", path), /^a link that leads/],
   ["a link to nothing", (path) => symlinkSync("nothing", path), /^a link that leads nowhere/],
@@ -136,7 +136,7 @@ describe("a capture folder of somebody else's", () => {
     truncateSync(join(dir, "a", "device.txt"), 2 ** 40);
     const { events, problems } = await decoded();
     assert.equal(events, eventCount);
-    assert.match(problems[0]!.message, /^more than 65535 bytes, which are not read/);
+    assert.match(problems[0]!.message, /^more than 65535 bytes: too large to read/);
     assert.equal(readSmall(join(root, "secret"), root, 6)!.toString(), "secret");
     assert.throws(() => readSmall(join(root, "secret"), root, 5), NotRegular);
   });
@@ -204,10 +204,10 @@ describe("a capture folder that others can write to", () => {
 
   it("is not written through a link, a FIFO or a device that somebody put there", () => {
     for (const [name, plant, said] of [
-      ["link", (path: string) => symlinkSync(join(root, "secret"), path), /a link stands in its place|leads out/],
-      ["FIFO", mkfifo, /no regular file/],
-      ["device", (path: string) => symlinkSync("/dev/null", path), /a link stands in its place|leads out/],
-      ["folder", (path: string) => mkdirSync(path), /EISDIR|no regular file/],
+      ["link", (path: string) => symlinkSync(join(root, "secret"), path), /it is a link|leads out/],
+      ["FIFO", mkfifo, /not a regular file/],
+      ["device", (path: string) => symlinkSync("/dev/null", path), /it is a link|leads out/],
+      ["folder", (path: string) => mkdirSync(path), /EISDIR|not a regular file/],
     ] as const) {
       for (let index = 0; index < 3; index++) {
         dir = join(root, `${name} ${index}`);
@@ -232,7 +232,7 @@ describe("a capture folder that others can write to", () => {
     assert.deepEqual(readdirSync(boot).sort(), ["metadata", "stream", "xs-telemetry"]);
   });
 
-  it("is not written where another folder stands in its place, or did while a file was opened", () => {
+  it("is not written where another folder has taken its place, or did while a file was opened", () => {
     for (const level of ["capture", "device", "boot"] as const) {
       dir = join(root, level, "capture");
       const { all, device, boot, writes } = open();
@@ -252,7 +252,7 @@ describe("a capture folder that others can write to", () => {
         return file;
       }) as typeof openSync;
       try {
-        assert.throws(writes[0]![1], refused(/another (file|folder) stands in its place/));
+        assert.throws(writes[0]![1], refused(/another (file|folder) has taken its place/));
       } finally {
         fs.openSync = openSync;
       }
@@ -260,7 +260,7 @@ describe("a capture folder that others can write to", () => {
       const [, text, anchors] = writes;
       const stream: (typeof writes)[number] = [join(boot, "stream"), packetWrite];
       for (const [file, write] of level === "boot" ? [stream, anchors!] : [stream, text!, anchors!])
-        assert.throws(write, refused(/another folder stands in its place/), `${level}: ${file}`);
+        assert.throws(write, refused(/another folder has taken its place/), `${level}: ${file}`);
       if (level === "capture") assert.throws(() => all.packet("b", packets[0]!.bytes, T0), refused(/another folder/));
       if (level === "device") assert.throws(() => all.packet("a", mixedPackets({ bootId: 9 })[0]!.bytes, T0));
       assert.deepEqual(fs.readdirSync(other, { recursive: true }).map(String).sort(), before);

@@ -34,7 +34,7 @@ describe("the lock of a capture folder", () => {
     assert.equal(pid, process.pid);
     assert.ok([started, host, boot].every((text) => text.length >= 2));
     assert.equal(lock.takenOver, undefined);
-    assert.throws(() => new FolderLock(dir), inUse(new RegExp(`by process ${pid} on .*: end that one`)));
+    assert.throws(() => new FolderLock(dir), inUse(new RegExp(`process ${pid} on .* is capturing into .*: stop it`)));
     lock.beat();
     lock.release();
     lock.release();
@@ -49,7 +49,10 @@ describe("the lock of a capture folder", () => {
     ]) {
       write(gone);
       const lock = new FolderLock(dir);
-      assert.match(lock.takenOver!.message, new RegExp(`by process ${gone.pid} on "[^"]+", which is gone$`));
+      assert.match(
+        lock.takenOver!.message,
+        new RegExp(`^process ${gone.pid} on "[^"]+" captured into it, and is gone$`),
+      );
       assert.deepEqual(readdirSync(dir), [LOCK_FILE]);
       lock.release();
     }
@@ -73,14 +76,14 @@ describe("the lock of a capture folder", () => {
     for (const owner of [{ ...own(), host: "elsewhere" }, { ...own(), boot: "before" }, "", "of an older version"]) {
       said.length = 0;
       write(owner);
-      assert.throws(() => new FolderLock(dir), inUse(/is captured into by/));
+      assert.throws(() => new FolderLock(dir), inUse(/is capturing into/));
       await decided();
       assert.ok(!existsSync(file()));
       assert.equal(said.length, 1);
       write(owner);
       setTimeout(() => touch(1), 700);
       await decided();
-      assert.throws(() => new FolderLock(dir), inUse(/is captured into by/));
+      assert.throws(() => new FolderLock(dir), inUse(/is capturing into/));
       touch(100_000);
       said.length = 0;
       await decided();
@@ -96,7 +99,7 @@ describe("the lock of a capture folder", () => {
     write({ ...own, pid: 1, started: "1", host: "elsewhere", boot: "" });
     const { status, stderr } = await run.outcome;
     assert.equal(status, 2);
-    assert.match(stderr, /E_IN_USE: .* is captured into by process 1 on "elsewhere"/);
+    assert.match(stderr, /E_IN_USE: process 1 on "elsewhere" is capturing into/);
     assert.match(readFileSync(file(), "utf8"), /elsewhere/);
   });
 

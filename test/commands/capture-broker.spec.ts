@@ -34,9 +34,9 @@ describe("capture", () => {
       const third = Math.floor(packets.length / 3);
       await publish("kitchen", packets.slice(0, third));
       await broker.stop();
-      await first.said(/has ended the connection; trying again/);
+      await first.said(/closed the connection; trying again/);
       await broker.start();
-      await first.said(/is there again/);
+      await first.said(/is back/);
       await publish("kitchen", packets.slice(third, 2 * third));
       await first.until("packets on disk", () => existsSync(join(at.folder, "mqtt/1/kitchen")));
       const killed = await first.end("SIGKILL");

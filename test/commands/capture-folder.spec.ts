@@ -17,7 +17,7 @@ describe("capture", () => {
       new Run(["capture", "--stdin", "-o", join(closed, name)], { cwd: at.folder }, WITHOUT_PRIVILEGES);
     const refused = await start("new").outcome;
     assert.equal(refused.status, 2);
-    assert.match(refused.stderr, /E_WRITE: .*read-only.new cannot be written: EACCES: there is no permission/);
+    assert.match(refused.stderr, /E_WRITE: .*read-only.new cannot be written: EACCES: you have no permission/);
     chmodSync(closed, 0o755);
     const since = start("since");
     await since.said(/capturing/);
@@ -31,7 +31,7 @@ describe("capture", () => {
     since.child.stdin!.write(framed(packets.slice(2)));
     const { status, stderr } = await since.outcome;
     assert.equal(status, 2, stderr);
-    assert.match(stderr, /E_WRITE: .*stream cannot be written: EACCES: there is no permission/);
+    assert.match(stderr, /E_WRITE: .*stream cannot be written: EACCES: you have no permission/);
     const decode = new Run(["decode", join(closed, "since")], {}, WITHOUT_PRIVILEGES);
     const { status: decoded, stdout } = await decode.outcome;
     const events = Number(/since: (\d+) events?, 1 packet/.exec(stderr)![1]);
@@ -66,7 +66,7 @@ describe("capture", () => {
     assert.equal(second.status, 2);
     assert.match(
       second.stderr,
-      /^xs-telemetry: E_IN_USE: same is captured into by process \d+ on "[^"]+": end that one, or name another folder/,
+      /^xs-telemetry: E_IN_USE: process \d+ on "[^"]+" is capturing into same: stop it, or name another folder/,
     );
     assert.equal((await first.end()).status, 0);
     const third = await run(["capture", "--stdin", "-o", "same"], framed(traffic(31)), { cwd: at.folder });
@@ -84,12 +84,12 @@ describe("capture", () => {
     await again.until("packets", () => at.named("killed").length > 0);
     await pause(100);
     await again.end("SIGKILL");
-    assert.match(again.stderr, /^killed: W_TAKEN_OVER: it was captured into by process \d+ on .*, which is gone\n/);
+    assert.match(again.stderr, /^killed: W_TAKEN_OVER: process \d+ on .* captured into it, and is gone\n/);
     const refused = await run(["capture", "--stdin", "-o", "killed"], framed(packets), { cwd: at.folder });
     assert.equal(refused.status, 2);
     assert.match(
       refused.stderr,
-      /E_NOT_EMPTY: killed is not empty, .*add --append \(append: true\) if it is to go on in this one/,
+      /E_NOT_EMPTY: killed is not empty, .*add --append \(append: true\) to continue in this one/,
     );
     for (const codes of [/W_TAKEN_OVER: 1 time/, /W_REPEATED: \d+ times/]) {
       const args = ["capture", "--stdin", "-o", "killed", "--append"];

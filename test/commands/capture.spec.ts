@@ -41,9 +41,9 @@ describe("capture", () => {
     await running.until("the first half", () => stream() !== undefined);
     await pause(100);
     await line.unplug();
-    await running.said(/is gone: unplugged/);
+    await running.said(/has disappeared: it was unplugged/);
     await line.plug();
-    await running.said(/is there again/);
+    await running.said(/is back/);
     await line.write(Buffer.concat([framed(packets.slice(half)), Buffer.from("I (2) done\n")]));
     const log = join(at.folder, "serial", "log.txt");
     await running.until("the last line", () => readFileSync(log, "utf8").includes("done"));
@@ -121,7 +121,9 @@ describe("capture", () => {
 
   it("says of a listener on loopback that it is for this machine only", async () => {
     const running = capture("--udp", "0", "-o", "loopback");
-    await running.said(/^capturing: UDP port \d+ of 127.0.0.1 \(this machine only; --host 0.0.0.0 for others\), into/);
+    await running.said(
+      /^capturing: UDP port \d+ of 127.0.0.1 \(reachable from this machine only; --host 0.0.0.0 opens it to others\), into/,
+    );
     await running.end();
   });
 
@@ -145,7 +147,7 @@ describe("capture", () => {
     for (const { port: from } of sockets.map((socket) => socket.address()))
       assert.match(
         stderr,
-        new RegExp(`\\n127\\.0\\.0\\.1_${from}: E_NO_PACKET: 300 bytes that are no whole packet\\n`),
+        new RegExp(`\\n127\\.0\\.0\\.1_${from}: E_NO_PACKET: 300 bytes that are not a whole packet\\n`),
       );
     for (const { port: from } of sockets.slice(0, 2).map((socket) => socket.address()))
       assert.match(stderr, new RegExp(`\\ndamaged/127\\.0\\.0\\.1_${from}: E_RECORD_TYPE at packet`));
@@ -169,7 +171,7 @@ describe("capture", () => {
     for (const packet of [...drain(board.reader()), ...traffic(1, 2)])
       for (const port of ports) await new Promise((sent) => socket.send(packet, port, "127.0.0.1", sent));
     const both = new RegExp(
-      `E_REGISTRY.* ${bundled.fingerprint}, the one in use (?!${bundled.fingerprint})[0-9a-f]{32}`,
+      `E_REGISTRY.* ${bundled.fingerprint}, but (?!${bundled.fingerprint})[0-9a-f]{32} is in use`,
     );
     await Promise.all([own.said(both), tail.said(both)]);
     const [captured, live] = await Promise.all([own.end(), tail.end()]);
@@ -186,7 +188,7 @@ describe("capture", () => {
     const cases: [string[], RegExp][] = [
       [["--serial", "/dev/no-such-port"], /E_NO_PORT: \/dev\/no-such-port: no such port; /],
       [["--serial", line.hostPath], /E_PERMISSION: .*usermod -aG dialout/],
-      [["--udp", "53"], /E_PERMISSION: UDP port 53 needs permission: ports below 1024/],
+      [["--udp", "53"], /E_PERMISSION: UDP port 53 needs privileges, as all ports below 1024/],
       [["--udp", "5000", "--host", "192.0.2.1"], /E_ADDRESS: /],
       [["--mqtt", `mqtt://127.0.0.1:${port}`], /E_BROKER: .*nothing listens there/],
       [["--mqtt", "nonsense"], /E_URL: /],

@@ -94,7 +94,7 @@ describe("the command line", () => {
         assert.match(outcome.stderr, /E_NO_CAPTURE: \. has no packets in it/);
         const other = await run([name, resolve("docs")]);
         assert.deepEqual([other.status, other.stdout], [2, ""]);
-        assert.match(other.stderr, /E_NO_CAPTURE: .*docs is no capture/);
+        assert.match(other.stderr, /E_NO_CAPTURE: .*docs is not a capture/);
       }
     });
 

@@ -13,7 +13,7 @@ describe("the command line", () => {
       assert.deepEqual([status, stdout], [1, `${GOOD}\n${BAD}\n`]);
       const [first, last, ...rest] = stderr.trimEnd().split("\n");
       assert.ok(
-        first.startsWith(`serial.log: E_JSON at line 3, byte ${log.indexOf('{"event":"msg.recv"')}: no JSON: `),
+        first.startsWith(`serial.log: E_JSON at line 3, byte ${log.indexOf('{"event":"msg.recv"')}: not JSON: `),
       );
       assert.match(first, /position \d+.*"payloadSummary":"\{"a":1/);
       assert.deepEqual([last, rest], ["serial.log: 2 telemetry lines, 1 broken", []]);

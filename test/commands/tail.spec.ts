@@ -101,7 +101,10 @@ describe("tail", () => {
       lost.stdout,
       /\n── 12 events lost on the device ──\n.*ws\.connected\n── 1 event lost on the way ──\n.*ws\.connected/,
     );
-    assert.match(lost.stderr, /standard input: W_LOST_IN_TRANSIT at packet 4: packet 3 is missing, with 1 events/);
+    assert.match(
+      lost.stderr,
+      /standard input: W_LOST_IN_TRANSIT at packet 4: packet 3 is missing: 1 event lost on the way/,
+    );
     assert.match(
       lost.stderr,
       /\n3 events, 3 packets, 1 device\n {2}12 events lost on the device: .*\n {2}1 event lost on the way/,
@@ -346,7 +349,7 @@ describe("tail", () => {
       [["--udp", "5000", "--topic", "x"], /E_USAGE: --topic works with --mqtt only, but the source is --udp/],
       [["--udp", "65536"], /'--udp <port>' argument '65536' is invalid\. Expected a whole number from 0 to 65535/],
       [["--serial", "x", "--baud", "fast"], /Expected a whole number from 50/],
-      [["--stdin", "--duration", "0"], /Expected seconds/],
+      [["--stdin", "--duration", "0"], /Expected a number of seconds/],
       [["--stdin", "--device", "x"], /E_USAGE: --device chooses among several devices/],
       [["--stdin", "--event", "msg"], /E_USAGE: --event "msg" is not in the registry; it has "ws\.connect", /],
       [["--stdin", "--reason", "ok"], /E_USAGE: --reason "ok" is not in the registry; it has "rate_limit", /],

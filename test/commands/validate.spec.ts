@@ -90,7 +90,7 @@ describe("the command line", () => {
       assert.equal(status, 1);
       assert.match(
         stdout,
-        /foreign.a\\u001b\[31m\\u202e.device.txt: a link that leads out of the capture, .*id is expected/,
+        /foreign.a\\u001b\[31m\\u202e.device.txt: a link that leads out of the capture: .*expected the device's id in it/,
       );
       assert.ok(!stdout.includes("\x1b"));
     });

@@ -152,7 +152,7 @@ describe("two boots with one boot id", () => {
     const [problem] = items.flatMap((item) => (item.kind === "problem" ? [item.problem] : []));
     assert.match(
       problem!.message,
-      /token packet 1 of boot 00000000000007 is of another boot .*boot 2 with this id begins/,
+      /token packet 1 of boot 00000000000007 contradicts earlier packets .*boot number 2 with this id begins/,
     );
   });
 

@@ -64,7 +64,7 @@ describe("decoding damaged packets", () => {
     ["content_size", { contentBits: 112 * 8 - 1 }],
     ["content_size", { contentBits: 95 * 8 }],
     ["content_size", { contentBits: 112 * 8 + 128 }],
-    ["they are equal in a data packet", { contentBits: 111 * 8 }],
+    ["they must be equal in a data packet", { contentBits: 111 * 8 }],
     ["no record", { contentBits: 96 * 8, packetBits: 96 * 8 }],
     ["timestamp_end", { timestampBegin: 5, timestampEnd: 4 }],
     ["upper 32 bits", { timestampBegin: 2 ** 32 - 1, timestampEnd: 2 ** 32 }],
@@ -90,16 +90,16 @@ describe("decoding damaged packets", () => {
     ["an unknown result", patchedRecord(received, 5, 0x22), /msg\.recv\.result: code 2 is unknown/],
     ["an unknown reason", patchedRecord(received, 5, 0x51), /msg\.recv\.reason: code 5 is unknown/],
     ["stale bits in a head slot", patchedRecord(connect, 5, 1), /ws\.connect: unused bits are not 0: 01000000020100/],
-    ["stale bytes behind a text", patchedRecord(received, 120, 1), /payloadSummary: bytes past the text's end/],
+    ["stale bytes behind a text", patchedRecord(received, 120, 1), /payloadSummary: bytes after the end of the text/],
     [
       "text that is too long",
       patchedRecord(received, 16, ...new Array(101).fill(0x61)),
-      /101 bytes of text, at most 100/,
+      /101 bytes of text, expected at most 100/,
     ],
     [
       "an address that is too long",
       patchedRecord(connect, 16, ...new Array(46).fill(0x61)),
-      /46 bytes of text, at most 45/,
+      /46 bytes of text, expected at most 45/,
     ],
     ["text that is not UTF-8", patchedRecord(received, 16, 0xed, 0xa0, 0x80), /payloadSummary: the text is not UTF-8/],
     ["text cut within a character", patchedRecord(received, 16, 0xc3, 0), /payloadSummary: the text is not UTF-8/],
@@ -150,8 +150,8 @@ describe("decoding damaged packets", () => {
     ["a name over 64 bytes", [1, 0, 65, 0, ...new Array(65).fill(0x61)], /length is 65/],
     ["a name beyond the packet", [1, 0, 9, 0, 0x61], /needs 9 bytes, 1 left/],
     ["half an entry", [1, 0], /needs 4 bytes, 2 left/],
-    ["a name that is not UTF-8", [1, 0, 1, 0, 0xff], /no UTF-8/],
-    ["a name with U+0000", [1, 0, 1, 0, 0], /no UTF-8/],
+    ["a name that is not UTF-8", [1, 0, 1, 0, 0xff], /not UTF-8/],
+    ["a name with U+0000", [1, 0, 1, 0, 0], /not UTF-8/],
   ];
   for (const [what, bad, message] of badTokens)
     it(`takes the tokens before ${what}, and reports it`, () => {

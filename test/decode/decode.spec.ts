@@ -195,17 +195,17 @@ describe("decoding what is no packet stream", () => {
   };
 
   it("says of an empty file that it is empty", () => {
-    assert.equal(onlyProblem(""), "E_EMPTY at 0: no bytes: expected a packet stream");
+    assert.equal(onlyProblem(""), "E_EMPTY at 0: it is empty: expected a packet stream");
   });
 
   it("says what a text file is, and which command is for it", () => {
     assert.match(
       onlyProblem('{"event":"ws.connect"}\n'),
-      /^E_NO_PACKET at 0: no packet in 23 bytes, .*JSON lines need no decoding/,
+      /^E_NO_PACKET at 0: no packet in 23 bytes: .*JSON lines need no decoding/,
     );
     assert.match(
       onlyProblem("\u001b[0;32mI (423) cpu_start: Starting scheduler.\r\n"),
-      /text beginning with .*are for extract$/,
+      /text that begins with .*; for telemetry lines in a log use extract$/,
     );
     assert.match(
       onlyProblem(Uint8Array.of(0, 1, 2)),
@@ -359,7 +359,11 @@ describe("decoding files", () => {
     await fails(join(dir, "none"), "E_NOT_FOUND", /no such file/);
     await fails(dir, "E_NO_CAPTURE", /has no packets in it: nothing was captured/);
     mkdirSync(join(dir, "other"));
-    await fails(dir, "E_NO_CAPTURE", /has neither boot-… folders nor a file stream or xs-telemetry\/tokens/);
+    await fails(
+      dir,
+      "E_NO_CAPTURE",
+      /is not a capture: neither it nor a folder in it has boot-… folders or a file stream or xs-telemetry\/tokens/,
+    );
     await fails(join(dir, "a".repeat(300)), "E_READ", /cannot be read: ENAMETOOLONG/);
   });
 

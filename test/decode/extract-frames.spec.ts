@@ -63,7 +63,7 @@ describe("extract --frames", () => {
     assert.equal(bad.status, 1);
     assert.match(bad.stderr, /^standard input: E_FRAME at byte \d+: a bad frame: CRC/);
     for (const [input, said] of [
-      [text("I (1) only text\n"), /E_NO_FRAMES: no packet in 16 bytes: it is log text alone/],
+      [text("I (1) only text\n"), /E_NO_FRAMES: no packet in 16 bytes: it is only log text/],
       [new Uint8Array(0), /E_NO_FRAMES: no packet in 0 bytes/],
     ] as const) {
       const none = command(["--frames", "-"], input);

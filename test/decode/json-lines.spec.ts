@@ -207,9 +207,9 @@ describe("JSON lines", () => {
     /** The text, or what is wrong with its 112 bytes. */
     const judged = (bytes: Uint8Array): { text: string } | { fault: string } => {
       const end = [...bytes, 0].indexOf(0);
-      if (end > 100) return { fault: `${end} bytes of text, at most 100 are allowed` };
+      if (end > 100) return { fault: `${end} bytes of text, expected at most 100` };
       if (bytes.subarray(end).some((byte) => byte !== 0))
-        return { fault: `bytes past the text's end, after ${end} bytes, are not 0` };
+        return { fault: `bytes after the end of the text, at ${end} bytes, are not 0` };
       try {
         return { text: decoder.decode(bytes.subarray(0, end)) };
       } catch {

@@ -55,9 +55,9 @@ describe("counting losses", () => {
         ["W_LOST_IN_TRANSIT", 8],
       ],
     );
-    assert.match(problems[0]!.message, /packets 1 to 2 are not here, with 6 events/);
-    assert.match(problems[1]!.message, /packet 4 is missing, with 3 events/);
-    assert.match(problems[2]!.message, /packets 6 to 7 are missing, with 6 events/);
+    assert.match(problems[0]!.message, /packets 1 to 2 are missing before it, with 6 events/);
+    assert.match(problems[1]!.message, /packet 4 is missing: 3 events lost on the way/);
+    assert.match(problems[2]!.message, /packets 6 to 7 are missing: 6 events lost on the way/);
   });
 
   it("counts the events behind a damage as lost on the way once the next packet has come", () => {

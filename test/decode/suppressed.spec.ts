@@ -46,7 +46,7 @@ describe("messages over a device's limits", () => {
       equal(JSON.stringify(events).split("suppressed").length - 1, 3);
       const { status, stderr } = await run(["decode", dir]);
       equal(status, 0);
-      match(stderr, /24 messages over the device's limits, not recorded/);
+      match(stderr, /24 messages beyond the device's limits, not recorded/);
     } finally {
       rmSync(dir, { recursive: true });
     }

@@ -35,7 +35,7 @@ describe("message types whose names did not arrive", () => {
       ["W_UNNAMED", 2, 2, 0, undefined],
     ]);
     assert.equal(summary.unnamedTokens, 6);
-    assert.match(problems[1]!.message, /^2 message types are without a name.*boot 00000000000001, reader 3$/);
+    assert.match(problems[1]!.message, /^2 message types are written as "".*boot 00000000000001, reader 3$/);
   });
 
   it("are told of boots that are forgotten before the end, too", () => {

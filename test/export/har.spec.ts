@@ -128,13 +128,13 @@ describe("export --to har", () => {
       [
         ["ws://device/4/0", 30, 5, 101, "", ['send 1.01 1 {"type":"get"}', "receive 1.02 1 get"]],
         ["ws://device/5/1", 0, 0, 0, "still open at the end of the recording", []],
-        ["ws://device/9/3", 0, 0, 101, "its beginning is not in the recording", ["receive 1.031 1 "]],
+        ["ws://device/9/3", 0, 0, 101, "it began before the recording", ["receive 1.031 1 "]],
         ["ws://device/lost-events", 0, 0, 101, "", ["error 1.021 -1 8 events lost"]],
       ],
     );
     assert.deepEqual(
       [...pages.values()].map(({ title, comment }) => [title, comment]),
-      [["a device without a name: boot 1", "the time of day is not known: times are since boot; 8 events lost"]],
+      [["a device without a name: boot 1", "the time of day is unknown: times are since boot; 8 events lost"]],
     );
   });
 
@@ -150,8 +150,8 @@ describe("export --to har", () => {
       entries.map(({ _webSocketMessages: messages, comment = "" }) => [messages.length, comment]),
       [
         [10_000, ""],
-        [10_000, "goes on from the entry before"],
-        [5000, "goes on from the entry before"],
+        [10_000, "continues the previous entry"],
+        [5000, "continues the previous entry"],
       ],
     );
     const events = registry.events.map((event) =>

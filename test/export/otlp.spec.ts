@@ -384,7 +384,7 @@ describe("export --to otlp", () => {
     assert.ok(recordsOf(JSON.parse(readFileSync(join(root, "good.jsonl"), "utf8"))).length > 0, "the good part");
     const full = await run(["export", "--to", "otlp", "-", "-o", "/dev/full"], bytes);
     assert.equal(full.status, 2);
-    assert.match(full.stderr, /E_WRITE: \/dev\/full cannot be written: ENOSPC: no space is left/);
+    assert.match(full.stderr, /E_WRITE: \/dev\/full cannot be written: ENOSPC: its disk is full/);
     assert.deepEqual(readdirSync(root).sort(), ["events.jsonl", "good.jsonl"], "no temporary file stays");
     assert.equal((await run(["export", "--to", "otlp", "-"], "")).status, 1, "nothing is in it");
     const many = Buffer.concat(

@@ -328,7 +328,7 @@ describe("export --to perfetto and chrome", () => {
     }
     const full = await run(["export", "--to", "chrome", "-", "-o", "/dev/full"], bytes);
     assert.equal(full.status, 2);
-    assert.match(full.stderr, /E_WRITE: \/dev\/full cannot be written: ENOSPC: no space is left/);
+    assert.match(full.stderr, /E_WRITE: \/dev\/full cannot be written: ENOSPC: its disk is full/);
     assert.deepEqual(readdirSync(root).sort(), ["good.json", "trace.json"], "no temporary file stays");
     assert.equal((await run(["export", "--to", "svg", "-"], bytes)).status, 2);
     assert.equal((await run(["export", "--to", "perfetto", "-"], "")).status, 1, "nothing is in it");

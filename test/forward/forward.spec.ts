@@ -216,14 +216,14 @@ describe("forward", () => {
     await until("the second event", () => receiver.records.length === 2);
     isDown = true;
     write();
-    await forwarder.said(/W_RETRY: .*answers 503 Service Unavailable: tried again in/);
+    await forwarder.said(/W_RETRY: .*answers 503 Service Unavailable: trying again in/);
     isDown = false;
     await until("the third event", () => receiver.records.length === 3);
     write();
     await until("the fourth event", () => receiver.records.length === 4);
     const { status, stderr } = await forwarder.end();
     assert.equal(status, 0, stderr);
-    assert.match(stderr, /W_RETRIED: .* is there again, after \d+ tries/);
+    assert.match(stderr, /W_RETRIED: .* answers again, after \d+ tries/);
     assert.match(stderr, /4 events read; 4 records delivered in 4 requests; tried again \d+ times?/);
     writer.close();
     await assertDelivered(receiver.records, capture);
@@ -233,7 +233,7 @@ describe("forward", () => {
     await stuck.said(/W_RETRY/);
     const ended = await stuck.end("SIGTERM");
     assert.equal(ended.status, 2);
-    assert.match(ended.stderr, /E_UNSENT: ended before .* had all \(answers 503.*\): run it again/);
+    assert.match(ended.stderr, /E_UNSENT: ended before .* had everything \(answers 503.*\): run it again/);
     await down.close();
     const unauthorized = new OtlpReceiver(() => ({ status: 401 }));
     const refused = await new Run(["forward", "--otlp", await unauthorized.listen(), capture, "--follow"]).outcome;
@@ -254,12 +254,12 @@ describe("forward", () => {
     assert.equal(strict.status, 1);
     assert.match(
       strict.stderr,
-      /E_REFUSED: .* refuses a record: it answers 400 Bad Request: put what it refuses into a file with --dead-letter FILE/,
+      /E_REFUSED: .* refuses a record: it answers 400 Bad Request: add --dead-letter FILE to keep what it refuses and continue/,
     );
     const file = join(root, "refused.jsonl");
     const { status, stderr } = await run(["forward", "--otlp", url, capture, "--dead-letter", file]);
     assert.equal(status, 1, stderr);
-    assert.match(stderr, new RegExp(`${bad.length} to the dead letters`));
+    assert.match(stderr, new RegExp(`${bad.length} to the dead-letter file`));
     const letters = fs
       .readFileSync(file, "utf8")
       .trimEnd()
@@ -275,7 +275,7 @@ describe("forward", () => {
     const later = await run(["forward", "--otlp", url, capture, "--dead-letter", file]);
     assert.match(
       later.stderr,
-      new RegExp(`${bad.length} to the dead letters`),
+      new RegExp(`${bad.length} to the dead-letter file`),
       "what was not put aside is not given up",
     );
     await receiver.close();
@@ -316,7 +316,7 @@ describe("forward", () => {
     const unauthorized = new OtlpReceiver(() => ({ status: 401 }));
     const refused = await run(["forward", "--otlp", await unauthorized.listen(), file]);
     assert.equal(refused.status, 2);
-    assert.match(refused.stderr, /E_REFUSED: .*401 Unauthorized: give the header that it asks for/);
+    assert.match(refused.stderr, /E_REFUSED: .*401 Unauthorized: put the header that it requires into/);
     await unauthorized.close();
     await receiver.close();
   });
@@ -358,7 +358,7 @@ describe("forward", () => {
     forward.child.kill("SIGINT");
     const { status, stderr } = await forward.outcome;
     assert.equal(status, 2);
-    assert.match(stderr, /E_UNSENT: ended before .* had all \(no answer for 0\.3 s\): run it again/);
+    assert.match(stderr, /E_UNSENT: ended before .* had everything \(no answer for 0\.3 s\): run it again/);
     await receiver.close();
   });
 

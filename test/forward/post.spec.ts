@@ -131,11 +131,11 @@ describe("a request of OTLP/HTTP", () => {
         ] as const
       ).map(([type, body]): [Reply, object] => [
         { headers: { "content-type": type }, body },
-        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does" },
+        { kind: "refused", status: 200, said: "answers 200 with something other than OTLP" },
       ]),
       [
         { headers: { "content-encoding": "gzip" }, body: "no gzip" },
-        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does" },
+        { kind: "refused", status: 200, said: "answers 200 with something other than OTLP" },
       ],
       [{ ends: "within" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
       [{ ends: "before" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
@@ -241,7 +241,7 @@ describe("a request of OTLP/HTTP", () => {
     assert.equal((await posted(new OtlpReceiver(undefined, mutual), {}, variables)).kind, "taken");
     await assert.rejects(
       posted(new OtlpReceiver(undefined, read(host))),
-      fails("E_TLS", /nobody this machine trusts: .*--ca FILE/),
+      fails("E_TLS", /an authority that this machine does not trust: .*--ca FILE/),
     );
     await assert.rejects(
       posted(new OtlpReceiver(undefined, mutual), { ca: authority.cert }),
@@ -301,8 +301,8 @@ describe("a request of OTLP/HTTP", () => {
     assert.equal(secret.headers.authorization, `Basic ${Buffer.from("me:p@ss").toString("base64")}`);
     const wrong: [ReceiverOptions, Record<string, string>, RegExp][] = [
       [{}, {}, /no receiver is named: give --otlp URL/],
-      [{ otlp: "localhost:4318" }, {}, /--otlp is no URL of http/],
-      [{}, { [logs]: "grpc://x" }, /LOGS_ENDPOINT is no URL/],
+      [{ otlp: "localhost:4318" }, {}, /--otlp is not an http:/],
+      [{}, { [logs]: "grpc://x" }, /LOGS_ENDPOINT is not an http:/],
       [{ otlp: "http://x" }, { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, /PROTOCOL is "grpc": only http\/protobuf/],
       [
         { otlp: "http://x" },
@@ -311,12 +311,12 @@ describe("a request of OTLP/HTTP", () => {
       ],
       [{ otlp: "http://x" }, { OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: "0" }, /LOGS_TIMEOUT is "0": set it to milliseconds/],
       [{ otlp: "http://x", ca: "x.pem" }, {}, /--ca is for TLS, but the URL begins with http/],
-      [{ otlp: "https://x", cert: "package.json" }, {}, /package.json is no PEM/],
+      [{ otlp: "https://x", cert: "package.json" }, {}, /package.json is not PEM/],
       [{ otlp: "https://x", cert: authority.cert }, {}, /give both --cert and --key/],
       [{ otlp: "https://x", ca: "none.pem" }, {}, /none.pem/],
       [{ otlp: "http://x", header: ["a b: secret"] }, {}, /--header: a header is a name/],
       [{ otlp: "http://x", header: ["a: secr\net"] }, {}, /--header: a header is a name/],
-      [{ otlp: "http://x", header: ["Content-Type: x"] }, {}, /Content-Type is said by forward itself/],
+      [{ otlp: "http://x", header: ["Content-Type: x"] }, {}, /forward sets Content-Type itself/],
       [
         { otlp: "http://x" },
         { OTEL_EXPORTER_OTLP_HEADERS: "a=%zzsecret" },

@@ -193,7 +193,7 @@ describe("the sender of records", () => {
     ended.abort();
     await assert.rejects(
       sender.flush(),
-      fails("E_UNSENT", 2, /ended before http:\/\/x had all \(answers 503\): run it again/),
+      fails("E_UNSENT", 2, /ended before http:\/\/x had everything \(answers 503\): run it again/),
     );
     assert.deepEqual(done, [0]);
     await assert.rejects(sender.add(records(1, 2)), fails("E_UNSENT", 2, /./));

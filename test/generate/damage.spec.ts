@@ -34,7 +34,7 @@ describe("damage in records of a registry of one's own", () => {
     ["bits that are nobody's, in the head", patched(battery, RECORD + 6, 3), /battery: unused bits are not 0: /],
     ["bits that are nobody's, behind it", patched(reading, RECORD + 31, 0x80), /unused bits .* byte 28: 00000080/],
     ["a code that is none", patched(error, RECORD + 5, 3), /error\.severity: code 3 is unknown/],
-    ["bytes past a text's end", patched(error, RECORD + 16 + 15, 1), /error\.detail: bytes past the text's end/],
+    ["bytes past a text's end", patched(error, RECORD + 16 + 15, 1), /error\.detail: bytes after the end of the text/],
     ["a text that is not UTF-8", patched(error, RECORD + 16, 0xff), /error\.detail: the text is not UTF-8/],
     ["a record type that is none", patched(battery, RECORD + 4, 99), /record type 99 is unknown/],
   ];

@@ -245,7 +245,7 @@ describe("UDP", () => {
     for (const address of ["::1", "no.such.name.invalid", ""])
       throws(() => ipv4.write(bytes(1), address, port), {
         name: "TypeError",
-        message: `address must be an IPv4 address, is "${address}": look names up before; IPv6 needs a socket whose own address is one, such as "::"`,
+        message: `address must be an IPv4 address, is "${address}": resolve names first; IPv6 needs a socket with an IPv6 address of its own, such as "::"`,
       });
     const ipv6 = new UDP({ address: "::" });
     throws(() => ipv6.write(bytes(1), "127.0.0.1", port), /must be an IPv6 address, is "127.0.0.1"/);

@@ -133,7 +133,7 @@ describe("migrate", () => {
         [
           "W_DUPLICATE",
           1,
-          '"clientId" stands twice: the last value counts, as in JSON.parse, and the others are left out',
+          '"clientId" occurs more than once: the last value counts, as in JSON.parse; the others are left out',
         ],
       ],
     );
@@ -179,7 +179,7 @@ describe("migrate between versions of any kind", () => {
     const versions = [V1, merged];
     match(
       await refusal(PAIRS[5]![0], "2.1.0", versions),
-      /^E_LOST payloadSummary: payloadSummary is "\{.*take it out first$/,
+      /^E_LOST payloadSummary: payloadSummary is "\{.*remove it first$/,
     );
     const newer = await one(PAIRS[6]![0], "2.1.0", versions);
     equal(newer, PAIRS[6]![1].replaceAll("2.0.0", "2.1.0"));

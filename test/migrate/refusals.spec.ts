@@ -7,7 +7,7 @@ import { ALL, chunksOf, END1, migrated, one, PAIRS, refusal, V1, V2 } from "../s
 
 describe("migrate names what cannot go, and leaves it behind", () => {
   const cases: [string, string, string, string][] = [
-    ["no JSON", '{"event":', "2.0.0", 'E_JSON -: the line is no JSON: .*; it is "\\{\\\\"event\\\\":"'],
+    ["no JSON", '{"event":', "2.0.0", 'E_JSON -: the line is not JSON: .*; it is "\\{\\\\"event\\\\":"'],
     ["no object", "[1,2]", "2.0.0", 'E_NOT_OBJECT -: the line is "\\[1,2\\]", expected a JSON object'],
     ["null", "null", "1.0.0", "E_NOT_OBJECT"],
     [
@@ -35,7 +35,7 @@ describe("migrate names what cannot go, and leaves it behind", () => {
       "an undeclared attribute with a name of the target's",
       PAIRS[3]![0].replace("}", ',"client.id":5}'),
       "2.0.0",
-      "E_CLASH client.id: ws.connected does not declare client.id in 1.0.0 and has an attribute of that name in 2.0.0: rename it",
+      "E_CLASH client.id: ws.connected does not declare client.id in 1.0.0, but has an attribute of that name in 2.0.0: rename or remove it",
     ],
     ["the same on the way back", PAIRS[3]![1].replace("}", ',"clientId":5}'), "1.0.0", "E_CLASH clientId"],
     ["an undeclared error.type", PAIRS[6]![0].replace("}", ',"error.type":"x"}'), "2.0.0", "E_CLASH error.type"],
@@ -43,7 +43,7 @@ describe("migrate names what cannot go, and leaves it behind", () => {
       "an error.type that says something else",
       PAIRS[6]![1].replace('"error.type":"rate_limit"', '"error.type":"timeout"'),
       "1.0.0",
-      'E_LOST error.type: error.type is "timeout", and 1.0.0 leaves it out, so that it would be lost: expected what lw.msg.reason is',
+      'E_LOST error.type: error.type is "timeout", and would be lost: 1.0.0 does not have it: expected what lw.msg.reason is',
     ],
     [
       "an error.type that is no text",
@@ -73,7 +73,7 @@ describe("migrate names what cannot go, and leaves it behind", () => {
       "a value that only the later version has",
       PAIRS[6]![1].replaceAll("2.0.0", "3.0.0").replaceAll("rate_limit", "quota"),
       "1.0.0",
-      'E_LOST lw.msg.reason: lw.msg.reason is "quota", which reason cannot be in 1.0.0',
+      'E_LOST lw.msg.reason: lw.msg.reason is "quota", a value that reason cannot have in 1.0.0',
     ],
     [
       "an attribute that only the later version has",
@@ -82,7 +82,7 @@ describe("migrate names what cannot go, and leaves it behind", () => {
         .replace('"schemaVersion"', '"lw.msg.bytes":12,"schemaVersion"')
         .replace("payload_summary", "summary"),
       "2.0.0",
-      "E_LOST lw.msg.bytes: lw.msg.bytes is 12, and 2.0.0 leaves it out, so that it would be lost: take it out first",
+      "E_LOST lw.msg.bytes: lw.msg.bytes is 12, and would be lost: 2.0.0 does not have it: remove it first",
     ],
   ];
   for (const [name, line, to, expected] of cases)

@@ -86,9 +86,9 @@ describe("the record that a boot begins with", () => {
     deepEqual([records[0]!.reset, records[0]!.ring, codes], ["reason 99", "fate 77", []]);
     const text = (kept: number, givenUp: number) =>
       bootText({ reset: "panic", ring: "kept", keptEvents: kept, givenUpEvents: givenUp, timeMs: 0 });
-    equal(text(12, 0), "panic; ring of the boots before: kept 12 events");
-    equal(text(1, 7), "panic; ring of the boots before: kept 1 event, gave up 7 events of earlier boots");
-    equal(text(0, 0), "panic; ring of the boots before: kept 0 events");
+    equal(text(12, 0), "panic; ring of earlier boots: kept 12 events");
+    equal(text(1, 7), "panic; ring of earlier boots: kept 1 event, gave up 7 events of earlier boots");
+    equal(text(0, 0), "panic; ring of earlier boots: kept 0 events");
   });
 
   it("is damage where it cannot be: behind other records, with counts of a ring that is not kept, with bits that are unused", async () => {
@@ -114,7 +114,7 @@ describe("the record that a boot begins with", () => {
   it("shows in decode's summary and in tail", async () => {
     const source = packets(true, 2);
     source[0] = saying(source[0]!, 4, 0, 57);
-    const said = "panic; ring of the boots before: kept 57 events";
+    const said = "panic; ring of earlier boots: kept 57 events";
     const decoded = await run(["decode", "-"], Buffer.concat(source));
     match(decoded.stderr, new RegExp(`\n {2}reset: ${said}\n`));
     equal(decoded.stdout.split("\n").length - 1, 4);
@@ -125,7 +125,7 @@ describe("the record that a boot begins with", () => {
   it("shows in show, info, stats and the page of view", async () => {
     const [first, ...rest] = packets(true, 2);
     const bytes = Buffer.concat([saying(first!, 4, 0, 12), ...rest]);
-    const said = "panic; ring of the boots before: kept 12 events";
+    const said = "panic; ring of earlier boots: kept 12 events";
     const shown = await run(["show", "-"], bytes);
     match(shown.stdout, new RegExp(`the device booted after: ${said}`), shown.stderr);
     const { telemetry } = emitter({ retained: true });

@@ -38,21 +38,21 @@ describe("collecting what was recorded", () => {
     for (const wrong of [undefined, null, 5, {}, [], "x"] as never[]) {
       throws(() => collect(wrong), {
         name: "TypeError",
-        message: /^collect\(\) wants a Telemetry, or a reader of one; it got /,
+        message: /^collect\(\) expects a Telemetry or one of its readers, got /,
       });
       throws(() => drain(wrong, () => {}), {
         name: "TypeError",
-        message: /^drain\(\) wants a reader: telemetry\.reader\(\); it got /,
+        message: /^drain\(\) expects a reader: telemetry\.reader\(\), got /,
       });
       throws(() => collect(make(), { registry: wrong === undefined ? null : wrong } as never), {
         name: "TypeError",
-        message: /^collect\(\) wants a registry, as loadRegistry\(\) gives it; it got /,
+        message: /^collect\(\) expects a registry from loadRegistry\(\), got /,
       });
       throws(() => collect({ reader: () => wrong } as never), {
         name: "TypeError",
-        message: /^collect\(\) wants a Telemetry/,
+        message: /^collect\(\) expects a Telemetry/,
       });
-      throws(() => drain(make().reader(), wrong), { name: "TypeError", message: /^drain\(\) wants a function / });
+      throws(() => drain(make().reader(), wrong), { name: "TypeError", message: /^drain\(\) expects a function / });
     }
   });
 

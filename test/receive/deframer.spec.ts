@@ -154,9 +154,9 @@ describe("frames and log text on one line", () => {
     );
     assert.match(String(problems(crc)[0]![1]), /CRC/);
     assert.match(String(problems(Buffer.concat([second!.subarray(0, 60), first!]))[0]![1]), /COBS|CRC/);
-    assert.match(String(problems(second!.subarray(0, 60))[0]![1]), /cut at the end: the data end 59 bytes/);
+    assert.match(String(problems(second!.subarray(0, 60))[0]![1]), /cut at the end: the data ends 59 bytes/);
     const endless = Buffer.concat([second!.subarray(0, 150), Buffer.alloc(200_000, 0x55)]);
-    assert.match(String(problems(endless)[0]![1]), /it goes on for more than \d+ bytes/);
+    assert.match(String(problems(endless)[0]![1]), /it is longer than \d+ bytes/);
   });
 
   it("tells a frame that never ends as soon as it is longer than it can be, and goes on behind it", () => {

@@ -145,7 +145,7 @@ describe("simulate on the command line", () => {
     ["--udp 9 --duration 0x10", /Expected a number above 0/],
     ["--udp 9 --duration 1 --rate 1e3", /Expected a number above 0/],
     ["--udp 9 --policy drop", /Allowed choices are overwrite, discard/],
-    ["--udp no-such-host.invalid:9", /E_HOST: no-such-host.invalid has no address: check its name/],
+    ["--udp no-such-host.invalid:9", /E_HOST: no-such-host.invalid has no address: check the name/],
     ["--serial /dev/none-of-this-name", /E_NO_PORT: /],
     ["--mqtt mqtt://127.0.0.1:9", /E_BROKER: mqtt:\/\/127.0.0.1:9: nothing listens there/],
     ["--mqtt ws://127.0.0.1:9", /E_URL: .*devices speak mqtt:\/\/ or mqtts:\/\//],

@@ -65,7 +65,7 @@ describe("extract", () => {
     assert.equal(broken.kind, "broken");
     const { code, line, offsetBytes, message } = broken.problem;
     assert.deepEqual([code, line, offsetBytes], ["E_JSON", 2, 8]);
-    assert.match(message, /^no JSON: .*position 40.*: …?.*"payloadSummary":"\{"type":"x"\}"\}$/);
+    assert.match(message, /^not JSON: .*position 40.*: …?.*"payloadSummary":"\{"type":"x"\}"\}$/);
   });
 
   it("takes log text glued behind, and two lines glued together, for broken", async () => {

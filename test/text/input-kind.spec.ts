@@ -71,10 +71,10 @@ describe("input kind", () => {
     }
     const most = await read(packed.subarray(0, -8), 50);
     assert.equal(most.text, Buffer.from(lines).toString("latin1"));
-    assert.match((await read(Buffer.concat([packed, Buffer.from("no gzip")]), 1000)).error!.message, /damaged in/);
+    assert.match((await read(Buffer.concat([packed, Buffer.from("no gzip")]), 1000)).error!.message, /damaged within/);
     const followed = await read(Buffer.concat([packed, Buffer.alloc(50)]), 1000);
     assert.equal(code(followed.error), "E_GZIP");
-    assert.match(followed.error!.message, new RegExp(`after ${packed.length} of them`));
+    assert.match(followed.error!.message, new RegExp(`followed by other bytes at byte ${packed.length}`));
     assert.equal(followed.text, Buffer.from(lines).toString("latin1"));
     const damaged = Buffer.from(packed);
     damaged[packed.length - 6]! ^= 1;

@@ -16,8 +16,8 @@ describe("the log of a live source's problems", () => {
     problems.add({ code: "E_FRAME", message: "of another" }, "b", 20_000);
     assert.deepEqual(said, [
       "a: E_FRAME: at 0",
-      "a: E_FRAME: at 10000 (and 999 more like it since the last one named)",
-      "a: E_FRAME: at 20000 (and 999 more like it since the last one named)",
+      "a: E_FRAME: at 10000 (and 999 more like it since the last report)",
+      "a: E_FRAME: at 20000 (and 999 more like it since the last report)",
       "b: E_FRAME: of another",
     ]);
     assert.deepEqual([...problems.counts()], [["E_FRAME", 2002]]);

@@ -45,7 +45,7 @@ describe("sequence checks", () => {
     assert.deepEqual(brief(changed(5, { ts_mono_ms: 3 })), ["6 E_TIME ts_mono_ms"]);
     assert.deepEqual(brief(changed(5, { ts_mono_ms: 9999 })), ["7 E_TIME ts_mono_ms"]);
     const [issue] = issuesOf(changed(5, { ts_mono_ms: 3 }));
-    assert.equal(issue!.message, "ts_mono_ms is 3, expected 140 or more: the event before has it");
+    assert.equal(issue!.message, "ts_mono_ms is 3, expected 140 or more, as in the previous event");
     assert.deepEqual(brief(good().map((event) => ({ ...event, ts_mono_ms: 7 }))), []);
   });
 
@@ -56,7 +56,7 @@ describe("sequence checks", () => {
     const late = good().map((event, index) => ({ ...event, eventSeq: index < 9 ? index : index - 1 }));
     assert.deepEqual(brief(late), ["10 E_SEQUENCE eventSeq"]);
     const [issue] = issuesOf(changed(5, { eventSeq: 3 }));
-    assert.equal(issue!.message, "eventSeq is 3, expected more than 4, which was there before");
+    assert.equal(issue!.message, "eventSeq is 3, expected more than 4, which came before");
   });
 
   it("report an event that stands twice, and two that have changed places", () => {
@@ -122,7 +122,7 @@ describe("sequence checks", () => {
     assert.deepEqual(brief(changed(4, { clientId: 6 })), ["7 E_SPAN connEpoch"]);
     assert.deepEqual(
       issuesOf(never(4))[0]!.message,
-      "ws.connected of clientId 5, connEpoch 1 comes where no ws.connect of it was, expected after one",
+      "ws.connected of clientId 5, connEpoch 1 comes without a ws.connect before it, expected after one",
     );
   });
 
@@ -154,7 +154,7 @@ describe("sequence checks", () => {
     assert.deepEqual(brief(changed(9, { connEpoch: 0 })), ["10 E_EPOCH connEpoch"]);
     assert.deepEqual(
       issuesOf(changed(9, { connEpoch: 0 }))[0]!.message,
-      "connEpoch is 0 in ws.connect of clientId 4, expected more than 0, which was there before",
+      "connEpoch is 0 in ws.connect of clientId 4, expected more than 0, which came before",
     );
     const lost = changed(9, { connEpoch: 0 }).filter((_, index) => index !== 7 && index !== 8);
     assert.deepEqual(brief(lost), ["8 W_LOSS eventSeq", "8 E_EPOCH connEpoch"]);

@@ -31,7 +31,7 @@ describe("validate", () => {
     assert.deepEqual(await brief(`\ufeff${trace.join("\r\n")}\r\n`), expected);
     const { issues, validator } = await validate(trace.join("\n"));
     assert.equal(validator.eventCount, 3);
-    assert.match(issues[0].message, /^the line, from byte \d+, is no JSON: .*; it is "no JSON"$/);
+    assert.match(issues[0].message, /^the line, from byte \d+, is not JSON: .*; it is "no JSON"$/);
     assert.equal(issues[1].message, "the line is an array, expected a JSON object");
   });
 
@@ -66,7 +66,7 @@ describe("validate", () => {
     const line = JSON.stringify(SENT);
     const twice = line.replace('"clientId":4', '"clientId":"x","clientId":4');
     const { issues } = await validate(twice);
-    assert.equal(issues[0]!.message, "clientId stands 2 times; the last counts: it is 4, expected a key once");
+    assert.equal(issues[0]!.message, "clientId occurs 2 times; the last one counts: it is 4, expected each key once");
     assert.deepEqual(
       issues.map(({ severity, code }) => [severity, code]),
       [["warning", "W_DUPLICATE"]],

@@ -99,7 +99,7 @@ describe("view", function () {
     );
     await page.keyboard.press("Escape");
     for (const key of ["n", "n"]) await page.keyboard.press(key);
-    assert.match(await details(page), /reason\s+rate_limit\n[\s\S]*answer\s+not known: events are missing/);
+    assert.match(await details(page), /reason\s+rate_limit\n[\s\S]*answer\s+unknown: events are missing/);
     await page.keyboard.press("p");
     assert.match(await details(page), /^msg\.send/);
     await page.keyboard.press("Escape");

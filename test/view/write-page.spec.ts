@@ -161,7 +161,7 @@ describe("the page's data", () => {
     await assert.rejects(
       async () => pageOf(await recordingOf(bytesOf(Buffer.concat(packets)), "more")),
       ({ code, exitCode, message }: TelemetryError) =>
-        code === "E_TOO_MANY" && exitCode === 2 && /Cut with --since and --until, or --device/.test(message),
+        code === "E_TOO_MANY" && exitCode === 2 && /Narrow it with --since and --until, or --device/.test(message),
     );
     const model = await pageOf(await recordingOf(bytesOf(""), "empty"));
     assert.deepEqual([model.store.meta.events, model.order.length, model.gaps.length], [0, 0, 0]);

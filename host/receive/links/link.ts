@@ -1,36 +1,39 @@
-/** What packets arrive by: a serial line, a socket, a broker, a stream. */
+/** The ways in which packets arrive: a serial line, a socket, a broker, a stream. */
 import { type Problem, TelemetryError } from "../../text/errors.ts";
 import type { NothingFound } from "../nothing-found.ts";
 
-/** What a link tells whoever has opened it. What packet() or text() throw ends the link: `ended` rejects with it. */
+/** What a link reports to its owner. If packet() or text() throws, the link ends: `ended` rejects with that error. */
 export interface LinkEvents {
-  /** One packet, a copy of its own. `device`: undefined where the link has one only. `wallMs`: when it arrived. */
+  /** One packet, in its own copy. `device`: undefined if the link has only one. `wallMs`: when it arrived. */
   packet(device: string | undefined, packet: Uint8Array, wallMs: number): void;
   /** One line of log text that shares the link, without its end. */
   text(device: string | undefined, line: string, wallMs: number): void;
-  /** Something wrong in what arrived; the link goes on. */
+  /** A problem with what arrived; the link continues. */
   problem(problem: Problem, device?: string): void;
-  /** Awaited by a link whose source can wait, before it reads on. Absent: there is always room. */
+  /** Awaited before reading on, by a link whose source can wait. Absent: there is always room. */
   room?(): Promise<void>;
-  /** A line for people: that the link was lost, that it stands again. */
+  /** A line for people: the link was lost, or is back. */
   say(line: string): void;
 }
 
 /** An open link. */
 export interface Link {
-  /** What and where, for people; no password in it. */
+  /** What and where, for people; without a password. */
   readonly description: string;
-  /** What to know about it, said once. */
+  /** A hint about it, printed once. */
   readonly hint?: string;
-  /** Why no packet is among the bytes that have come; undefined if there is one, or nothing came. Absent: whatever comes is told. */
+  /**
+   * Why there is no packet among the bytes that have come; undefined if there is one, or if nothing came. Absent:
+   * everything that comes is reported.
+   */
   nothingFound?(): NothingFound | undefined;
-  /** Resolves when the source has ended, or close() was called. Rejects with what broke the link for good. */
+  /** Resolves when the source has ended, or close() was called. Rejects with the error that broke the link for good. */
   readonly ended: Promise<void>;
   /** Ends the link: no event follows. Never rejects; closing twice does nothing. */
   close(): Promise<void>;
 }
 
-/** The end of a link, which comes once. */
+/** The end of a link, which happens once. */
 export class Ending {
   readonly promise: Promise<void>;
   #settle!: (error?: unknown) => void;
@@ -40,7 +43,7 @@ export class Ending {
     this.promise = new Promise((resolve, reject) => {
       this.#settle = (error) => (error === undefined ? resolve() : reject(error));
     });
-    this.promise.catch(() => {}); // who awaits it is told; nobody need
+    this.promise.catch(() => {}); // whoever awaits it gets the error; nobody has to
   }
 
   get isOver(): boolean {
@@ -53,7 +56,7 @@ export class Ending {
     this.#settle(error);
   }
 
-  /** Hands something over. False if the link is over, or is so now because `work` threw. */
+  /** Passes something on. Returns false if the link has ended, or ends now because `work` threw. */
   attempt(work: () => void): boolean {
     if (this.#isOver) return false;
     try {
@@ -66,7 +69,7 @@ export class Ending {
   }
 }
 
-/** A link that cannot be opened, or breaks: exit code 2. */
+/** A link that cannot be opened, or fails: exit code 2. */
 export function linkError(code: string, message: string): TelemetryError {
   return new TelemetryError(code, message, 2);
 }

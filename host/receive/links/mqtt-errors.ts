@@ -1,4 +1,4 @@
-/** What can be wrong with a broker, in words that say what to do. No message holds a password. */
+/** The possible errors of a broker, as messages that say what to do. No message contains a password. */
 import type { TelemetryError } from "../../text/errors.ts";
 import { visible } from "../../text/lines.ts";
 import { certificateError, type Failure, networkError, type Peer } from "../../text/network-errors.ts";
@@ -11,7 +11,7 @@ const BROKER: Peer = {
 };
 const REFUSED_CREDENTIALS: readonly unknown[] = [4, 5, 134, 135];
 
-/** True if the broker has refused who we are, which trying again does not mend. */
+/** True if the broker has refused the user, which trying again would not help. */
 export function isRefusedForGood(error: Failure): boolean {
   return REFUSED_CREDENTIALS.includes(error.code);
 }
@@ -24,7 +24,7 @@ export function brokerError(error: Failure, broker: string, hasCa: boolean): Tel
   if (isRefusedForGood(error))
     return linkError(
       "E_BROKER_REFUSED",
-      `${broker} refuses the user name or the password: give them in the URL (mqtt://user:password@host) or in ` +
+      `${broker} refuses the user name or password: give them in the URL (mqtt://user:password@host) or in ` +
         "XS_TELEMETRY_MQTT_USERNAME and XS_TELEMETRY_MQTT_PASSWORD",
     );
   if (typeof code === "number")
@@ -33,28 +33,28 @@ export function brokerError(error: Failure, broker: string, hasCa: boolean): Tel
   return linkError("E_BROKER", `${broker}: ${networkError(error, BROKER)}`);
 }
 
-/** The broker has hung up, or said nothing, before it has greeted. */
+/** The broker has closed the connection, or said nothing, before its greeting. */
 export function noGreeting(broker: string): TelemetryError {
   const wrongKind = /^(mqtts|wss):/.test(broker)
-    ? " and speaks TLS; mqtt:// is without"
+    ? " and speaks TLS; mqtt:// is without TLS"
     : "; if that port speaks TLS, write mqtts://";
   return linkError(
     "E_BROKER",
-    `${broker} ends the connection without a greeting: check that an MQTT broker is there${wrongKind}`,
+    `${broker} closes the connection without a greeting: check that it is an MQTT broker${wrongKind}`,
   );
 }
 
-/** The broker has greeted, and then said nothing. */
+/** The broker has greeted, and said nothing since. */
 export function noAnswer(broker: string, filter: string, waitedMs: number): TelemetryError {
   return linkError(
     "E_BROKER",
-    `${broker} has not answered the subscription to ${visible(filter)} for ${waitedMs / 1000} s: see the broker's log, or start it anew`,
+    `${broker} has not answered the subscription to ${visible(filter)} for ${waitedMs / 1000} s: see the broker's log, or restart it`,
   );
 }
 
 export function refusedSubscription(broker: string, filter: string): TelemetryError {
   return linkError(
     "E_BROKER_REFUSED",
-    `${broker} refuses the subscription to ${visible(filter)}: allow it to this user in the broker's access list, or give another --topic`,
+    `${broker} refuses the subscription to ${visible(filter)}: allow it for this user in the broker's access list, or give another --topic`,
   );
 }

@@ -1,21 +1,21 @@
-/** What is subscribed to, and which device a message's topic names. */
+/** Which topics are subscribed to, and which device a message's topic names. */
 import { quote } from "../../text/lines.ts";
 import { linkError } from "./link.ts";
 
-/** The length of a text has 16 bits in MQTT. */
+/** The length of a text in MQTT has 16 bits. */
 const MOST_TEXT_BYTES = 65_535;
 const DEFAULT_TOPIC = "xs-telemetry/+";
 
 export interface TopicFilter {
   /** As the broker gets it. */
   readonly filter: string;
-  /** The device that a topic names, which matches. */
+  /** The device named by a matching topic. */
   deviceOf(topic: string): string;
 }
 
 /**
- * The filter of these options. The device is what its `+` stand for, and its `#`, with slashes between. Throws TelemetryError E_TOPIC if it is
- * none, or if no device follows from it.
+ * The filter for these options. The device is the part of the topic that its `+` and its `#` match, joined by slashes.
+ * Throws TelemetryError E_TOPIC if it is not valid, or does not tell devices apart.
  */
 export function topicFilter({
   topic = DEFAULT_TOPIC,
@@ -28,16 +28,13 @@ export function topicFilter({
   const isGood = (level: string, index: number) =>
     level === "+" || (level === "#" && index === levels.length - 1) || !/[+#\0]/.test(level);
   if (topic === "" || !levels.every(isGood))
-    throw linkError(
-      "E_TOPIC",
-      `--topic is ${quote(topic)}: + stands for a whole level, # for all that follow, at the end only`,
-    );
+    throw linkError("E_TOPIC", `--topic is ${quote(topic)}: + must be a whole level, and # the last one`);
   checkLength("E_TOPIC", "--topic", topic);
   const places = levels.flatMap((level, index) => (level === "+" || level === "#" ? [index] : []));
   if (places.length === 0)
     throw linkError(
       "E_TOPIC",
-      `--topic is ${quote(topic)}, of which no device follows: all would be one; write + where its name stands, as in ${quote(exampleOf(levels))}`,
+      `--topic is ${quote(topic)}, which does not tell devices apart: write + in place of the device's name, as in ${quote(exampleOf(levels))}`,
     );
   const deviceOf = (of: string): string => {
     const given = of.split("/");
@@ -53,14 +50,14 @@ export function topicFilter({
   return { filter: shared, deviceOf };
 }
 
-/** The last level but one, or the only one, is likely to be the device's. */
+/** The device's level is probably the last but one, or the only one. */
 function exampleOf(levels: readonly string[]): string {
   return levels.length < 3 ? [...levels.slice(0, 1), "+"].join("/") : levels.with(-2, "+").join("/");
 }
 
-/** Throws TelemetryError if the text is longer than MQTT can say: mqtt.js would throw where nobody catches it. */
+/** Throws TelemetryError if the text is longer than MQTT allows: mqtt.js would throw where nobody catches it. */
 export function checkLength(code: string, what: string, text = ""): void {
   const bytes = Buffer.byteLength(text);
   if (bytes > MOST_TEXT_BYTES)
-    throw linkError(code, `${what} has ${bytes} bytes, MQTT takes ${MOST_TEXT_BYTES} at most: give a shorter one`);
+    throw linkError(code, `${what} has ${bytes} bytes, but MQTT allows at most ${MOST_TEXT_BYTES}: give a shorter one`);
 }

@@ -1,4 +1,4 @@
-/** Packets as messages of an MQTT broker, one in each; the device is what the filter's wildcards stand for. */
+/** Packets as messages of an MQTT broker, one in each; the device is what the filter's wildcards match. */
 import type { MqttClient } from "mqtt";
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import type { TelemetryError } from "../../text/errors.ts";
@@ -9,15 +9,15 @@ import { brokerError, isRefusedForGood, noAnswer, noGreeting, refusedSubscriptio
 import { checkLength, type TopicFilter, topicFilter } from "./mqtt-topic.ts";
 
 export interface MqttLinkOptions {
-  /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password if need be. */
+  /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password if needed. */
   readonly url: string;
   /** Topic filter. Default `xs-telemetry/+`. */
   readonly topic?: string | undefined;
-  /** Shared subscription: the broker divides the packets among all who give this name. */
+  /** Shared subscription: the broker shares the packets among all clients with this group name. */
   readonly group?: string | undefined;
-  /** Makes the session a lasting one: the broker keeps packets for it while nobody listens. */
+  /** Makes the session persistent: the broker keeps packets for it while it is away. */
   readonly clientId?: string | undefined;
-  /** File with the certificate, PEM, of the authority that has signed the broker's. */
+  /** File with the certificate, PEM, of the authority that signed the broker's. */
   readonly ca?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -42,9 +42,9 @@ export interface Broker {
 }
 
 /**
- * Connects and subscribes with QoS 1: the broker is told that a packet has arrived only when events.packet() has returned, so
- * what this process did not take before it died comes again to a lasting session. Reconnects by itself once it stands. Throws
- * TelemetryError E_URL, E_TOPIC, E_USAGE, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
+ * Connects and subscribes with QoS 1. A packet is acknowledged to the broker only when events.packet() has returned, so
+ * a persistent session gets again what this process did not take before it died. Once connected, it reconnects by
+ * itself. Throws TelemetryError E_URL, E_TOPIC, E_USAGE, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
  */
 export async function openMqttLink(options: MqttLinkOptions, events: LinkEvents): Promise<Link> {
   const broker = readBroker(options);
@@ -52,7 +52,10 @@ export async function openMqttLink(options: MqttLinkOptions, events: LinkEvents)
   const isTls = broker.protocol === "mqtts" || broker.protocol === "wss";
   const { clientId, ca, greetingMs = GREETING_MS } = options;
   if (clientId === "")
-    throw linkError("E_USAGE", '--client-id is "": give the session a name, or leave it out if none is to last');
+    throw linkError(
+      "E_USAGE",
+      '--client-id is "": give the session a name, or leave it out for a session that does not persist',
+    );
   checkLength("E_USAGE", "--client-id", clientId);
   if (ca !== undefined && !isTls)
     throw linkError(
@@ -60,7 +63,7 @@ export async function openMqttLink(options: MqttLinkOptions, events: LinkEvents)
       `--ca is for TLS, but the URL begins with ${broker.protocol}://: write mqtts:// or wss://`,
     );
   const authority = ca === undefined ? undefined : readAuthority(ca);
-  // Loaded when it is needed: it is large.
+  // Loaded when needed: it is large.
   const { default: mqtt } = await import("mqtt");
   const { shown, ...address } = broker;
   const client = mqtt.connect({
@@ -110,7 +113,7 @@ class MqttLink implements Link {
     this.#errorOf = errorOf;
     this.description = `${filter} of ${broker}`;
     client.handleMessage = ({ topic, payload }, acknowledge) => {
-      // Not acknowledged if it was not taken: who reads the session next gets it.
+      // Not acknowledged if it was not taken: the next process with this session gets it.
       if (this.#ending.attempt(() => this.#message(topic, payload))) acknowledge();
       else this.#hangUp();
     };
@@ -120,7 +123,7 @@ class MqttLink implements Link {
     return this.#ending.promise;
   }
 
-  /** Resolves when the subscription stands for the first time. Waits so long for the broker's answer to it. */
+  /** Resolves when the subscription is first confirmed. Waits this long for the broker's answer. */
   async open(answerMs: number): Promise<void> {
     const client = this.#client;
     let timer: NodeJS.Timeout | undefined;
@@ -164,14 +167,14 @@ class MqttLink implements Link {
 
   #subscribe(stands: () => void, refused: (error: TelemetryError) => void): void {
     this.#client.subscribe(this.#filter, { qos: 1 }, (error, granted) => {
-      if (error !== null && !("packet" in error && error.packet !== undefined)) return; // the connection is gone: "close" comes
+      if (error !== null && !("packet" in error && error.packet !== undefined)) return; // the connection is gone: "close" follows
       if (error !== null || granted?.some(({ qos }) => qos === 128)) {
         const refusal = refusedSubscription(this.#broker, this.#filter);
         if (this.#stands) this.#fail(refusal);
         else refused(refusal);
         return;
       }
-      if (this.#isLost) this.#events.say(`${this.#broker} is there again`);
+      if (this.#isLost) this.#events.say(`${this.#broker} is back`);
       this.#isLost = false;
       this.#stands = true;
       stands();
@@ -184,7 +187,7 @@ class MqttLink implements Link {
     if (typeof payload !== "string" && length >= PACKET_HEADER_BYTES && length <= MAX_PACKET_BYTES)
       this.#events.packet(device, new Uint8Array(payload), Date.now());
     else {
-      const message = `a message of ${length} bytes, a packet has ${PACKET_HEADER_BYTES} to ${MAX_PACKET_BYTES}: something else publishes here`;
+      const message = `a message of ${length} bytes, a packet has ${PACKET_HEADER_BYTES} to ${MAX_PACKET_BYTES}: another program publishes here`;
       this.#events.problem({ code: "E_MESSAGE", message }, device);
     }
   }
@@ -195,8 +198,8 @@ class MqttLink implements Link {
     const other =
       this.#clientId === undefined
         ? ""
-        : `; if it goes on so, another process uses the client id ${quote(this.#clientId)}`;
-    this.#events.say(`${this.#broker} has ended the connection; trying again every second${other}`);
+        : `; if this repeats, another process uses the client id ${quote(this.#clientId)}`;
+    this.#events.say(`${this.#broker} closed the connection; trying again every second${other}`);
   }
 
   #fail(error: TelemetryError): void {
@@ -209,14 +212,14 @@ class MqttLink implements Link {
   }
 }
 
-/** The broker that a URL names. Throws TelemetryError E_URL. */
+/** The broker in a URL. Throws TelemetryError E_URL. */
 export function readBroker({
   url,
   username,
   password,
 }: Pick<MqttLinkOptions, "url" | "username" | "password">): Broker {
   const example = "expected one such as mqtt://localhost, mqtts://user:password@broker.example:8883";
-  if (!URL.canParse(url)) throw linkError("E_URL", `the value of --mqtt is no URL: ${example}`); // it may hold a password
+  if (!URL.canParse(url)) throw linkError("E_URL", `the value of --mqtt is not a URL: ${example}`); // it may contain a password
   const parsed = new URL(url);
   const protocol = PROTOCOLS.find((known) => `${known}:` === parsed.protocol);
   if (protocol === undefined || parsed.hostname === "")
@@ -229,14 +232,14 @@ export function readBroker({
   try {
     credentials = { username: decodeURIComponent(parsed.username), password: decodeURIComponent(parsed.password) };
   } catch {
-    throw linkError("E_URL", "user name or password in the URL of --mqtt: a % must be written as %25");
+    throw linkError("E_URL", "user name or password in the URL of --mqtt: write % as %25");
   }
   const name = credentials.username || username;
   const secret = credentials.password || password;
   if (secret && !name)
     throw linkError(
       "E_URL",
-      "there is a password for --mqtt, but no user name: give both in the URL (mqtt://user:password@host) or in " +
+      "--mqtt has a password, but no user name: give both in the URL (mqtt://user:password@host) or in " +
         "XS_TELEMETRY_MQTT_USERNAME and XS_TELEMETRY_MQTT_PASSWORD, or neither",
     );
   checkLength("E_URL", "the user name for --mqtt", name);

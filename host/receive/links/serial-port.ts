@@ -1,4 +1,7 @@
-/** A serial port of package serialport, opened. A file of its own: declarations of the library do not check in every project. */
+/**
+ * Opens a serial port with package serialport. A file of its own: declarations of the library do not compile in every
+ * project.
+ */
 import { statSync } from "node:fs";
 import type { SerialPort as Port } from "serialport";
 import type { TelemetryError } from "../../text/errors.ts";
@@ -14,11 +17,11 @@ export interface SerialPortOptions {
 const WATCH_MS = 1000;
 
 /**
- * Opens it for this process alone. It closes by itself within a second of being unplugged. Throws TelemetryError E_NO_PORT,
- * E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2.
+ * Opens it for this process alone. It closes by itself within a second of being unplugged. Throws TelemetryError
+ * E_NO_PORT, E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2.
  */
 export async function openSerialPort(options: SerialPortOptions): Promise<Port> {
-  // Loaded when it is needed: it brings a native module.
+  // Loaded when needed: it brings a native module.
   const { SerialPort } = await import("serialport");
   try {
     const port = await openPort(() => new SerialPort(portOptions(options)));
@@ -41,16 +44,16 @@ function openPort(create: () => Port): Promise<Port> {
 }
 
 /**
- * Of a line that has hung up Linux reads nothing, without an error, and the library then reads again and again, for ever. Whether it
- * sees the end is a matter of moments; that the file of an unplugged port is gone, or another one, is not.
+ * From a line that has hung up, Linux reads nothing, without an error, and the library then reads again for ever.
+ * Whether it notices the end depends on timing; but the file of an unplugged port is certainly gone, or another one.
  */
 function closeWhenGone(port: Port, path: string): void {
   const opened = fileId(path);
-  if (opened === undefined) return; // no file: Windows says when a port is gone
+  if (opened === undefined) return; // no file: Windows reports when a port is gone
   const timer = setInterval(() => {
     if (fileId(path) === opened) return;
     clearInterval(timer);
-    port.close(() => {}); // it may have closed meanwhile
+    port.close(() => {}); // it may have been closed meanwhile
   }, WATCH_MS);
   port.once("close", () => clearInterval(timer));
 }
@@ -72,15 +75,15 @@ async function openError(path: string, error: Error): Promise<TelemetryError> {
   if (/Permission denied|Access denied/i.test(message))
     return linkError(
       "E_PERMISSION",
-      `${name} may not be opened by this user: join the group that owns it (sudo usermod -aG dialout $USER, then log in anew)` +
-        (process.platform === "win32" ? ", or end the program that has it" : ""),
+      `this user may not open ${name}: join the group that owns it (sudo usermod -aG dialout $USER, then log in again)` +
+        (process.platform === "win32" ? ", or end the program that uses it" : ""),
     );
   if (/busy|Cannot lock|temporarily unavailable/i.test(message))
-    return linkError("E_PORT_IN_USE", `${name} is in use: end the program that has it (\`fuser ${name}\` names it)`);
+    return linkError("E_PORT_IN_USE", `${name} is in use: end the program that uses it (\`fuser ${name}\` names it)`);
   if (!isDevice(path))
     return linkError(
       "E_NO_PORT",
-      `${name} is no serial port: a log is read with --stdin < ${name}; ${await portsFound()}`,
+      `${name} is not a serial port: read a log with --stdin < ${name}; ${await portsFound()}`,
     );
   return linkError("E_LINK", `${name} cannot be opened: ${visible(message)}; ${await portsFound()}`);
 }
@@ -93,10 +96,10 @@ function isDevice(path: string): boolean {
   }
 }
 
-/** "there are /dev/ttyUSB0, /dev/ttyACM0", or what to do when there are none. */
+/** "found: /dev/ttyUSB0, /dev/ttyACM0", or what to do if there are none. */
 async function portsFound(): Promise<string> {
   const { SerialPort } = await import("serialport");
   const ports = await SerialPort.list().catch(() => []);
-  if (ports.length === 0) return "none is found: connect the board, and check that its cable carries data";
-  return `there ${ports.length === 1 ? "is" : "are"} ${ports.map(({ path }) => visible(path)).join(", ")}`;
+  if (ports.length === 0) return "no port was found: connect the board, and check that its cable carries data";
+  return `found: ${ports.map(({ path }) => visible(path)).join(", ")}`;
 }

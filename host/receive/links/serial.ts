@@ -16,11 +16,11 @@ export interface SerialLinkOptions {
 const REOPEN_MS = 1000;
 
 /**
- * Opens a serial port, 8N1, for this process alone. A port that is unplugged is opened again every second until it is back. Throws
- * TelemetryError E_NO_PORT, E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2.
+ * Opens a serial port, 8N1, for this process alone. If the port is unplugged, tries to open it every second until it is
+ * back. Throws TelemetryError E_NO_PORT, E_PERMISSION, E_PORT_IN_USE or E_LINK, exit code 2.
  *
- * The board is not reset: DTR and RTS stay as the system sets them when it opens a port, both on, which the reset circuits of
- * ESP32 boards take for neither reset nor boot loader; and they are not dropped when the port is closed.
+ * The board is not reset: DTR and RTS stay as the system sets them when it opens a port, both on, which the reset
+ * circuits of ESP32 boards treat as neither reset nor boot loader; and they are not dropped when the port is closed.
  */
 export async function openSerialLink(options: SerialLinkOptions, events: LinkEvents): Promise<Link> {
   const open = () => openSerialPort(options);
@@ -58,7 +58,7 @@ class SerialLink implements Link {
     clearTimeout(this.#timer);
     const port = this.#port;
     this.#port = undefined;
-    // What stands unfinished is handed on by the port's "close".
+    // Unfinished bytes are passed on by the port's "close".
     if (port?.isOpen) await new Promise<void>((resolve) => port.close(() => resolve()));
     this.#ending.end();
   }
@@ -76,7 +76,9 @@ class SerialLink implements Link {
       if (this.#port !== port) return;
       this.#port = undefined;
       if (this.#ending.isOver) return;
-      this.#events.say(`${this.#path} is gone: unplugged, or the board restarts; trying to open it every second`);
+      this.#events.say(
+        `${this.#path} has disappeared: it was unplugged, or the board is restarting; trying to open it every second`,
+      );
       this.#reopen();
     });
   }
@@ -87,7 +89,7 @@ class SerialLink implements Link {
       if (this.#ending.isOver) port?.close();
       else if (port === undefined) this.#reopen();
       else {
-        this.#events.say(`${this.#path} is there again`);
+        this.#events.say(`${this.#path} is back`);
         this.#listen(port);
       }
     }, REOPEN_MS);

@@ -7,10 +7,16 @@ import { InputSample } from "../nothing-found.ts";
 import { Framed } from "./framed.ts";
 import { Ending, type Link, type LinkEvents } from "./link.ts";
 
-/** Taken at a stretch; then signals and timers have their turn. At worst, a line or a bad frame for every few bytes, some 50 ms. */
+/**
+ * Bytes processed at once; then signals and timers get their turn. At worst, with a line or a bad frame every few
+ * bytes, about 50 ms.
+ */
 export const SLICE_BYTES = 16 * 1024;
 
-/** Reads the stream, unpacked if it is gzip or UTF-16, until it ends or the link is closed. Never rejects: a stream that fails rejects `ended`. */
+/**
+ * Reads the stream, unpacked if it is gzip or UTF-16, until it ends or the link is closed. Never rejects: if the stream
+ * fails, `ended` rejects.
+ */
 export async function openStreamLink(
   stream: AsyncIterable<Uint8Array> & { destroy?(): void },
   events: LinkEvents,

@@ -1,45 +1,46 @@
-/** Which device a datagram is of: its sender's address, which outlives a reboot, as ports do not. */
+/** Decides which device sent a datagram: by its sender's address, which survives a reboot, as ports do not. */
 import { AT_BOOT_ID, AT_MAGIC, PACKET_HEADER_BYTES, PACKET_MAGIC } from "../../../src/ring/packet-layout.ts";
 import { plainAddress } from "../../text/address.ts";
 import type { Problem } from "../../text/errors.ts";
 
-/** A board is not back from a reboot sooner: who sends within so long after another boot of the address is another device. */
+/** No board is back from a reboot sooner: a sender this soon after another boot of the address is another device. */
 const REBOOT_MS = 1000;
-/** Of an address, those heard last. */
+/** For each address, those heard last. */
 const MOST_BOOTS = 64;
 /** Those heard last. */
 const MOST_ADDRESSES = 100_000;
 const LOOPBACK = /^(?:127\.|::1$)/;
 
 interface Sender {
-  /** Name of the device by boot, the one that began last at the end. */
+  /** Name of the device by boot, the boot that began last at the end. */
   readonly boots: Map<bigint, { readonly name: string; readonly port: number }>;
   newest: bigint;
   newestSinceMs: number;
-  /** When anything came. */
+  /** When anything last came. */
   lastMs: number;
-  /** It has several devices at a time. */
+  /** It has several devices at the same time. */
   isShared: boolean;
 }
 
 /**
- * Names devices. A board has its address, also after a reboot, with whatever port. Where boots of one address send at the same time there are several
- * devices: each that begins from then on has its port in its name. So has every one with `byPort`, and on loopback, where programs send and no boards.
- * A boot keeps the name it has begun with. Holds the last 100,000 addresses.
+ * Names devices. A board is named by its address, also after a reboot, whatever its port. If boots of one address send
+ * at the same time, there are several devices: each that starts from then on has its port in its name. The same applies
+ * to all with `byPort`, and on loopback, where programs send instead of boards. A boot keeps its first name. Holds the
+ * last 100,000 addresses.
  */
 export class UdpDevices {
   readonly #byPort: boolean;
   readonly #onProblem: (problem: Problem, device: string) => void;
-  /** Least lately heard first. */
+  /** Least recently heard first. */
   readonly #senders = new Map<string, Sender>();
 
-  /** `onProblem` is told once of an address with several devices: W_SHARED_ADDRESS. */
+  /** `onProblem` is called once for an address with several devices: W_SHARED_ADDRESS. */
   constructor(byPort: boolean, onProblem: (problem: Problem, device: string) => void) {
     this.#byPort = byPort;
     this.#onProblem = onProblem;
   }
 
-  /** The device of a datagram that came at `nowMs`, of a clock that is never set. */
+  /** The device of a datagram that came at `nowMs`, by a clock that is never set. */
   nameOf(from: { readonly address: string; readonly port: number }, packet: Uint8Array, nowMs: number): string {
     const address = plainAddress(from.address);
     const name = named(address);
@@ -50,7 +51,7 @@ export class UdpDevices {
     const sender = this.#sender(address, bootId, nowMs);
     const known = sender.boots.get(bootId);
     if (known !== undefined) {
-      // What overtook a reboot is no second device.
+      // A datagram that overtook a reboot is not a second device.
       if (bootId !== sender.newest && nowMs - sender.newestSinceMs >= REBOOT_MS) this.#share(sender, name);
     } else {
       if (sender.boots.size > 0 && nowMs - sender.lastMs < REBOOT_MS) this.#share(sender, name);
@@ -83,17 +84,17 @@ export class UdpDevices {
     if (sender.isShared) return;
     sender.isShared = true;
     const message =
-      "several devices send from this address: those that begin from now on have their port in their name; --by-port gives it to all of them from the beginning";
+      "several devices send from this address: those that start from now on have their port in their name; --by-port does so for all of them";
     this.#onProblem({ code: "W_SHARED_ADDRESS", message }, name);
   }
 }
 
-/** Colons are none in names of folders everywhere, and a - at the beginning looks like an option. */
+/** Names of folders cannot contain colons everywhere, and a - at the beginning looks like an option. */
 function named(address: string): string {
   return address.replace(/^:/, "0:").replaceAll(":", "-");
 }
 
-/** Undefined if it is no packet. */
+/** Undefined if it is not a packet. */
 function bootIdOf(packet: Uint8Array): bigint | undefined {
   if (packet.length < PACKET_HEADER_BYTES) return undefined;
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);

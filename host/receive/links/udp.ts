@@ -9,32 +9,38 @@ import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
 import { UdpDevices } from "./udp-devices.ts";
 
 export interface UdpLinkOptions {
-  /** 0 to 65,535; 0: any that is free. */
+  /** 0 to 65,535; 0: any free one. */
   readonly port: number;
-  /** The address that is listened on, default 127.0.0.1: who may reach it may send anything. */
+  /** The address to listen on, default 127.0.0.1: whoever can reach it can send anything. */
   readonly host?: string;
-  /** Each port of an address is a device: see UdpDevices. */
+  /** Each sender port of an address is a device: see UdpDevices. */
   readonly byPort?: boolean;
-  /** Datagrams wait in so much memory while their owner is busy; beyond it they are lost, and that is told. Default 64 MiB. */
+  /**
+   * Memory for datagrams that wait while their owner is busy; beyond it they are lost, and that is reported. Default 64
+   * MiB.
+   */
   readonly mostWaitingBytes?: number;
 }
 
-/** Bytes that the system is asked to hold until they are read; it gives what it allows, often 208 KiB. */
+/** Bytes that the system is asked to hold until they are read; it grants what it permits, often 208 KiB. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** Bytes of datagrams that are held until they are handed on: reading them is quick, what their owner does may wait for a disk. */
+/**
+ * Bytes of datagrams that are held until they are passed on: reading them is quick, but their owner may wait for a
+ * disk.
+ */
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
-/** What one takes beside its bytes. */
+/** Memory of one besides its bytes. */
 const DATAGRAM_BYTES = 256;
-/** Handed on at a stretch; then more is read. Node reads 32 datagrams between two stretches. */
+/** Datagrams passed on at once; then more is read. Node reads 32 datagrams between two rounds. */
 const STRETCH_MS = 2;
 
 /**
- * Listens for datagrams. The device is the sender's address, or `address_port`: see UdpDevices. Throws TelemetryError E_PORT_IN_USE, E_PERMISSION,
- * E_ADDRESS or E_LINK, exit code 2.
+ * Listens for datagrams. The device is the sender's address, or `address_port`: see UdpDevices. Throws TelemetryError
+ * E_PORT_IN_USE, E_PERMISSION, E_ADDRESS or E_LINK, exit code 2.
  */
 export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): Promise<Link> {
   const { port, host = "127.0.0.1", byPort = false, mostWaitingBytes = MOST_WAITING_BYTES } = options;
-  // The system takes it for all addresses, which nobody has said in so many words.
+  // The system would treat it as all addresses, which nobody has explicitly asked for.
   if (host === "")
     throw linkError(
       "E_ADDRESS",
@@ -51,7 +57,7 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
   try {
     socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
   } catch {
-    // As much as it has without asking.
+    // As much as it grants without being asked.
   }
   const ending = new Ending();
   let isListening = true;
@@ -79,7 +85,7 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
     if (!took) end();
   }
 
-  /** Hands on what waits, for a stretch; what is left later. */
+  /** Passes on some of the waiting datagrams; the rest later. */
   function handOnAll(): void {
     const until = performance.now() + STRETCH_MS;
     let next = 0;
@@ -105,7 +111,7 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
   });
 
   let closing: Promise<void> | undefined;
-  /** What has arrived is theirs: up to 64 MiB, for which signals and timers do not wait. */
+  /** Everything that has arrived is passed on: up to 64 MiB, without waiting for signals and timers. */
   async function close(): Promise<void> {
     stopListening();
     while (waiting.length > 0 && !ending.isOver) await nextTurn();
@@ -115,7 +121,7 @@ export async function openUdpLink(options: UdpLinkOptions, events: LinkEvents): 
   const { port: socketPort } = socket.address();
   return {
     description: `UDP port ${socketPort} of ${host}`,
-    ...(isLoopback(host) && { hint: "this machine only; --host 0.0.0.0 for others" }),
+    ...(isLoopback(host) && { hint: "reachable from this machine only; --host 0.0.0.0 opens it to others" }),
     ended: ending.promise,
     close() {
       closing ??= close();
@@ -134,13 +140,13 @@ interface Datagram {
 
 function overrun(datagrams: number, mostWaitingBytes: number) {
   const message =
-    `${datagrams} datagrams came faster than they could be taken, and more than ${mostWaitingBytes} bytes of them waited: ` +
-    "they are lost; divide the devices among several ports, or use MQTT";
+    `${datagrams} datagrams lost: more than ${mostWaitingBytes} bytes of them were waiting to be processed; ` +
+    "spread the devices over several ports, or use MQTT";
   return { code: "W_OVERRUN", message };
 }
 
 function shortDatagram(bytes: number) {
-  const message = `a datagram of ${bytes} bytes, a packet has ${PACKET_HEADER_BYTES} or more: something else sends to this port`;
+  const message = `a datagram of ${bytes} bytes, a packet has ${PACKET_HEADER_BYTES} or more: another program sends to this port`;
   return { code: "E_DATAGRAM", message };
 }
 
@@ -153,19 +159,19 @@ function bindError(error: NodeJS.ErrnoException, port: number, host: string) {
     case "EADDRINUSE":
       return linkError(
         "E_PORT_IN_USE",
-        `UDP port ${port} of ${host} is in use: end what has it (\`ss -lunp 'sport = :${port}'\` names it), or listen on another`,
+        `UDP port ${port} of ${host} is in use: end the program that uses it (\`ss -lunp 'sport = :${port}'\` names it), or listen on another`,
       );
     case "EACCES":
     case "EPERM":
       return linkError(
         "E_PERMISSION",
-        `UDP port ${port} needs permission: ports below 1024 are the system's; listen on one from 1024 to 65535`,
+        `UDP port ${port} needs privileges, as all ports below 1024: listen on one from 1024 to 65535`,
       );
     case "EADDRNOTAVAIL":
     case "EINVAL":
       return linkError(
         "E_ADDRESS",
-        `${host} is no address of this machine: \`ip address\` lists them; --host 0.0.0.0 listens on all`,
+        `${host} is not an address of this machine: \`ip address\` lists them; --host 0.0.0.0 listens on all`,
       );
     case "ENOTFOUND":
     case "EAI_AGAIN":

@@ -1,4 +1,4 @@
-/** Packets from a board that runs a WebSocket server: one in each binary message, the next when this one is taken. */
+/** Packets from a board with a WebSocket server: one in each binary message, the next when this one is acknowledged. */
 import type { ClientOptions, WebSocket } from "ws";
 import {
   ACCEPTED,
@@ -20,15 +20,15 @@ import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
 export interface WsLinkOptions {
   /** `ws://` or `wss://`; no user name, password or fragment. */
   readonly url: string;
-  /** What the board's firmware asks for, 1 to 64 characters of visible ASCII. */
+  /** The token that the board's firmware requires, 1 to 64 characters of visible ASCII. */
   readonly token?: string | undefined;
-  /** File with the certificate, PEM, of the authority that has signed the server's. */
+  /** File with the certificate, PEM, of the authority that signed the server's. */
   readonly ca?: string | undefined;
   /** The longest wait for a connection, and for the server's answer to the token. Default 10 s. */
   readonly greetingMs?: number | undefined;
-  /** From one sign of life to the next; a server that has answered none of three is gone. Default 10 s. */
+  /** Time from one keep-alive to the next; a server that answers none of three is gone. Default 10 s. */
   readonly aliveMs?: number | undefined;
-  /** The wait before the first new attempt; each further one is twice as long, up to 32 times. Default 1 s. */
+  /** The wait before the first new attempt; doubled for each further one, up to 32 times. Default 1 s. */
   readonly retryMs?: number | undefined;
 }
 
@@ -37,14 +37,17 @@ const ALIVE_MS = SILENT_MS / 3;
 const SIGNS = 3;
 const RETRY_MS = 1000;
 const MOST_DOUBLINGS = 5;
-/** For the server to say goodbye, too: a signal is obeyed in half a second. */
+/** Including the server's closing handshake: a signal is obeyed within half a second. */
 const GOODBYE_MS = 300;
-/** Of acknowledgements that a server does not read. It should wait for each: there is at most one, and signs of life. */
+/**
+ * Bytes of acknowledgements that a server does not read. It should wait for each: there is at most one, and
+ * keep-alives.
+ */
 const MOST_UNREAD_BYTES = 64 * 1024;
 
 const SERVER: Peer = { name: "server", start: "start the server, or check host and port", plain: "ws" };
 
-/** A server that can be asked for a connection. */
+/** A server to connect to. */
 interface Server {
   readonly url: string;
   readonly token: string;
@@ -55,9 +58,9 @@ interface Server {
 }
 
 /**
- * Connects, and resolves when the server has accepted the token. A packet is acknowledged when events.packet() has returned: what was
- * not comes again with the next connection. Connects again by itself once it stands. Throws TelemetryError E_URL, E_TOKEN, E_SERVER,
- * E_SERVER_BUSY, E_SERVER_REFUSED or E_TLS, exit code 2.
+ * Connects, and resolves when the server has accepted the token. A packet is acknowledged when events.packet() has
+ * returned: an unacknowledged one comes again with the next connection. Once accepted, it reconnects by itself. Throws
+ * TelemetryError E_URL, E_TOKEN, E_SERVER, E_SERVER_BUSY, E_SERVER_REFUSED or E_TLS, exit code 2.
  */
 export async function openWsLink(options: WsLinkOptions, events: LinkEvents): Promise<Link> {
   const server = readServer(options);
@@ -78,7 +81,7 @@ class WsLink implements Link {
   readonly #retryMs: number;
   #socket: WebSocket | undefined;
   #retry: NodeJS.Timeout | undefined;
-  /** Attempts since a server has sent anything but its acceptance. */
+  /** Attempts since a server last sent anything but its acceptance. */
   #attempts = 0;
   #isLost = false;
   #isBusySaid = false;
@@ -166,7 +169,7 @@ class WsLink implements Link {
     const { length } = data;
     if (!isBinary) {
       if (data.toString() !== ALIVE)
-        this.#problem(`a text message of ${length} bytes, expected packets: something else is sent here`);
+        this.#problem(`a text message of ${length} bytes, expected packets: this is not a telemetry server`);
       return;
     }
     const isTaken = this.#ending.attempt(() => {
@@ -174,15 +177,13 @@ class WsLink implements Link {
         this.#events.packet(undefined, new Uint8Array(data), Date.now());
       else
         this.#problem(
-          `a message of ${length} bytes, a packet has ${PACKET_HEADER_BYTES} to ${MAX_PACKET_BYTES}: something else is sent here`,
+          `a message of ${length} bytes, a packet has ${PACKET_HEADER_BYTES} to ${MAX_PACKET_BYTES}: this is not a telemetry server`,
         );
     });
     if (!isTaken) socket.terminate();
     else if (socket.bufferedAmount <= MOST_UNREAD_BYTES) socket.send(TAKEN);
     else {
-      this.#problem(
-        `it goes on sending, but reads nothing: ${socket.bufferedAmount} bytes wait; the connection is ended`,
-      );
+      this.#problem(`it sends but does not read: ${socket.bufferedAmount} bytes wait for it; the connection is closed`);
       socket.terminate();
     }
   }
@@ -191,10 +192,10 @@ class WsLink implements Link {
     this.#events.problem({ code: "E_MESSAGE", message });
   }
 
-  /** What came is no WebSocket message, or one of more bytes than a packet has: ws ends the connection. */
+  /** Not a WebSocket message, or one with more bytes than a packet has: ws closes the connection. */
   #broken(error: Failure): void {
     if (!this.#ending.isOver && String(error.code).startsWith("WS_ERR_"))
-      this.#problem(`${visible(error.message)}: no packet, and the connection is ended`);
+      this.#problem(`${visible(error.message)}: not a packet; the connection is closed`);
   }
 
   #lost(): void {
@@ -203,14 +204,14 @@ class WsLink implements Link {
     if (!this.#isLost) {
       const most = (this.#retryMs * 2 ** MOST_DOUBLINGS) / 1000;
       this.#events.say(
-        `${this.#server.shown} is gone, or has ended the connection; trying again, after ${this.#retryMs / 1000} s and ever more seldom, at last every ${most} s`,
+        `${this.#server.shown} is gone, or closed the connection; trying again after ${this.#retryMs / 1000} s, then less and less often, down to every ${most} s`,
       );
     }
     this.#isLost = true;
     this.#wait();
   }
 
-  /** Half the time is left to chance: of many who have lost one server, not all come back at once. */
+  /** Half of the time is random: if many clients have lost one server, not all come back at once. */
   #wait(): void {
     const most = this.#retryMs * 2 ** Math.min(this.#attempts++, MOST_DOUBLINGS);
     this.#retry = setTimeout(() => void this.#again(), most * (0.5 + Math.random() / 2));
@@ -231,14 +232,14 @@ class WsLink implements Link {
     }
     this.#isLost = false;
     this.#isBusySaid = false;
-    this.#events.say(`${this.#server.shown} is there again`);
+    this.#events.say(`${this.#server.shown} is back`);
   }
 }
 
 /** The server that the options name. Throws TelemetryError E_URL, E_TOKEN or E_TLS. */
 function readServer({ url, token, ca }: WsLinkOptions): Server {
   const example = "expected one such as ws://192.168.0.7 or wss://board.example:8443/telemetry";
-  if (!URL.canParse(url)) throw linkError("E_URL", `the value of --ws is no URL: ${example}`); // it may hold a secret
+  if (!URL.canParse(url)) throw linkError("E_URL", `the value of --ws is not a URL: ${example}`); // it may contain a secret
   const { protocol, hostname, port, username, password, hash } = new URL(url);
   const isTls = protocol === "wss:";
   if ((!isTls && protocol !== "ws:") || hostname === "")
@@ -246,15 +247,15 @@ function readServer({ url, token, ca }: WsLinkOptions): Server {
   if (username !== "" || password !== "")
     throw linkError(
       "E_URL",
-      "the URL of --ws has a user name or a password, which the list of processes would show: " +
+      "the URL of --ws has a user name or password, which others could see in the process list: " +
         "give the board's token in XS_TELEMETRY_WS_TOKEN",
     );
   if (hash !== "")
-    throw linkError("E_URL", `the URL of --ws ends with ${quote(hash)}, which no server sees: leave it out`);
+    throw linkError("E_URL", `the URL of --ws ends with ${quote(hash)}, which is never sent: leave it out`);
   if (token !== undefined && token !== "" && !isToken(token))
     throw linkError(
       "E_TOKEN",
-      `XS_TELEMETRY_WS_TOKEN is no token: it has 1 to ${MOST_TOKEN_CHARACTERS} characters of visible ASCII, without blanks`,
+      `XS_TELEMETRY_WS_TOKEN is not a token: expected 1 to ${MOST_TOKEN_CHARACTERS} characters of visible ASCII, without blanks`,
     );
   if (ca !== undefined && !isTls)
     throw linkError("E_URL", "--ca is for TLS, but the URL begins with ws://: write wss://");
@@ -278,49 +279,52 @@ function serverError(error: Failure, shown: string, hasCa: boolean): TelemetryEr
   const [, status] = /^Unexpected server response: (\d+)/.exec(message) ?? [];
   if (status !== undefined)
     return linkError(
-      status.startsWith("5") ? "E_SERVER" : "E_SERVER_REFUSED", // a proxy, whose server is away
+      status.startsWith("5") ? "E_SERVER" : "E_SERVER_REFUSED", // a proxy, whose server is not running
       `${shown} answers with HTTP status ${status} instead of a WebSocket: check the URL's path`,
     );
   if (/subprotocol/.test(message))
     return linkError(
       "E_SERVER_REFUSED",
-      `${shown} does not offer the subprotocol ${SUBPROTOCOL}: does its firmware call serve(), and is this the server?`,
+      `${shown} does not offer the subprotocol ${SUBPROTOCOL}: does its firmware call serve(), and is this the right server?`,
     );
   if (code === "ECONNRESET" || code === "EPIPE" || String(code).startsWith("HPE_")) return noGreeting(shown);
   return linkError("E_SERVER", `${shown}: ${networkError(error, SERVER)}`);
 }
 
-/** The server has hung up before it has accepted or refused. */
+/** The server has closed the connection before accepting or refusing. */
 function noGreeting(shown: string): TelemetryError {
   const wrongKind = shown.startsWith("wss:")
-    ? " and speaks TLS; ws:// is without"
+    ? " and speaks TLS; ws:// is without TLS"
     : "; if that port speaks TLS, write wss://";
   return linkError(
     "E_SERVER",
-    `${shown} ends the connection without an answer: check that a WebSocket server is there${wrongKind}`,
+    `${shown} closes the connection without an answer: check that it is a WebSocket server${wrongKind}`,
   );
 }
 
 function noAnswer(shown: string, waitedMs: number): TelemetryError {
-  return linkError("E_SERVER", `${shown} has not answered for ${waitedMs / 1000} s: is it the board, and does it run?`);
+  return linkError(
+    "E_SERVER",
+    `${shown} has not answered for ${waitedMs / 1000} s: is it the board, and is it running?`,
+  );
 }
 
-/** What the server says in place of its acceptance. */
+/** The server's message in place of its acceptance. */
 function refusal(shown: string, answer: string, hasToken: boolean): TelemetryError {
   if (answer === REFUSED_TOKEN)
     return linkError(
       "E_SERVER_REFUSED",
       hasToken
-        ? `${shown} refuses the token in XS_TELEMETRY_WS_TOKEN: give that of its firmware`
-        : `${shown} asks for a token: give that of its firmware in XS_TELEMETRY_WS_TOKEN`,
+        ? `${shown} refuses the token in XS_TELEMETRY_WS_TOKEN: use the token of its firmware`
+        : `${shown} asks for a token: put the token of its firmware into XS_TELEMETRY_WS_TOKEN`,
     );
   if (answer === REFUSED_BUSY)
     return linkError(
       "E_SERVER_BUSY",
-      `${shown} has as many listeners as it takes: end another one; one that has vanished is forgotten after ${SILENT_MS / 1000} s`,
+      `${shown} has as many listeners as it allows: stop another one; a vanished one is forgotten after ${SILENT_MS / 1000} s`,
     );
   return linkError(
     "E_SERVER_REFUSED",
-    `${shown} answers with something else than telemetry: does its firmware call serve(), and is this the server?`,
+    `${shown} answers with something other than telemetry: does its firmware call serve(), and is this the right server?`,
   );
 }

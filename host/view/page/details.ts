@@ -37,7 +37,7 @@ export function fillDetails(
   if (event === undefined) {
     into.replaceChildren(
       h("h2", {}, "Details"),
-      h("p", {}, "Choose an event: click it, or go to it with n and p, or from the table. ? has all keys."),
+      h("p", {}, "Choose an event: click it, go to it with n and p, or choose it in the table. Press ? for all keys."),
     );
     return;
   }
@@ -63,7 +63,7 @@ export function fillDetails(
       add(each.page.key, typeof value === "number" ? String(value) : value === "" ? '""' : visible(value));
   }
   const answer = model.answer(event);
-  if (answer === "lost") add("answer", "not known: events are missing after it");
+  if (answer === "lost") add("answer", "unknown: events are missing after it");
   else if (answer === "none") add("answer", "none on this connection");
   else if (answer !== undefined) {
     const text = `after ${durationText(answer.ms)}`;
@@ -71,7 +71,7 @@ export function fillDetails(
       "span",
       {},
       link(text, answer.event),
-      " the next message sent on its connection: only where firmware answers in turn is it the answer",
+      " the next message sent on its connection: it is the answer only if the firmware answers in order",
     );
     add("answer", note);
   }

@@ -21,7 +21,7 @@ async function main(): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
     app.replaceChildren(
       h("h1", {}, "This page cannot be shown"),
-      h("p", {}, `${visible(message)}. Is the file whole? Else try a newer browser, or write the page again.`),
+      h("p", {}, `${visible(message)}. Is the file complete? If so, try a newer browser, or write the page again.`),
     );
     document.documentElement.dataset.state = "failed";
     throw error;

@@ -51,7 +51,7 @@ export function gapText(gap: PageGap): string {
     [gap.onDevice, "lost on the device, overwritten or refused"],
     [gap.inTransit, "lost on the way, or in damaged packets"],
     [gap.beforeFirst, "sent before the first packet here"],
-    [gap.unexplained, "nobody knows why, or left out on purpose"],
+    [gap.unexplained, "for an unknown reason, or left out on purpose"],
   ] as const;
   const told = causes.filter(([count]) => count > 0).map(([count, cause]) => `${numberText(count)} ${cause}`);
   return `${countedText(missing(gap), "event")} missing: ${told.join("; ")}`;

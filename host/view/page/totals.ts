@@ -19,7 +19,7 @@ export function totalsText(model: Model): HTMLElement {
   const devices = new Set(boots.map(({ device }) => device)).size;
   const lost = gaps.reduce((sum, gap) => sum + missing(gap), 0);
   const parts = [
-    from > to ? "time of day not known" : `${dayText(from)} ${clockText(from, false)}, ${durationText(to - from)}`,
+    from > to ? "time of day unknown" : `${dayText(from)} ${clockText(from, false)}, ${durationText(to - from)}`,
     `${countedText(events, "event")} of ${countedText(devices, "device")}, ${countedText(boots.length, "boot")}, ${countedText(model.connections.length, "connection")}`,
     lost === 0 ? "no event is missing" : `${countedText(lost, "event")} missing in ${countedText(gaps.length, "gap")}`,
   ];

@@ -60,7 +60,7 @@ export class View {
     const slider = {
       tabindex: "0",
       role: "slider",
-      "aria-label": "The whole: which range is seen",
+      "aria-label": "Overview: the visible range",
       "aria-valuemin": "0",
       "aria-valuemax": "1000",
     };
@@ -69,7 +69,7 @@ export class View {
       h("canvas", { class: "rates", role: "img", "aria-label": "Events over time, in the visible range" }),
     );
     const label =
-      "Lanes. Arrow keys choose a lane and move in time, W and S zoom, n and p go from event to event, ? has all keys";
+      "Lanes. Arrow keys choose a lane and move in time, W and S zoom, n and p go from event to event, ? shows all keys";
     this.lanes = new Surface(h("canvas", { class: "lanes", tabindex: "0", role: "application", "aria-label": label }));
     this.scroller = h("div", { class: "lanes-scroller" }, this.lanes.canvas, this.#spacer);
     this.search = h("input", {

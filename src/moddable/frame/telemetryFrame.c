@@ -13,7 +13,7 @@ static const uint32_t crcOfNibble[16] = {
 	0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C, 0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C,
 };
 
-/* The byte before the group at `code` says how long it is; a group is full, or ends before a zero. */
+/* The byte before the group at `code` holds its length; a group is full, or ends before a zero. */
 typedef struct {
 	uint8_t* code;
 	uint8_t* at;
@@ -59,7 +59,7 @@ void xs_telemetry_frame_write(xsMachine* the)
 	uint32_t content;
 	if (xsmcArgc < 3)
 		xsTypeError("a frame needs packet, byteLength, into");
-	/* First: it may run a script, which may move buffers. */
+	/* First, because it may run a script, which may move buffers. */
 	byteLength = xsmcToInteger(xsArg(1));
 	xsmcGetBufferReadable(xsArg(0), &packet, &packetBytes);
 	xsmcGetBufferWritable(xsArg(2), &into, &intoBytes);

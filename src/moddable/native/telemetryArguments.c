@@ -1,4 +1,4 @@
-/* What natives do with what a script passes. */
+/* How natives treat what a script passes. */
 #include "telemetryArguments.h"
 
 void telemetryRefuse(xsMachine* the)
@@ -25,7 +25,7 @@ int32_t telemetryWhole(xsMachine* the, xsSlot* slot, int32_t most)
 	if (type == xsIntegerType)
 		value = xsmcToInteger(*slot);
 	else if (type == xsNumberType) {
-		double number = xsmcToNumber(*slot); /* first: the other makes an integer of the argument itself */
+		double number = xsmcToNumber(*slot); /* first, because the other one converts the argument itself */
 		value = xsmcToInteger(*slot);
 		if (value != number)
 			value = -1;
@@ -45,7 +45,7 @@ uint64_t telemetryAmount(xsMachine* the, xsSlot* slot, double most, uint64_t* co
 
 void telemetryCall(xsMachine* the, xsSlot* function, xsSlot* self, const xsSlot* arguments, xsIntegerValue count)
 {
-	/* What the macro xsCallFunction1 and its like are made of. */
+	/* The contents of the macro xsCallFunction1 and its like. */
 	xsOverflow(-XS_FRAME_COUNT - count);
 	telemetryCopySlot(--the->stack, self);
 	fxReference(the, &the->scratch, function);

@@ -1,4 +1,4 @@
-/* The natives of a connection but its messages, and how an event with a text is recorded. */
+/* The natives of a connection, except its messages, and how an event with a text is recorded. */
 #include "telemetryConnection.h"
 #include "telemetryText.h"
 
@@ -6,7 +6,7 @@
 
 /* LIFE */
 
-/* Not to be read here: XS has given up the chunk. The emitter lives as long as its connections, which mark it. */
+/* Do not read it here: XS has given up the chunk. The emitter lives as long as its connections, which mark it. */
 void xs_telemetry_connection_destructor(void* data)
 {
 	(void)data;
@@ -28,7 +28,7 @@ TelemetryConnection* telemetryConnection(xsMachine* the, xsSlot* slot)
 
 /* AN EVENT WITH A TEXT */
 
-/** A text argument, as telemetryText takes it. It is where it is until XS allocates. */
+/** A text argument, as telemetryText takes it. It stays valid until XS allocates. */
 typedef struct {
 	const uint8_t* from;
 	const uint8_t* last;
@@ -36,7 +36,7 @@ typedef struct {
 
 enum { NO_TEXT, EMPTY_TEXT, SOME_TEXT };
 
-/* What the argument is; one of a wrong type is none, and counted. */
+/* Examines the argument; one of a wrong type counts as missing, and is counted. */
 static int textArgument(xsMachine* the, TelemetryEmitter* emitter, xsSlot* slot, int bytesToo, Text* text, int32_t* nowMs)
 {
 	xsType type;
@@ -51,7 +51,7 @@ static int textArgument(xsMachine* the, TelemetryEmitter* emitter, xsSlot* slot,
 		int32_t beforeMs = telemetryRingNewest(&emitter->ring);
 		telemetryCallWith(the, emitter->bytesOf, slot);
 		slot = &xsResult;
-		/* That may have run code of the caller's, which may have emitted or drained: then the clock has been read since. */
+		/* That may have run the caller's code, which may have emitted or drained: then the clock has been read since. */
 		if (telemetryRingNewest(&emitter->ring) != beforeMs)
 			*nowMs = emitter->ring.lowMs;
 		type = xsmcTypeOf(*slot);
@@ -73,7 +73,7 @@ static int textArgument(xsMachine* the, TelemetryEmitter* emitter, xsSlot* slot,
 
 #define MAX_TEXT_SLOTS (MAX_RECORD_SLOTS - 1)
 
-/* Record types by the slots that the text takes. */
+/* Record types, by the slots of their text. */
 static const uint8_t connects[] = WS_CONNECT_IP_BY_SLOTS;
 static const uint8_t receives[] = MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS;
 static const uint8_t sends[] = MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS;
@@ -102,7 +102,7 @@ void telemetryRecord(xsMachine* the, const TelemetryConnection* connection, uint
 
 /* CONNECTIONS */
 
-/* An event without a text. `word1`: its first word after the time. */
+/* Records an event without a text. `word1`: its first word after the time. */
 static void plain(xsMachine* the, uint32_t word1)
 {
 	TelemetryConnection copy = telemetryCopy(telemetryConnection(the, &xsThis));

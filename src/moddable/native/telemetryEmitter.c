@@ -5,7 +5,7 @@
 #include "telemetryEmitter.h"
 #include "telemetryMessageType.h"
 
-/* What src/telemetry.ts allows. */
+/* The ranges that src/telemetry.ts allows. */
 #define MIN_CAPACITY_SLOTS 16
 #define MAX_CAPACITY_SLOTS 16777216
 #define MAX_LIMIT 1000000
@@ -22,7 +22,7 @@ void telemetryDrop(TelemetryEmitter* emitter)
 {
 	if (--emitter->holders > 0)
 		return;
-	/* Only readers that nobody closed are left in the list. */
+	/* The list has only readers that nobody closed. */
 	while (emitter->readers) {
 		TelemetryReader* reader = emitter->readers;
 		emitter->readers = reader->next;
@@ -57,7 +57,7 @@ void telemetryMarkEmitter(xsMachine* the, const TelemetryEmitter* emitter, xsMar
 
 static const xsHostHooks emitterHooks = { .destructor = xs_telemetry_emitter_destructor, .marker = markEmitter };
 
-/* What an object is; throws if it is no emitter. */
+/* Returns the emitter that an object is; throws if it is not one. */
 static TelemetryEmitter* emitterOf(xsMachine* the, xsSlot* slot)
 {
 	return xsmcGetHostDataValidate(*slot, (void*)&emitterHooks);
@@ -91,7 +91,7 @@ int32_t telemetryReadClock(xsMachine* the, TelemetryEmitter* emitter)
 }
 
 #ifdef MODDEF_TELEMETRY_RETAINED
-/* What the last argument asks for: nothing, a boot's record alone, or a ring that outlives a reset. */
+/* What the last argument asks for: nothing, only the record of the boot, or a ring that outlives a reset. */
 enum { NOT_ASKED, ASKED, RETAINED };
 
 static int asked(xsMachine* the)
@@ -107,7 +107,7 @@ static int isRetained(xsMachine* the)
 }
 #endif
 
-/* A whole number within bounds; throws if an argument is none. */
+/* Returns an integer within bounds; throws if the argument is not one. */
 static uint32_t setting(xsMachine* the, xsIntegerValue index, int32_t least, int32_t most)
 {
 	int32_t value = telemetryWhole(the, &xsArg(index), most);
@@ -127,7 +127,7 @@ void xs_telemetry_emitter(xsMachine* the)
 	messageTypes = setting(the, 6, 0, MAX_TOKENS);
 	messagesPerSecond = setting(the, 8, 0, MAX_LIMIT);
 	burst = setting(the, 9, 0, MAX_LIMIT);
-	/* Any numbers do. A script may run for them, so they come before the memory. */
+	/* Any numbers are allowed. They may run a script, so they come before the memory. */
 	eventSeq = xsmcToNumber(xsArg(2));
 	uptimeMs = xsmcTypeOf(xsArg(3)) == xsUndefinedType ? modMilliseconds() : xsmcToNumber(xsArg(3));
 	bootId = xsmcToNumber(xsArg(4));
@@ -178,7 +178,7 @@ void xs_telemetry_emitter(xsMachine* the)
 	emitter->clock = fxToReference(the, &xsArg(5));
 	emitter->bytesOf = fxToReference(the, &xsArg(7));
 	if (!emitter->bytesOf)
-		telemetryRefuse(the); /* without hooks it is no emitter */
+		telemetryRefuse(the); /* without hooks it is not an emitter */
 	fxSetHostHooks(the, &xsThis, &emitterHooks);
 }
 
@@ -204,7 +204,7 @@ void xs_telemetry_emitter_thaw(xsMachine* the)
 
 /* MESSAGE TYPES */
 
-/* The token of a name; less than 0 bytes: of none, because the search for it was given up. */
+/* Returns the token of a name. Less than 0 bytes: there is no name, because the search for it was given up. */
 static int32_t tokenOf(TelemetryEmitter* emitter, const uint8_t* name, int32_t bytes)
 {
 #ifdef MODDEF_TELEMETRY_RETAINED
@@ -226,7 +226,7 @@ void xs_telemetry_message_type(xsMachine* the)
 	int32_t token = 0;
 	if (xsmcArgc > 0 && xsmcTypeOf(xsArg(0)) == xsStringType) {
 		const char* name = xsmcToString(xsArg(0));
-		/* No more is looked at than tells that it is too long. */
+		/* No more of it is read than is needed to see that it is too long. */
 		token = tokenOf(emitter, (const uint8_t*)name, (int32_t)strnlen(name, TELEMETRY_NAME_BYTES + 1));
 	}
 	else
@@ -259,17 +259,17 @@ int32_t telemetryTypeOf(xsMachine* the, TelemetryEmitter* emitter, xsSlot* messa
 
 /* COUNTERS */
 
-/* The numbers that emitter.ts asks for. */
+/* The numbers by which emitter.ts asks for them. */
 enum { EMITTED, DRAINED, OVERWRITTEN, DISCARDED, SUPPRESSED, INVALID_ARGUMENTS, UNLISTED_TYPES
 #ifdef MODDEF_TELEMETRY_RETAINED
-	, TOLD /* 1 if the boot's record was asked for; without this there is none, and EMITTED, 0 at first, in its place */
+	, TOLD /* 1 if the boot's record was requested; without retained memory there is no such counter */
 #endif
 };
 
 void telemetryCount(xsMachine* the, TelemetryEmitter* emitter, TelemetryReader* reader)
 {
 	TelemetryRing* ring = &emitter->ring;
-	/* First: it may run a script, which may close a reader. */
+	/* First, because it may run a script, which may close a reader. */
 	xsIntegerValue which = xsmcArgc > 0 ? xsmcToInteger(xsArg(0)) : 0;
 	const uint64_t none = 0;
 	const uint64_t* values[] = { &ring->eventSeq, &none, &ring->evictedEvents, &ring->discarded, &emitter->suppressed,

@@ -3,23 +3,23 @@
 #include "telemetryMessageType.h"
 
 #define END 0
-/* Characters of a text, and bytes, that are looked at; of a text that is no UTF-8, so many bytes. */
+/* The most characters of a text that are read, or bytes; of a text that is not UTF-8, this many bytes. */
 #define MOST_CHARACTERS 512
 #define MOST_BYTES 512
 #define MOST_TEXT_BYTES 2048
-/* Members of the object that are looked at. */
+/* The most members of the object that are read. */
 #define MOST_MEMBERS 40
-/* Of a key that means one of two words, with escapes for each character. */
+/* Length of a key that means one of the two words, with each character escaped. */
 #define MOST_KEY_BYTES 36
 
-/* Where the search stands. */
+/* The state of the search. */
 typedef struct {
 	const uint8_t* at;
-	const uint8_t* stop; /* its end, or as far as it is looked at */
+	const uint8_t* stop; /* its end, or the end of the part that is read */
 	const uint8_t* start; /* of the string that was read last, between its quotes */
 	const uint8_t* end;
 	uint32_t backslashes; /* in it */
-	uint32_t left; /* characters that may still be looked at */
+	uint32_t left; /* characters that may still be read */
 } Search;
 
 static int isFollowing(uint32_t byte)
@@ -27,7 +27,7 @@ static int isFollowing(uint32_t byte)
 	return byte >> 6 == 2;
 }
 
-/* Behind a byte, and what follows if it leads any. */
+/* Moves past a byte, and past the bytes that follow it if it is a lead byte. */
 static inline const uint8_t* behind(const uint8_t* at, const uint8_t* stop, uint32_t byte)
 {
 	at++;
@@ -47,13 +47,13 @@ static void take(Search* search)
 	search->left--;
 }
 
-/* The character at `at`, which is not taken. */
+/* Returns the character at `at`, without taking it. */
 static uint32_t code(const Search* search)
 {
 	return search->left == 0 || search->at == search->stop ? END : *search->at;
 }
 
-/* The next character that is no white space; `at` is where it stands. */
+/* Returns the next character that is not white space; `at` is its position. */
 static uint32_t next(Search* search)
 {
 	for (;;) {
@@ -64,7 +64,7 @@ static uint32_t next(Search* search)
 	}
 }
 
-/* Reads the string whose quote is at `at`. 0 if it does not end in time. */
+/* Reads the string whose quote is at `at`. Returns 0 if it does not end in time. */
 static int readString(Search* search)
 {
 	const uint8_t* at = search->at + 1;
@@ -91,7 +91,7 @@ static int readString(Search* search)
 	}
 }
 
-/* Reads a value that is no string, up to the comma or brace behind it, whatever is in it. 0 if it does not end in time. */
+/* Reads a value that is not a string, up to the comma or brace after it, whatever it contains. Returns 0 if it does not end in time. */
 static int skipValue(Search* search)
 {
 	const uint8_t* at = search->at;
@@ -111,7 +111,7 @@ static int skipValue(Search* search)
 			left = search->left;
 			continue;
 		}
-		/* Braces and brackets differ in this bit. */
+		/* Opening and closing braces and brackets differ in this bit. */
 		if ((found | 0x20) == '{')
 			depth++;
 		else if ((found | 0x20) == '}')
@@ -125,7 +125,7 @@ static int skipValue(Search* search)
 	return found != END;
 }
 
-/* Four hexadecimal digits; less than 0 if they are none. */
+/* Returns the value of four hexadecimal digits; less than 0 if they are not. */
 static int32_t hexadecimal(const uint8_t* at)
 {
 	int32_t value = 0;
@@ -152,7 +152,7 @@ static int32_t resolve(const uint8_t* at, const uint8_t* end, uint8_t* start)
 		if (to > start + MESSAGE_TYPE_NAME_BYTES)
 			to = start + MESSAGE_TYPE_NAME_BYTES;
 		if (code == '\\') {
-			/* One character stands behind a backslash at least, and behind the name a quote. */
+			/* At least one character follows a backslash, and a quote follows the name. */
 			code = *at++;
 			if (code == 'u') {
 				code = hexadecimal(at);
@@ -185,7 +185,7 @@ static int32_t resolve(const uint8_t* at, const uint8_t* end, uint8_t* start)
 
 enum { OTHER_KEY, TYPE_KEY, METHOD_KEY };
 
-/* Which key the string that was read last means. */
+/* Which of the keys the string is that was read last. */
 static int keyOf(const Search* search)
 {
 	uint8_t resolved[MESSAGE_TYPE_NAME_BYTES + 3];
@@ -200,7 +200,7 @@ static int keyOf(const Search* search)
 	return length == 6 && memcmp(start, "method", 6) == 0 ? METHOD_KEY : OTHER_KEY;
 }
 
-/* The end of what is looked at in bytes: no character is cut. NULL if they are no UTF-8 up to a zero, by their lead bytes. */
+/* Returns the end of the part that is read in bytes: no character is cut. NULL if their lead bytes are not UTF-8, up to a zero. */
 static const uint8_t* endOfBytes(const uint8_t* at, uint32_t size)
 {
 	const uint8_t* end = at + size;
@@ -259,7 +259,7 @@ int32_t telemetryMessageType(const uint8_t* message, uint32_t size, TelemetryMes
 		if (key == TYPE_KEY)
 			break;
 	} while (next(&search) == ',');
-	/* None, but where it has ended, there may be more. */
+	/* There is none; but where the part ended, the message may go on. */
 	if (!found->name && members > MOST_MEMBERS)
 		return -1;
 	if (!found->name)

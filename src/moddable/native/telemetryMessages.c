@@ -1,11 +1,11 @@
-/* The natives of a connection's messages, and the limits that they may have: an emitter's allowance, as in src/ring/limits.ts. */
+/* The natives of a connection's messages, and their optional limits: an emitter's allowance, as in src/ring/limits.ts. */
 #include "telemetryConnection.h"
 
 #define RECEIVED (RECORD_MSG_RECV | RESULT_OK << RESULT_SHIFT | REASON_NONE << REASON_SHIFT)
 #define REJECTED (RECORD_MSG_RECV | RESULT_REJECTED << RESULT_SHIFT)
 #define SENT RECORD_MSG_SEND
 
-/* The bits of a message type; those of "" if it is no token in use, which is counted. */
+/* Returns the bits of a message type; those of "" if the token is not in use, which is counted. */
 static __attribute__((noinline)) uint32_t tokenField(TelemetryEmitter* emitter, int32_t token)
 {
 	if ((uint32_t)token <= emitter->tokens.count)
@@ -20,7 +20,7 @@ static int32_t tokenArgument(xsMachine* the, xsIntegerValue index)
 	return slot ? telemetryWhole(the, slot, MAX_TOKENS) : -1;
 }
 
-/* Whether one message more may be recorded. */
+/* Whether one more message may be recorded. */
 static __attribute__((noinline)) int allow(TelemetryEmitter* emitter, int32_t nowMs)
 {
 	if (nowMs != emitter->lastMs) {
@@ -35,14 +35,14 @@ static __attribute__((noinline)) int allow(TelemetryEmitter* emitter, int32_t no
 	return 1;
 }
 
-/* Counts messages over the limits, to be told before the next record. */
+/* Counts messages beyond the limits, to be reported before the next record. */
 static __attribute__((noinline)) void over(TelemetryEmitter* emitter, uint32_t count)
 {
 	emitter->suppressed += count;
 	telemetryRingSuppress(&emitter->ring, count);
 }
 
-/* msg.recv or msg.send. Rejections have no limits. */
+/* Records msg.recv or msg.send. Rejections have no limits. */
 static void message(xsMachine* the, const TelemetryConnection* connection, uint32_t word1, int32_t token, xsSlot* payload)
 {
 	TelemetryEmitter* emitter = connection->emitter;
@@ -69,7 +69,7 @@ static __attribute__((noinline)) void anyMessage(xsMachine* the, const Telemetry
 	message(the, &copy, word1, count > 0 ? telemetryWhole(the, &xsArg(0), MAX_TOKENS) : -1, count > 1 ? &xsArg(1) : NULL);
 }
 
-/* The same, the common case in a few instructions: a token, no payload, the platform's clock. */
+/* The same, with the common case in a few instructions: a token, no payload, the platform's clock. */
 static inline __attribute__((always_inline)) void quickMessage(xsMachine* the, uint32_t word1)
 {
 	TelemetryConnection* connection = xsmcGetHostChunkValidate(xsThis, (void*)&telemetryConnectionHooks);

@@ -20,7 +20,7 @@ void telemetryReaderCatchUp(TelemetryReader* reader, TelemetryRing* ring)
 {
 	if (reader->position >= ring->tail)
 		return;
-	/* Refused events count as discarded, also where the record that tells them was overwritten. */
+	/* Refused events count as discarded even if the record that reports them was overwritten. */
 	reader->overwritten += ring->evictedEvents - (reader->eventSeq - reader->refusedSeen);
 	reader->refusedSeen = ring->evictedRefused;
 	reader->eventSeq = ring->evictedEvents + reader->refusedSeen;
@@ -28,7 +28,7 @@ void telemetryReaderCatchUp(TelemetryReader* reader, TelemetryRing* ring)
 	reader->follows = 0;
 }
 
-/* Written to a header that is aligned, then copied: the buffer may stand at any address. */
+/* Written to an aligned header, then copied: the buffer may be at any address. */
 static void stamp(const TelemetryReader* reader, const TelemetryRing* ring, uint8_t* to, uint32_t stream, uint64_t number,
 	uint32_t contentBytes, uint32_t packetBytes, uint64_t beginMs, uint64_t endMs)
 {
@@ -60,7 +60,7 @@ uint32_t telemetryDataPacket(TelemetryReader* reader, TelemetryRing* ring, uint8
 	int sameHigh = reader->position >= ring->sameHighFrom;
 	uint64_t beginMs = sameHigh || !reader->follows ? telemetryRingTimeAt(ring, reader->position)
 		: reader->lastTimeMs + telemetryElapsedMs((uint32_t)reader->lastTimeMs, first);
-	/* Records up to the head, up to the ring's physical end (one copy a packet), as many as fit. */
+	/* Takes the records up to the head, or to the physical end of the ring (one copy per packet), as many as fit. */
 	uint32_t mostSlots = (mostBytes - PACKET_HEADER_BYTES) / SLOT_BYTES;
 	uint64_t waiting = ring->head - reader->position;
 	const uint32_t* end = first + (waiting < mostSlots ? (uint32_t)waiting : mostSlots) * SLOT_WORDS;
@@ -103,7 +103,7 @@ uint32_t telemetryDataPacket(TelemetryReader* reader, TelemetryRing* ring, uint8
 	return PACKET_HEADER_BYTES + bytes;
 }
 
-/* The header of a packet of tokens whose entries stand behind it already; returns the packet's bytes. */
+/* Writes the header of a packet of tokens whose entries are in place; returns the bytes of the packet. */
 static uint32_t tokenPacket(TelemetryReader* reader, const TelemetryRing* ring, uint8_t* to, uint32_t contentBytes)
 {
 	uint32_t packetBytes = (contentBytes + SLOT_BYTES - 1) & ~(uint32_t)(SLOT_BYTES - 1);
@@ -118,7 +118,7 @@ uint32_t telemetryNamesPacket(TelemetryReader* reader, const TelemetryRing* ring
 {
 	uint32_t end = PACKET_HEADER_BYTES;
 	while (reader->tokensSent < tokens->count) {
-		uint8_t name[MAX_TOKEN_BYTES + 4]; /* as much room as where the name's length was asked for */
+		uint8_t name[MAX_TOKEN_BYTES + 4]; /* as much room as where the length of the name was asked for */
 		uint32_t token = reader->tokensSent + 1;
 		uint32_t length = telemetryText(telemetryNameOf(tokens, token), NULL, name, sizeof(name));
 		if (((end + TOKEN_ENTRY_HEADER_BYTES + length + 15) & ~15u) > size)

@@ -2,7 +2,7 @@
 #include "telemetryEmitter.h"
 
 typedef struct {
-	TelemetryReader reader; /* first: the emitter's list links these */
+	TelemetryReader reader; /* first, because the emitter's list links these */
 	TelemetryEmitter* emitter;
 	uint8_t isClosed;
 #ifdef MODDEF_TELEMETRY_RETAINED
@@ -17,7 +17,7 @@ void xs_telemetry_reader_destructor(void* data)
 	if (!reader)
 		return;
 	emitter = reader->emitter;
-	/* An open reader goes on holding the ring, as one does that a script keeps. */
+	/* An open reader keeps holding the ring back, as one does that a script keeps. */
 	if (reader->isClosed)
 		c_free(reader);
 	telemetryDrop(emitter);
@@ -36,7 +36,7 @@ static Reader* readerOf(xsMachine* the)
 	return xsmcGetHostDataValidate(xsThis, (void*)&readerHooks);
 }
 
-/* Under "discard" the slowest reader decides what may be evicted; without a reader nothing may. */
+/* Under "discard" the slowest reader decides what may be evicted; without a reader nothing may be. */
 static void protect(TelemetryEmitter* emitter)
 {
 	uint64_t position = emitter->readers ? UINT64_MAX : emitter->ring.tail;
@@ -90,7 +90,7 @@ void xs_telemetry_reader_close(xsMachine* the)
 	protect(emitter);
 }
 
-/** The next packets tell all tokens again. Begun again and again, they would keep the records from ever being sent. */
+/** Makes the next packets repeat all tokens. Repeated again and again, they would keep the records from ever being sent. */
 void xs_telemetry_reader_repeat_tokens(xsMachine* the)
 {
 	TelemetryReader* reader = &readerOf(the)->reader;
@@ -107,7 +107,7 @@ void xs_telemetry_reader_count(xsMachine* the)
 }
 
 #ifdef MODDEF_TELEMETRY_RETAINED
-/* The least that other open readers than this have of the boots before. */
+/* The least that any other open reader has left to read of earlier boots. */
 static uint32_t othersAt(TelemetryEmitter* emitter, Reader* reader)
 {
 	uint32_t least = UINT32_MAX;
@@ -119,7 +119,7 @@ static uint32_t othersAt(TelemetryEmitter* emitter, Reader* reader)
 }
 #endif
 
-/** fill(buffer): next() of a Uint8Array with room for the least packet. */
+/** fill(buffer): next() with a Uint8Array that has room for the smallest packet. */
 void xs_telemetry_reader_fill(xsMachine* the)
 {
 	Reader* reader = readerOf(the);
@@ -131,7 +131,7 @@ void xs_telemetry_reader_fill(xsMachine* the)
 	telemetryNeed(the, 1);
 	if (!reader->isClosed)
 		telemetryRingTick(ring, telemetryReadClock(the, emitter));
-	/* After the clock, which may be a script's, and have moved the buffer, detached it, or closed this reader. */
+	/* After the clock: it may belong to a script, and may have moved or detached the buffer, or closed this reader. */
 	xsmcGetBufferWritable(xsArg(0), &to, &size);
 	if (size < MIN_PACKET_BUFFER_BYTES)
 		telemetryRefuse(the);

@@ -1,26 +1,26 @@
 /*
- * The way of a message through the adapter for callback servers: src/adapters/websocket.ts, and Traffic of src/adapters/adapter.ts, in C.
- * A connection's `callback` and `write` are host functions, whose property 0 is its relay. Each calls what it stands in front of, and
- * records; between them nothing of a script's runs but that.
+ * The path of a message through the adapter for callback servers: src/adapters/websocket.ts, and Traffic of src/adapters/adapter.ts, in C.
+ * A connection's `callback` and `write` are host functions, whose property 0 is the relay. Each calls the function that it covers, and
+ * records; no other code of a script runs in between.
  */
 #include "telemetryConnection.h"
 
-#define RECEIVE 3 /* what the server calls its callback with, for a message */
+#define RECEIVE 3 /* the code with which the server calls its callback for a message */
 
 enum { NEXT, WRITE, OTHER, KEPT };
 
-/** Of one connection. */
+/** State of one connection. */
 typedef struct {
 	TelemetryConnection connection;
 	xsSlot* kept[KEPT]; /* objects */
 	int32_t fixedToken; /* of all messages */
-	/* Of the message that is being handled, and not yet recorded. A slot of XS's stack, which stays until its handler has returned. */
+	/* Of the message that is being handled, and is not recorded yet. A slot of XS's stack, which stays until the handler has returned. */
 	xsSlot* payload;
 	int32_t token;
 	uint8_t isPending;
-	uint8_t isOver; /* nothing is recorded any more */
-	uint8_t isSearching; /* a message's type is looked for */
-	uint8_t payloads; /* messages are payloads */
+	uint8_t isOver; /* nothing more is recorded */
+	uint8_t isSearching; /* the type of a message is looked for */
+	uint8_t payloads; /* messages are recorded as payloads */
 } Relay;
 
 /* LIFE */
@@ -45,14 +45,14 @@ static Relay* relayOf(xsMachine* the, xsSlot* slot)
 	return xsmcGetHostDataValidate(*slot, (void*)&relayHooks);
 }
 
-/* WHAT IS RECORDED. It changes the result, and may run scripts: a clock, and what looks at an object. */
+/* WHAT IS RECORDED. It changes the result, and may run scripts: a clock, and code that examines an object. */
 
 static __attribute__((noinline)) int32_t tokenOf(xsMachine* the, Relay* relay, xsSlot* message)
 {
 	return relay->isSearching ? telemetryTypeOf(the, relay->connection.emitter, message) : relay->fixedToken;
 }
 
-/* Ends the message that is being handled. 0 if there is none, or nothing is to be recorded. */
+/* Ends the message that is being handled. Returns 0 if there is none, or nothing is to be recorded. */
 static int end(Relay* relay)
 {
 	int isPending = relay->isPending;
@@ -95,7 +95,10 @@ static void sent(xsMachine* the, Relay* relay, xsSlot* message)
 		telemetrySent(the, &relay->connection, token, relay->payloads ? message : NULL);
 }
 
-/* THE FUNCTIONS OF A CONNECTION. Their variables: what was called returns; and the relay, for a script may take it from its function meanwhile. */
+/*
+ * THE FUNCTIONS OF A CONNECTION. Their variables: the return value of the call; and the relay, because a script may take it from its
+ * function meanwhile.
+ */
 
 enum { RETURNED, RELAY, VARIABLES };
 
@@ -106,7 +109,7 @@ static Relay* enter(xsMachine* the)
 	return relayOf(the, &xsVar(RELAY));
 }
 
-/* Calls what the function stands in front of, as it was called itself. */
+/* Calls the function that this one covers, in the way this one was called. */
 static void call(xsMachine* the, xsSlot* function)
 {
 	telemetryCall(the, function, &xsThis, xsmcArgc > 0 ? &xsArg(0) : NULL, xsmcArgc);
@@ -125,7 +128,7 @@ static void relayCallback(xsMachine* the)
 			call(the, relay->kept[NEXT]);
 		}
 		xsCatch {
-			xsVar(RETURNED) = xsException; /* what is called now may have caught another */
+			xsVar(RETURNED) = xsException; /* the function that is called now may have caught another */
 			settle(the, relay);
 			xsThrow(xsVar(RETURNED));
 		}
@@ -145,7 +148,7 @@ static void relayWrite(xsMachine* the)
 
 /* WHAT src/moddable/emitter.ts CALLS */
 
-/* Sets a property of the relay to a host function of its own. */
+/* Sets a property of the relay to its own host function. */
 static void give(xsMachine* the, xsIntegerValue index, xsCallback function)
 {
 	xsResult = xsNewHostFunction(function, 2);
@@ -153,7 +156,7 @@ static void give(xsMachine* the, xsIntegerValue index, xsCallback function)
 	xsmcSetIndex(xsThis, index, xsResult);
 }
 
-/** new Relay(connection, next, write, other, token, payloads): its property 0 is the function for `callback`, 1 that for `write`. */
+/** new Relay(connection, next, write, other, token, payloads): its property 0 is the function for `callback`, 1 the one for `write`. */
 void xs_telemetry_relay(xsMachine* the)
 {
 	Relay* relay = c_calloc(1, sizeof(Relay));
@@ -164,7 +167,7 @@ void xs_telemetry_relay(xsMachine* the)
 	for (int index = 0; index < KEPT; index++) {
 		relay->kept[index] = fxToReference(the, &xsArg(1 + index));
 		if (!relay->kept[index])
-			telemetryRefuse(the); /* without hooks it is no relay */
+			telemetryRefuse(the); /* without hooks it is not a relay */
 	}
 	relay->isSearching = xsmcTypeOf(xsArg(4)) == xsUndefinedType;
 	relay->fixedToken = telemetryWhole(the, &xsArg(4), 0xffff);
@@ -175,7 +178,7 @@ void xs_telemetry_relay(xsMachine* the)
 	xsmcSetUndefined(xsResult);
 }
 
-/** end(reason): of the message that is being handled. false if there is none. Without a reason it is received. */
+/** end(reason): ends the message that is being handled. Returns false if there is none. Without a reason it counts as received. */
 void xs_telemetry_relay_end(xsMachine* the)
 {
 	Relay* relay = relayOf(the, &xsThis);
@@ -187,7 +190,7 @@ void xs_telemetry_relay_end(xsMachine* the)
 	xsmcSetBoolean(xsResult, isPending);
 }
 
-/** From here on nothing is recorded. */
+/** Nothing is recorded from here on. */
 void xs_telemetry_relay_stop(xsMachine* the)
 {
 	relayOf(the, &xsThis)->isOver = 1;

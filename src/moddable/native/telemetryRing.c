@@ -34,7 +34,10 @@ void telemetryRingSettle(TelemetryRing* ring)
 	}
 }
 
-/* Takes a reading of the clock as the time. All is settled here, behind the clock: it may be a script's, and have emitted and drained. */
+/*
+ * Takes a reading of the clock as the time. Everything is settled here, after the clock: it may belong to a script, which may have emitted
+ * and drained.
+ */
 static void advance(TelemetryRing* ring, int32_t nowMs)
 {
 	telemetryRingSettle(ring);
@@ -58,7 +61,7 @@ static void close(TelemetryRing* ring)
 	ring->end = ring->at;
 }
 
-/* How far records of one slot may go without asking: a pending loss comes first, and so does what is not plain. */
+/* How far records of one slot may go on the fast path: not past a pending loss, nor past anything but a plain record. */
 static void open(TelemetryRing* ring)
 {
 	uint64_t room = freeSlots(ring);
@@ -79,7 +82,7 @@ static void open(TelemetryRing* ring)
 	ring->end = ring->at + (room < left ? (uint32_t)room : left) * SLOT_WORDS;
 }
 
-/* Gives up the oldest record, of which there is one. Returns its slots. */
+/* Gives up the oldest record; there must be one. Returns its slots. */
 static inline __attribute__((always_inline)) uint32_t evict(TelemetryRing* ring)
 {
 	const uint32_t* record = telemetryRingAt(ring, ring->tail);
@@ -113,7 +116,7 @@ static int makeRoom(TelemetryRing* ring, uint32_t slots)
 		else
 			used -= evict(ring);
 	}
-	/* Told before anything is written there. */
+	/* Announced before anything is written there. */
 	if (ring->kept)
 		ring->kept->boot->tail = (uint32_t)ring->tail << 4;
 	return hasRoom;
@@ -181,7 +184,7 @@ static uint64_t newestMs(const TelemetryRing* ring)
 	return (uint64_t)ring->recordHighMs << 32 | (uint32_t)ring->recordLowMs;
 }
 
-/* Writes the internal records that must precede a record of `slots`; 0, and nothing written, if there is no room. */
+/* Writes the internal records that must precede a record of `slots`. Returns 0, and writes nothing, if there is no room. */
 static int precede(TelemetryRing* ring, uint32_t slots)
 {
 	uint64_t idleMs = uptimeMs(ring) - newestMs(ring);
@@ -235,7 +238,7 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 		telemetryKeepMark(ring);
 #endif
 	ring->eventSeq++;
-	/* Nothing has to be said before most records. */
+	/* Most records need no other record before them. */
 	if (ring->eventSeq > ring->frozenFrom || !(ring->isUntold || ring->highMs != ring->recordHighMs || (nowMs ^ ring->recordLowMs) < 0 ? precede(ring, slots)
 		: makeRoom(ring, slots))) {
 		ring->discarded++;
@@ -261,7 +264,7 @@ uint32_t* telemetryRingReserve(TelemetryRing* ring, uint32_t slots, int32_t nowM
 void telemetryRingEvent(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint32_t clientId, uint32_t connEpoch)
 {
 	uint32_t* record = ring->at;
-	/* telemetryRingReserve, the common case in place. */
+	/* telemetryRingReserve, with the common case inlined. */
 	if (record < ring->end && (nowMs ^ ring->lowMs) >= 0) {
 		ring->at = record + SLOT_WORDS;
 #ifdef MODDEF_TELEMETRY_RETAINED
@@ -284,7 +287,7 @@ void telemetryRingEvent(TelemetryRing* ring, int32_t nowMs, uint32_t word1, uint
 void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 {
 	advance(ring, nowMs);
-	/* In a frozen ring nothing is written, for it might evict. */
+	/* In a frozen ring nothing is written, because it could evict. */
 	if (ring->isUntold && ring->eventSeq < ring->frozenFrom) {
 #ifdef MODDEF_TELEMETRY_RETAINED
 		telemetryKeepMark(ring);
@@ -292,7 +295,7 @@ void telemetryRingTick(TelemetryRing* ring, int32_t nowMs)
 		precede(ring, 0);
 		close(ring);
 	}
-	/* In another half than the newest record, the next one may have to say more than its time. */
+	/* If the half differs from the newest record's, the next record may need more than its time. */
 	if (ring->highMs != ring->recordHighMs || (ring->lowMs ^ ring->recordLowMs) < 0)
 		close(ring);
 }
@@ -340,7 +343,7 @@ void telemetryRingProtect(TelemetryRing* ring, uint64_t position)
 
 uint32_t* telemetryRingAt(const TelemetryRing* ring, uint64_t position)
 {
-	/* A record at the head or before it, but not before the tail: no division of 64 bits. */
+	/* A record at the head or before it, but not before the tail: no 64-bit division. */
 	uint32_t back = (uint32_t)(ring->head - position) * SLOT_WORDS;
 	uint32_t ahead = (uint32_t)(ring->at - ring->words);
 	return ring->words + (back <= ahead ? ahead - back : ahead + ring->capacitySlots * SLOT_WORDS - back);
@@ -370,7 +373,7 @@ uint64_t telemetryRingTimeAt(const TelemetryRing* ring, uint64_t position)
 
 void telemetryRingStart(TelemetryRing* ring, uint32_t* words, uint32_t capacitySlots, int discards, uint64_t eventSeq, uint64_t uptimeMs)
 {
-	ring->at = ring->end = ring->counted = ring->words = words; /* the first record asks */
+	ring->at = ring->end = ring->counted = ring->words = words; /* the first record takes the slow path */
 	ring->wordsEnd = words + capacitySlots * SLOT_WORDS;
 	ring->capacitySlots = capacitySlots;
 	ring->discards = (uint32_t)discards;

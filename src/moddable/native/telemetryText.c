@@ -6,22 +6,22 @@ static int isFollowing(uint8_t byte)
 }
 
 /*
- * Copies the character at `at`, which is no ASCII, or what stands in its place, if there is room for it. Returns the bytes it took,
- * times 8, and those it wrote; 0 if there is no room. A function of its own, so that ASCII pays for nothing here.
+ * Copies the character at `at`, which is not ASCII, or its replacement, if there is room for it. Returns the bytes it read, times 8, plus
+ * those it wrote; 0 if there is no room. A function of its own, so that ASCII pays nothing for it.
  *
- * A byte is looked at only if those before it belong together, and a zero belongs to nothing: so the end of a string is one here, too.
+ * A byte is read only if those before it belong together, and a zero belongs to nothing: so the end of a string ends the character, too.
  */
 static __attribute__((noinline)) uint32_t character(const uint8_t* at, const uint8_t* last, uint8_t* to, uint32_t room)
 {
 	uint32_t lead = at[0];
 	uint32_t follow = (lead >= 0xc0) + (lead >= 0xe0) + (lead >= 0xf0);
 	uint32_t code = lead & (follow > 1 ? 0x0f : 0x1f);
-	uint32_t least = follow > 1 ? 0x40 >> (follow - 1) : 0x80; /* of the first two bytes: less could be said in fewer */
+	uint32_t least = follow > 1 ? 0x40 >> (follow - 1) : 0x80; /* of the first two bytes: fewer could say less */
 	uint32_t valid = 0;
 	uint32_t bytes = 3;
 	while (valid < follow && at + valid + 1 != last && isFollowing(at[valid + 1])) {
 		uint32_t next = code << 6 | (at[valid + 1] & 0x3f);
-		if (next < least && (last || next || follow > 1)) /* but C0 80, U+0000 in a string */
+		if (next < least && (last || next || follow > 1)) /* except C0 80, which is U+0000 in a string */
 			break;
 		/* More than U+10FFFF, or half a surrogate pair, which is a character in a string. */
 		if (valid == 0 && ((follow == 3 && next >= 0x110) || (follow == 2 && last && next >> 5 == 0x1b)))
@@ -40,7 +40,7 @@ static __attribute__((noinline)) uint32_t character(const uint8_t* at, const uin
 	}
 	else
 		code = 0xfffd;
-	/* src/ring/text.ts has a string from an encoder that stops where it has no room for four bytes, whatever they are. */
+	/* src/ring/text.ts gets a string from an encoder that stops where it has no room for four bytes, whatever they are. */
 	if (room < (lead >= 0xf0 && !last ? 4 : bytes))
 		return 0;
 	for (follow = bytes; --follow > 0; code >>= 6)
@@ -61,7 +61,7 @@ uint32_t telemetryText(const uint8_t* from, const uint8_t* last, uint8_t* start,
 			stop = to + (last - from);
 		if (to == stop)
 			break;
-		/* ASCII, most of what there is: four at a time while they last. What is written of four that are not all of it is written again. */
+		/* ASCII, most of the text: four bytes at a time as long as possible. If not all four are ASCII, the rest is written again. */
 		while (stop - to >= 4) {
 			const int8_t* four = (const int8_t*)from;
 			if (four[0] <= 0)

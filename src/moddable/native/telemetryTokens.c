@@ -7,7 +7,7 @@
 #include "telemetryText.h"
 #include "telemetryTokens.h"
 
-/* Lists by hash: of a table of the usual size each has one name or two. */
+/* Lists by hash: in a table of the usual size each has one or two names. */
 #define HASHES 64
 
 int32_t telemetryToken(TelemetryTokens* tokens, const uint8_t* text, uint32_t bytes)

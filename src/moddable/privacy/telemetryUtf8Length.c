@@ -6,15 +6,15 @@
 #include "xsHost.h"
 
 /*
- * XS keeps U+0000 as C0 80, so that a string ends at its first zero byte, and each half of a surrogate pair as three bytes.
- * Any other bytes may stand in one, too: each is looked at only if those before it are no zero.
+ * XS keeps U+0000 as C0 80, so a string ends at its first zero byte, and each half of a surrogate pair as three bytes. A string may contain
+ * any other bytes, too: each is read only if none before it is zero.
  */
 static int isSurrogate(const uint8_t* at, uint32_t kind)
 {
 	return at[0] == 0xed && (at[1] & 0xf0) == kind && (at[2] & 0xc0) == 0x80;
 }
 
-/* The bytes as UTF-8: U+0000 one, half a surrogate pair three, a pair put together from halves four; what is no UTF-8, as it is. */
+/* Returns the bytes as UTF-8: U+0000 one, half a surrogate pair three, a pair made of halves four; anything that is not UTF-8 as it is. */
 static size_t utf8Length(const uint8_t* from)
 {
 	size_t bytes = 0;

@@ -86,7 +86,7 @@ static int recordIsGood(const uint32_t* record, uint32_t tokens, int isFirst)
 
 /* POSITIONS */
 
-/* Events, and those that records tell of as lost, from a position to another; 0 if a record begins at neither. */
+/* Counts the events, and those that records report as lost, from one position to another; returns 0 if no record begins at one of them. */
 static int countBetween(const TelemetryRing* ring, uint64_t from, uint64_t to, uint64_t* events, uint64_t* lost)
 {
 	*events = *lost = 0;
@@ -102,7 +102,7 @@ static int countBetween(const TelemetryRing* ring, uint64_t from, uint64_t to, u
 	return from == to;
 }
 
-/* Whether a reader may have stood there, in a ring whose records are good. */
+/* Whether a reader may have been there, in a ring with valid records. */
 static int placeIsGood(const TelemetryRing* ring, const TelemetryPlace* place, uint64_t first)
 {
 	uint64_t end = place->position + place->givenSlots;
@@ -115,12 +115,12 @@ static int placeIsGood(const TelemetryRing* ring, const TelemetryPlace* place, u
 		|| place->givenEvents > place->givenSlots || place->givenLost > ring->discarded
 		|| place->givenSlots > (MAX_PACKET_BYTES - PACKET_HEADER_BYTES) / SLOT_BYTES)
 		return 0;
-	/* What it has read, and what it will, makes all that there were. */
+	/* What it has read and what it has yet to read add up to everything there was. */
 	if (place->overwritten + place->refusedSeen > place->eventSeq)
 		return 0;
 	if (place->eventSeq - place->overwritten - place->refusedSeen > place->dataPackets * ((MAX_PACKET_BYTES - PACKET_HEADER_BYTES) / SLOT_BYTES))
 		return 0;
-	/* Each packet held an event, a loss, a jump of time, or what the boot began with. */
+	/* Each packet held an event, a loss, a jump of time, or the boot's record. */
 	if (place->dataPackets > place->eventSeq - place->overwritten + 1 + ((uint64_t)ring->recordHighMs << 1 | (uint32_t)ring->recordLowMs >> 31))
 		return 0;
 	if (end < ring->tail)

@@ -1,4 +1,4 @@
-/* What of retained memory is believed, of one boot. */
+/* What is believed of the retained memory of one boot. */
 #ifndef telemetryChecks_h
 #define telemetryChecks_h
 
@@ -8,8 +8,8 @@
 #ifdef MODDEF_TELEMETRY_RETAINED
 
 /**
- * Checks what the memory says of a boot, but for its id and first position, against itself and each record's shape. Fills `ring`, zero before, as
- * the boot left it; 0 if anything is wrong.
+ * Checks what the memory says of a boot, except its id and first position, against itself and against the shape of each record. Fills
+ * `ring`, which must be zero, as the boot left it; returns 0 if anything is wrong.
  */
 int telemetryKeptCheck(TelemetryRing* ring, const TelemetryKeptBoot* boot, uint32_t* words, uint32_t capacitySlots, uint32_t tokens);
 

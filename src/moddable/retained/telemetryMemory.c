@@ -9,21 +9,21 @@
 #if ESP32
 #include "esp_attr.h"
 #include "esp_system.h"
-/* RTC memory outlives deep sleep, too; there are 8 KB of it, or 16. */
+/* RTC memory outlives deep sleep, too; there are 8 KB or 16 KB of it. */
 #ifdef MODDEF_TELEMETRY_RTC
 #define RETAINED_MEMORY RTC_NOINIT_ATTR
 #else
 #define RETAINED_MEMORY __NOINIT_ATTR
 #endif
 #elif defined(MODDEF_TELEMETRY_SECTION)
-/* Only who knows the linker's script can say which section nobody clears, and nobody else uses. */
+/* Only the author of the linker script can say which section nobody clears and nobody else uses. */
 #define RETAINED_MEMORY __attribute__((section(MODDEF_TELEMETRY_SECTION)))
 #endif
 
 #ifdef RETAINED_MEMORY
 static RETAINED_MEMORY uint64_t memory[MODDEF_TELEMETRY_RETAINED / 8];
 #else
-static uint64_t memory[1]; /* not a place for a ring */
+static uint64_t memory[1]; /* no place for a ring */
 #endif
 static uint8_t isTaken;
 

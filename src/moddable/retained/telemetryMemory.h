@@ -1,4 +1,4 @@
-/* The memory that outlives a reset, and why there was one: what a platform has of both. */
+/* The memory that outlives a reset, and the reason of the reset, as far as a platform has them. */
 #ifndef telemetryMemory_h
 #define telemetryMemory_h
 
@@ -7,7 +7,7 @@
 /** 0: the platform has none. */
 uint32_t telemetryMemoryBytes(void);
 
-/** The memory; NULL if somebody has it. */
+/** The memory; NULL if it is already in use. */
 void* telemetryMemoryTake(void);
 
 void telemetryMemoryReturn(void);

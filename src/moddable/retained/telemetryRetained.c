@@ -1,4 +1,4 @@
-/* One file, because what writes this memory and what a boot finds in it are two sides of one order of stores. */
+/* One file, because writing this memory and reading it at the next boot are two sides of one order of stores. */
 #include "telemetryRetained.h"
 
 #ifdef MODDEF_TELEMETRY_RETAINED
@@ -10,7 +10,10 @@
 #define MAGIC 0x52587354u
 #define LAYOUT (1u << 16 | (uint32_t)sizeof(TelemetryState))
 #define BOOT_MASK (TELEMETRY_KEPT_BOOTS - 1)
-/* A record and those of the format's own before it: so many slots it takes, and may evict, with what more the last record evicted has. */
+/*
+ * Slots that a record and the format's own records before it take, and that they may evict, including the excess of the last evicted
+ * record.
+ */
 #define MOST_AT_ONCE (MAX_RECORD_SLOTS + 2 + MAX_RECORD_SLOTS - 1)
 
 _Static_assert((TELEMETRY_KEPT_BOOTS & BOOT_MASK) == 0, "an index wraps by a mask");
@@ -50,7 +53,7 @@ static void mark(TelemetryKeptBoot* boot, const TelemetryRing* ring)
 {
 	uint32_t next = boot->chosen ^ 1;
 	TelemetryMark* to = &boot->marks[next];
-	boot->tail = (uint32_t)ring->tail << 4; /* it may have come a turn of the ring further without being told */
+	boot->tail = (uint32_t)ring->tail << 4; /* it may have gone another round of the ring without being reported */
 	to->position = ring->head;
 	to->eventSeq = ring->eventSeq - ring->lostPending;
 	to->refused = ring->discarded - ring->lostPending;
@@ -71,7 +74,7 @@ void telemetryKeepMark(TelemetryRing* ring)
 	ring->markBy = UINT32_MAX;
 	if (ring->kept)
 		ring->markBy = ring->capacitySlots > MOST_AT_ONCE ? (uint32_t)ring->markAt + ring->capacitySlots - MOST_AT_ONCE : 0;
-	/* Where the low half of positions begins again, it is asked for too often rather than too seldom. */
+	/* Where the low half of positions wraps, it is requested too often rather than too seldom. */
 	if (ring->kept && ring->markBy < (uint32_t)ring->markAt)
 		ring->markBy = 0;
 }
@@ -206,7 +209,7 @@ static void keepTaken(TelemetryKept* kept, const TelemetryReader* reader)
 	choose(of, &place);
 }
 
-/* READERS OF THE BOOTS BEFORE */
+/* READERS OF EARLIER BOOTS */
 
 static void pass(TelemetryReader* reader, const TelemetryPlace* given)
 {
@@ -284,7 +287,7 @@ static uint32_t pastPacket(TelemetryKept* kept, TelemetryPastReader* past, uint8
 	if (past->isAgain)
 		mostBytes = PACKET_HEADER_BYTES + place->givenSlots * SLOT_BYTES;
 	if (past->reader.position == ring->head) {
-		/* Behind the last record the ring goes on with another boot: what was refused and not yet told is told from here. */
+		/* After the last record the ring continues with another boot: events that were refused and not reported are reported from here. */
 		uint32_t record[SLOT_WORDS] = { (uint32_t)ring->recordLowMs, RECORD_LOST };
 		TelemetryRing told = { .words = record, .wordsEnd = record + SLOT_WORDS, .at = record + SLOT_WORDS, .head = ring->head + 1,
 			.tail = ring->head, .recordHighMs = ring->recordHighMs, .recordLowMs = ring->recordLowMs, .capacitySlots = ring->capacitySlots };
@@ -311,7 +314,7 @@ static void release(TelemetryKept* kept, TelemetryRing* live, uint32_t leastAt)
 		live->borrowed -= (uint32_t)(ring->head - ring->tail);
 		kept->pastFrom++;
 	}
-	/* What it was frozen for has been read, and nobody who runs has asked for it. */
+	/* The events for which it was frozen have been read, and nobody in this boot has requested the freeze. */
 	if (kept->isCarried && kept->pastFrom == kept->pastCount)
 		telemetryRingThaw(live);
 }
@@ -324,7 +327,7 @@ uint32_t telemetryKeptFill(TelemetryKept* kept, TelemetryRing* ring, TelemetryRe
 	uint32_t bytes;
 	if (kept->pastFrom < kept->pastCount) {
 		release(kept, ring, othersAt < past->at ? othersAt : past->at);
-		telemetryRingTick(ring, ring->lowMs); /* there may be room now for what is still to be told */
+		telemetryRingTick(ring, ring->lowMs); /* there may be room now for pending reports */
 	}
 	if (waits) {
 		if (past->reader.tokensSent == tokens->count)
@@ -357,7 +360,7 @@ uint32_t telemetryKeptBytes(uint32_t capacitySlots)
 	return (uint32_t)sizeof(TelemetryState) + (capacitySlots + MAX_RECORD_SLOTS - 1) * SLOT_BYTES;
 }
 
-/* The least position that an open reader has yet to read, the packet that it gave last included; the tail if there is none. */
+/* The least position that an open reader has yet to read, including the packet that it gave last; the tail if there is none. */
 static uint64_t leastPlace(const TelemetryPast* past)
 {
 	uint64_t least = UINT64_MAX;
@@ -406,7 +409,9 @@ static void dropNames(TelemetryTokens* tokens)
 	*tokens = (TelemetryTokens){ .bound = bound, .seed = seed };
 }
 
-/* Reads all boots that the memory says it has into `past`, of room for all; believes nothing. `from`: where the next begins. */
+/*
+ * Reads all boots that the memory claims to have into `past`, which has room for all; believes nothing. `from`: where the next one begins.
+ */
 static uint32_t look(TelemetryState* state, uint32_t capacitySlots, uint32_t resetReason, int discards, TelemetryPast* past, uint32_t* count,
 	TelemetryTokens* tokens, uint64_t* from)
 {
@@ -434,7 +439,7 @@ static uint32_t look(TelemetryState* state, uint32_t capacitySlots, uint32_t res
 	}
 	for (uint32_t index = 0, holds = 0; index < *count; index++) {
 		const TelemetryRing* ring = &past[index].ring;
-		/* The oldest goes first: a boot has all its records as long as one before it has any. */
+		/* The oldest goes first: a boot keeps all its records as long as an earlier one has any. */
 		if ((ring->tail != ring->head && *from - ring->tail > capacitySlots) || (holds && ring->tail != past[index].boot->from))
 			return RING_DAMAGED;
 		holds |= ring->tail != ring->head;
@@ -442,7 +447,7 @@ static uint32_t look(TelemetryState* state, uint32_t capacitySlots, uint32_t res
 	return RING_KEPT;
 }
 
-/* So many events more are recorded after those of this boot; UINT64_MAX: it was not frozen. */
+/* How many more events are recorded after those of this boot; UINT64_MAX: it was not frozen. */
 static uint64_t frozenLeft(const TelemetryPast* past)
 {
 	const TelemetryFrozen* frozen = &past->boot->frozen;
@@ -500,7 +505,7 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 	if (gone < count)
 		frozenFrom = frozenLeft(&past[count - 1]);
 	if (count - gone == TELEMETRY_KEPT_BOOTS) {
-		/* In a crash loop of a frozen ring, what it was frozen for stays. */
+		/* In a crash loop with a frozen ring, the incident that it was frozen for stays. */
 		int isNewest = frozenFrom != UINT64_MAX && past[count - 1].boot->frozen.isCarried;
 		const TelemetryPast* givenUp = &past[isNewest ? count - 1 : gone];
 		givenUpEvents = eventsFrom(&givenUp->ring, leastPlace(givenUp));
@@ -516,10 +521,10 @@ void telemetryKeptStart(TelemetryKept* kept, void* memory, uint32_t capacitySlot
 	ring->kept = kept;
 	for (uint32_t index = gone; index < count; index++) {
 		kept->past[kept->pastCount++] = past[index];
-		mark(past[index].boot, &past[index].ring); /* at its end, as its tail may come there */
+		mark(past[index].boot, &past[index].ring); /* at its end, because its tail may arrive there */
 		keptEvents += eventsFrom(&past[index].ring, leastPlace(&past[index]));
 	}
-	/* First nobody reads what is gone, then the next boot takes its place. */
+	/* First nobody reads the lost boot any more, then the next boot takes its place. */
 	state->boots = bootsWord((state->boots & 15) + gone, count - gone);
 	TELEMETRY_IN_ORDER;
 	if (kept->pastCount == 0) {

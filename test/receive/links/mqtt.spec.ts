@@ -127,13 +127,13 @@ describe("the MQTT link", () => {
       await until("a message", () => events.packets.length === 1);
       await broker.stop();
       await until("the loss to be said", () => events.said.length === 1);
-      assert.match(events.said[0], /^mqtt:\/\/127\.0\.0\.1:\d+ has ended the connection; trying again every second/);
+      assert.match(events.said[0], /^mqtt:\/\/127\.0\.0\.1:\d+ closed the connection; trying again every second/);
       await broker.start();
       await publish(broker.url, "r/x", [PACKETS[1]]);
       await until("the message after it", () => events.packets.length === 2);
       // What the broker kept may come before it has confirmed the subscription.
       await until("the return to be said", () => events.said.length === 2);
-      assert.match(events.said[1], /is there again$/);
+      assert.match(events.said[1], /is back$/);
       await link.close();
       await link.ended;
     });
@@ -167,7 +167,7 @@ describe("the MQTT link", () => {
       const said = await refused(
         open({ url }),
         "E_BROKER_REFUSED",
-        /refuses the user name or the password: give them in the URL/,
+        /refuses the user name or password: give them in the URL/,
       );
       assert.doesNotMatch(said, /wr(%25|%)ong/);
       await refused(open({ url: broker.url }), "E_BROKER_REFUSED", /XS_TELEMETRY_MQTT_PASSWORD/);
@@ -194,16 +194,16 @@ describe("the MQTT link", () => {
       await publish(url, "xs-telemetry/x", [PACKETS[0]], { ca: readFileSync(authority.cert) });
       await until("the message", () => events.packets.length === 1);
       await link.close();
-      await refused(open({ url }), "E_TLS", /signed by nobody this machine trusts: .*--ca FILE/);
+      await refused(open({ url }), "E_TLS", /signed by an authority that this machine does not trust: .*--ca FILE/);
       const other = new Authority();
-      await refused(open({ url, ca: other.cert }), "E_TLS", /not signed by the authority in the file of --ca/);
+      await refused(open({ url, ca: other.cert }), "E_TLS", /not signed by the authority in --ca/);
       other.close();
       const plain = url.replace("mqtts:", "mqtt:");
       await refused(open({ url: plain }), "E_BROKER", /if that port speaks TLS, write mqtts:\/\//);
       await refused(
         open({ url: brokers[0].url.replace("mqtt:", "mqtts:"), ca: authority.cert }),
         "E_BROKER",
-        /without a greeting: check that an MQTT broker is there and speaks TLS/,
+        /without a greeting: check that it is an MQTT broker and speaks TLS/,
       );
     });
 
@@ -212,7 +212,7 @@ describe("the MQTT link", () => {
       await refused(
         open({ url: await listener("DNS:broker.example"), ca: authority.cert }),
         "E_TLS",
-        /its certificate is for DNS:broker\.example: use the name/,
+        /its certificate is for DNS:broker\.example: use a name that it is for/,
       );
     });
 
@@ -248,7 +248,8 @@ describe("the MQTT link", () => {
         if (bytes[0] === CONNECT) socket.write(Uint8Array.of(0x20, 2, 0, 0));
         if (bytes[0] === SUBSCRIBE) socket.write(Uint8Array.of(0x90, 3, bytes[2], bytes[3], grants ? 1 : 0x80));
       });
-      const message = /refuses the subscription to xs-telemetry\/\+: allow it to this user in the broker's access list/;
+      const message =
+        /refuses the subscription to xs-telemetry\/\+: allow it for this user in the broker's access list/;
       await refused(open({ url: server.url }), "E_BROKER_REFUSED", message);
       grants = true;
       const link = await open({ url: server.url });
@@ -304,7 +305,7 @@ describe("the MQTT link", () => {
     await refused(
       open({ url, topic: "site/pump-1/telemetry" }),
       "E_TOPIC",
-      /no device follows: all would be one; write \+ where its name stands, as in "site\/\+\/telemetry"$/,
+      /does not tell devices apart: write \+ in place of the device's name, as in "site\/\+\/telemetry"$/,
     );
     for (const group of ["", "a/b", "a+"]) await refused(open({ url, group }), "E_TOPIC", /^--group is /);
   });
@@ -313,13 +314,13 @@ describe("the MQTT link", () => {
     const url = "mqtt://127.0.0.1:1";
     const long = "é".repeat(32_768);
     const cases: [Omit<MqttLinkOptions, "url">, string, RegExp][] = [
-      [{ topic: long }, "E_TOPIC", /^--topic has 65536 bytes, MQTT takes 65535 at most/],
+      [{ topic: long }, "E_TOPIC", /^--topic has 65536 bytes, but MQTT allows at most 65535/],
       [{ topic: `+/${long.slice(3)}`, group: "g" }, "E_TOPIC", /^--topic with --group has 65541 bytes/],
       [{ clientId: long }, "E_USAGE", /^--client-id has 65536 bytes/],
       [{ clientId: "" }, "E_USAGE", /^--client-id is "": .*leave it out/],
       [{ username: long }, "E_URL", /^the user name for --mqtt has 65536 bytes/],
       [{ username: "u", password: long }, "E_URL", /^the password for --mqtt has 65536 bytes/],
-      [{ password: "secret1" }, "E_URL", /a password for --mqtt, but no user name: .*XS_TELEMETRY_MQTT_USERNAME/],
+      [{ password: "secret1" }, "E_URL", /--mqtt has a password, but no user name: .*XS_TELEMETRY_MQTT_USERNAME/],
     ];
     for (const [options, code, message] of cases)
       assert.doesNotMatch(await refused(open({ url, ...options }), code, message), /secret1/);

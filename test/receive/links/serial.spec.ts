@@ -53,11 +53,14 @@ describe("the serial link", () => {
     await pause(50);
     await line.unplug();
     await until("the loss to be said", () => events.said.length === 1);
-    assert.match(events.said[0], /host is gone: unplugged, or the board restarts; trying to open it every second$/);
+    assert.match(
+      events.said[0],
+      /host has disappeared: it was unplugged, or the board is restarting; trying to open it every second$/,
+    );
     assert.deepEqual(events.texts, ["half a li"]);
     await line.plug();
     await until("the return to be said", () => events.said.length === 2);
-    assert.match(events.said[1], /is there again$/);
+    assert.match(events.said[1], /is back$/);
     await line.write(frame(PACKETS[1]));
     await until("the next packet", () => events.packets.length === 2);
     await line.unplug();
@@ -96,19 +99,19 @@ describe("the serial link", () => {
     const events = new RecordedEvents();
     const link = await openSerialLink({ path: line.hostPath, baud: BAUD }, events);
     const busy = openSerialLink({ path: line.hostPath, baud: BAUD }, events);
-    await refused(busy, "E_PORT_IN_USE", /is in use: end the program that has it \(`fuser /);
+    await refused(busy, "E_PORT_IN_USE", /is in use: end the program that uses it \(`fuser /);
     await link.close();
     const missing = `${line.hostPath}-2`;
     await refused(
       openSerialLink({ path: missing, baud: BAUD }, events),
       "E_NO_PORT",
-      /no such port; (there (is|are) \/dev\/|none is found: )/,
+      /no such port; (found: \/dev\/|no port was found: )/,
     );
     for (const path of ["package.json", "/tmp"])
       await refused(
         openSerialLink({ path, baud: BAUD }, events),
         "E_NO_PORT",
-        /is no serial port: a log is read with --stdin < /,
+        /is not a serial port: read a log with --stdin < /,
       );
   });
 });

@@ -143,7 +143,7 @@ describe("the UDP link", () => {
     await refused(
       openUdpLink({ port, host: "192.0.2.1" }, events),
       "E_ADDRESS",
-      /192\.0\.2\.1 is no address of this machine/,
+      /192\.0\.2\.1 is not an address of this machine/,
     );
     await refused(openUdpLink({ port, host: "" }, events), "E_ADDRESS", /--host is "": .*0\.0\.0\.0 listens on all/);
     await refused(openUdpLink({ port, host: "no-such-host.invalid" }, events), "E_ADDRESS", /"no-such-host\.invalid"/);

@@ -144,7 +144,7 @@ describe("the WebSocket link", () => {
     board.queue = [PACKETS[0]!];
     await until("the packet", () => events.packets.length === 1);
     assert.equal(events.problems[0]?.problem.code, "E_MESSAGE");
-    assert.match(events.problems[0]!.problem.message, /payload size exceeded: no packet, and the connection is ended/);
+    assert.match(events.problems[0]!.problem.message, /payload size exceeded: not a packet; the connection is closed/);
     await link.close();
   });
 
@@ -172,8 +172,7 @@ describe("the WebSocket link", () => {
       { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, retryMs: 100_000 },
       events,
     );
-    const isUnread = () =>
-      events.problems.some(({ problem }) => /it goes on sending, but reads nothing/.test(problem.message));
+    const isUnread = () => events.problems.some(({ problem }) => /it sends but does not read/.test(problem.message));
     await until("the server to be left", isUnread);
     await until("the loss to be said", () => events.said.length === 1);
     await link.close();
@@ -211,7 +210,7 @@ describe("the WebSocket link", () => {
     await until("the loss to be said", () => events.said.length === 1);
     assert.match(
       events.said[0]!,
-      /^ws:\/\/127\.0\.0\.1:\d+ is gone, or has ended the connection; trying again, after 0\.02 s .*at last every 0\.64 s$/,
+      /^ws:\/\/127\.0\.0\.1:\d+ is gone, or closed the connection; trying again after 0\.02 s, .*down to every 0\.64 s$/,
     );
     // Attempts that find a server which hangs up, each later than the one before.
     const times: number[] = [];
@@ -226,7 +225,7 @@ describe("the WebSocket link", () => {
     await once(hostile, "close");
     board = await Board.on(port);
     await until("the return to be said", () => events.said.length === 2);
-    assert.match(events.said[1]!, /is there again$/);
+    assert.match(events.said[1]!, /is back$/);
     board.give(PACKETS[0]!);
     await until("a packet", () => events.packets.length === 1);
     await link.close();
@@ -254,7 +253,7 @@ describe("the WebSocket link", () => {
     board.sockets[0]!.terminate();
     await until("the second loss", () => board.sockets.length > 3);
     assert.equal(events.said.length, 2);
-    assert.match(events.said[1]!, /has as many listeners as it takes: .*; trying again$/);
+    assert.match(events.said[1]!, /has as many listeners as it allows: .*; trying again$/);
     board.answer = "refused: token";
     await assert.rejects(link.ended, /E_SERVER_REFUSED|refuses the token/);
   });
@@ -286,7 +285,7 @@ describe("the WebSocket link", () => {
   describe("refuses, and says what to do:", () => {
     it("a URL that is none, or has a secret", async () => {
       const cases: [string, RegExp][] = [
-        ["hunter2", /no URL: expected one such as ws:/],
+        ["hunter2", /not a URL: expected one such as ws:/],
         ["http://board", /begins with "http:"/],
         ["ws://user:hunter2@board", /XS_TELEMETRY_WS_TOKEN/],
         ["ws://board#hash", /ends with "#hash"/],
@@ -316,12 +315,12 @@ describe("the WebSocket link", () => {
 
     it("a server that has no place", async () => {
       board.answer = "refused: busy";
-      await refused(open({ url: board.url }), "E_SERVER_BUSY", /as many listeners as it takes: .* after 30 s/);
+      await refused(open({ url: board.url }), "E_SERVER_BUSY", /as many listeners as it allows: .* after 30 s/);
     });
 
     it("a server that speaks something else, or nothing", async () => {
       board.answer = "hello";
-      await refused(open({ url: board.url }), "E_SERVER_REFUSED", /something else than telemetry: .*serve\(\)/);
+      await refused(open({ url: board.url }), "E_SERVER_REFUSED", /something other than telemetry: .*serve\(\)/);
       board.answer = "";
       await refused(open({ url: board.url, greetingMs: 50 }), "E_SERVER", /has not answered for 0\.05 s/);
       const plain = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => false });
@@ -377,11 +376,19 @@ describe("the WebSocket link", () => {
 
     it("refuses certificates that nobody vouches for, of others, and of yesterday, and ports of the other kind", async () => {
       const good = await secure("IP:127.0.0.1");
-      await refused(open({ url: good.url }), "E_TLS", /signed by nobody this machine trusts: .*--ca FILE/);
+      await refused(
+        open({ url: good.url }),
+        "E_TLS",
+        /signed by an authority that this machine does not trust: .*--ca FILE/,
+      );
       await refused(open({ url: good.plain }), "E_SERVER", /if that port speaks TLS, write wss:/);
       await refused(open({ url: board.url.replace("ws:", "wss:"), ca: authority.cert }), "E_TLS", /ws:\/\/ is without/);
       const other = await secure("DNS:board.example");
-      await refused(open({ url: other.url, ca: authority.cert }), "E_TLS", /for DNS:board\.example: use the name/);
+      await refused(
+        open({ url: other.url, ca: authority.cert }),
+        "E_TLS",
+        /for DNS:board\.example: use a name that it is for/,
+      );
       const old = await secure("IP:127.0.0.1", -1);
       await refused(open({ url: old.url, ca: authority.cert }), "E_TLS", /expired/);
       for (const { close } of [good, other, old]) close();

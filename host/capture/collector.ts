@@ -58,9 +58,7 @@ export interface CollectorCounters extends CaptureCounters {
 }
 
 const DEFAULT_MOST_DEVICES = 10_000;
-/**
- * Over all devices: waiting packets, and token names. Beyond that, the state of the device that brings more is flushed.
- */
+/** Over all devices: waiting packets, and token names. Beyond that, the device that brings more has its state flushed. */
 const MOST_WAITING_BYTES = 64 << 20;
 const MOST_NAMES = 1 << 20;
 /** Boots and readers of a device that are written at the same time. */
@@ -180,9 +178,7 @@ export class Collector {
     if (state.text.length >= TEXT_AT_ONCE_CHARS) this.#writeText(state);
   }
 
-  /**
-   * Releases packets that have waited too long for earlier ones, and completes metadata. Call it a few times a second.
-   */
+  /** Releases packets that have waited too long for earlier ones, completes metadata. Call it a few times a second. */
   tick(wallMs: number): void {
     this.#mustBeOpen();
     this.#writeTexts();

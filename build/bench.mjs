@@ -1,4 +1,4 @@
-// `npm run bench [-- PART] [--json]`: builds what is shipped, which is what is measured, and makes test/bench/cli.ts something Node runs.
+// `npm run bench [-- PART] [--json]`: builds what is shipped, which is what is measured, and bundles test/bench/cli.ts for Node.
 import { bundleBenchmarks } from "./bundle.mjs";
 import { buildQuietly, step } from "./run.mjs";
 

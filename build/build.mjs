@@ -7,7 +7,7 @@ import { NODE } from "./bundle.mjs";
 import { bundleDevice, DEVICE_MODULES, NATIVE_MODULES } from "./device.mjs";
 import { bundleSelftest } from "./selftest.mjs";
 
-// Nothing of an earlier build is shipped.
+// Nothing from an earlier build is shipped.
 for (const folder of ["moddable", "default", "types", "host"])
   rmSync(`dist/${folder}`, { recursive: true, force: true });
 
@@ -20,8 +20,9 @@ for (const [name, input] of Object.entries(DEVICE_MODULES)) {
 }
 for (const name of NATIVE_MODULES)
   await bundleDevice(["native", "moddable"], `dist/moddable/native/${name}.js`, DEVICE_MODULES[name]);
-// What manifests call "xs-telemetry" and "xs-telemetry/switch". Moddable's packer names every module by its package and file, and makes such a line
-// for each name that is imported: with the same two names here, nothing is linked twice, whichever line it takes.
+// The modules that manifests call "xs-telemetry" and "xs-telemetry/switch". Moddable's packer names every module by its package and file,
+// and adds an entry
+// for each imported name: with the same two names here, nothing is linked twice, whichever entry it uses.
 const byFile = { "native/index": "native/xs-telemetry", "native/switch-index": "switch" };
 for (const [name, file] of Object.entries(byFile))
   writeFileSync(`dist/moddable/${name}.js`, `export * from "xs-telemetry/dist/moddable/${file}";\n`);
@@ -58,7 +59,7 @@ const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p"
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
-// The declarations stand beside no .ts file where they are installed; those that no exported one needs are not shipped.
+// Where they are installed there are no .ts files beside the declarations; declarations that no exported one needs are not shipped.
 const needed = new Set();
 function finishDeclarations(path) {
   if (needed.has(path)) return;

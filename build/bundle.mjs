@@ -1,9 +1,9 @@
-// TypeScript of this repository as something Node runs; packages stay outside, xs-telemetry itself too.
+// Bundles TypeScript of this repository for Node; packages stay outside, including xs-telemetry itself.
 import { build } from "esbuild";
 import { platformFiles, SWITCH } from "./platforms.mjs";
 import { viewPage } from "./view-page.mjs";
 
-/** For esbuild: where device code is part of a bundle, its switch is the one that is shipped. */
+/** For esbuild: if device code is part of a bundle, its switch is the shipped one. */
 const oneSwitch = {
   name: "one switch",
   setup: ({ onResolve }) =>
@@ -21,7 +21,10 @@ export const NODE = {
   logLevel: "warning",
 };
 
-/** Makes the benchmarks something Node runs, in `outdir`. In pieces: what needs the module built is loaded when it is; node/*.ts measure in processes of their own. */
+/**
+ * Bundles the benchmarks for Node, in `outdir`. In pieces: code that needs the built module is loaded when it exists; node/*.ts measure in
+ * separate processes.
+ */
 export async function bundleBenchmarks(outdir) {
   await build({
     entryPoints: ["test/bench/cli.ts", "test/bench/node/main.ts", "test/bench/node/ws-server.ts"],

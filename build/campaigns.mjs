@@ -1,6 +1,6 @@
 /**
- * What campaigns have done, in sum, and the record of it in docs/testing.md. Specs tell it by `ran()` of test/support/campaign.ts:
- * a line of JSON each, `{ campaign, count, where }`, in the file that XS_TELEMETRY_TALLY names.
+ * Sums up what campaigns have done, and records it in docs/testing.md. Specs report it with `ran()` of test/support/campaign.ts: a line of
+ * JSON each, `{ campaign, count, where }`, in the file that XS_TELEMETRY_TALLY names.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ const BEGIN = "<!-- begin of the record: npm run test:full -- --record writes it
 const END = "<!-- end of the record -->";
 const COLUMNS = ["Node", "XS, 64 bits", "XS, sanitizers", "XS, RV32"];
 
-/** Column of a place as engines name it in test/support/xs.ts. */
+/** Column of a place, as engines name it in test/support/xs.ts. */
 function columnOf(where) {
   if (where === "Node") return 0;
   if (where.includes("Sanitizer")) return 2;
@@ -32,7 +32,7 @@ export function readTally(file) {
 
 const shown = (count) => count.toLocaleString("en");
 
-/** For people: a line for each campaign, with all it did. */
+/** For people: a line for each campaign, with its totals. */
 export function tallyLines(campaigns) {
   return [...campaigns].map(([campaign, counts]) => {
     const parts = COLUMNS.flatMap((name, column) => (counts[column] > 0 ? [`${name}: ${shown(counts[column])}`] : []));
@@ -42,8 +42,8 @@ export function tallyLines(campaigns) {
 }
 
 /**
- * Writes what a full run did into the document. What of a campaign, or a place, was not part of the run stays as it was recorded last,
- * and its commit too: a row whose places ran at several commits names them all, the latest last.
+ * Writes what a full run did into the document. The last record stays for each campaign, or place, that was not part of the run, and so
+ * does its commit: a row whose places ran at several commits names all of them, the latest last.
  */
 export function record(campaigns, { seed, passed, failures, seconds, names }) {
   const text = readFileSync(DOCUMENT, "utf8");

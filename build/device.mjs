@@ -1,11 +1,11 @@
-// The device library as one flat ES module for each platform: rollup joins, esbuild takes the types off, terser folds constants.
+// The device library as one flat ES module for each platform: rollup joins, esbuild removes the types, terser folds constants.
 import { transform } from "esbuild";
 import { rollup } from "rollup";
 import { parseAst } from "rollup/parseAst";
 import { minify } from "terser";
 import { platformFiles, SWITCH } from "./platforms.mjs";
 
-/** What is shipped for the device beside the library itself: xs-telemetry/NAME, and where it is written. */
+/** Modules that are shipped for the device besides the library itself: xs-telemetry/NAME, and where it is written. */
 export const DEVICE_MODULES = {
   switch: "src/ring/switch.ts",
   recorder: "src/recorder.ts",
@@ -20,11 +20,11 @@ export const DEVICE_MODULES = {
   websocket: "src/adapters/websocket.ts",
   "websocket-419": "src/adapters/websocket-419.ts",
 };
-/** Those of them with a part in C, or made for the emitter in C. */
+/** Those with a part in C, or made for the emitter in C. */
 export const NATIVE_MODULES = ["console", "serial", "flash", "privacy", "websocket", "websocket-419"];
 
-// On XS each name that a function uses of those around it costs with every call: constants are put in place. Statements stay as
-// they were written, so that what is shipped can be read, and natives keep the form that Moddable's compiler binds. Texts stay where
+// On XS each outer name that a function uses costs at every call, so constants are inlined. Statements stay as they were
+// written, so that the shipped code can be read, and natives keep the form that Moddable's compiler binds. Texts stay where
 // they were declared: see COMPARED.
 const TEXT_CONSTANT = /^(const \w+ = )("(?:[^"\\]|\\.)*");$/gm;
 const KEPT = /\bKEPT_TEXT\(("(?:[^"\\]|\\.)*")\)/g;
@@ -45,9 +45,9 @@ const FOLD = {
 };
 
 /**
- * Texts that checks compare with, and what they are called outside of functions. In a preloaded module XS copies each literal that a
- * function reaches to the chunk heap; a constant around the functions lies in flash (docs/design.md). In the sources they stay literals,
- * because TypeScript narrows a type by `typeof value === "string"` and by no constant.
+ * Texts that checks compare with, and their names outside of functions. In a preloaded module XS copies each literal that a function
+ * reaches to the chunk heap; a constant outside of functions is in flash (docs/design.md). In the sources they stay literals, because
+ * TypeScript narrows a type by `typeof value === "string"` and not by a constant.
  */
 const COMPARED = {
   string: "TYPE_STRING",
@@ -59,7 +59,7 @@ const COMPARED = {
   "\0": "NUL_TEXT",
 };
 
-/** Moves the literals of COMPARED out of functions. Throws if one of the names has another meaning. */
+/** Moves the literals of COMPARED out of functions. Throws if one of the names already has another meaning. */
 export function hoistCompared(code) {
   const found = [];
   const visit = (node, isInFunction) => {
@@ -109,7 +109,7 @@ export async function bundleDevice(conditions, file, input = "src/index.ts") {
       const kept = code.replace(TEXT_CONSTANT, "$1KEPT_TEXT($2);");
       const folded = (await minify(kept, FOLD)).code
         .replace(KEPT, "$1")
-        // Moddable's compiler takes the base class of a native without parentheses.
+        // Moddable's compiler requires the base class of a native without parentheses.
         .replace(/ extends\((Native\("\w+"\))\)\{/g, " extends $1 {");
       return { code: conditions.includes("moddable") ? hoistCompared(folded) : folded, map: null };
     },

@@ -1,4 +1,4 @@
-// Builds every engine that tests and benchmarks use, each with and without the natives: what is in the cache stays.
+// Builds every engine that tests and benchmarks use, each with and without the natives; what is in the cache stays.
 import { nativeFiles, otherNativeFiles } from "./natives.mjs";
 import { rv32Machine } from "./rv32/setup.mjs";
 import { xsHost } from "./xs/setup.mjs";

@@ -1,4 +1,4 @@
-// The package as its users get it: packed, and installed from the tarball into an empty folder.
+// The package as users get it: packed, and installed from the tarball into an empty folder.
 import { execFileSync } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 const npm = (cwd, ...args) =>
   execFileSync("npm", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 26 });
 
-/** Of the files beneath, as they are read: blocks of a disk are not counted. */
+/** Sum of the file sizes below it, not of disk blocks. */
 function bytesIn(folder) {
   let bytes = 0;
   for (const name of readdirSync(folder, { recursive: true })) {
@@ -17,13 +17,13 @@ function bytesIn(folder) {
 }
 
 /**
- * Packs what the last build made and installs it into `folder`, which is emptied first. Packages come from npm's cache where it has
- * them, else from the registry. Returns the tarball, the folder of the installed package, and what they take.
+ * Packs the result of the last build and installs it into `folder`, which is emptied first. Packages come from npm's cache if possible,
+ * else from the registry. Returns the tarball, the folder of the installed package, and their sizes.
  */
 export function packAndInstall(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  // What is packed was built already: a build now would take dist/ from whoever reads it.
+  // The package was built already: building now would remove dist/ while others read it.
   const [packed] = JSON.parse(npm(".", "pack", "--json", "--ignore-scripts", "--pack-destination", folder));
   const tarball = join(folder, packed.filename);
   writeFileSync(join(folder, "package.json"), '{ "name": "empty", "private": true }\n');
@@ -32,7 +32,7 @@ export function packAndInstall(folder) {
   const installed = join(modules, "xs-telemetry");
   const all = Object.keys(JSON.parse(npm(folder, "ls", "--all", "--json", "--long")).dependencies);
   if (all.join() !== "xs-telemetry") throw new Error(`${folder} has ${all.join(" and ")} installed`);
-  const packages = npm(folder, "ls", "--all", "--parseable").trim().split("\n").length - 2; // the folder itself, and ours
+  const packages = npm(folder, "ls", "--all", "--parseable").trim().split("\n").length - 2; // the folder itself, and our package
   return {
     tarball,
     installed,

@@ -1,8 +1,12 @@
-// `npm run lint`: long files, format and lint rules, directions of imports, types of device, host and firmware examples, generated files. Types need what is shipped, so it builds first.
+// `npm run lint`: long files, format and lint rules, directions of imports, types of device, host and firmware examples, generated files.
+// It builds first, because types need the shipped files.
 import { readdirSync, readFileSync } from "node:fs";
 import { allOrExit, step } from "./run.mjs";
 
-/** Lines of a file that need no reason; a longer one has one in the comment at its top, in a sentence that begins "One file, because". */
+/**
+ * Most lines of a file without a reason. A longer file states its reason in the comment at its top, in a sentence that begins "One file,
+ * because".
+ */
 const MOST_LINES = 400;
 
 const long = [];

@@ -1,7 +1,7 @@
-// What builds and tests need of the machine beside npm's packages: installed where that is possible, else named with the line to type.
+// What builds and tests need of the machine besides npm's packages: installed if possible, else reported with the command to type.
 import { spawnSync } from "node:child_process";
 
-/** The specs of Debian's C library for Xtensa, which that compiler finds by this path only. */
+/** The specs of Debian's C library for Xtensa; that compiler finds them only by this path. */
 export const XTENSA_PICOLIBC = "/usr/lib/xtensa-lx106-elf/picolibc.specs";
 
 const INCLUDES_STDIO = "#include <stdio.h>\n";
@@ -46,8 +46,7 @@ const NEEDS = {
 };
 
 /**
- * Adds the distribution's backports where a package stands in them alone, from where its other packages come. Nothing is taken from
- * there that is not asked for.
+ * Adds the distribution's backports, from the source of its other packages, if only they have a package. Nothing else is taken from them.
  */
 const addBackports = (name) =>
   `(apt-cache show ${name} >/dev/null 2>&1 || (. /etc/os-release && apt-get indextargets --format "deb ` +
@@ -58,12 +57,15 @@ const works = ([command, ...args], input = "") =>
   spawnSync(command, args, { input, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
 const missing = (needs) => needs.filter((need) => !works(NEEDS[need].probe, NEEDS[need].input));
 
-/** Its code is "E_UNAVAILABLE": something that this machine lacks, and not a fault of what was to be built or measured. */
+/** Its code is "E_UNAVAILABLE": the machine lacks something; what was to be built or measured is not at fault. */
 export class Unavailable extends Error {
   code = "E_UNAVAILABLE";
 }
 
-/** Makes sure that all of these are there, by one installation if it can. Throws an Error of code E_UNAVAILABLE with the line to type. */
+/**
+ * Makes sure that all of these are available, with one installation if possible. Throws an Error of code E_UNAVAILABLE with the command to
+ * type.
+ */
 export function ensure(...needs) {
   const lacking = missing(needs);
   if (lacking.length === 0) return;
@@ -84,7 +86,7 @@ export function ensure(...needs) {
   throw new Unavailable(`missing: ${left.join(", ")}. Type this and try again: ${typed}`);
 }
 
-/** ensure() for a command: says the line to type and ends with exit code 2. */
+/** ensure() for a command: prints the command to type, and exits with code 2. */
 export function ensureOrExit(...needs) {
   try {
     ensure(...needs);

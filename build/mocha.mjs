@@ -1,6 +1,6 @@
 /**
- * Runs bundled specs under mocha, files in parallel: `node build/mocha.mjs REPORTER JOBS FILE…`. A parent process is told of each
- * case as its file ends: `{ file, where }`, or `{ file, failure }` in words; and at the end `{ isOver: true }`.
+ * Runs bundled specs under mocha, files in parallel: `node build/mocha.mjs REPORTER JOBS FILE…`. The parent process gets a message for each
+ * case when its file has ended: `{ file, where }`, or `{ file, failure }` in words; and at the end `{ isOver: true }`.
  */
 import { fileURLToPath } from "node:url";
 import Mocha from "mocha";
@@ -20,7 +20,7 @@ for (const file of files) mocha.addFile(file);
 
 const MOST_CHARS = 2000;
 const tell = (message, then) => (process.send ? process.send(message, then) : then?.());
-/** Cases inside an engine say which in their title; all others run in Node. */
+/** Cases inside an engine name it in their titles; all others run in Node. */
 const whereOf = (title) => /^inside XS, (.+?): (?:xs|engine)\//.exec(title)?.[1] ?? "Node";
 const runner = mocha.run((failed) => {
   process.exitCode = failed > 0 ? 1 : 0;

@@ -1,4 +1,4 @@
-// The native emitter for XS's test hosts: they run XS 13.3, which knows natives by its own spelling only.
+// The native emitter for XS's test hosts: they run XS 13.3, which knows natives only by its own spelling.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -10,7 +10,7 @@ const filesOf = (folder) =>
 /** The C files of the emitter, for xsHost() and rv32Machine(). */
 export const nativeFiles = filesOf("src/moddable/native");
 
-/** Those that the other modules need with it: frames, and the length of a text. */
+/** Those that the other modules also need: frames, and the length of a text. */
 export const otherNativeFiles = ["src/moddable/frame", "src/moddable/privacy"].flatMap(filesOf);
 
 const CONSTRUCTOR =
@@ -18,8 +18,8 @@ const CONSTRUCTOR =
 const METHOD = /(\w+)\(([^)]*)\) \{\s*(?:return )?native\("(\w+)"\)\.call\(\s*this((?:,\s*\w+)*)\s*\);\s*\}/g;
 
 /**
- * JavaScript with natives as Moddable's compiler takes them, in the spelling of XS 13.3. What that compiler would not
- * bind (a method with another parameter list, or a second statement) is an error here: on the device it would be slow.
+ * Converts JavaScript with natives in the form of Moddable's compiler into the spelling of XS 13.3. What that compiler would not bind (a
+ * method with another parameter list, or a second statement) is an error here: on the device it would be slow.
  */
 export function spellNatives(code) {
   const bound = (name, declared, native, passed) => {
@@ -38,7 +38,7 @@ export function spellNatives(code) {
   return spelled;
 }
 
-/** Writes `file` respelled into dist/xs/, whole at once: other processes may be reading it. Returns the new path. */
+/** Writes `file` respelled into dist/xs/, in one step: other processes may be reading it. Returns the new path. */
 export function respell(file, to = join("dist/xs", file.replace(/^dist\//, ""))) {
   mkdirSync(dirname(to), { recursive: true });
   const unfinished = `${to}.${process.pid}`;
@@ -47,14 +47,15 @@ export function respell(file, to = join("dist/xs", file.replace(/^dist\//, "")))
   return to;
 }
 
-/** The shipped native module as the test hosts run it, and the C files it needs. */
+/** The shipped native module in the form of the test hosts, and the C files it needs. */
 export async function nativeModule() {
   return { module: respell("dist/moddable/native/xs-telemetry.js"), natives: nativeFiles };
 }
 
 /**
- * The emitter's C files as manifests/retained.json has them, with so many bytes of memory that outlives a reset: copies, with the header that
- * Moddable's tools write beside them. A test's reset is within one run of a program: any memory outlives that. `more`: lines of that header.
+ * The emitter's C files as in manifests/retained.json, with this many bytes of memory that outlives a reset: copies, with the header that
+ * Moddable's tools write beside them. A test's reset is within one run of a program: any memory outlives that. `more`: lines of that
+ * header.
  */
 export function retainedNatives(
   bytes,

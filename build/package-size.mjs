@@ -1,4 +1,4 @@
-// `node build/package-size.mjs`: packs, installs, and writes into README.md what that takes.
+// `node build/package-size.mjs`: packs, installs, and writes the sizes into README.md.
 import { readFileSync, writeFileSync } from "node:fs";
 import { packAndInstall } from "./install.mjs";
 
@@ -8,12 +8,12 @@ const SECTION = /(<!-- generated: size -->\n\n).*?(\n\n<!-- end -->)/s;
 const kilobytes = (bytes) => Math.round(bytes / 1e3).toLocaleString("en");
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
-/** What the README says. */
+/** The text for the README. */
 export function sizeSentence({ tarballBytes, packageBytes, dependencies, dependencyBytes }) {
   return `To download: ${kilobytes(tarballBytes)} KB, ${megabytes(packageBytes)} MB unpacked. What the command line depends on: ${dependencies} packages, ${megabytes(dependencyBytes)} MB. Nothing of those is on the device.`;
 }
 
-/** The figures as the README has them. Throws if they are not there. */
+/** The figures in the README. Throws if they are missing. */
 export function sizesOfReadme() {
   const section = SECTION.exec(readFileSync(README, "utf8"))?.[0] ?? "";
   const numbers = [...section.matchAll(/([\d,.]+) (KB|MB|packages)/g)];

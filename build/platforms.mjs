@@ -1,5 +1,5 @@
-// What stands for the imports `#…` of device code on each platform. For the types, tsconfig.json and src/tsconfig.json say it again.
-// Not in package.json: what is published is bundled and has no such imports, nor the files they would name.
+// The files for the imports `#…` of device code on each platform. For the types, tsconfig.json and src/tsconfig.json repeat it.
+// Not in package.json: the published package is bundled and has no such imports, nor the files they would name.
 import { resolve } from "node:path";
 
 const IMPORTS = {
@@ -17,10 +17,10 @@ const IMPORTS = {
   },
 };
 
-/** The switch is in no bundle: all import it by this name, so that there is one. */
+/** The switch is in no bundle: everything imports it by this name, so that there is only one. */
 export const SWITCH = { file: /\/switch\.ts$/, name: "xs-telemetry/switch" };
 
-/** Files by import, for conditions "moddable", or "native" and "moddable", or none: Node. The first that is known decides. */
+/** Files by import, for conditions "moddable", or "native" and "moddable", or none: Node. The first known one decides. */
 export function platformFiles(conditions = []) {
   const fileOf = (choices) => choices[conditions.find((condition) => condition in choices) ?? "default"];
   return Object.fromEntries(Object.entries(IMPORTS).map(([name, choices]) => [name, resolve(fileOf(choices))]));

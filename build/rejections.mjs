@@ -1,5 +1,5 @@
-// Loaded into each process that runs specs: a rejection that nobody handles fails the case that runs, as an exception in a timer does.
-// Mocha hands it on to whoever listens, and does nothing if nobody does.
+// Loaded into each process that runs specs: an unhandled rejection fails the running case, as an exception in a timer does.
+// Mocha passes it on to any listener, and does nothing if there is none.
 process.on("unhandledRejection", (reason) => {
   throw reason instanceof Error ? reason : new Error(`unhandled rejection: ${String(reason)}`);
 });

@@ -1,4 +1,4 @@
-// Runs the steps of a command in order; the first that fails ends it.
+// Runs the steps of a command in order; the first failure ends it.
 import { spawn, spawnSync } from "node:child_process";
 
 /** Runs `node ...args`; ends the process with its exit code if that is not 0. */
@@ -7,13 +7,13 @@ export function step(...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Runs the build; what it says goes to stderr, since stdout has results. */
+/** Runs the build; its messages go to stderr, because stdout has results. */
 export function buildQuietly() {
   const { status } = spawnSync(process.execPath, ["build/build.mjs"], { stdio: ["ignore", 2, 2] });
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Runs several `node ...args` at once, to their end; ends the process with the exit code of one that is not 0. */
+/** Runs several `node ...args` at once, to their end; exits with the code of one that is not 0. */
 export async function allOrExit(...steps) {
   const ended = (args) =>
     new Promise((done) =>

@@ -15,13 +15,13 @@ const OUTSIDE = [
 ];
 
 /**
- * Writes them, and specs.js, which names them in order. A module that ran its cases where it is loaded would hold all of its closures
- * for good: here they go with the call, so that a board needs memory for one spec at a time.
+ * Writes them, and specs.js, which names them in order. A module that ran its cases when loaded would hold all of its closures for good:
+ * here they go with the call, so that a board needs memory for one spec at a time.
  */
 export async function bundleSelftest(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  // That one is about the text/encoder of the project's own host for XS.
+  // It is about the text/encoder of the project's own host for XS.
   const isOfDevice = (file) => file.endsWith(".spec.ts") && !file.endsWith("/encoder.spec.ts");
   const specs = FOLDERS.flatMap((from) => readdirSync(from).map((file) => join(from, file))).filter(isOfDevice);
   const names = specs.map((file) =>
@@ -30,7 +30,7 @@ export async function bundleSelftest(folder) {
       .replace(/\.spec\.ts$/, "")
       .replace("/", "-"),
   );
-  // Their own emitter is TypeScript, beside the one that is shipped; what manifests bring in C, they have in C.
+  // Their own emitter is TypeScript, besides the shipped one; what manifests bring in C, they have in C.
   const { "#emitter": emitter } = platformFiles(["moddable"]);
   const alias = { ...platformFiles(["native", "moddable"]), "#emitter": emitter };
   for (const [index, file] of specs.entries()) {

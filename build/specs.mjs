@@ -1,8 +1,8 @@
 /**
- * Bundles the specs with esbuild and runs them under mocha, spec files in parallel processes:
- * `node build/specs.mjs [--full] [--record] [--campaigns] [--quiet] [--seed N] [NAME…]`. Without a name all of them; --full: campaigns at
- * their full size; --record: writes what they did into docs/testing.md; --campaigns: only specs that have one; --quiet: cases are counted,
- * and only failures named. Packages stay outside the bundle, xs-telemetry itself too: specs run against what is shipped.
+ * Bundles the specs with esbuild and runs them under mocha, spec files in parallel processes: `node build/specs.mjs [--full] [--record]
+ * [--campaigns] [--quiet] [--seed N] [NAME…]`. Without a name all of them; --full: campaigns at their full size; --record: writes what they
+ * did into docs/testing.md; --campaigns: only specs that have one; --quiet: counts cases, and prints only failures. Packages stay outside
+ * the bundle, including xs-telemetry itself: specs run against the shipped files.
  */
 import { fork } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
@@ -31,10 +31,12 @@ if (values.record && !values.full) {
   process.exit(2);
 }
 
-/** What takes longest begins first: engines, then what waits for others' clocks, then what installs a package; what is short ends the run. */
+/**
+ * The slowest begin first: engines, then specs that wait for other clocks, then the one that installs a package; short ones end the run.
+ */
 const FIRST = ["test/engines/", "test/e2e/", "test/package/", "test/commands/"];
 const rank = (file) => (FIRST.findIndex((folder) => file.startsWith(folder)) + FIRST.length + 1) % (FIRST.length + 1);
-/** By its name, its folder's, or the end of its path: deframer, receive, links/mqtt. */
+/** Matches a spec by its name, its folder's, or the end of its path: deframer, receive, links/mqtt. */
 const isNamed = (file) => {
   const path = `/${file.replace(/\.spec\.m?[jt]s$/, "")}`;
   return names.length === 0 || names.some((name) => path.endsWith(`/${name}`) || path.includes(`/${name}/`));
@@ -45,7 +47,7 @@ const hasCampaign = (file) =>
   /\/(campaign|properties)\.ts"/.test(readFileSync(file, "utf8"));
 const files = ["test", "build"]
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name)))
-  // Those of test/engine/ run inside XS alone, by way of test/engines/.
+  // Those of test/engine/ run only inside XS, by way of test/engines/.
   .filter((file) => /\.spec\.m?[jt]s$/.test(file) && !file.startsWith("test/engine/"))
   .filter((file) => isNamed(file) && hasCampaign(file))
   .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
@@ -54,7 +56,7 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-// A folder of its own for each choice, so that two runs do not disturb each other; a file system takes names of so many bytes.
+// A separate folder for each choice, so that two runs do not disturb each other; a file system limits the length of names.
 const folder = `dist/test/${[...names].sort().join("+").replaceAll("/", "-").slice(0, 200) || "all"}`;
 rmSync(folder, { recursive: true, force: true });
 // Specs of build/ find files beside themselves: they run as they are.
@@ -69,7 +71,7 @@ await build({
   outExtension: { ".js": ".mjs" },
 });
 
-// Many specs wait for what they have started: one file more than there are processors.
+// Many specs wait for processes that they have started: one file more than there are processors.
 const jobs = availableParallelism() + 1;
 const tally = process.env.XS_TELEMETRY_TALLY ?? resolve(folder, "ran.jsonl");
 const specs = files.map((file) =>
@@ -121,7 +123,7 @@ console.log(
     ? `Campaigns at their full size, seed ${seed}.`
     : `Campaigns in part, seed ${seed} (--seed ${seed} repeats it); npm run test:full has all of them.`,
 );
-// Once more at the end, where whoever keeps only the last lines of a long log finds them.
+// Repeated at the end, for readers who keep only the last lines of a long log.
 for (const failure of failures) console.log(`failed: ${failure}\n`);
 const passed = [...passes.values()].reduce((all, cases) => all + cases, 0);
 if (values.record) record(campaigns, { seed, passed, failures, seconds, names });

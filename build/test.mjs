@@ -54,7 +54,7 @@ if (minutes > 0) {
   step(...engines);
   slices();
 } else {
-  // Compiling XS waits for nothing that lint does.
+  // Compiling XS does not depend on lint.
   await allOrExit(names.length > 0 ? ["build/build.mjs"] : ["build/lint.mjs"], engines);
   step(
     "build/specs.mjs",
@@ -65,7 +65,7 @@ if (minutes > 0) {
   );
 }
 
-/** Each slice is a run of its own with a seed of its own; none begins that would not end in time, by the length of the last one. */
+/** Each slice is a separate run with its own seed; none begins that would not end in time, going by the length of the last one. */
 function slices() {
   const startMs = performance.now();
   const elapsedMinutes = () => (performance.now() - startMs) / 60_000;

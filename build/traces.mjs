@@ -1,4 +1,4 @@
-// Writes examples/traces/*.jsonl with the emitter as it is; a test compares them.
+// Writes examples/traces/*.jsonl with the present emitter; a test compares them.
 import { writeFileSync } from "node:fs";
 import { bundleForNode } from "./bundle.mjs";
 import { step } from "./run.mjs";

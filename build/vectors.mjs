@@ -1,5 +1,5 @@
-// Adds vectors for scripts that have none. Those that stand are never changed: they are what devices in the field write. The file is
-// that of the fingerprint which devices emit now; those of others are for the decoder to read.
+// Adds vectors for scripts that have none. Existing ones are never changed, because devices in the field write those bytes. The file is
+// that of the fingerprint that devices emit now; those of others are for the decoder to read.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { bundleForNode } from "./bundle.mjs";
 import { step } from "./run.mjs";

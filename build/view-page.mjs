@@ -23,7 +23,7 @@ export const viewPage = {
       });
       const style = readFileSync(resolve(FOLDER, "style.css"), "utf8");
       const small = await build({ stdin: { contents: style, loader: "css" }, write: false, minify: true });
-      // Within <script> and <style> their ends would end them.
+      // Within <script> and <style>, their end tags would end them.
       const text = (file) => JSON.stringify(file.text.trim().replaceAll("</", "<\\/"));
       const contents = `export const script = ${text(outputFiles[0])};\nexport const style = ${text(small.outputFiles[0])};\n`;
       return { contents, loader: "js", watchFiles: [path] };

@@ -1,4 +1,5 @@
-// `node build/viewing-picture.mjs`: docs/viewing.png, the page that `view` writes of a simulated device whose ring is too small. Needs Chromium.
+// `node build/viewing-picture.mjs`: makes docs/viewing.png, the page of `view` for a simulated device whose ring is too small. Needs
+// Chromium.
 import { execSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
@@ -13,7 +14,7 @@ const FOLDER = "dist/viewing";
 rmSync(FOLDER, { recursive: true, force: true });
 mkdirSync(FOLDER, { recursive: true });
 const cli = "node dist/host/cli.js";
-// In its own time, so that boots come one after the other as they were: half a minute.
+// In real time, so that boots follow each other as they did: half a minute.
 const device = "--seed 9 --events 2600 --rate 90 --capacity 2048 --every 250 --slice 1 --reboot-every 1100";
 execSync(`${cli} simulate --stdout ${device} 2> /dev/null | ${cli} capture --stdin -o ${FOLDER}/pump-house`, {
   stdio: "ignore",

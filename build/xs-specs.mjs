@@ -1,4 +1,5 @@
-// Runs specs inside XS by themselves: `node build/xs-specs.mjs [typescript|native] [rv32|xtensa|host|sanitize] FILE.spec.ts…`, on what the last build made.
+// Runs single specs inside XS: `node build/xs-specs.mjs [typescript|native] [rv32|xtensa|host|sanitize] FILE.spec.ts…`, on the result of
+// the last build.
 // All of them: `npm test -- rv32-native`, and the other names in test/engines/.
 import { resolve } from "node:path";
 import { bundleForNode } from "./bundle.mjs";

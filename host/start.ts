@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** What runs first: it says what is wrong where the command's own files cannot be opened, in words and not as Node does. */
+/** Runs first: if the command's own files cannot be opened, it says so in its own words instead of Node's. */
 import { tooManyFiles } from "./text/io-error.ts";
 
 try {

@@ -1,6 +1,6 @@
 /*
- * What xs-host needs where there is no operating system, whatever the processor: streams, files, the end of a stack.
- * The arguments come on standard input, each with a zero byte after it: a semihosting command line has no quotes.
+ * What xs-host needs without an operating system, for any processor: streams, files, the end of a stack.
+ * The arguments come on standard input, each followed by a zero byte: a semihosting command line has no quotes.
  */
 #include <errno.h>
 #include <stdio-bufio.h>
@@ -75,7 +75,7 @@ void fxDeleteMachinePlatform(txMachine* the)
 
 /* FILES */
 
-/* Takes "." and ".." out of a path, which must be absolute: here is no current folder. */
+/* Removes "." and ".." from a path, which must be absolute: there is no current folder here. */
 int hostFindFile(const char* path, char* fullPath)
 {
 	char* to = fullPath;
@@ -130,8 +130,8 @@ void hostSleep(txNumber ms)
 }
 
 /*
- * The count as a double, whose low 52 bits it becomes as it is: the result is 2^52 too great. A conversion would take
- * more instructions for one count than for another, and only differences are of use.
+ * The count as a double: it becomes the low 52 bits unchanged, so the result is too great by 2^52. A conversion would take more
+ * instructions for one count than for another, and only differences matter.
  */
 static void instructions(txMachine* the)
 {

@@ -1,4 +1,4 @@
-/** Builds xs-host for a bare machine, and runs it under QEMU, which counts instructions. ../rv32 and ../xtensa say for which. */
+/** Builds xs-host for a bare machine, and runs it under QEMU, which counts instructions. ../rv32 and ../xtensa describe the machines. */
 import { spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -54,9 +54,9 @@ const sourcesIn = async (folder) =>
     .map((name) => join(folder, name));
 
 /**
- * Runs a module to its end. Returns its exit code, as of xs-host, and what it wrote. A machine that takes longer than
- * timeoutMs is ended: status is then null, and stderr says so. Not counted, it is a quarter to a half faster: instructions()
- * and the clock then go by the host's time, on machines that do not always count.
+ * Runs a module to its end. Returns its exit code, as from xs-host, and its output. A machine that takes longer than timeoutMs is ended:
+ * status is then null, and stderr says so. Without counting it is a quarter to a half faster: instructions() and the clock then follow the
+ * host's time, on machines that do not always count.
  */
 function run(description, elf, { main, modules = {}, args = [], options = [], counted = true, timeoutMs = 600_000 }) {
   const { qemu, options: machine, counting, alwaysCounts = false } = description;
@@ -90,7 +90,7 @@ async function sizes(folder, natives) {
   });
 }
 
-/** The command of a setup.mjs: builds, says on stderr what it does, and prints the path of the ELF file. */
+/** The command of a setup.mjs: builds, reports progress on stderr, and prints the path of the ELF file. */
 export async function printElf(machine) {
   try {
     const { elf } = await machine();

@@ -9,7 +9,7 @@ const machines = { rv32: rv32Machine, xtensa: xtensaMachine };
 const usage =
   "usage: node build/bare/run.mjs rv32|xtensa [--native FILE.c]... [--module NAME=PATH]... MAIN.js [ARG]...";
 
-/** Returns what the command line says, undefined if it says nothing that can be done. */
+/** Returns the parsed command line, undefined if it is invalid. */
 function parse([name, ...rest]) {
   const natives = [];
   const modules = {};

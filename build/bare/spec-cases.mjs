@@ -1,10 +1,10 @@
-// What the self-tests of bare machines share: programs written, run, and asked; and that a count of instructions is exact.
+// What the self-tests of bare machines share: writing and running programs, and cases that check that a count of instructions is exact.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A folder for the programs of a spec, and what runs them. remove() it at the end. */
+/** A folder for the programs of a spec, and functions that run them. Call remove() at the end. */
 export function programs(name) {
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
   let specs = 0;
@@ -14,7 +14,7 @@ export function programs(name) {
     return path;
   };
   const runIn = (where, source, options) => where.run({ main: file(`spec-${++specs}.js`, source), ...options });
-  /** Runs source, which must end well. Returns what its last line says in JSON. */
+  /** Runs source, which must end well. Returns the JSON of its last line. */
   const answer = async (where, source, options) => {
     const { status, stdout, stderr } = await runIn(where, source, options);
     assert.equal(status, 0, stderr);
@@ -23,7 +23,7 @@ export function programs(name) {
   return { folder, file, runIn, answer, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Natives that a script may ask for; the comment makes the build one of its own, which nobody will ask for again. */
+/** Natives that a script may ask for; the comment makes this a separate build, which nobody will ask for again. */
 export const nativeSource = (folder) => `/* ${folder} */
 #include "xsmc.h"
 #include "mc.xs.h"
@@ -35,7 +35,7 @@ void xs_test_none(xsMachine* the) { (void)the; }
 void xs_test_hundred(xsMachine* the) { (void)the; __asm__ volatile(".rept 100\\n nop\\n .endr"); }
 `;
 
-/** Programs whose end is the same on all machines: what is said, the program, exit code, what stderr has, options. */
+/** Programs that end the same on all machines: the case's name, the program, the exit code, the content of stderr, options. */
 export const ends = [
   ["an uncaught exception", "function deep() { null.x; } deep();", 1, /uncaught exception: TypeError.*\n at deep /],
   ["a stack overflow", "const f = (n) => f(n + 1) + 1; f(0);", 1, /stack overflow: the stack has \d+ slots/],
@@ -54,7 +54,7 @@ export const ends = [
   ],
 ];
 
-/** Declares a case for each end. */
+/** Declares a case for each of them. */
 export function itEnds(cases, runIn) {
   for (const [what, source, expected, message, options] of cases) {
     it(`${what} ends with status ${expected} and says so on stderr alone`, async () => {
@@ -66,7 +66,7 @@ export function itEnds(cases, runIn) {
   }
 }
 
-// The numbers of rounds have the same size in bytecode, and no number is a double in the loops.
+// The numbers of rounds have the same size in bytecode, and no number in the loops is a double.
 const counting = `
   const count = instructions;
   const u32 = new Uint32Array(8);
@@ -89,7 +89,7 @@ const counting = `
   }
   print(JSON.stringify(result));`;
 
-/** Declares the case that an instruction counts as one: a hundred that do nothing, in a native, are a hundred more. */
+/** Declares the case that an instruction counts as one: a hundred no-ops in a native add a hundred. */
 export function itCountsEach(answer) {
   it("a hundred instructions count as a hundred", async () => {
     const source = `const [none, hundred] = [native("xs_test_none"), native("xs_test_hundred")];
@@ -103,7 +103,9 @@ export function itCountsEach(answer) {
   });
 }
 
-/** Declares the case that a count is exact, and that a typed array's store takes at least so many instructions, and fewer than that. */
+/**
+ * Declares the case that a count is exact, and that storing into a typed array takes at least this many instructions, and fewer than that.
+ */
 export function itCounts(answer, [least, most]) {
   it("counts and allocations of a loop are whole, the same for any number of rounds and in each run", async () => {
     const [one, two] = await Promise.all([1, 2].map(() => answer(counting)));

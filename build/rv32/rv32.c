@@ -1,11 +1,11 @@
-/* What is of QEMU's machine `virt` with an RV32: streams by semihosting, guards of the stacks, time, the count of instructions. */
+/* What is specific to QEMU's machine `virt` with an RV32: streams by semihosting, guards of the stacks, time, the count of instructions. */
 #include <semihost.h>
 
 #include "xsAll.h"
 #include "host.h"
 #include "bare.h"
 
-/* Reads or writes a register of the processor. The compiler's -march would choose another C library with it. */
+/* Reads or writes a register of the processor. With -march for it, the compiler would choose another C library. */
 #define CSR(INSTRUCTION) ".option push\n.option arch, +zicsr\n" INSTRUCTION "\n.option pop"
 
 int machineOpenStream(int stream)
@@ -16,11 +16,11 @@ int machineOpenStream(int stream)
 
 /* GUARDS OF THE STACKS: physical memory protection */
 
-enum { guardBytes = 4096 }; /* no frame is so big that it could step over it */
+enum { guardBytes = 4096 }; /* no frame is large enough to step over it */
 
-static uintptr_t guards[2]; /* of the stack of XS, of the stack of C */
+static uintptr_t guards[2]; /* of XS's stack, of the C stack */
 
-/* Rounded up: what lies below a stack belongs to others. */
+/* Rounded up: the memory below a stack belongs to others. */
 static uintptr_t firstGuard(const void* bottom)
 {
 	return ((uintptr_t)bottom + guardBytes) & ~(uintptr_t)(guardBytes - 1);
@@ -41,7 +41,7 @@ static void reportTrap(void)
 		(unsigned)cause, at, address);
 }
 
-/* The stack may be what is full, and nobody returns: it is begun anew. */
+/* The full stack may be this one, and nobody returns: it starts over. */
 static void trap(void) __attribute__((naked, aligned(4)));
 
 static void trap(void)
@@ -62,13 +62,13 @@ txSlot* machineGuardStacks(txSlot* bottom)
 
 /* TIME */
 
-/* The machine's timer: 10 million ticks a second, in two words. */
+/* The machine's timer: 10 million ticks per second, in two words. */
 static volatile uint32_t* const timerLow = (uint32_t*)0x0200BFF8;
 static volatile uint32_t* const timerHigh = (uint32_t*)0x0200BFFC;
 
 /*
- * By the low word alone, without a division of 64 bits: a device reads but one word, too. Right for seven minutes of
- * the machine's time, which is 430 thousand million instructions.
+ * From the low word alone, without a 64-bit division: a device also reads only one word. Right for seven minutes of the machine's time,
+ * which is 430 thousand million instructions.
  */
 uint32_t modMilliseconds(void)
 {

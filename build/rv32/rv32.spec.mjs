@@ -1,4 +1,4 @@
-// Tests the RV32 machine itself: `npm test -- rv32`. What the benchmarks rely on most: that a count of instructions is exact.
+// Tests the RV32 machine itself: `npm test -- rv32`. The benchmarks rely most on this: a count of instructions is exact.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";

@@ -13,7 +13,7 @@ const description = {
   counting: "-icount shift=0,sleep=off",
 };
 
-/** bareMachine() of an RV32; `options` are those of that. */
+/** bareMachine() for an RV32, with the same `options`. */
 export const rv32Machine = (options) => bareMachine(description, options);
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await printElf(rv32Machine);

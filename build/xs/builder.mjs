@@ -1,6 +1,6 @@
 /**
- * Builds XS hosts, for Linux and for bare machines: gets XS's sources, runs make, and keeps the results in a cache, whose
- * folders are whole or not there.
+ * Builds XS hosts, for Linux and for bare machines: gets XS's sources, runs make, and keeps the results in a cache whose folders are either
+ * complete or missing.
  */
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
@@ -16,12 +16,12 @@ const here = dirname(fileURLToPath(import.meta.url));
 const engineSettings = ["common.mk", "platform.h"];
 const sharedFiles = ["host.h", "mc.xs.h", "host.c", "linker.c", "globals.c", "modules.c", "natives.c"];
 
-// XS 13.3, as it was published for another purpose: of all that is in it, only XS's sources are used.
+// XS 13.3, in a package that was published for another purpose: only XS's sources in it are used.
 const xsPackage = "@agoric/xsnap@0.15.0";
 const xsIntegrity = "sha512-ZBm4DZxbtfacxMHVVdJjZi0Y8zOxN77vpu1WwI5RWfPkaRh0aHkz/dVdTGKXalDNzWfz183lljKxlxl3/h0n+A==";
 const xsFolders = ["sources", "includes", "platforms"];
 
-/** Says what a build does, on stderr. */
+/** Reports the progress of a build on stderr. */
 export const say = (line) => process.stderr.write(`xs-host: ${line}\n`);
 
 /**
@@ -74,7 +74,7 @@ function cacheRoot() {
 
 const underWay = new Map();
 
-/** Returns the folder `name` of the cache; makes it first, by fill(folder), if it is not there. */
+/** Returns the folder `name` of the cache; if it is missing, makes it first with fill(folder). */
 function cached(name, fill) {
   const folder = join(cacheRoot(), name);
   if (!underWay.has(folder)) {
@@ -86,14 +86,14 @@ function cached(name, fill) {
 
 async function fillIfMissing(folder, fill) {
   if (await exists(folder)) return folder;
-  // Filled under another name, then renamed: whoever sees the folder sees all of it.
+  // Filled under another name, then renamed: nobody ever sees an incomplete folder.
   const unfinished = join(cacheRoot(), `unfinished-${randomUUID()}`);
   await mkdir(unfinished, { recursive: true });
   try {
     await fill(unfinished);
     await rename(unfinished, folder).catch((error) => {
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-      // Another process was faster, with the same content: take that.
+      // Another process was faster, with the same content: use its folder.
     });
   } finally {
     await rm(unfinished, { recursive: true, force: true });
@@ -129,7 +129,7 @@ async function fetchXS(folder) {
 
 const make = (makefile, args) => tool("make", ["-s", `-j${availableParallelism()}`, "-f", makefile, ...args]);
 
-/** Runs a command. Returns its output. Throws an Error with all it said if it fails. */
+/** Runs a command. Returns its output. If it fails, throws an Error with all of its output. */
 export async function tool(command, args, options = {}) {
   try {
     return await run(command, args, { maxBuffer: 64 * 1024 * 1024, ...options });
@@ -151,7 +151,7 @@ async function headersBeside(files) {
 
 function hash(parts) {
   const sum = createHash("sha256");
-  // The length in front keeps ["ab", "c"] apart from ["a", "bc"].
+  // The length in front distinguishes ["ab", "c"] from ["a", "bc"].
   for (const part of parts) sum.update(`${part.length}:`).update(part);
   return sum.digest("hex").slice(0, 16);
 }

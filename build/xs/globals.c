@@ -1,4 +1,4 @@
-/* The globals that look inside the machine: heap, gc, timers, native. Those that do not are in natives.c. */
+/* The globals that look inside the machine: heap, gc, timers, native. The others are in natives.c. */
 #include "xsAll.h"
 #include "host.h"
 
@@ -6,7 +6,7 @@
 
 static int collections = 0;
 
-/* XS counts its collections only when built for instruments. A live object with a marker sees each of them once. */
+/* XS counts its collections only when built for instrumentation. A live object with a marker sees each of them once. */
 static void countCollection(txMachine* the, void* data, txMarkRoot markRoot)
 {
 	(void)the; (void)data; (void)markRoot;
@@ -130,7 +130,7 @@ static void native(txMachine* the)
 	mxResult->kind = XS_HOST_FUNCTION_KIND;
 }
 
-/* Gives the object on top of the stack a property, whose value is on top of that, and drops the value. */
+/* Gives the second object on the stack a property with the value on top of it, and drops the value. */
 static void addProperty(txMachine* the, txString name)
 {
 	txSlot* value = the->stack;

@@ -1,13 +1,13 @@
 /*
  * xs-host: runs one ES module in the XS engine, with the settings of an ESP32.
  *
- * This file has the machine: its memory, its loop, its end. What Linux gives is in linux.c; what takes its place on a bare
- * processor is in ../bare, ../rv32 and ../xtensa.
+ * This file has the machine: its memory, its loop, its end. linux.c has what Linux provides; ../bare, ../rv32 and ../xtensa replace it on a
+ * bare processor.
  */
 #include "xsAll.h"
 #include "host.h"
 
-/* What is wrong, where, the way out: the messages of exit code 2. */
+/* What is wrong, where, and the way out: the messages of exit code 2. */
 static const char usage[] =
 	"usage: xs-host [--module NAME=PATH]... [--slots N] [--chunks BYTES] [--limit BYTES]"
 #if mxStress
@@ -21,18 +21,18 @@ static const char usage[] =
 static txSize initialSlots = 512 * 1024;
 static txSize initialChunkBytes = 32 * 1024 * 1024;
 
-/* Both heaps grow up to this. Memory that ends must end a test, not the machine it runs on. */
+/* Both heaps grow up to this. A program that runs out of memory must end the test, not the computer it runs on. */
 static size_t limitBytes = 512 * 1024 * 1024;
 static size_t allocatedBytes = 0;
 
 #if mxStress
-extern int gxStress; /* of XS: if 1, it collects before each allocation */
+extern int gxStress; /* in XS: if 1, it collects before each allocation */
 static int isStressed = 0;
 #endif
 
 static int hasSettled = 0;
 
-/* If set, the module is not run: this prints something of what it compiles to. */
+/* If set, the module is not run: this prints information about its compiled form. */
 static void (*printCompiled)(txMachine* the, const char* path) = NULL;
 
 void hostFail(void)
@@ -85,7 +85,7 @@ void fxCreateMachinePlatform(txMachine* the)
 #ifdef __SANITIZE_ADDRESS__
 size_t __sanitizer_get_current_allocated_bytes(void);
 
-/* In that build each chunk is a c_malloc of XS, which asks none of the functions above. */
+/* In that build each chunk is a c_malloc of XS, which calls none of the functions above. */
 void* hostMalloc(size_t bytes)
 {
 	allocatedBytes = __sanitizer_get_current_allocated_bytes();
@@ -97,7 +97,7 @@ void* hostMalloc(size_t bytes)
 
 /* THE END */
 
-/* Says on stderr what was thrown: its stack, which begins with its name and message, or else its value. */
+/* Prints what was thrown on stderr: its stack, which begins with its name and message, or else its value. */
 static void reportException(txMachine* the, const char* what)
 {
 	txSlot* top;

@@ -5,13 +5,13 @@
 #ifdef __XSALL__
 /* modules.c */
 
-/** Ties the bare specifier `name` to a file. Returns 0 if there is no such file. Keeps both strings. */
+/** Binds the bare specifier `name` to a file. Returns 0 if there is no such file. Keeps both strings. */
 int hostMapModule(const char* name, const char* path);
 
-/** Frees what the modules loaded so far have kept outside the heap. Call it after the machine is gone. */
+/** Frees what the modules loaded so far keep outside the heap. Call it after the machine is gone. */
 void hostFreeModules(void);
 
-/** Compiles a module and prints as JSON the bytes of its bytecode, of the names in it, of its references to natives. */
+/** Compiles a module and prints as JSON the bytes of its bytecode, of its names, and of its references to natives. */
 void hostPrintBytecode(txMachine* the, const char* path);
 
 /**
@@ -28,7 +28,7 @@ const txHostFunctionBuilder* hostNewBuilder(txMachine* the, txCallback callback,
 /** Frees those records. Call it after the machine is gone. */
 void hostFreeBuilders(void);
 
-/** Turns compiled code into linked code, in place: names of the script become names of the machine, not if `ids` is NULL. */
+/** Turns compiled code into linked code, in place: names of the script become names of the machine, unless `ids` is NULL. */
 void hostRewriteCode(txByte* code, txSize size, const txID* ids, int isPreloaded);
 
 /* globals.c */
@@ -39,15 +39,15 @@ void hostAddFunction(txMachine* the, txString name, txCallback callback, txInteg
 /** Gives the script its globals. `arguments` ends with NULL. */
 void hostAddGlobals(txMachine* the, char** arguments);
 
-/** Waits until the next timer is due and runs it. Returns 0 if there is none. What it throws goes on to the caller. */
+/** Waits until the next timer is due and runs it. Returns 0 if there is none. What it throws is passed on to the caller. */
 int hostRunFirstTimer(txMachine* the);
 
 /* host.c */
 
-/** All of xs-host: does what the arguments say. Returns the exit code. */
+/** All of xs-host: does what the arguments request. Returns the exit code. */
 int hostMain(int argc, char** argv);
 
-/** Counts memory for a heap. Returns 0 if that would be more than --limit. */
+/** Counts memory for a heap. Returns 0 if that would exceed --limit. */
 int hostTakeFromLimit(size_t bytes);
 
 /** Flushes both streams and ends the process at once with exit code 1. */
@@ -63,7 +63,7 @@ txNumber hostNowMs(void);
 
 void hostSleep(txNumber ms);
 
-/** Gives the script's global, which is on top of the stack, what only this platform has. */
+/** Gives the script's global, on top of the stack, what only this platform has. */
 void hostStartPlatform(txMachine* the);
 #endif
 

@@ -1,10 +1,9 @@
 /*
- * What Moddable's linker does. It leaves three marks on the engine that a plain machine lacks and that change what a
- * program allocates; this file makes them:
- *   - of a module that is not preloaded, string literals and function bodies are used where they lie; of one that is, each
- *     literal that a function reaches, and the body of each closure made, is copied to the chunk heap (hostRewriteCode);
- *   - a built-in method is a value, and an instance of it is made each time one is needed (fxNextHostFunctionProperty);
- *   - functions have neither length nor name (gxDefaults).
+ * Does what Moddable's linker does. It has three effects on the engine that a plain machine lacks and that change what a program allocates:
+ * - in a module that is not preloaded, string literals and function bodies are used in place; in a preloaded one, each literal that a
+ *   function reaches, and the body of each closure made, is copied to the chunk heap (hostRewriteCode);
+ * - a built-in method is a value, and an instance of it is made each time one is needed (fxNextHostFunctionProperty);
+ * - functions have neither length nor name (gxDefaults).
  */
 #include "xsAll.h"
 #include "xsScript.h"
@@ -26,7 +25,7 @@ void hostFreeBuilders(void)
 	}
 }
 
-/* XS's own table (xsDefaults.c) but for length and name, which the linker always leaves out. */
+/* XS's own table (xsDefaults.c) without length and name, which the linker always leaves out. */
 const txDefaults gxDefaults = {
 	.newAsyncInstance = fxNewAsyncInstance,
 	.runAsync = fxRunAsync,
@@ -107,7 +106,7 @@ txSlot* fxNextHostAccessorProperty(txMachine* the, txSlot* property, txCallback 
 	return slot;
 }
 
-/* Returns the form that uses a string or a function body where it lies, or the opcode itself if it has no such form. */
+/* Returns the opcode that uses a string or a function body in place, or the opcode itself if there is none. */
 static txU1 archivedForm(txU1 opcode)
 {
 	switch (opcode) {
@@ -141,17 +140,17 @@ static txInteger bodyBytes(const txByte* at)
 }
 
 /*
- * Moddable's linker gives string literals and function bodies their archived forms in modules that are not preloaded: they
- * are used where they lie, in flash. It leaves preloaded modules as they are, runs them, and puts what they have made into
- * flash: constants and functions lie there, too. A function's own code still has the forms that copy: each literal it
- * reaches, and the body of each closure it makes, goes to the chunk heap. A module is run here when it is loaded, so of a
- * preloaded one the code around its functions, which on a device is not run at all, is archived, and the functions are not.
+ * In modules that are not preloaded, Moddable's linker gives string literals and function bodies their archived forms: they are used in
+ * place, in flash. It leaves preloaded modules as they are, runs them, and puts the result into flash, including constants and functions.
+ * The code of such a function still has the copying forms: each literal that it reaches, and the body of each closure that it makes, goes
+ * to the chunk heap. Here a module is run when it is loaded; so in a preloaded one the code outside of functions, which on a device is not
+ * run at all, is archived, and the functions are not.
  */
 void hostRewriteCode(txByte* code, txSize size, const txID* ids, int isPreloaded)
 {
 	txByte* at = code;
 	txByte* end = code + size;
-	txByte* moduleEnd = code; /* of the body that is the module's own code, or of the one that defines its variables */
+	txByte* moduleEnd = code; /* of the body that is the module's own code, or the one that defines its variables */
 	txByte* functionEnd = code;
 	while (at < end) {
 		txU1 opcode = *(txU1*)at;
@@ -168,7 +167,7 @@ void hostRewriteCode(txByte* code, txSize size, const txID* ids, int isPreloaded
 			*at = (txByte)archivedForm(opcode);
 		}
 		at++;
-		if (length > 0) /* the size of the whole instruction: a body that follows is walked through, too */
+		if (length > 0) /* the size of the whole instruction: a body after it is also traversed */
 			at += length - 1;
 		else if (length == 0) { /* the operand is a name */
 			txID id;
@@ -179,7 +178,7 @@ void hostRewriteCode(txByte* code, txSize size, const txID* ids, int isPreloaded
 			}
 			at += sizeof(id);
 		}
-		else { /* -1, -2, -4: that many bytes say how many follow */
+		else { /* -1, -2, -4: this many bytes hold the number of bytes that follow */
 			memcpy(&bytes, at, (size_t)-length);
 			at += -length + bytes;
 		}

@@ -6,7 +6,7 @@
 #include "xsScript.h"
 #include "host.h"
 
-/* The sources of the modules that are always there. `@` is XS's spelling for a method written in C. */
+/* The sources of the modules that always exist. `@` is XS's spelling for a method written in C. */
 static const struct {
 	const char* name;
 	const char* source;
@@ -79,7 +79,7 @@ static void throwReferenceError(txMachine* the, const char* format, ...)
 
 /* LINKING */
 
-/* XS calls this, with the module that is being linked, for the functions its `@` refer to. */
+/* XS calls this, with the module that is being linked, for the functions that its `@` refer to. */
 static void buildHosts(txMachine* the)
 {
 	fxBuildHosts(the, linkedModules->builderCount, linkedModules->builders);
@@ -166,7 +166,7 @@ static int nextCharacter(void* it)
 	return *source->text ? *(const txU1*)source->text++ : C_EOF;
 }
 
-/* The parser has room for one message and no place; where it failed is put in front of it. */
+/* The parser keeps one message without a place; the place is put in front of it. */
 static char parseError[C_PATH_MAX + 256];
 
 static void reportError(void* console, txString path, txInteger line, txString format, c_va_list arguments)
@@ -183,7 +183,7 @@ static void reportWarning(void* console, txString path, txInteger line, txString
 	(void)console; (void)path; (void)line; (void)format; (void)arguments;
 }
 
-/* A source with an error becomes a script that throws it, so NULL says only that memory is out. */
+/* A source with an error becomes a script that throws it, so NULL only means that memory has run out. */
 static txScript* parse(txMachine* the, const char* path, Source* source)
 {
 	txParser parser;
@@ -257,7 +257,7 @@ txID fxFindModule(txMachine* the, txSlot* realm, txID importerID, txSlot* slot)
 		specifier, importer, specifier);
 }
 
-/* What has a name is preloaded, as by Moddable's manifests and ours; the main module, and what it names by its path, is not. */
+/* A module with a name is preloaded, as by Moddable's manifests and ours; the main module, and modules that it names by path, are not. */
 static int isPreloaded(const char* path)
 {
 	for (Mapping* mapping = mappings; mapping; mapping = mapping->next) {
@@ -295,7 +295,7 @@ void fxLoadModule(txMachine* the, txSlot* module, txID moduleID)
 	linkModule(the, module, moduleID, load(the, path), isPreloaded(path));
 }
 
-/* Compiles a module, or ends with the error that its source has. */
+/* Compiles a module, or ends with the error in its source. */
 static txScript* compile(txMachine* the, const char* path)
 {
 	txScript* script = load(the, path);

@@ -1,6 +1,6 @@
 /*
- * The functions in C that a script sees, written against XS's C interface only, like those of a device:
- * print, files, and the natives of the modules `time` and `text/encoder`.
+ * The functions in C that a script sees, written only against XS's C interface, like those of a device: print, files, and the natives of
+ * the modules `time` and `text/encoder`.
  */
 #include <errno.h>
 
@@ -11,10 +11,9 @@
 #define BYTE(POINTER) (*(const uint8_t*)(POINTER))
 
 /*
- * XS keeps U+0000 as C0 80, so that a string ends at its first zero byte, and each half of a surrogate pair as
- * three bytes: ED A0..AF xx the high one, ED B0..BF xx the low one. Other bytes that are not UTF-8 may stand in a
- * string, too: String.fromArrayBuffer looks at lead bytes and counts only, and C of a device puts there what it likes.
- * Here a byte is looked at only if those before it are no zero, so that nothing reads past the end.
+ * XS keeps U+0000 as C0 80, so a string ends at its first zero byte, and each half of a surrogate pair as three bytes: ED A0..AF xx the
+ * high one, ED B0..BF xx the low one. A string may contain other invalid UTF-8, too: String.fromArrayBuffer checks only lead bytes and
+ * counts, and C of a device writes anything. Here a byte is read only if none before it is zero, so nothing reads past the end.
  */
 static int isNul(const char* at)
 {
@@ -31,7 +30,7 @@ static int isPair(const char* at)
 	return isSurrogate(at, 0xA0) && isSurrogate(at + 3, 0xB0);
 }
 
-/* What the first byte says, as the SDK takes it: 0 if it leads nothing, or if the string ends before. */
+/* The length according to the first byte, as in the SDK: 0 if it is not a lead byte, or if the string ends earlier. */
 static int characterBytes(const char* at)
 {
 	uint8_t first = BYTE(at);
@@ -43,7 +42,7 @@ static int characterBytes(const char* at)
 	return bytes;
 }
 
-/* Writes the four bytes of the character whose two halves are at `at`. */
+/* Writes the four bytes of the character with its two halves at `at`. */
 static void joinPair(const char* at, uint8_t* to)
 {
 	uint32_t high = (BYTE(at + 1) & 0x0F) << 6 | (BYTE(at + 2) & 0x3F);
@@ -55,14 +54,14 @@ static void joinPair(const char* at, uint8_t* to)
 	to[3] = (uint8_t)(0x80 | (character & 0x3F));
 }
 
-/** What encodeOne took and gave. */
+/** What encodeOne read and wrote. */
 typedef struct {
 	int from; /* bytes of the string */
-	int units; /* what they count in its length */
+	int units; /* their number in its length */
 	int to; /* bytes of UTF-8 */
 } Step;
 
-/* Says what the character at `at` is, without writing it. At the end of the string, and where there is none, all is 0. */
+/* Describes the character at `at`, without writing it. At the end of the string, and if there is none, everything is 0. */
 static Step measure(const char* at)
 {
 	int bytes;
@@ -74,7 +73,7 @@ static Step measure(const char* at)
 	return BYTE(at) ? (Step){ bytes, bytes > 0, bytes } : (Step){ 0, 0, 0 };
 }
 
-/* The same, a byte that is in no character by itself. */
+/* The same for a byte that is in no character. */
 static Step measureAny(const char* at)
 {
 	Step step = measure(at);
@@ -91,9 +90,9 @@ static void encode(const char* at, Step step, uint8_t* to)
 		memcpy(to, at, (size_t)step.to);
 }
 
-/* TEXT/ENCODER: like the module of that name in Moddable's SDK, which is written in C as well, and costs about the same. */
+/* TEXT/ENCODER: like the module of that name in Moddable's SDK, which is also written in C, and costs about the same. */
 
-/* Names of which a linker makes constants; here they are found before the script starts. */
+/* Names that a linker turns into constants; here they are found before the script starts. */
 static xsIdentifier stringID, bytesID, readID, writtenID;
 
 void xs_host_names(xsMachine* the)
@@ -104,7 +103,7 @@ void xs_host_names(xsMachine* the)
 	writtenID = xsID("written");
 }
 
-/* Copies the characters of one byte until there is another or `end` is reached. Returns where it came to. */
+/* Copies characters of one byte until there is another one or `end` is reached. Returns where it stopped. */
 static uint8_t* copySingles(const char** from, uint8_t* to, const uint8_t* end)
 {
 	const char* at = *from;
@@ -114,7 +113,7 @@ static uint8_t* copySingles(const char** from, uint8_t* to, const uint8_t* end)
 	return to;
 }
 
-/* Converts the argument the way the SDK does, by a call of the global String: the cost is part of the likeness. */
+/* Converts the argument as the SDK does, by calling the global String: the cost is part of the likeness. */
 static void argumentToString(xsMachine* the)
 {
 	if (xsmcArgc < 1)
@@ -137,7 +136,7 @@ void xs_host_encode(xsMachine* the)
 	xsmcSetArrayBuffer(xsResult, NULL, length);
 	to = xsmcToArrayBuffer(xsResult);
 	end = to + length;
-	/* Asked for again: making the buffer may have moved the string. */
+	/* Read again: making the buffer may have moved the string. */
 	for (from = xsmcToString(xsArg(0)); (to = copySingles(&from, to, end)) < end; from += step.from) {
 		step = measureAny(from);
 		encode(from, step, to);
@@ -167,7 +166,7 @@ void xs_host_encodeInto(xsMachine* the)
 		read += (xsIntegerValue)(reached - to);
 		to = reached;
 		if (!step.from && BYTE(from) && to < end)
-			/* The SDK ends the machine at a byte that leads nothing, and goes past the end of a string that ends too early. */
+			/* The SDK ends the machine at an invalid lead byte, and reads past the end of a string that ends too early. */
 			fxAbort(the, xsFatalCheckExit);
 		if (!step.from || step.to > end - to)
 			break;
@@ -188,13 +187,13 @@ void xs_host_encodeInto(xsMachine* the)
 
 void xs_host_ticks(xsMachine* the)
 {
-	/* On an ESP32 the count is signed and wraps, so it is and does here. */
+	/* On an ESP32 the count is signed and wraps, so it does here, too. */
 	xsmcSetInteger(xsResult, (xsIntegerValue)modMilliseconds());
 }
 
 /* PRINT AND FILES */
 
-/* Whether the bytes of a step are well-formed UTF-8: no lone surrogate, none too long, none beyond U+10FFFF. */
+/* Whether the bytes of a step are well-formed UTF-8: no lone surrogate, nothing overlong or beyond U+10FFFF. */
 static int isWellFormed(const uint8_t* at, int bytes)
 {
 	for (int i = 1; i < bytes; i++) {
@@ -244,12 +243,12 @@ void xs_host_stringOf(xsMachine* the)
 		xsTypeError("stringOf: no bytes");
 	xsmcGetBufferReadable(xsArg(0), &bytes, &size);
 	xsmcSetStringBuffer(xsResult, NULL, (xsIntegerValue)size);
-	/* Asked for again: making the string may have moved the buffer. */
+	/* Read again: making the string may have moved the buffer. */
 	xsmcGetBufferReadable(xsArg(0), &bytes, &size);
 	memcpy(xsmcToString(xsResult), bytes, size);
 }
 
-/* A path of the script, kept in C: what a string of XS points to moves at a collection. */
+/* A path of the script, kept in C: XS may move its strings at a collection. */
 static void takePath(xsMachine* the, char* path, xsIntegerValue size)
 {
 	if (xsmcArgc < 1)

@@ -1,6 +1,6 @@
 /*
- * What XS is told about the platform it runs on: Linux or a bare processor underneath, an ESP32 in its settings.
- * XS includes this file first of all (XSPLATFORM), and so does every C file that is linked with it.
+ * What XS is told about the platform it runs on: Linux or a bare processor underneath, an ESP32 in its settings. XS includes this file
+ * first (XSPLATFORM), and so does every C file that is linked with it.
  */
 #ifndef XS_HOST_PLATFORM_H
 #define XS_HOST_PLATFORM_H
@@ -38,7 +38,7 @@
 /* Unlike the device: a stack overflow is noticed before it overwrites the heap, so that a test ends with a message. */
 #define mxBoundsCheck 1
 #else
-/* As on a device whose processor is a RISC-V; the LX106, too, stops at an access that is not aligned. */
+/* As on a device with a RISC-V processor; the LX106 also stops at an unaligned access. */
 #define mxMisalignedSettersCrash 1
 
 /* rv32.c and xtensa.c know the end of the C stack. */

@@ -1,4 +1,4 @@
-// What the self-tests of both engines ask of them: what a script allocates, and how text/encoder encodes.
+// What the self-tests of both engines check: what a script allocates, and how text/encoder encodes.
 import assert from "node:assert/strict";
 
 export const ROUNDS = 10_000;
@@ -49,7 +49,7 @@ const allocations = `
   }
   print(JSON.stringify(result));`;
 
-/** Slots and chunk bytes a round, as XS lays them out; an array's items are a chunk, with a header. */
+/** Slots and chunk bytes per round, by XS's layout; the items of an array are a chunk, with a header. */
 const allocating = (slotBytes) => ({
   "an object": [1, 0],
   "an array of one": [2, slotBytes * 1.5],
@@ -59,8 +59,8 @@ const allocating = (slotBytes) => ({
 });
 
 /**
- * Declares a case for each snippet: it allocates exactly what XS allocates for it, by the engine's own counters.
- * `answer` runs a module and returns what its last line says in JSON.
+ * Declares a case for each snippet: it allocates exactly what XS allocates for it, according to the engine's own counters. `answer` runs a
+ * module and returns the JSON of its last line.
  */
 export function itAllocates(slotBytes, answer) {
   describe(`over ${ROUNDS} rounds`, () => {
@@ -81,7 +81,7 @@ export function itAllocates(slotBytes, answer) {
   });
 }
 
-/** A module that encodes much that is odd, and what it prints. */
+/** A module that encodes many odd texts, and its expected output. */
 export const encoder = `
   import TextEncoder from "text/encoder";
   const encoder = new TextEncoder();

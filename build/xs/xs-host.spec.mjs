@@ -1,4 +1,4 @@
-// Tests the XS host itself: `npm test -- xs-host`. What everything else relies on most: that the heap counters tell the truth.
+// Tests the XS host itself: `npm test -- xs-host`. Everything else relies most on this: the heap counters are right.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -34,14 +34,14 @@ let specs = 0;
 const runIn = (host, source, { options = [], args = [] } = {}) =>
   start(host, [...options, file(`spec-${++specs}.js`, source), ...args]);
 
-/** Runs source, which must end well. Returns what its last line says in JSON. */
+/** Runs source, which must end well. Returns the JSON of its last line. */
 async function answer(host, source, settings) {
   const { code, out, err } = await runIn(host, source, settings);
   assert.equal(code, 0, err);
   return JSON.parse(out.trimEnd().split("\n").at(-1));
 }
 
-/** What ends badly: the script, the exit code, what stderr says. */
+/** Programs that fail: the script, the exit code, the content of stderr. */
 const ends = [
   ["an uncaught exception", "function deep() { null.x; } deep();", /uncaught exception: TypeError.*\n at deep /],
   ["an exception in a timer", 'setTimeout(() => { throw "late"; }, 1);', /uncaught exception: late/],
@@ -145,7 +145,7 @@ function checkHost(host) {
   });
 }
 
-// Its own copy, so that this is a build the cache has not seen; the comment keeps it so.
+// Its own copy, so that the cache has not seen this build; the comment keeps it so.
 const nativeSource = `/* ${folder} */
 #include "xsmc.h"
 void xs_test_sum(xsMachine* the) { xsmcSetInteger(xsResult, xsmcToInteger(xsArg(0)) + xsmcToInteger(xsArg(1))); }
@@ -219,7 +219,7 @@ describe("the XS host", () => {
 describe("the XS host, sanitized", () => {
   checkHost(sanitized);
 
-  it("text/encoder stands a collection before each allocation", async () => {
+  it("text/encoder survives a collection before each allocation", async () => {
     assert.deepEqual(await answer(sanitized, encoder, { options: ["--stress", "--slots", "20000"] }), encoded);
   });
 

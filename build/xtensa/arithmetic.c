@@ -1,6 +1,6 @@
 /*
  * Debian's libgcc for the LX106 leaves out what an ESP8266 has in ROM: division of integers, 64-bit products, and the arithmetic of
- * doubles. It is here, rounded as IEEE 754 has it: to nearest, ties to even. The names are those that the compiler calls.
+ * doubles. This file has it, rounded as in IEEE 754: to nearest, ties to even. The names are those that the compiler calls.
  */
 #include <stdint.h>
 
@@ -8,7 +8,7 @@
 
 typedef struct { uint32_t quotient, remainder; } Division;
 
-/* By zero it gives what a RISC-V does: all bits set, and the dividend. */
+/* Division by zero gives the same as on a RISC-V: all bits set, and the dividend. */
 static Division divide(uint32_t dividend, uint32_t divisor)
 {
 	Division result = { 0, dividend };
@@ -91,7 +91,7 @@ int64_t __divdi3(int64_t dividend, int64_t divisor)
 typedef union { double value; uint64_t bits; } Double;
 typedef union { float value; uint32_t bits; } Float;
 
-/* A finite number other than 0: its first bit is bit 62 of `digits`, of which the last ten are there to be rounded. */
+/* A finite number other than 0: its first bit is bit 62 of `digits`; the last ten are for rounding. */
 typedef struct { int exponent; uint64_t digits; } Parts;
 
 enum { maximumExponent = 0x7FF, bias = 1023, extraBits = 10 };
@@ -114,7 +114,7 @@ static int exponentOf(uint64_t bits)
 	return (int)(bits >> 52) & maximumExponent;
 }
 
-/* To the right; whether anything is lost stays as the last bit. */
+/* Shifts right; the last bit keeps whether anything was lost. */
 static uint64_t shifted(uint64_t digits, int by)
 {
 	if (by > 63)
@@ -150,12 +150,12 @@ static double rounded(uint64_t sign, Parts parts)
 	parts.digits = (parts.digits + half) >> extraBits;
 	if (lost == half)
 		parts.digits &= ~1ull;
-	/* Rounded up to the next exponent, or to infinity, it is right as it comes out. */
+	/* Rounded up to the next exponent, or to infinity, the bits are right as they are. */
 	parts.digits += (uint64_t)exponent << 52;
 	return ofBits(sign | (parts.digits > infinity ? infinity : parts.digits));
 }
 
-/* What comes out if one of both is 0, infinite or no number, for all that is not a sum. */
+/* The result if one operand is 0, infinite or NaN, for everything except sums. */
 static int isSpecial(uint64_t left, uint64_t right)
 {
 	return !(left << 1) || !(right << 1) || exponentOf(left) == maximumExponent || exponentOf(right) == maximumExponent;
@@ -252,7 +252,7 @@ double __floatsidf(int32_t value)
 	return value < 0 ? ofBits(bitsOf(result) | signBit) : result;
 }
 
-/* Without what stands behind the point; `most` if it is more than that. */
+/* Without the fraction; `most` if it is more than that. */
 static uint32_t whole(uint64_t bits, uint32_t most)
 {
 	int exponent = exponentOf(bits) - bias;

@@ -15,7 +15,7 @@ const description = {
   alwaysCounts: true,
 };
 
-/** bareMachine() of an Xtensa; `options` are those of that. */
+/** bareMachine() for an Xtensa, with the same `options`. */
 export const xtensaMachine = (options) => bareMachine(description, options);
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await printElf(xtensaMachine);

@@ -1,4 +1,7 @@
-/* What is of QEMU's machine `sim` with an LX106: its start, files by simcall, guards of the stacks, time, the count of instructions. */
+/*
+ * What is specific to QEMU's machine `sim` with an LX106: its start, files by simcall, guards of the stacks, time, the count of
+ * instructions.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/time.h>
@@ -19,7 +22,7 @@
  * not the program's and is left out: the 23 instructions below, and one that QEMU counts for taking it.
  */
 #define INSTRUCTIONS_OF_INTERRUPT 24
-#define CCOUNT_OF_MILLISECOND (((1 << 20) + INSTRUCTIONS_OF_INTERRUPT) / 25 * 32) /* the division leaves no rest */
+#define CCOUNT_OF_MILLISECOND (((1 << 20) + INSTRUCTIONS_OF_INTERRUPT) / 25 * 32) /* the division has no remainder */
 #define TIMER_INTERRUPT (1 << 6)
 
 static volatile uint32_t milliseconds __attribute__((used));
@@ -34,7 +37,7 @@ txNumber hostNowMs(void)
 	return milliseconds;
 }
 
-/* Without a branch, so that it takes the same each time. Where the interrupt is due, but not yet taken, `since` is 2^20 and more. */
+/* Without a branch, so that it takes the same each time. If the interrupt is due, but not taken yet, `since` is 2^20 or more. */
 uint64_t machineInstructions(void)
 {
 	uint32_t state, ccount, ms, since;
@@ -54,7 +57,7 @@ static void startClock(void)
 	WSR(intenable, TIMER_INTERRUPT);
 }
 
-/* No time of day is to be had: a Date is the machine's time, so that it repeats, too. */
+/* There is no time of day: a Date is the machine's time, so that it is repeatable, too. */
 int gettimeofday(struct timeval* time, void* zone)
 {
 	(void)zone;
@@ -130,7 +133,7 @@ __asm__(
 	"	jx a0\n"
 	".popsection\n");
 
-/* GUARDS OF THE STACKS: below that of C is no memory; at the end of XS's, which is filled slot by slot, an address is watched. */
+/* GUARDS OF THE STACKS: there is no memory below the C stack; at the end of XS's, which is filled slot by slot, an address is watched. */
 
 enum { watchedBytes = 64, stores = 1 << 31, loads = 1 << 30 };
 
@@ -156,7 +159,7 @@ txSlot* machineGuardStacks(txSlot* bottom)
 	return (txSlot*)(watched + watchedBytes);
 }
 
-/* FILES: the simulator's calls, of which the C library knows nothing. Flags are those of the machine that QEMU runs on. */
+/* FILES: the simulator's calls, which the C library does not know. Flags are those of the machine that QEMU runs on. */
 
 enum { simulatorExit = 1, simulatorRead = 3, simulatorWrite = 4, simulatorOpen = 5, simulatorClose = 6, simulatorSeek = 19 };
 enum { linuxCreate = 0x40, linuxTruncate = 0x200, linuxAppend = 0x400 };

@@ -1,4 +1,4 @@
-// Tests the Xtensa machine itself: `npm test -- xtensa`. What bare machines share is tested with the RV32's; here is what is this one's own.
+// Tests the Xtensa machine itself: `npm test -- xtensa`. The RV32's tests cover what bare machines share; here is what only this one has.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -14,7 +14,7 @@ const machine = await xtensaMachine();
 const odd = "void xs_test_odd(xsMachine* the) { *(volatile int*)((char*)the + 1) = 1; }\n";
 const withNatives = await xtensaMachine({ natives: [file("natives.c", nativeSource(folder) + odd)] });
 
-/** Runs inside XS: sums of the bits of what doubles and whole numbers of every size come to, and what is no number. */
+/** Runs inside XS: checksums of the bits of results for doubles and integers of every size, and for NaN. */
 function arithmetic() {
   let seed = 1;
   const words = new Uint32Array(2);
@@ -30,7 +30,7 @@ function arithmetic() {
     if (kind === 0) return odd[(next() >>> 16) % odd.length];
     if (kind === 1) return next() | 0;
     words[0] = kind < 4 ? 0 : next();
-    // Exponents near to each other, so that sums are more than the larger one; and any.
+    // Neighbouring exponents, so that sums are more than the larger operand; and any others.
     words[1] = kind % 2 ? (next() & 0x800fffff) | ((1000 + (next() >>> 26)) << 20) : next();
     return double[0];
   };

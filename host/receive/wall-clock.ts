@@ -219,7 +219,7 @@ export class AnchorChoice {
   /** The stored one that bounds the present most closely. */
   #best: Anchor | undefined;
 
-  /** Whether this one is to be stored; then it counts as stored. */
+  /** Whether this one should be stored; if so, it counts as stored. */
   take(anchor: Anchor): boolean {
     const { unixMs } = anchor;
     this.#firstMs ??= unixMs;
@@ -236,7 +236,7 @@ export class AnchorChoice {
     return true;
   }
 
-  /** Anchors before were put right by so much. */
+  /** Earlier anchors were corrected by this much. */
   shift(byMs: number): void {
     if (this.#firstMs !== undefined) this.#firstMs += byMs;
     this.#lastMs += byMs;
@@ -249,7 +249,7 @@ export function formatAnchor({ deviceMs, unixMs, uncertaintyMs }: Anchor): strin
   return `${JSON.stringify({ deviceMs, unixMs, uncertaintyMs })}\n`;
 }
 
-/** The anchors of `anchors.jsonl`; an invalid line, such as one that was cut, is passed over. */
+/** Parses the anchors of `anchors.jsonl`; an invalid line, such as one that was cut, is skipped. */
 export function parseAnchors(text: string): Anchor[] {
   return text.split("\n").flatMap((line) => {
     try {

@@ -1,6 +1,6 @@
 // Changes from one version of a registry to another, as they are found.
 
-/** "patch": words only. "minor": more than before, nothing else. "breaking": what worked with A may not with B. */
+/** "patch": wording only. "minor": additions only. "breaking": what worked with A may not work with B. */
 export type ChangeKind = "patch" | "minor" | "breaking";
 
 export interface Change {
@@ -11,13 +11,13 @@ export interface Change {
   readonly message: string;
   /** Why it is of that kind. */
   readonly reason: string;
-  /** What to do instead, or what users must do. "" if nothing. */
+  /** The alternative, or what users must do. "" if nothing. */
   readonly wayOut: string;
-  /** No version may do it, not a major one either: it would change what released devices or traces mean. */
+  /** No version may do this, not even a major one: it would change the meaning of released devices or traces. */
   readonly isForbidden: boolean;
 }
 
-/** Adds a change; `forbidden` ones are breaking. */
+/** Adds a change; a `forbidden` one is breaking. */
 export class ChangeList {
   readonly changes: Change[] = [];
 

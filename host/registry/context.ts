@@ -1,21 +1,21 @@
 /**
- * Whose an event is, and when it was: attributes that come after the registry's own; docs/format.md is normative. A registry of one's
- * own may have an attribute of such a name: then that one counts.
+ * Device, boot and time of an event: attributes that follow the registry's own; docs/format.md is normative. If a
+ * user's registry has an attribute with one of these names, that attribute counts.
  */
 import { TelemetryError } from "../text/errors.ts";
 import type { Attribute, RegistryModel } from "./model.ts";
 
-/** What `with` may name. */
+/** The names that `with` accepts. */
 export const CONTEXT_PARTS = ["device", "boot", "time"] as const;
 export type ContextPart = (typeof CONTEXT_PARTS)[number];
-/** "all": all that is known. "auto": the same, as soon as there is more than one boot. */
+/** "all": everything that is known. "auto": the same, if there is more than one boot. */
 export type ContextChoice = readonly ContextPart[] | "all" | "auto" | "none";
 
 /** An attribute that any event may have. */
 export interface ContextAttribute {
   readonly key: string;
   readonly part: ContextPart;
-  /** Whether it tells one boot from others. */
+  /** Whether it distinguishes one boot from others. */
   readonly isPlace: boolean;
   readonly type: Attribute["type"];
   readonly least?: number;
@@ -49,14 +49,14 @@ const ATTRIBUTES: readonly ContextAttribute[] = [
   },
 ];
 
-/** Those that come after the events of a registry. */
+/** The attributes that follow the events of a registry. */
 export function contextAttributes({ attributes }: RegistryModel): readonly ContextAttribute[] {
   return ATTRIBUTES.filter(({ key }) => !attributes.some((own) => own.key === key));
 }
 
 /**
- * The parts that events of a registry can have. Throws TelemetryError E_USAGE (exit code 2) if a part that is named cannot
- * be had.
+ * Returns the parts that events of a registry can have. Throws TelemetryError E_USAGE (exit code 2) if a requested part
+ * is not possible.
  */
 export function contextParts(choice: ContextChoice, registry: RegistryModel): ReadonlySet<ContextPart> {
   if (choice === "none") return new Set();

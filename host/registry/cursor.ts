@@ -1,15 +1,18 @@
-/** Reading a registry's YAML: every value knows its place, and what is wrong with it is a mistake, not an exception. */
+/** Reads a registry's YAML: every value knows its place, and an error in it is a mistake, not an exception. */
 import { isMap, isScalar, isSeq, type Node, Scalar } from "yaml";
 import { listed, type MistakeCode, nearest, type Place, shown } from "./mistakes.ts";
 import type { YamlSource } from "./yaml-source.ts";
 
-/** Control characters but tab and line feed, lone surrogates, and what turns or ends a line unseen. */
+/**
+ * Control characters except tab and line feed, lone surrogates, and characters that invisibly change direction or end a
+ * line.
+ */
 const UNFIT = /(?![\t\n])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/u;
 
-/** What may stand where a name does. */
+/** Characters allowed where a name is. */
 const LABELS = ["key", "name", "ref", "id"];
 
-/** A value in the document, and the way to it. Each read gives undefined after it has added a mistake. */
+/** A value in the document, and the path to it. Each read returns undefined after it has added a mistake. */
 export class Cursor {
   readonly source: YamlSource;
   /** "attributes.ip.annotations.wire" */
@@ -30,7 +33,7 @@ export class Cursor {
     return this.#node.range?.[0] ?? 0;
   }
 
-  /** For messages: a scalar's value, or what it is. */
+  /** For messages: the value of a scalar, or the kind of anything else. */
   get shown(): string {
     if (isScalar(this.#node)) return shown(this.#node.value);
     return isSeq(this.#node) ? "a list" : "a mapping";
@@ -44,7 +47,7 @@ export class Cursor {
     return isSeq(this.#node);
   }
 
-  /** A scalar's value, whatever it is; undefined for a list or mapping. */
+  /** The value of a scalar of any type; undefined for a list or mapping. */
   get scalar(): unknown {
     return isScalar(this.#node) ? this.#node.value : undefined;
   }
@@ -54,7 +57,7 @@ export class Cursor {
     return undefined;
   }
 
-  /** With the keys it may have; any, if they are not given. Unknown ones are mistakes. */
+  /** With the keys that it may have; any, if they are not given. Unknown ones are mistakes. */
   mapping(known?: readonly string[]): Mapping | undefined {
     if (!isMap(this.#node)) return this.mistake("E_VALUE", `must be a mapping, is ${this.shown}`, "write `key: value`");
     const entries = new Map<string, { key: Cursor; value: Cursor }>();
@@ -121,7 +124,7 @@ export class Cursor {
   }
 }
 
-/** A mapping's entries. What is null counts as absent, as it does for Weaver. */
+/** The entries of a mapping. null counts as absent, as in Weaver. */
 export class Mapping {
   readonly at: Cursor;
   readonly #entries: ReadonlyMap<string, { key: Cursor; value: Cursor }>;
@@ -140,12 +143,12 @@ export class Mapping {
     return value?.scalar === null ? undefined : value;
   }
 
-  /** Where the key stands. */
+  /** The place of the key. */
   keyAt(key: string): Cursor {
     return this.#entries.get(key)?.key ?? this.at;
   }
 
-  /** Absent is a mistake. */
+  /** Absence is a mistake. */
   need(key: string, fix: string): Cursor | undefined {
     return this.get(key) ?? this.keyAt(key).mistake("E_MISSING", `has no ${key}`, fix);
   }

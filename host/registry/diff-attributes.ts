@@ -65,7 +65,7 @@ function diffRename(
   list: ChangeList,
 ): void {
   const subject = `attribute ${before.key}`;
-  // A first one is told with the deprecation that it is part of.
+  // A first one is reported with the deprecation that it is part of.
   if (before.renamedTo === undefined || before.renamedTo === after.renamedTo) return;
   // a → b, then b → c: a → c says the same.
   let last: string | undefined = before.renamedTo;

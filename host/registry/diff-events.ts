@@ -1,4 +1,4 @@
-/** Changes of events: what they carry, under which names. */
+/** Changes of events: their attributes and names. */
 import type { ChangeList } from "./changes.ts";
 import { diffOtel, diffStanding, diffWords } from "./diff-standing.ts";
 import type { EventModel, RegistryModel } from "./model.ts";
@@ -75,7 +75,7 @@ function diffEvent(
   diffOtel(subject, before, after, list);
 }
 
-/** The name under which the event carries the attribute, if it does. */
+/** The name under which the event has the attribute, if it does. */
 function renamed(
   key: string,
   carried: ReadonlyMap<string, unknown>,
@@ -86,7 +86,7 @@ function renamed(
   return name;
 }
 
-/** The span's step with names as the later version has them. */
+/** The span's step, with the names of the later version. */
 function roleOf(
   { span }: EventModel,
   carried: ReadonlyMap<string, unknown>,

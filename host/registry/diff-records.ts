@@ -1,4 +1,4 @@
-/** Changes of record types: what the bytes that devices send mean. */
+/** Changes of record types: the meaning of the bytes that devices send. */
 import type { ChangeList } from "./changes.ts";
 import { listed } from "./mistakes.ts";
 import type { Field, RecordType, RegistryModel } from "./model.ts";

@@ -1,4 +1,4 @@
-/** Changes that attributes, members and events have in common: words, stability, deprecation, OpenTelemetry names. */
+/** Changes that attributes, members and events share: wording, stability, deprecation, OpenTelemetry names. */
 import type { ChangeList } from "./changes.ts";
 import { listed } from "./mistakes.ts";
 import type { EventModel, Stability } from "./model.ts";
@@ -10,7 +10,7 @@ interface Standing {
   readonly renamedTo?: string | undefined;
 }
 
-/** What stands there for people. */
+/** The texts for people. */
 interface Words {
   readonly brief: string;
   readonly note?: string;

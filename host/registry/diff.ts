@@ -1,4 +1,4 @@
-/** What changed from one version of a registry to another, and what that asks of its users. */
+/** What changed from one version of a registry to another, and what users have to do. */
 import { type Change, type ChangeKind, ChangeList } from "./changes.ts";
 import { diffAttributes } from "./diff-attributes.ts";
 import { diffEvents } from "./diff-events.ts";
@@ -6,7 +6,9 @@ import { diffRecordTypes } from "./diff-records.ts";
 import type { RegistryModel } from "./model.ts";
 import { bumpOf } from "./semver.ts";
 
-/** Changes from `a`, the older, to `b`: attributes, events, record types. The version itself is none. */
+/**
+ * Returns the changes from `a`, the older, to `b`: attributes, events, record types. The version itself does not count.
+ */
 export function diffRegistries(a: RegistryModel, b: RegistryModel): Change[] {
   const list = new ChangeList();
   diffAttributes(a, b, list);
@@ -18,7 +20,10 @@ export function diffRegistries(a: RegistryModel, b: RegistryModel): Change[] {
 export type Bump = "none" | "patch" | "minor" | "major";
 const BUMPS: readonly Bump[] = ["none", "patch", "minor", "major"];
 
-/** The least step of the version that the changes ask for. Before 1.0.0 a minor step may break, as semver.org has it. */
+/**
+ * The smallest step of the version number that the changes require. Before 1.0.0 a minor step may break, as in
+ * semver.org.
+ */
 export function leastBump(changes: readonly Change[], version: string): Bump {
   const has = (kind: ChangeKind) => changes.some((change) => change.kind === kind);
   if (has("breaking")) return version.startsWith("0.") ? "minor" : "major";

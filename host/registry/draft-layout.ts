@@ -1,4 +1,4 @@
-/** A draft's fields that have no place yet: where they go, and the registry's text with it. */
+/** Places the fields of a draft that have no place yet, and writes them into the registry's text. */
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { FIRST_FIELD_BIT } from "../../src/ring/packet-layout.ts";
 import { FIELD_BITS, MOST_RECORD_BITS, SLOT_BITS } from "./fields.ts";
@@ -24,24 +24,24 @@ interface Draft {
   readonly type: string;
   readonly wire: YAMLMap;
   readonly widthBits: number;
-  /** An enum whose width the text does not say. */
+  /** An enum without a width in the text. */
   readonly needsWidth: boolean;
-  /** In some event, always: it goes before those that longer records have. */
+  /** Always present in some event: it is placed before those that only longer records have. */
   isRequired: boolean;
   range: Range | undefined;
 }
 
 const WORD_BITS = 32;
-/** A registry has 240 record types at most. */
+/** A registry has at most 240 record types. */
 const MOST_EVENTS = 240;
 const MOST_FIELDS = 2000;
-/** An enum has room for as many codes again, or more: its width cannot grow in a later version. */
+/** An enum gets room for at least as many codes again: its width cannot grow in a later version. */
 const ENUM_WIDTHS = [2, 4, 8];
 
 /**
- * Puts each field of bits that has no `offset_bits` at the first place that is free in every event with it, the wide ones first; an enum
- * without `width_bits` gets them, too. What stands in the text stays, comments too; texts need no place. Throws TelemetryError
- * E_REGISTRY_FILE, exit code 1, for text that is no YAML, or a record that is full.
+ * Puts each field of bits without `offset_bits` at the first place that is free in every event with it, the wide ones
+ * first; an enum without `width_bits` gets those, too. The rest of the text stays, including comments; texts need no
+ * place. Throws TelemetryError E_REGISTRY_FILE, exit code 1, for text that is not YAML, or a record that is full.
  */
 export function layOutDraft(text: string, file: string): { text: string; placed: Placed[] } {
   const mistakes = new MistakeList();
@@ -99,7 +99,7 @@ function draftsIn(root: Node): Draft[] {
   });
 }
 
-/** Of each event the keys of its fields, those that it shares by `same_as` under their own. */
+/** For each event the keys of its fields; those shared by `same_as` under their own keys. */
 function eventsIn(root: Node, drafts: readonly Draft[]): Set<string>[] {
   const shared = new Map<string, string>();
   for (const attribute of itemsOf(root, "attributes")) {
@@ -125,7 +125,7 @@ function rangesOf(keys: ReadonlySet<string>, drafts: readonly Draft[]): Range[] 
   return drafts.flatMap(({ key, range }) => (range !== undefined && keys.has(key) ? [range] : []));
 }
 
-/** The first bit where it fits, aligned as its type asks; undefined if a record of the greatest length has none. */
+/** The first bit where it fits, aligned as its type requires; undefined if even the longest record has none. */
 function firstPlace({ type, widthBits }: Draft, others: readonly Range[]): number | undefined {
   const step = type === "enum" ? 1 : widthBits;
   for (let from = Math.ceil(FIRST_FIELD_BIT / step) * step; from + widthBits <= MOST_RECORD_BITS; from += step) {
@@ -143,7 +143,7 @@ function enumWidth(attribute: Node): number {
   return ENUM_WIDTHS.find((width) => width > needed) ?? SLOT_BITS / 16;
 }
 
-/** The text with what was settled after each `type`, as the mapping is written: in braces, or a line each. */
+/** The text with the placed values after each `type`, in the style of the mapping: in braces, or one per line. */
 function written(text: string, drafts: readonly Draft[]): string {
   const shift = text.startsWith("\ufeff") ? 1 : 0;
   const insertions: [at: number, what: string][] = [];

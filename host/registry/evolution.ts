@@ -1,4 +1,4 @@
-/** What no later version of a registry may do, because devices and traces of the earlier one are out there. */
+/** What no later version of a registry may do, because devices and traces of the earlier one exist. */
 
 import type { Change } from "./changes.ts";
 import { type Bump, diffRegistries, isEnough, leastBump } from "./diff.ts";
@@ -7,7 +7,7 @@ import type { Mistake, Place } from "./mistakes.ts";
 import type { RegistryModel } from "./model.ts";
 import { compareSemver } from "./semver.ts";
 
-/** A registry without mistakes, and the file that it was read from. */
+/** A registry without mistakes, and its file. */
 export interface ReadFile extends RegistryRead {
   readonly file: string;
   readonly model: RegistryModel;
@@ -19,9 +19,10 @@ export function byVersion(a: ReadFile, b: ReadFile): number {
 }
 
 /**
- * Of versions in their order: what one must keep the promises of: the one before it of its major version; and the newest of its major version, all of the major
- * version before. The first of a major version keeps those of the first before: what was added to that later, 1.1.0 after 2.0.0, is added
- * to this later as well.
+ * For versions in order, the earlier versions whose promises each one must keep: the previous one of its major version;
+ * and for the newest of a major version, all versions of the major version before. The first of a major version keeps
+ * the promises of the first of the major version before: an addition made to that one later, 1.1.0 after 2.0.0, is made
+ * to this one later as well.
  */
 export function versionsBefore(versions: readonly ReadFile[], index: number): ReadFile[] {
   const major = ({ model }: ReadFile) => model.schemaVersion.split(".")[0];
@@ -36,8 +37,8 @@ export function versionsBefore(versions: readonly ReadFile[], index: number): Re
 }
 
 /**
- * What of `older`, which is released, `newer` must not have changed: ids, codes, names, types, promises. And its version must
- * say how far it goes. The places are those in `newer`.
+ * Checks that `newer` has not changed the ids, codes, names, types and promises of `older`, which is released, and that
+ * its version number fits the changes. The places are those in `newer`.
  */
 export function checkEvolution(older: ReadFile, newer: ReadFile): Mistake[] {
   const changes = diffRegistries(older.model, newer.model);
@@ -55,7 +56,7 @@ function evolution({ file }: ReadFile, place: Place, message: string, fix: strin
   return { file, ...place, code: "E_EVOLUTION", message, fix };
 }
 
-/** Of what is gone: where it would be. */
+/** For something that is gone: where it would be. */
 function placeOf(subject: string, { places }: ReadFile): Place {
   const attribute = /^member (.*)\.[^.]*$/.exec(subject)?.[1];
   const section = /^(attribute|member)/.test(subject) ? "attributes" : "events";

@@ -1,4 +1,4 @@
-/** `annotations.wire` of an attribute: the field that it is, as far as the attribute alone says. */
+/** `annotations.wire` of an attribute: its field, as far as the attribute alone determines it. */
 import { FIRST_FIELD_BIT, SLOT_BYTES } from "../../src/ring/packet-layout.ts";
 import type { Cursor, Mapping } from "./cursor.ts";
 import { listed } from "./mistakes.ts";
@@ -14,24 +14,24 @@ const MAX_TEXT_BYTES = (MOST_SLOTS - 1) * SLOT_BYTES;
 /** The longest IPv6 address in text, with an IPv4 address at its end. */
 const MAX_IP_BYTES = 45;
 const MAX_ENUM_BITS = 8;
-/** What places the fields of a draft. */
+/** The command that places the fields of a draft. */
 const LAYOUT = "xs-telemetry registry layout FILE --write";
 
 interface Kind {
   readonly type: FieldType;
   readonly valueType: Attribute["type"];
-  /** 0: the registry says it. */
+  /** 0: the registry states it. */
   readonly widthBits: number;
   readonly least?: number;
   readonly most?: number;
-  /** Keys beside `type`. */
+  /** Keys allowed beside `type`. */
   readonly keys: readonly string[];
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
   u8: { type: "u8", valueType: "int", widthBits: 8, most: 255, keys: ["offset_bits"] },
   u16: { type: "u16", valueType: "int", widthBits: 16, most: 65_535, keys: ["offset_bits"] },
-  // No bound of its own: lines may come from others than this emitter, whose numbers have more bits.
+  // No limit of its own: lines may come from other programs, with numbers of more bits.
   u32: { type: "u32", valueType: "int", widthBits: 32, keys: ["offset_bits"] },
   i32: { type: "i32", valueType: "int", widthBits: 32, least: -(2 ** 31), most: 2 ** 31 - 1, keys: ["offset_bits"] },
   f32: { type: "f32", valueType: "double", widthBits: 32, keys: ["offset_bits"] },
@@ -42,11 +42,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
   text: { type: "text", valueType: "string", widthBits: 0, keys: ["offset_bits", "max_bytes"] },
   ip: { type: "text", valueType: "string", widthBits: 0, keys: ["offset_bits"] },
 };
-/** Bits of fields whose type says them. */
+/** Bits of fields whose type determines them. */
 export const FIELD_BITS: Readonly<Record<string, number>> = Object.fromEntries(
   Object.entries(KINDS).map(([name, { widthBits }]) => [name, widthBits]),
 );
-/** What people write who know other languages. */
+/** Names that people write who know other languages. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   i8: "i32: there is no smaller one with a sign",
   i16: "i32: there is no smaller one with a sign",
@@ -63,7 +63,7 @@ const VALUE_TYPES: Readonly<Record<DerivedFrom, Attribute["type"]>> = {
 const DERIVED = Object.keys(VALUE_TYPES) as DerivedFrom[];
 const WIRE_KEYS = ["type", "offset_bits", "width_bits", "max_bytes", "from", "value", "same_as", "absent_when_empty"];
 
-/** A field whose place in a record is settled, but for a text without an offset of its own. */
+/** A field with a known place in a record, except for a text without an offset of its own. */
 export interface FieldDraft {
   readonly at: Cursor;
   readonly type: FieldType;
@@ -72,7 +72,7 @@ export interface FieldDraft {
   readonly maxBytes: number;
 }
 
-/** What an attribute's `wire` says; one of the first three. */
+/** The content of an attribute's `wire`; one of the first three. */
 export interface Wire {
   readonly at: Cursor;
   readonly field?: FieldDraft | undefined;

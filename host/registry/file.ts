@@ -5,14 +5,17 @@ import { mistakesError } from "./mistakes.ts";
 import { MAX_REGISTRY_BYTES } from "./yaml-source.ts";
 
 /**
- * A registry file's text. Reads at most 1 MiB. Throws TelemetryError: E_NOT_FOUND, E_READ, E_IS_DIRECTORY, exit code 2;
- * E_REGISTRY_FILE, exit code 1, if it is too long or no UTF-8.
+ * Returns the text of a registry file. Reads at most 1 MiB. Throws TelemetryError: E_NOT_FOUND, E_READ, E_IS_DIRECTORY,
+ * exit code 2; E_REGISTRY_FILE, exit code 1, if it is too long or not UTF-8.
  */
 export function readRegistryText(path: string): string {
   return registryText(readAtMost(path, MAX_REGISTRY_BYTES + 1), path);
 }
 
-/** The bytes of a registry as text. Throws TelemetryError E_REGISTRY_FILE if they are too many, or no UTF-8. @internal */
+/**
+ * Returns the bytes of a registry as text. Throws TelemetryError E_REGISTRY_FILE if they are too many, or not UTF-8.
+ * @internal
+ */
 export function registryText(bytes: Buffer, file: string): string {
   const failed = (line: number, message: string, fix: string) =>
     mistakesError([{ file, line, column: 1, code: "E_YAML", message, fix }]);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Attribute, RecordType, RegistryModel } from "./model.ts";
 
-/** Of the layout, and of the one before it that has no record types for shorter texts, if it has any. */
+/** Of the layout, and of the earlier one without record types for shorter texts, if it has any. */
 export function fingerprintsOf(
   recordTypes: readonly RecordType[],
   attributes: ReadonlyMap<string, Attribute>,
@@ -13,7 +13,7 @@ export function fingerprintsOf(
   };
 }
 
-/** A hash over all that the bytes of a record mean, shaped as an RFC 9562 version 8 UUID; 32 hex digits. */
+/** A hash of everything that the bytes of a record mean, in the form of an RFC 9562 version 8 UUID; 32 hex digits. */
 function fingerprintOf(recordTypes: readonly RecordType[], attributes: ReadonlyMap<string, Attribute>): string {
   const layout = recordTypes.map(({ id, event, slots, fields }) => [
     id,

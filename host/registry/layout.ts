@@ -1,4 +1,4 @@
-/** Record types: which fields stand where, and whether they cover what their event may carry. */
+/** Record types: the places of their fields, and whether they cover everything that their event can have. */
 import { FIRST_FIELD_BIT } from "../../src/ring/packet-layout.ts";
 import type { Cursor } from "./cursor.ts";
 import { type FieldDraft, MOST_RECORD_BITS, MOST_SLOTS, SLOT_BITS } from "./fields.ts";
@@ -10,7 +10,7 @@ import type { RefDraft, Refs } from "./refs.ts";
 
 /** An attribute of an event with the field that it has in a record. */
 interface Carried {
-  /** Of the attribute whose field it is. */
+  /** Of the attribute that owns the field. */
   readonly key: string;
   readonly field: FieldDraft;
 }
@@ -27,7 +27,7 @@ export function layOut(events: readonly EventDraft[], drafts: AttributeDrafts): 
       if (same) {
         const fix = draft.at.source.mistakes.isFull ? "" : `the next free id is ${nextFreeId(events, drafts)}`;
         draft.at.mistake("E_DUPLICATE", `record type id ${draft.id} stands in line ${same.place.line} already`, fix);
-        // Whoever has more has ids that stand twice.
+        // A registry with more has duplicate ids.
         if (ids.size === MOST_RECORD_TYPES) return types;
         continue;
       }
@@ -52,7 +52,7 @@ function shorterCount({ carried, emptyText }: RecordTypeDraft, refs: Refs, draft
   return 0;
 }
 
-/** The first of so many ids in a row that no record type has. */
+/** The first of this many consecutive ids that no record type has. */
 function nextFreeId(events: readonly EventDraft[], drafts: AttributeDrafts, count = 1): number | string {
   const used = new Set<number>();
   for (const { recordTypes, refs } of events)
@@ -156,7 +156,7 @@ function layOutOne(
   return { id: draft.id, event: event.name, slots, fields, optionals };
 }
 
-/** Two attributes that overlap do so in every record that has both: it is said once. */
+/** Two attributes that overlap do so in every record with both: it is reported once. */
 function checkOverlaps(
   fields: readonly Field[],
   drafts: ReadonlyMap<string, FieldDraft>,
@@ -185,7 +185,7 @@ function bitsOf({ key, offsetBits, widthBits }: Field): string {
   return `${key} (${last > offsetBits ? `bits ${offsetBits} to ${last}` : `bit ${offsetBits}`})`;
 }
 
-/** The first place after the field's own, else the first of all, where no other field stands. */
+/** The first place after the field's own, or else the first of all, where there is no other field. */
 function nextFreePlace(field: Field, fields: readonly Field[]): number | undefined {
   const { widthBits } = field;
   const step = field.type === "enum" ? 1 : widthBits;
@@ -228,7 +228,9 @@ function checkText(
   }
 }
 
-/** Every call of the event's writer has a record type: without the optional attributes, with each, with its text empty. */
+/**
+ * Every call of the event's writer has a record type: without the optional attributes, with each, with its text empty.
+ */
 function checkCovered(event: EventDraft, events: readonly EventDraft[], drafts: AttributeDrafts): void {
   const { recordTypes, recordTypesAt: at, name } = event;
   const refs = event.refs.byKey;
@@ -263,7 +265,7 @@ function checkCovered(event: EventDraft, events: readonly EventDraft[], drafts: 
   for (const { carried, emptyText } of combinations.values()) {
     const texts = [...carried].filter(isText);
     const text = emptyText ?? texts[0] ?? requiredText;
-    // Two texts have been named as such.
+    // A record type with two texts has been reported already.
     if (text === undefined || texts.length > 1 || combinations.has(nameOf(carried, emptyText === undefined))) continue;
     const others = [...carried].filter((key) => key !== text);
     const together = others.length > 0 ? ` together with ${listed(others)}` : "";

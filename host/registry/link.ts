@@ -1,4 +1,4 @@
-/** What attributes say of each other: shared fields, renames, rules. */
+/** Relations between attributes: shared fields, renames, rules. */
 import type { Cursor } from "./cursor.ts";
 import { listed, nearest, shown } from "./mistakes.ts";
 import type { Attribute, EnumMember } from "./model.ts";
@@ -13,7 +13,7 @@ export function sourceOf(draft: AttributeDraft, drafts: AttributeDrafts): Attrib
   return source?.wire?.sameAs ? undefined : source;
 }
 
-/** Attributes in the drafts' order. What is wrong between them is added as mistakes. */
+/** Returns attributes in the drafts' order. Contradictions between them are added as mistakes. */
 export function linkAttributes(drafts: AttributeDrafts): Attribute[] {
   for (const draft of drafts.values()) {
     checkSource(draft, drafts);
@@ -24,7 +24,7 @@ export function linkAttributes(drafts: AttributeDrafts): Attribute[] {
   return [...drafts.values()].map((draft) => finished(draft, drafts));
 }
 
-/** The draft a reference names, or undefined after a mistake. */
+/** The draft that a reference names, or undefined after a mistake. */
 export function find(drafts: AttributeDrafts, key: string, at: Cursor): AttributeDraft | undefined {
   const found = drafts.get(key);
   if (found) return found;
@@ -108,7 +108,7 @@ function checkRename(draft: AttributeDraft, drafts: AttributeDrafts): void {
     );
 }
 
-/** Each circle once, at the attribute in it that stands first. */
+/** Reports each circle once, at its first attribute. */
 function checkCycles(drafts: AttributeDrafts): void {
   const done = new Set<string>();
   for (const start of drafts.values()) {

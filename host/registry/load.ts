@@ -1,4 +1,4 @@
-/** A registry in Weaver's definition/2 syntax as a model, or all that is wrong in it. */
+/** Loads a registry in Weaver's definition/2 syntax as a model, or finds all mistakes in it. */
 import { Cursor, type Mapping } from "./cursor.ts";
 import { fingerprintsOf } from "./fingerprint.ts";
 import { layOut } from "./layout.ts";
@@ -12,7 +12,7 @@ import { ALWAYS, type Known } from "./refs.ts";
 import { YamlSource } from "./yaml-source.ts";
 
 const ROOT_KEYS = ["file_format", "attributes", "events"];
-/** Weaver's, for other kinds of telemetry: passed over. */
+/** Weaver's keys for other kinds of telemetry: ignored. */
 const OTHER_ROOT_KEYS = [
   "attribute_groups",
   "entities",
@@ -30,15 +30,15 @@ export interface RegistryRead {
   readonly model?: RegistryModel | undefined;
   /** By place; the first hundred. */
   readonly mistakes: readonly Mistake[];
-  /** The others too. */
+  /** Including those that are not listed. */
   readonly mistakeCount: number;
   /** Where each subject of a Change is defined, and "version", "attributes", "events". */
   readonly places: ReadonlyMap<string, Place>;
 }
 
 /**
- * Reads a registry, settles its layout, and names every mistake in it. `file` is for messages. Never throws, whatever the
- * text; takes a second and some 200 MB at worst, for hostile text of the greatest length.
+ * Reads a registry, determines its layout, and reports every mistake in it. `file` is for messages. Never throws,
+ * whatever the text; takes a second and about 200 MB at worst, for hostile text of the greatest length.
  */
 export function readRegistry(text: string, file: string): RegistryRead {
   const mistakes = new MistakeList();
@@ -130,7 +130,7 @@ function readEvents(root: Mapping, known: Known): EventDraft[] {
   return events;
 }
 
-/** The attribute that each origin has: one, but for those that are deprecated. */
+/** The attribute for each origin: one, not counting deprecated ones. */
 function findDerived(
   root: Mapping,
   drafts: ReadonlyMap<string, AttributeDraft>,
@@ -164,7 +164,7 @@ function findDerived(
   return derived;
 }
 
-/** Each member's code has a constant, made of the attribute's key and the member's id. */
+/** Each member's code has a constant, named after the attribute's key and the member's id. */
 function checkConstants(attributes: readonly Attribute[], drafts: ReadonlyMap<string, AttributeDraft>): void {
   const constants = new Map<string, string>();
   for (const { key, members, sameAs } of attributes) {
@@ -185,7 +185,7 @@ function checkConstants(attributes: readonly Attribute[], drafts: ReadonlyMap<st
   }
 }
 
-/** Each record type has a name of its own, made of its event's and its optional attributes' names. */
+/** Each record type has a name, made of the names of its event and its optional attributes. */
 function checkWriters(recordTypes: readonly RecordType[], events: readonly EventDraft[]): void {
   const at = new Map(events.flatMap(({ recordTypes }) => recordTypes.map((type) => [type.id, type] as const)));
   const names = new Map<string, RecordType>();
@@ -196,7 +196,7 @@ function checkWriters(recordTypes: readonly RecordType[], events: readonly Event
     const name = bareName([type.event, ...empty, ...type.optionals].join(""));
     const same = names.get(name);
     const isTwin = same?.event === type.event && same.optionals.join() === type.optionals.join();
-    // Two that carry the same have been named as such.
+    // Two with the same content have been reported already.
     if (same && !isTwin) {
       const others = listed([same.event, ...same.optionals].map(shown));
       draft.at.mistake(
@@ -208,7 +208,7 @@ function checkWriters(recordTypes: readonly RecordType[], events: readonly Event
   }
 }
 
-/** A span that never begins holds nothing. */
+/** A span that never begins contains nothing. */
 function checkSpans(events: readonly EventDraft[]): void {
   const keysOf = ({ model }: EventDraft) => model.span?.keys.join(" ");
   const begun = new Set(events.filter(({ model }) => model.span?.step === "begin").map(keysOf));

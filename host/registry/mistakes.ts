@@ -1,4 +1,4 @@
-/** What is wrong in a registry: each mistake with its place, the rule and the way out. */
+/** The mistakes in a registry: each with its place, the rule and the way out. */
 import { TelemetryError } from "../text/errors.ts";
 import { visible } from "../text/lines.ts";
 
@@ -27,21 +27,21 @@ export interface Place {
 export interface Mistake extends Place {
   readonly file: string;
   readonly code: MistakeCode;
-  /** What, where in the registry, and the value. */
+  /** What is wrong, where in the registry, and the value. */
   readonly message: string;
   /** The way out. */
   readonly fix: string;
 }
 
-/** Kept of one file; those beyond are counted. */
+/** The most mistakes that are kept for one file; further ones are counted. */
 export const MOST_MISTAKES = 100;
 
-/** The mistakes found so far. Reading goes on after one, so that all are told at once. */
+/** The mistakes found so far. Reading continues after a mistake, so that all are reported at once. */
 export class MistakeList {
   readonly #kept: Mistake[] = [];
   #count = 0;
 
-  /** All, the dropped ones too. */
+  /** All, including the dropped ones. */
   get count(): number {
     return this.#count;
   }
@@ -66,7 +66,7 @@ export function formatMistake({ file, line, column, code, message, fix }: Mistak
   return visible(`${file}:${line}:${column}: ${code}: ${message}; ${fix}`);
 }
 
-/** The mistakes as one error, exit code 1. `count` is how many there are, if not all are in the list. */
+/** The mistakes as one error, exit code 1. `count` is their number, if not all are in the list. */
 export function mistakesError(mistakes: readonly Mistake[], count = mistakes.length): TelemetryError {
   const more = count > mistakes.length ? [`… and ${count - mistakes.length} more`] : [];
   return new TelemetryError("E_REGISTRY_FILE", [...mistakes.map(formatMistake), ...more].join("\n"), 1);
@@ -83,7 +83,7 @@ export function listed(names: readonly (string | number)[], last = "and"): strin
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} ${last} ${names.at(-1)}`;
 }
 
-/** Most names that are compared with one that is unknown, and most characters of them: it is only a hint. */
+/** The most names that are compared with an unknown one, and their most characters: it is only a hint. */
 const MOST_COMPARED = 500;
 const MOST_CHARACTERS = 40;
 
@@ -102,7 +102,7 @@ export function nearest(unknown: string, known: Iterable<string>): string | unde
   return best;
 }
 
-/** Letters to insert, drop, replace, or swap with the next, to make one of the other. */
+/** The number of letters to insert, drop, replace, or swap with the next, to turn one into the other. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,18 +1,21 @@
-/** The registry as the host's tools see it: what its YAML says, with every layout question settled. */
+/** The registry as the host's tools see it: the content of its YAML, with the whole layout determined. */
 
-/** How an attribute's value stands in a record; see docs/format.md. */
+/** The encoding of an attribute's value in a record; see docs/format.md. */
 export type FieldType = "u8" | "u16" | "u32" | "i32" | "f32" | "f64" | "bool" | "enum" | "token" | "text";
 
-/** Where an attribute's value comes from when it is not a field of the record. */
+/** The source of an attribute's value if it is not a field of the record. */
 export type DerivedFrom = "event_name" | "time" | "sequence" | "schema_version" | "schema_url";
 
-/** "log_record" and "scope": a field of the LogRecord, or of its instrumentation scope; "resource": a resource's attribute. */
+/**
+ * "log_record" and "scope": a field of the LogRecord, or of its instrumentation scope; "resource": an attribute of the
+ * resource.
+ */
 export type OtelTarget = "attribute" | "log_record" | "scope" | "resource";
 
 /** How far the registry promises to keep something, in Weaver's terms, from the least to the most. */
 export type Stability = "deprecated" | "development" | "alpha" | "beta" | "release_candidate" | "stable";
 
-/** Why something is no longer to be used, in Weaver's terms. */
+/** Why something should no longer be used, in Weaver's terms. */
 export type Deprecation = "renamed" | "obsoleted" | "uncategorized" | "unspecified";
 
 export interface EnumMember {
@@ -39,13 +42,13 @@ export interface Attribute {
   readonly members: readonly EnumMember[];
   /** Set when the value is not a field of the record. */
   readonly from?: DerivedFrom | undefined;
-  /** What every event carries, if `from` is "schema_version" or "schema_url". */
+  /** The value in every event, if `from` is "schema_version" or "schema_url". */
   readonly value?: string | undefined;
-  /** The attribute in whose field the value stands, if it has none of its own: a name of a later schema version. */
+  /** The attribute that owns the field, if it has none of its own: then this is a name of a later schema version. */
   readonly sameAs?: string | undefined;
-  /** With sameAs: the attribute is left out where the value is "". */
+  /** With sameAs: the attribute is left out if the value is "". */
   readonly absentWhenEmpty?: boolean | undefined;
-  /** Of a deprecated attribute: the attribute that has taken its place. */
+  /** For a deprecated attribute: the attribute that replaces it. */
   readonly renamedTo?: string | undefined;
   /** Least value of an int, 0 if undefined. */
   readonly least?: number | undefined;
@@ -66,13 +69,18 @@ export interface EventAttribute {
   readonly required: boolean;
 }
 
-/** What an event is to a span, a stretch of a boot's events that belong together, such as those of one connection. */
+/**
+ * The part of an event in a span, a section of a boot with events that belong together, such as those of one
+ * connection.
+ */
 export interface SpanRole {
-  /** "begin", "ready" and "end" mark it; "inside" stands between ready and end. */
+  /** "begin", "ready" and "end" mark it; "inside" is between ready and end. */
   readonly step: "begin" | "ready" | "inside" | "end";
-  /** The attributes that tell one span from others. The last of them rises from one begin to the next of the same others. */
+  /**
+   * The attributes that distinguish spans. The last of them rises from one begin to the next with the same other keys.
+   */
   readonly keys: readonly string[];
-  /** An event with this value may also stand between begin and ready. */
+  /** An event with this value may also be between begin and ready. */
   readonly beforeReady?: { readonly key: string; readonly value: string } | undefined;
 }
 
@@ -93,7 +101,7 @@ export interface Field {
   readonly type: FieldType;
   /** From the record's first bit. */
   readonly offsetBits: number;
-  /** A text: the bits of all its tail slots, 0 if the record type says that the text is empty. */
+  /** For a text: the bits of all its tail slots, 0 if the record type says that the text is empty. */
   readonly widthBits: number;
   /** Most bytes of UTF-8 of a text, 0 for other types and for an empty text. */
   readonly maxBytes: number;
@@ -109,28 +117,28 @@ export interface RecordType {
   readonly fields: readonly Field[];
   /** The optional attributes that this record type adds to the event. */
   readonly optionals: readonly string[];
-  /** Of a record type for a text that takes fewer slots: the id of the one that has room for the longest. */
+  /** For a record type for texts that take fewer slots: the id of the one with room for the longest. */
   readonly shorterThan?: number | undefined;
 }
 
-/** What a version reads of the packets of other versions, which a device may send as well. */
+/** What a version can read of packets of other versions, which a device may also send. */
 export interface RelatedPackets {
   /** Of their layouts. */
   readonly fingerprints: readonly string[];
-  /** Those that the version does not have: read as their events, without the attributes that these do not have. */
+  /** Record types that the version lacks: read as their events, without the attributes that it does not have. */
   readonly recordTypes: readonly RecordType[];
 }
 
 export interface RegistryModel {
   readonly schemaVersion: string;
-  /** 32 lower-case hex digits: the CTF trace UUID, a hash over the wire layout. */
+  /** 32 lower-case hex digits: the CTF trace UUID, a hash of the wire layout. */
   readonly fingerprint: string;
   /**
-   * Those of the layouts that this one has grown out of, by record types for shorter texts: their packets are read as its own, for ids
-   * never change their meaning.
+   * Fingerprints of the layouts that this one has grown out of, by record types for shorter texts: their packets are
+   * read as its own, because ids never change their meaning.
    */
   readonly earlierFingerprints?: readonly string[] | undefined;
-  /** Set where several versions of a registry are known, and some have other layouts. */
+  /** Set if several versions of a registry are known, and some have other layouts. */
   readonly related?: RelatedPackets | undefined;
   readonly attributes: readonly Attribute[];
   readonly events: readonly EventModel[];

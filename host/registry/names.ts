@@ -1,8 +1,8 @@
-/** What names may be, and which cannot stand beside each other. */
+/** Which names are allowed, and which cannot be used together. */
 import type { Cursor } from "./cursor.ts";
 import { shown } from "./mistakes.ts";
 
-/** Longer ones are cut by tools, and no metadata is made of them in bounded time. */
+/** Tools cut longer ones, and could not make metadata of them in bounded time. */
 const MAX_NAME_CHARACTERS = 100;
 const NAME = /^[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z0-9]+)*$/;
 const ID = /^[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*$/;
@@ -12,7 +12,7 @@ export function readName(at: Cursor | undefined): string | undefined {
   return readNamed(at, NAME, "words of letters and digits with . or _ between them, the first of them a letter");
 }
 
-/** A member's id: as a name, but without dots. */
+/** A member's id: like a name, but without dots. */
 export function readId(at: Cursor | undefined): string | undefined {
   return readNamed(at, ID, "words of letters and digits with _ between them, the first of them a letter");
 }
@@ -24,19 +24,19 @@ function readNamed(at: Cursor | undefined, pattern: RegExp, rule: string): strin
     return at.mistake("E_NAME", `has ${name.length} characters, most are ${MAX_NAME_CHARACTERS}`, "shorten it");
   }
   if (!pattern.test(name)) return at.mistake("E_NAME", `${shown(name)} is no name`, `write ${rule}`);
-  // Tables of attributes and events are objects in many a program that reads events.
+  // Many programs that read events keep tables of attributes and events in objects.
   if (name in Object.prototype) {
     return at.mistake("E_NAME", `${shown(name)} is a property of every JavaScript object`, "choose another name");
   }
   return name;
 }
 
-/** What generated identifiers have left of a name: `msgType`, `msg_type`, `MSG_TYPE` and `msg.type` are one. */
+/** What generated identifiers preserve of a name: `msgType`, `msg_type`, `MSG_TYPE` and `msg.type` are the same. */
 export function bareName(name: string): string {
   return name.replace(/[._]/g, "").toLowerCase();
 }
 
-/** Names of one kind, each with its place; adding one that cannot stand beside those before it is a mistake. */
+/** Names of one kind, with their places; adding one that conflicts with an earlier one is a mistake. */
 export class NameSpace {
   readonly #what: string;
   readonly #names = new Map<string, Cursor>();
@@ -55,7 +55,7 @@ export class NameSpace {
     return this.#names.has(name);
   }
 
-  /** `renamedTo`: the name that has taken its place, which it may resemble. False if the name is there already. */
+  /** `renamedTo`: the name that replaces it, which it may resemble. Returns false if the name already exists. */
   add(name: string, at: Cursor, renamedTo?: string): boolean {
     const same = this.#names.get(name);
     if (same) {

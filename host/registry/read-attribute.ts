@@ -25,7 +25,7 @@ const DEPRECATIONS = ["renamed", "obsoleted", "uncategorized", "unspecified"] as
 export interface MemberDraft extends Omit<EnumMember, "code"> {
   readonly at: Cursor;
   readonly codeAt: Cursor | undefined;
-  /** Undefined if another attribute's member says it. */
+  /** Undefined if another attribute's member states it. */
   readonly code: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface AttributeDraft {
   readonly wire: Wire | undefined;
   readonly rule: { readonly key: string; readonly value: string; readonly at: Cursor } | undefined;
   readonly renamedTo: { readonly key: string; readonly at: Cursor } | undefined;
-  /** All that stands by itself. */
+  /** Everything that it states by itself. */
   readonly said: Pick<
     Attribute,
     "brief" | "note" | "examples" | "stability" | "deprecated" | "otelName" | "otelNote" | "otelTarget"
@@ -74,7 +74,7 @@ export function readAttribute(at: Cursor): AttributeDraft | undefined {
   return { at: keyAt, key, type, members, wire, rule: readRule(annotations), renamedTo: deprecation?.renamedTo, said };
 }
 
-/** Of an attribute, event or member. A key near to one of ours is a slip of the pen. */
+/** Of an attribute, event or member. A key that resembles one of ours is a typing mistake. */
 export function readAnnotations(entry: Mapping): Mapping | undefined {
   const at = entry.need("annotations", "add annotations: { wire: … }");
   const annotations = at?.mapping();
@@ -164,7 +164,7 @@ function readMember(at: Cursor, needsCode: boolean): MemberDraft | undefined {
   return {
     at,
     codeAt,
-    // Without an id it stands for its value all the same, which others refer to.
+    // Without an id it still stands for its value, which others refer to.
     id: id ?? value,
     value,
     brief: entry.text("brief", id ?? value),

@@ -1,4 +1,4 @@
-/** An event of the registry: what it carries, in which record types, and what it is to a span. */
+/** An event of the registry: its attributes, its record types, and its part in a span. */
 import { FIRST_INTERNAL_RECORD_TYPE } from "../../src/ring/packet-layout.ts";
 import type { Cursor } from "./cursor.ts";
 import { type AttributeDrafts, sourceOf } from "./link.ts";
@@ -25,10 +25,10 @@ export const MOST_RECORD_TYPES = FIRST_INTERNAL_RECORD_TYPE - 1;
 export interface RecordTypeDraft {
   readonly at: Cursor;
   readonly id: number;
-  /** Optional attributes that it carries, the empty text among them. */
+  /** Optional attributes of the record type, including the empty text. */
   readonly carried: ReadonlySet<string>;
   readonly emptyText: string | undefined;
-  /** Where the ids begin of the record types for texts that take fewer slots. */
+  /** The first id of the record types for texts that take fewer slots. */
   readonly shorter: { readonly at: Cursor; readonly from: number } | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface EventDraft {
   readonly refs: Refs;
   readonly recordTypes: readonly RecordTypeDraft[];
   readonly recordTypesAt: Cursor;
-  /** False if something in it is a mistake: what it lacks may be what was meant by it. */
+  /** False if it has a mistake: something that seems missing may be what the mistake meant. */
   readonly isWhole: boolean;
   readonly model: EventModel;
 }

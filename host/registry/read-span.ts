@@ -1,4 +1,4 @@
-/** `annotations.span` of an event: what it is to a stretch of events that belong together. */
+/** `annotations.span` of an event: its part in a section of events that belong together. */
 import type { Cursor, Mapping } from "./cursor.ts";
 import { listed, shown } from "./mistakes.ts";
 import type { SpanRole } from "./model.ts";

@@ -8,10 +8,10 @@ import type { AttributeDraft } from "./read-attribute.ts";
 const REF_KEYS = ["ref", "requirement_level", "brief", "note", "examples", "stability", "deprecated", "annotations"];
 const LEVELS = ["required", "recommended", "opt_in"] as const;
 const CONDITIONS = ["conditionally_required", "recommended", "opt_in"];
-/** What every event says of itself. */
+/** Attributes that every event has by itself. */
 export const ALWAYS = ["event_name", "time", "sequence", "schema_version"] as const satisfies readonly DerivedFrom[];
 
-/** The attributes that there are, and the key of the one that each origin has. */
+/** The existing attributes, and the key of the one for each origin. */
 export interface Known {
   readonly drafts: AttributeDrafts;
   readonly derived: ReadonlyMap<DerivedFrom, string>;
@@ -27,7 +27,7 @@ export interface RefDraft {
 export interface Refs {
   /** In the registry's order. */
   readonly byKey: ReadonlyMap<string, RefDraft>;
-  /** False if one of them is a mistake: what is not there may be what was meant by it. */
+  /** False if one of them has a mistake: something that seems missing may be what the mistake meant. */
   readonly isWhole: boolean;
 }
 
@@ -53,7 +53,7 @@ export function readRefs(entry: Mapping, known: Known): Refs {
   return refs;
 }
 
-/** What a value in the event names, or undefined after a mistake. */
+/** The attribute that a value in the event names, or undefined after a mistake. */
 export function findRef(at: Cursor, refs: Refs): RefDraft | undefined {
   const key = at.text();
   if (key === undefined) return undefined;
@@ -77,7 +77,7 @@ function readRef(at: Cursor, drafts: AttributeDrafts): RefDraft | undefined {
   return draft && { at: refAt, key, required, draft };
 }
 
-/** `{ conditionally_required: when }`: optional, like all but "required". */
+/** `{ conditionally_required: when }`: optional, like every level but "required". */
 function readCondition(at: Cursor): false {
   const entry = at.mapping(CONDITIONS)!;
   const fix = "write { conditionally_required: when }";
@@ -95,7 +95,7 @@ function checkAbsence({ at, key, required, draft }: RefDraft): void {
   );
 }
 
-/** What is not a field stands in every event, required, and just once. */
+/** An attribute that is not a field is in every event, required, and once. */
 function checkOrigins(at: Cursor, { byKey, isWhole }: Refs, { drafts, derived }: Known): void {
   const origins = new Map<DerivedFrom, string>();
   for (const { at, key, required, draft } of byKey.values()) {
@@ -103,7 +103,7 @@ function checkOrigins(at: Cursor, { byKey, isWhole }: Refs, { drafts, derived }:
     if (from === undefined) continue;
     const same = origins.get(from);
     origins.set(from, key);
-    // Two that are both in use are named where they are defined.
+    // Two that are both in use are reported where they are defined.
     const isNamed = draft.said.deprecated === undefined && derived.get(from) !== key;
     if (same !== undefined && !isNamed)
       at.mistake("E_DUPLICATE", `${shown(same)} is from: ${from} too`, "leave one of them out");
@@ -112,7 +112,7 @@ function checkOrigins(at: Cursor, { byKey, isWhole }: Refs, { drafts, derived }:
   }
   if (!isWhole) return;
   for (const from of ALWAYS) {
-    // What the whole registry lacks is named once, there.
+    // What the whole registry lacks is reported once, there.
     const key = derived.get(from);
     if (key === undefined || origins.has(from)) continue;
     const fix = `add { ref: ${key}, requirement_level: required }`;

@@ -1,7 +1,7 @@
-/** Versions of one registry that read each other's packets: record type ids and places only ever come to be added. */
+/** Versions of one registry read each other's packets: record type ids and places are only ever added. */
 import type { EventModel, Field, RecordType, RegistryModel } from "./model.ts";
 
-/** The same models, oldest first, each with what it reads of the others' packets. */
+/** Returns the same models, oldest first, each with what it can read of the others' packets. */
 export function relate(models: readonly RegistryModel[]): RegistryModel[] {
   return models.map((model) => {
     const others = models.filter((other) => other !== model && canRead(model, other));
@@ -18,7 +18,10 @@ export function relate(models: readonly RegistryModel[]): RegistryModel[] {
   });
 }
 
-/** Whether each record of the other can be told as an event of the model, by leaving out at most what the model has no attribute for. */
+/**
+ * Whether each record of the other can become an event of the model, leaving out only attributes that the model does
+ * not have.
+ */
 function canRead(model: RegistryModel, other: RegistryModel): boolean {
   return other.recordTypes.every((type) => {
     const event = model.events.find(({ name }) => name === type.event);

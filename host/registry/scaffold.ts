@@ -1,4 +1,7 @@
-/** A registry to begin from: one event, with the parts that most need. `xs-telemetry registry check` finds nothing in it. */
+/**
+ * A registry to start from: one event, with the parts that most registries need. `xs-telemetry registry check` finds no
+ * mistake in it.
+ */
 export const SCAFFOLD = `# A telemetry registry: the one source of record layout, types, JSON Schema and docs.
 # What each key means: docs/registry-syntax.md of xs-telemetry. To check it: xs-telemetry registry check FILE
 file_format: definition/2

@@ -1,19 +1,19 @@
-/** YAML with its bounds: what is too long, too deep or multiplies itself is refused before anything is built of it. */
+/** YAML with limits: text that is too long, too deep or expands itself is refused before anything is built from it. */
 import { Composer, CST, type Document, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser } from "yaml";
 import { type MistakeCode, type MistakeList, MOST_MISTAKES, type Place, shown } from "./mistakes.ts";
 
 export const MAX_REGISTRY_BYTES = 1024 * 1024;
 /**
- * Words, signs, spaces and line ends, of which a registry has one in three characters. 240 record types make fewer; each costs memory
- * many times its length.
+ * Most words, signs, spaces and line ends; a registry has one in three characters. 240 record types need fewer; each
+ * costs memory of many times its length.
  */
 const MOST_TOKENS = 300_000;
-/** Lists and mappings in each other. A registry has 8. */
+/** Most lists and mappings within each other. A registry has 8. */
 const MOST_DEPTH = 32;
 
 const TOO_MANY = new Error("more mistakes than are kept");
 
-/** What a Composer of the library calls of each mistake; private there, and nothing else bounds it. */
+/** The library's Composer calls it for each mistake; it is private, and nothing else limits them. */
 interface Complaining {
   onError(
     source: number | readonly [number, ...number[]] | { readonly offset: number },
@@ -45,7 +45,10 @@ export class YamlSource {
     this.fail(offset, "E_YAML", `not valid YAML: ${message}`, "mend it here, or in the line before");
   }
 
-  /** The document's value, or undefined after a mistake was added. Mappings have string keys, each once; no aliases. */
+  /**
+   * Returns the document's value, or undefined after adding a mistake. Mappings have string keys, each once; no
+   * aliases.
+   */
   read(text: string): Node | undefined {
     const bytes = Buffer.byteLength(text);
     if (bytes > MAX_REGISTRY_BYTES) {
@@ -55,11 +58,11 @@ export class YamlSource {
     const before = this.mistakes.count;
     const tokens = this.#tokens(text.startsWith("\ufeff") ? text.slice(1) : text);
     if (!tokens) return undefined;
-    // The check of keys below takes one pass; the library's own compares each with each.
+    // The check of keys below takes one pass; the library's own compares each key with each other.
     const composer = new Composer({ uniqueKeys: false, prettyErrors: false, version: "1.2" });
     const document = this.#composed(composer, tokens, text.length);
     if (!document) return undefined;
-    // Those few that the library does not call.
+    // The few that the library does not report.
     for (const { pos, message } of document.errors) this.#invalid(pos[0], message);
     const root = document.contents as Node | null;
     if (root) this.#checkKeys(root);
@@ -71,12 +74,12 @@ export class YamlSource {
     return root as Node;
   }
 
-  /** Undefined after as many mistakes as are kept: what follows them is not read. */
+  /** Undefined once there are as many mistakes as are kept: the rest is not read. */
   #composed(composer: Composer, tokens: CST.Token[], length: number): Document.Parsed | undefined {
     let left = MOST_MISTAKES;
-    // The library's own makes an Error with a stack of each mistake, and a text may have one a byte.
+    // The library's own function makes an Error with a stack for each mistake, and a text may have one per byte.
     (composer as unknown as Complaining).onError = (source, _, message) => {
-      // The library catches what is thrown here, tells it as a mistake, and so on outwards.
+      // The library catches what is thrown here, and reports it as a mistake at every level.
       if (left === 0) throw TOO_MANY;
       const offset = typeof source === "number" ? source : "offset" in source ? source.offset : source[0];
       if (--left === 0) {
@@ -94,9 +97,9 @@ export class YamlSource {
     }
   }
 
-  /** The syntax, as far as it is of the kinds a registry may have. */
+  /** The syntax, restricted to the kinds that a registry may have. */
   #tokens(text: string): CST.Token[] | undefined {
-    // Told here, and not by the parser, which misses line ends in some quoted scalars that are none.
+    // Reported here, because the parser misses line ends in some invalid quoted scalars.
     this.#lines.addNewLine(0);
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", end + 1)) this.#lines.addNewLine(end + 1);
     const parser = new Parser();

@@ -9,13 +9,13 @@ import { Traffic } from "./traffic.ts";
 export interface DeviceOptions {
   readonly id: string;
   readonly seed: number;
-  /** Tells the devices of a seed apart. */
+  /** Distinguishes the devices of a seed. */
   readonly number: number;
-  /** Where its packets go; called at each boot, and after each failure. */
+  /** Opens the destination of its packets; called at each boot, and after each failure. */
   readonly open: OpenSink;
-  /** Events a second in the mean; "max": as fast as the ring is drained, in the device's own time 20 a second. */
+  /** Mean events per second; "max": as fast as the ring is drained; 20 per second in the device's own time. */
   readonly rate: number | "max";
-  /** Events from boot to reboot in the mean; 0: never. */
+  /** Mean number of events from boot to reboot; 0: never. */
   readonly rebootEvery: number;
   readonly capacityBytes: number;
   readonly policy: Policy;
@@ -26,8 +26,8 @@ export interface DeviceOptions {
 }
 
 /**
- * What became of the events of a boot: `emitted = drained + overwritten + discarded + pending`. `unsent` are those of the packet
- * that the drainer had in hand at the end, so `drained - unsent` were given to the link.
+ * What became of the events of a boot: `emitted = drained + overwritten + discarded + pending`. `unsent` are those of
+ * the packet that the drainer had in hand at the end, so `drained - unsent` were given to the link.
  */
 export interface BootCounters extends Pick<Counters, "emitted" | "drained" | "overwritten" | "discarded" | "pending"> {
   readonly bootId: number;
@@ -42,7 +42,7 @@ export type LinkCounters = Pick<
 >;
 
 const LINK_COUNTERS = ["packets", "bytes", "refusals", "opens", "failures", "stalls", "dropped"] as const;
-/** What a device needs from power on until its program runs. */
+/** Time from power-on until the device's program runs. */
 const DOWN_MS = 500;
 const MAX_RATE_OF_DEVICE = 20;
 const MOST_RECORD_SLOTS = 8;
@@ -56,11 +56,14 @@ interface Boot {
   /** When its clock was 0, in the simulation's time. */
   readonly bootedMs: number;
   drained: number;
-  /** Events of the packet drained last. */
+  /** Events of the packet that was drained last. */
   lastEvents: number;
 }
 
-/** A simulated device: the real emitter and drainer, called by traffic that follows from the seed. Its clock is the traffic's. */
+/**
+ * A simulated device: the real emitter and drainer, called by traffic that is determined by the seed. Its clock is the
+ * traffic's.
+ */
 export class Device {
   readonly id: string;
   readonly #options: DeviceOptions;
@@ -70,7 +73,7 @@ export class Device {
   readonly #link: Record<(typeof LINK_COUNTERS)[number], number>;
   #clockMs = 0;
   #boot: Boot | undefined;
-  /** When it boots next, if it is down. */
+  /** When it boots next, if it is off. */
   #upMs = 0;
   #events = 0;
 
@@ -88,7 +91,10 @@ export class Device {
     return this.#events;
   }
 
-  /** Makes the calls that are due at `nowMs`, until `mostEvents` were emitted in all. Times count from when the device was switched on. */
+  /**
+   * Makes the calls that are due at `nowMs`, until `mostEvents` were emitted in all. Times count from when the device
+   * was switched on.
+   */
   advance(nowMs: number, mostEvents: number): void {
     if (this.#boot === undefined) {
       if (nowMs < this.#upMs) return;
@@ -120,7 +126,7 @@ export class Device {
     if (this.#boot) this.#stop();
   }
 
-  /** Of each boot, once the device is off. */
+  /** For each boot, once the device is off. */
   boots(): readonly BootCounters[] {
     return this.#past;
   }
@@ -131,7 +137,7 @@ export class Device {
 
   #start(nowMs: number): Boot {
     const { capacityBytes, policy, open, packetBytes, everyMs, packetsPerSlice } = this.#options;
-    // 48 bits, as a device's own.
+    // 48 bits, as a real device has.
     const bootId = this.#random.below(2 ** 16) * 2 ** 32 + this.#random.uint32();
     this.#clockMs = 0;
     const telemetry = new Telemetry({ capacityBytes, policy, bootId, clock: { now: () => this.#clockMs | 0 } });
@@ -165,7 +171,7 @@ export class Device {
     this.#boot = undefined;
   }
 
-  /** Events that the ring has room for, however long they are. */
+  /** The number of events that surely fit in the ring, however long they are. */
   #room(telemetry: Telemetry): number {
     const slots = this.#options.capacityBytes / SLOT_BYTES / MOST_RECORD_SLOTS;
     return Math.floor(slots - telemetry.counters().pending);

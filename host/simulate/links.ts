@@ -1,4 +1,4 @@
-/** Where simulated devices send to. */
+/** The destinations of simulated devices. */
 import { lookup } from "node:dns/promises";
 import type { Writable } from "node:stream";
 import { mqttSink } from "../../src/drain/mqtt.ts";
@@ -15,18 +15,21 @@ import { brokerError, noGreeting } from "../receive/links/mqtt-errors.ts";
 import { openSerialPort } from "../receive/links/serial-port.ts";
 import { readAuthority } from "../text/network-errors.ts";
 
-/** What a port has taken may so long be on its way. */
+/** Data that a port has taken may be under way for this long. */
 const CLOSE_MS = 2000;
 
-/** Where all devices of a simulation send to. */
+/** The destination of all devices of a simulation. */
 export interface Destination {
   /** What a device opens. */
   open(device: string): OpenSink;
-  /** Once the devices are off. */
+  /** Call it once the devices are off. */
   close(): void;
 }
 
-/** Frames on a stream, or on an open serial port, which stays open when the device reboots, as the line does. For one device. */
+/**
+ * Frames on a stream, or on an open serial port, which stays open when the device reboots, as the line does. For one
+ * device.
+ */
 export function streamSinks(stream: Writable, baud: number | undefined, maxPacketBytes: number): Destination {
   return {
     open: () => serialSink({ io: Serial, port: stream, maxPacketBytes, ...(baud !== undefined && { baud }) }),
@@ -41,7 +44,7 @@ export async function openSerial(path: string, baud: number, maxPacketBytes: num
     ...streamSinks(port, baud, maxPacketBytes),
     close() {
       if (!port.isOpen) return; // unplugged: it would drain when somebody opens it again
-      // What the FIFO has taken still leaves.
+      // Data in the FIFO still leaves.
       const end = () => {
         clearTimeout(late);
         port.close(() => {}); // it may have closed meanwhile
@@ -52,7 +55,10 @@ export async function openSerial(path: string, baud: number, maxPacketBytes: num
   };
 }
 
-/** Datagrams to an address. Each device has a socket of its own, and keeps it over a reboot. Throws TelemetryError E_HOST if the host has no address. */
+/**
+ * Datagrams to an address. Each device has its own socket, and keeps it over a reboot. Throws TelemetryError E_HOST if
+ * the host has no address.
+ */
 export async function udpSinks(host: string, port: number, maxPacketBytes: number): Promise<Destination> {
   const { address, family } = await lookup(host).catch(() => {
     throw linkError("E_HOST", `${host} has no address: check the name, and this machine's network`);
@@ -72,7 +78,7 @@ export interface MqttDestination {
   readonly url: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** File with the certificate, PEM, of the authority that has signed the broker's. */
+  /** File with the certificate, PEM, of the authority that signed the broker's. */
   readonly ca?: string | undefined;
   readonly topic?: string | undefined;
   /** Default 0. */
@@ -80,8 +86,8 @@ export interface MqttDestination {
 }
 
 /**
- * Messages to a broker, one a packet; each device is a client of its own. Connects once before, so that what is wrong is said
- * at once: throws TelemetryError E_URL, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
+ * Messages to a broker, one for each packet; each device is a separate client. Connects once beforehand, so that errors
+ * are reported at once: throws TelemetryError E_URL, E_BROKER, E_BROKER_REFUSED or E_TLS, exit code 2.
  */
 export async function openMqtt(options: MqttDestination, maxPacketBytes: number): Promise<Destination> {
   const { protocol, host, port, username, password, shown } = readBroker(options);
@@ -118,7 +124,7 @@ export async function openMqtt(options: MqttDestination, maxPacketBytes: number)
   };
 }
 
-/** A class of sockets that all are one, made when it is needed: it outlives those who open and close it. */
+/** A class of sockets that all use one real socket, made when needed: it outlives those that open and close it. */
 function deviceSocket(options: UDPOptions, sockets: Set<UDP>) {
   let shared: UDP | undefined;
   return class {

@@ -1,15 +1,15 @@
-/** Numbers that look random and follow from a seed: the same on every machine. Not for secrets. */
+/** Numbers that look random and are determined by a seed: the same on every machine. Not for secrets. */
 export class Random {
   #a: number;
   #b: number;
   #c = 0x9e3779b9;
   #counter = 1;
 
-  /** Integers, of which the low 32 bits count. Each `stream` of a seed has numbers of its own. */
+  /** Integers; their low 32 bits count. Each `stream` of a seed has its own numbers. */
   constructor(seed: number, stream = 0) {
     this.#a = seed | 0;
     this.#b = stream | 0;
-    for (let round = 0; round < 16; round++) this.uint32(); // until each bit of both has reached all others
+    for (let round = 0; round < 16; round++) this.uint32(); // until each bit of both has affected all others
   }
 
   /** 0 to 2^32 - 1: sfc32, chaotic with a counter, of 128 bits of state. */
@@ -32,17 +32,17 @@ export class Random {
     return Math.floor(this.fraction() * count);
   }
 
-  /** True so often of 1. */
+  /** True with this probability. */
   chance(share: number): boolean {
     return this.fraction() < share;
   }
 
-  /** What lies between two events that have nothing to do with each other; 0 or more. */
+  /** The time between two independent events; 0 or more. */
   exponential(mean: number): number {
     return -mean * Math.log(1 - this.fraction());
   }
 
-  /** One of the items, as often as their weights say. Their weights are above 0. */
+  /** One of the items, with probabilities proportional to their weights, which are above 0. */
   pick<Item extends { readonly weight: number }>(items: readonly Item[]): Item {
     let left = this.fraction() * items.reduce((sum, { weight }) => sum + weight, 0);
     for (const item of items) {

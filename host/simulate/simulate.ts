@@ -3,22 +3,22 @@ import type { Policy } from "../../src/telemetry.ts";
 import { type BootCounters, Device, type LinkCounters } from "./device.ts";
 
 export interface SimulateOptions {
-  /** Where the packets of a device go: called for each, with its name. */
+  /** Opens the destination for the packets of a device; called for each, with its name. */
   readonly open: (device: string) => OpenSink;
   /** The same seed gives the same devices, boot ids and calls. An integer; its low 32 bits count. */
   readonly seed: number;
   /** Default 1. */
   readonly devices?: number;
-  /** What names of devices begin with. Default "sim". */
+  /** The beginning of the devices' names. Default "sim". */
   readonly name?: string;
-  /** It ends when each device has emitted that many events … */
+  /** It ends when each device has emitted this many events … */
   readonly events?: number;
-  /** … or after that long; without either, when `signal` says so. */
+  /** … or after this time; without either, when `signal` is aborted. */
   readonly durationMs?: number;
   readonly signal?: { readonly aborted: boolean };
-  /** Events a second and device, in the mean; "max": as fast as the rings are drained, nothing being overwritten. Default 20. */
+  /** Mean events per second and device; "max": as fast as the rings are drained, without overwriting. Default 20. */
   readonly rate?: number | "max";
-  /** Events from boot to reboot, in the mean; 0: never. Default 2,000. */
+  /** Mean number of events from boot to reboot; 0: never. Default 2,000. */
   readonly rebootEvery?: number;
   /** Default 16,384. */
   readonly capacityBytes?: number;
@@ -28,9 +28,9 @@ export interface SimulateOptions {
   readonly packetBytes?: number;
   readonly everyMs?: number;
   readonly packetsPerSlice?: number;
-  /** How long what waits in rings may take to leave when no more events come. Default 5,000 ms. */
+  /** After the last event, the time for what waits in rings to leave. Default 5,000 ms. */
   readonly lingerMs?: number;
-  /** Told of events so far, now and then. */
+  /** Called with the number of events so far, now and then. */
   readonly onProgress?: (events: number) => void;
 }
 
@@ -51,15 +51,17 @@ export interface Simulation {
   readonly devices: readonly SimulatedDevice[];
 }
 
-/** Between two looks at what is due. */
+/** Time between two checks for what is due. */
 const STEP_MS = 10;
-/** So many devices are switched on in a ms, and in a step: a broker takes only so many connections at once. */
+/**
+ * Most devices that are switched on in a ms, and in a step: a broker accepts a limited number of connections at once.
+ */
 const STARTS_PER_MS = 1;
 const STARTS_PER_STEP = 100;
 
 /**
- * Plays devices until their events or the time are over; then waits until what they hold has left, and switches them off. Returns what
- * became of every event. Throws what the emitter's constructor throws for a wrong option.
+ * Simulates devices until their events or the time have run out; then waits until what they hold has left, and switches
+ * them off. Returns what became of every event. Throws what the emitter's constructor throws for a wrong option.
  */
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const { seed, open, name = "sim", durationMs = Number.POSITIVE_INFINITY, signal, lingerMs = 5000 } = options;

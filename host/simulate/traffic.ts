@@ -2,22 +2,22 @@ import type { Connection, Payload, Token } from "../../src/ring/api.ts";
 import { Reason } from "../../src/ring/reason.ts";
 import type { Random } from "./random.ts";
 
-/** What traffic calls: Telemetry has it, and a test can play it. */
+/** What traffic calls: a Telemetry, or a substitute in a test. */
 export interface TrafficTarget {
   connect(clientId: number, ip?: string): Connection;
   messageType(name: string): Token;
 }
 
 export interface TrafficOptions {
-  /** Events a second, in the mean, of the device's own time. Above 0. */
+  /** Mean events per second, in the device's own time. Above 0. */
   readonly rate: number;
-  /** Events from boot to reboot, in the mean; 0: it never reboots. */
+  /** Mean number of events from boot to reboot; 0: it never reboots. */
   readonly rebootEvery: number;
 }
 
 interface MessageType {
   readonly name: string;
-  /** How popular it is. */
+  /** How frequent it is. */
   readonly weight: number;
   /** Undefined: it has none. */
   payload?(random: Random): Payload;
@@ -49,16 +49,16 @@ const REJECTIONS: readonly { readonly reason: Reason; readonly weight: number }[
 ];
 
 const MOST_CONNECTIONS = 4;
-/** Clients that know the device; one that comes again has the same id and address. */
+/** Clients that know the device; one that reconnects has the same id and address. */
 const CLIENTS = 16;
 const CONNECT_CHANCE = 0.04;
 const HANDSHAKE_CHANCE = 0.95;
 const REJECT_CHANCE = 0.06;
 const REPLY_CHANCE = 0.8;
 const PUSH_CHANCE = 0.1;
-/** Messages of a connection, in the mean. */
+/** Mean number of messages of a connection. */
 const SESSION_MESSAGES = 60;
-/** Events come in bursts of so many, in the mean, at a fifth of the mean gap. */
+/** Mean number of events in a burst; within it, gaps are a fifth of the mean gap. */
 const BURST_EVENTS = 8;
 const BURST_GAP = 0.2;
 const BOOT_MS = 400;
@@ -72,9 +72,10 @@ interface Client {
 }
 
 /**
- * What happens on one device: clients connect, shake hands or fail to, send bursts of messages, of which some are rejected, get replies,
- * leave and come again, until the device reboots. Each step is one call of an emitter, so one event. Follows from the
- * random numbers alone: the same seed gives the same calls at the same times, whatever comes of them.
+ * The events of one device: clients connect, complete the handshake or fail, send bursts of messages, some of which are
+ * rejected, get replies, leave and come back, until the device reboots. Each step is one call of an emitter, so one
+ * event. It is determined by the random numbers alone: the same seed gives the same calls at the same times, whatever
+ * they cause.
  */
 export class Traffic {
   readonly #random: Random;
@@ -95,7 +96,10 @@ export class Traffic {
     return this.#nextMs;
   }
 
-  /** Makes the call that is due. False: the device reboots instead, and the next call is one of a new boot; nothing is called. */
+  /**
+   * Makes the call that is due. False: the device reboots instead, and the next call belongs to a new boot; nothing is
+   * called.
+   */
   step(target: TrafficTarget): boolean {
     const random = this.#random;
     if (this.#rebootEvery > 0 && random.chance(1 / this.#rebootEvery)) {
@@ -118,7 +122,7 @@ export class Traffic {
 
   #connect(target: TrafficTarget): void {
     const client = this.#random.below(CLIENTS);
-    // Some proxies do not tell whose connection it is.
+    // Some proxies do not say whose connection it is.
     const connection = client === 0 ? target.connect(0) : target.connect(client, `192.168.0.${20 + client}`);
     const messagesLeft = Math.ceil(this.#random.exponential(SESSION_MESSAGES));
     this.#clients.push({ connection, isConnected: false, messagesLeft, owed: undefined });
@@ -155,7 +159,7 @@ export class Traffic {
     }
     if (random.chance(REJECT_CHANCE)) {
       const { reason } = random.pick(REJECTIONS);
-      // What cannot be parsed has no type either.
+      // A message that cannot be parsed has no type either.
       if (reason === Reason.parseError) connection.rejected(reason, 0, '{"type":"setLi');
       else connection.rejected(reason, target.messageType(type.name), payload);
       return;

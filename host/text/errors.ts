@@ -1,4 +1,4 @@
-/** What a command prints for a failure it foresaw: place, value and the way out stand in the message. */
+/** An expected failure: its message contains the place, the value and the way out. */
 export class TelemetryError extends Error {
   /** Stable, for programs: `E_…`. */
   readonly code: string;
@@ -13,22 +13,22 @@ export class TelemetryError extends Error {
   }
 }
 
-/** Something wrong in the data, which did not stop the work. */
+/** A problem in the data that did not stop the work. */
 export interface Problem {
   /** Stable, for programs: `E_…` errors, `W_…` warnings. */
   readonly code: string;
-  /** One sentence: what, the value, what was expected. Without the place. */
+  /** One sentence: what is wrong, the value, and what was expected. Without the place. */
   readonly message: string;
-  /** Where: file, line from 1, byte offset from 0, packet number. What is not known is absent. */
+  /** Where: file, line from 1, byte offset from 0, packet number. Unknown ones are absent. */
   readonly file?: string;
   readonly line?: number;
   readonly offsetBytes?: number;
   readonly packet?: number;
   readonly attribute?: string;
-  /** Whose, if the place does not say it: the device's id, the boot's, the reader's number. */
+  /** The device's id, the boot's, and the reader's number, if the place does not include them. */
   readonly device?: string | undefined;
   readonly bootId?: number;
   readonly reader?: number;
-  /** How many times, if it is said once for all. */
+  /** How many times it occurred, if it is reported once for all. */
   readonly count?: number;
 }

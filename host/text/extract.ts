@@ -1,25 +1,25 @@
 /**
- * Telemetry out of a raw serial log. A log line is telemetry when its text from the first `{`, colours and carriage
- * returns removed, has a key `event`, registered or not: judging events is validate's work.
+ * Finds telemetry in a raw serial log. A log line is telemetry if its text from the first `{`, without colours and
+ * carriage returns, has a key `event`, registered or not: checking events is the work of validate.
  *
- * Of a log whose lines wrap others in JSON, as Docker's and journald's do, it is the inner line that counts.
+ * If the lines of a log are wrapped in JSON, as by Docker and journald, the inner line counts.
  *
- * Only the first `{` counts. A later one may open a payload, and a payload comes from the network: a line that is cut
- * after it would pass for an event that never happened.
+ * Only the first `{` counts. A later one may begin a payload, which comes from the network: a line cut before it would
+ * look like an event that never happened.
  */
 import type { Problem } from "./errors.ts";
 import { type FaultyLine, LineSplitter, MAX_LINE_BYTES, visible } from "./lines.ts";
 import { WrappedLines } from "./wrapped-line.ts";
 
 export type Extracted =
-  /** A telemetry line that is a JSON object; `text` as in the log, colours and carriage returns removed. */
+  /** A telemetry line that is a JSON object; `text` as in the log, without colours and carriage returns. */
   | { readonly kind: "event"; readonly text: string; readonly line: number; readonly offsetBytes: number }
   /** An invalid telemetry line: `E_JSON`, `E_UTF8`, `E_LINE_LENGTH`. `offsetBytes` is that of its first `{`. */
   | { readonly kind: "broken"; readonly problem: Problem }
-  /** A line too long to read whole, with no sign of telemetry in its first MiB: `W_LINE_LENGTH`. */
+  /** A line too long to read, with no sign of telemetry in its first MiB: `W_LINE_LENGTH`. */
   | { readonly kind: "skipped"; readonly problem: Problem };
 
-/** Colours, and the erase-line that tools write beside them. */
+/** Colours, and the erase-line sequence that tools write beside them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
 const COLOURS_AND_RETURNS = /\x1b\[[0-9;:]*[mK]|\r/g;
 const EVENT_KEY = /"event"[ \t]*:/;
@@ -28,7 +28,8 @@ const EXCERPT_BEFORE = 30;
 const EXCERPT_CHARS = 80;
 
 /**
- * The telemetry lines of a log, in its order. Fails only as the source fails. Memory: one line and what one chunk gives.
+ * Returns the telemetry lines of a log, in its order. Fails only if the source fails. Memory: one line and the results
+ * of one chunk.
  *
  *     for await (const found of extract(createReadStream("serial.log"))) if (found.kind === "event") use(found.text);
  */
@@ -52,7 +53,10 @@ export async function* extract(log: AsyncIterable<Uint8Array>): AsyncGenerator<E
   yield* found;
 }
 
-/** What a line of a log is; undefined if it is no telemetry. `wrapped`: of the log that it is a line of, if that may wrap lines. */
+/**
+ * What a line of a log is; undefined if it is not telemetry. `wrapped`: the state of the log, if its lines may be
+ * wrapped.
+ */
 export function extractLine(
   logged: string,
   line: number,
@@ -62,13 +66,13 @@ export function extractLine(
   const start = logged.indexOf("{");
   if (start < 0) return undefined;
   const text = logged.slice(start).replace(COLOURS_AND_RETURNS, "");
-  // A piece of an inner line, or its bytes as numbers, need not have it.
+  // A piece of an inner line, or its bytes as numbers, may lack it.
   const mayWrap = wrapped !== undefined && (text.startsWith('{"log":') || text.includes('"MESSAGE":['));
   if (!mayHaveEventKey(text) && !mayWrap) return undefined;
   const at = () => offsetBytes + Buffer.byteLength(logged.slice(0, start));
   try {
     const value: unknown = JSON.parse(text);
-    // Text that begins with a brace is an object when it is JSON.
+    // Text that begins with a brace is an object if it is JSON.
     if (Object.hasOwn(value as object, "event")) return { kind: "event", text, line, offsetBytes: at() };
     const inner = wrapped?.next(value as object);
     return inner ? extractLine(inner, line, offsetBytes) : undefined;
@@ -83,7 +87,7 @@ function extractFaultyLine({ fault, number, offsetBytes, lengthBytes, bytes }: F
   const start = bytes.indexOf(OPENING_BRACE);
   if (fault === "not-utf-8") {
     if (start < 0) return undefined;
-    // What stands before the brace may be a boot loader's garbage: only the rest must be text.
+    // Before the brace there may be garbage from a boot loader: only the rest must be text.
     const rest = bytes.subarray(start);
     try {
       return extractLine(new TextDecoder("utf-8", { fatal: true }).decode(rest), number, offsetBytes + start);
@@ -99,7 +103,7 @@ function extractFaultyLine({ fault, number, offsetBytes, lengthBytes, bytes }: F
   return { kind: "skipped", problem: { code: "W_LINE_LENGTH", message, line: number, offsetBytes } };
 }
 
-/** Cheap and never wrong when it says no: spares JSON.parse most of a log. */
+/** Cheap, and never wrong if false: spares JSON.parse most of a log. */
 function mayHaveEventKey(text: string): boolean {
   return text.includes("event") || text.includes("\\u");
 }
@@ -114,7 +118,7 @@ function latin1(bytes: Uint8Array): string {
     .replace(COLOURS_AND_RETURNS, "");
 }
 
-/** Where JSON.parse says that it failed; 0 when it does not say. */
+/** Where JSON.parse says that it failed; 0 if it does not say. */
 function positionIn(message: string): number {
   return Number(/at position (\d+)/.exec(message)?.[1] ?? 0);
 }

@@ -1,22 +1,25 @@
-/** How a stream of bytes is packed, told by its first bytes: gzip is unpacked, UTF-16 with a byte order mark becomes UTF-8. */
+/**
+ * Recognises by its first bytes how a stream is encoded: gzip is unpacked, UTF-16 with a byte order mark becomes UTF-8.
+ */
 import { finished } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { TelemetryError } from "./errors.ts";
 
-/** "plain": as the bytes stand. */
+/** "plain": the bytes as they are. */
 export type InputKind = "plain" | "gzip" | "utf-16le" | "utf-16be";
 
-/** So many bytes decide, if the first two leave a doubt. */
+/** This many bytes decide, if the first two are ambiguous. */
 const KIND_BYTES = 64;
-/** Packed bytes unpacked at once: they may become a thousand times as many. */
+/** Packed bytes that are unpacked at once: they may grow a thousandfold. */
 const UNPACKED_AT_ONCE_BYTES = 4096;
 const GZIP = [0x1f, 0x8b, 0x08];
 const LITTLE_ENDIAN_MARK = [0xff, 0xfe];
 const BIG_ENDIAN_MARK = [0xfe, 0xff];
 
 /**
- * The kind that a stream with these first bytes has; undefined as long as more bytes could change the answer, which 64 bytes, or the
- * stream's end (`isWhole`), do not. A byte order mark counts only before text: a serial line may begin with the same two bytes.
+ * Returns the kind of a stream with these first bytes; undefined as long as more bytes could change the answer. 64
+ * bytes, or the end of the stream (`isWhole`), always decide. A byte order mark counts only before text: a serial line
+ * may begin with the same two bytes.
  */
 export function inputKind(first: Uint8Array, isWhole = false): InputKind | undefined {
   if (isWhole && first.length < 2) return "plain";
@@ -36,7 +39,7 @@ function begins(bytes: Uint8Array, expected: readonly number[]): boolean {
   return expected.every((byte, index) => index >= bytes.length || bytes[index] === byte);
 }
 
-/** Whether these units of 16 bits may be a log's: characters, some of them ASCII. */
+/** Whether these 16-bit units may be a log's: characters, some of them ASCII. */
 function isText(bytes: Uint8Array, kind: "utf-16le" | "utf-16be"): boolean {
   const high = kind === "utf-16le" ? 1 : 0;
   let plain = 0;
@@ -49,9 +52,10 @@ function isText(bytes: Uint8Array, kind: "utf-16le" | "utf-16be"): boolean {
 }
 
 /**
- * The bytes that a stream stands for: unpacked if it is gzip (of several members, one after the other), as UTF-8 if it is UTF-16 with a
- * byte order mark, also within gzip; else as they come, at once. `onKind` is told what the stream is, before its first bytes. Fails
- * as the source fails, or with TelemetryError E_GZIP (exit code 1) where packed bytes are damaged or cut; what comes before is given.
+ * Returns the content of a stream: unpacked if it is gzip (with one or more members), as UTF-8 if it is UTF-16 with a
+ * byte order mark, also within gzip; otherwise unchanged and at once. `onKind` gets the kind before the first bytes.
+ * Fails if the source fails, or with TelemetryError E_GZIP (exit code 1) where packed bytes are damaged or cut; what
+ * comes before is returned.
  */
 export async function* plainBytes(
   source: AsyncIterable<Uint8Array>,
@@ -105,7 +109,7 @@ async function* gunzipped(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   let found: Buffer[] = [];
   let readBytes = 0;
   gunzip.on("data", (bytes: Buffer) => found.push(bytes));
-  // Of bytes that are damaged, or come after the last member, Node never says that they are written.
+  // For bytes that are damaged, or follow the last member, Node never calls back.
   const over = new Promise<Error | undefined>((resolve) => finished(gunzip, (error) => resolve(error ?? undefined)));
   gunzip.once("end", () => gunzip.destroy());
   const written = (slice: Uint8Array): Promise<Error | undefined> =>
@@ -135,7 +139,7 @@ async function* gunzipped(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-/** What is no UTF-16 becomes U+FFFD. */
+/** Invalid UTF-16 becomes U+FFFD. */
 async function* fromUtf16(
   source: AsyncIterable<Uint8Array>,
   kind: "utf-16le" | "utf-16be",

@@ -1,7 +1,7 @@
 import { TelemetryError } from "./errors.ts";
 import { visible } from "./lines.ts";
 
-/** The path, as people should see it. */
+/** The path, in a form for people. */
 export function nameOf(path: string): string {
   return path === "-" ? "standard input" : visible(path);
 }
@@ -14,7 +14,7 @@ const WAYS_OUT: Record<string, readonly [code: string, message: string]> = {
   EISDIR: ["E_IS_DIRECTORY", "is a directory; name a file in it"],
 };
 
-/** That this process, or this machine, may open no more files; undefined if an error is another one. */
+/** The error that this process, or this machine, may open no more files; undefined for any other error. */
 export function tooManyFiles(error: unknown): TelemetryError | undefined {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== "EMFILE" && code !== "ENFILE") return undefined;
@@ -26,7 +26,7 @@ export function tooManyFiles(error: unknown): TelemetryError | undefined {
   );
 }
 
-/** A failure of the system as a TelemetryError with the path and a way out. */
+/** A system error as a TelemetryError with the path and a way out. */
 export function ioError(path: string, error: unknown, readBytes = 0): TelemetryError {
   if (error instanceof TelemetryError) return error;
   const refusal = tooManyFiles(error);

@@ -1,7 +1,7 @@
 /**
- * Lines out of bytes, with bounded memory whatever comes: a line over the limit is told and passed over, a line that is
- * not UTF-8 is told and never repaired. Bytes are decoded a block at a time: a decoder call for each line costs more
- * than the rest together.
+ * Splits bytes into lines, with bounded memory: a line over the limit is reported and skipped, a line that is not UTF-8
+ * is reported and never repaired. Bytes are decoded a block at a time: a decoder call for each line costs more than
+ * everything else.
  */
 
 import { isAscii } from "node:buffer";
@@ -9,10 +9,10 @@ import { visible, visibleLines } from "./visible.ts";
 
 export { visible, visibleLines };
 
-/** The longest line that is read: 1 MiB, its line end not counted. */
+/** The longest line that is read: 1 MiB, without its line end. */
 export const MAX_LINE_BYTES = 1024 * 1024;
 
-/** Bytes decoded at once. Bounds what a sink may have to hold between two chunks. */
+/** Bytes that are decoded at once. Limits what a sink may have to hold between two chunks. */
 const BLOCK_BYTES = 64 * 1024;
 
 const NEWLINE = 0x0a;
@@ -22,7 +22,7 @@ const BYTE_ORDER_MARK = "\ufeff";
 export interface TextLine {
   /** From 1. */
   readonly number: number;
-  /** Of the line's first byte, from 0, a byte order mark not counted as part of the line. */
+  /** Offset of the line's first byte, from 0; a byte order mark is not part of the line. */
   readonly offsetBytes: number;
   /** Without its end, "\n" or "\r\n". */
   readonly text: string;
@@ -32,9 +32,9 @@ export interface FaultyLine {
   readonly number: number;
   readonly offsetBytes: number;
   readonly fault: "too-long" | "not-utf-8";
-  /** Of the whole line, "\n" not counted. */
+  /** Of the whole line, without "\n". */
   readonly lengthBytes: number;
-  /** The line as it came; the first limitBytes of a line that is too long. */
+  /** The line as it came; for a line that is too long, its first limitBytes. */
   readonly bytes: Uint8Array;
 }
 
@@ -44,7 +44,7 @@ export type Line = TextLine | FaultyLine;
 export interface LineSink {
   /** As TextLine's fields. */
   line(text: string, number: number, offsetBytes: number): void;
-  /** `line.bytes` is good only during the call. */
+  /** `line.bytes` is valid only during the call. */
   fault(line: FaultyLine): void;
 }
 
@@ -54,19 +54,19 @@ export interface LineOptions {
 }
 
 /**
- * Cuts chunks of bytes into lines: `push` for each chunk, `end` once. A byte order mark at the very beginning is dropped.
- * Never throws but what the sink throws. Holds at most limitBytes and one block.
+ * Cuts chunks of bytes into lines: call `push` for each chunk, `end` once. A byte order mark at the very beginning is
+ * dropped. Throws only what the sink throws. Holds at most limitBytes and one block.
  */
 export class LineSplitter {
   readonly #sink: LineSink;
   readonly #limitBytes: number;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  /** The beginning of a line whose end has not come yet: 0 <= #keptBytes <= #limitBytes. */
+  /** The beginning of an unfinished line: 0 <= #keptBytes <= #limitBytes. */
   #kept = Buffer.alloc(0);
   #keptBytes = 0;
-  /** All bytes of that line so far, also those not kept. */
+  /** All bytes of that line so far, including those not kept. */
   #lineBytes = 0;
-  /** Of the line that comes next, or has begun. */
+  /** Of the current or next line. */
   #number = 1;
   #offsetBytes = 0;
 
@@ -125,7 +125,7 @@ export class LineSplitter {
 
   /** Lines that each end in a newline. */
   #wholeLines(block: Buffer): void {
-    // Strings of one byte a character are parsed fastest: lines that are ASCII are taken from here.
+    // Strings of one byte per character are parsed fastest: ASCII lines are taken from here.
     const latin1 = block.toString("latin1");
     const isPlain = isAscii(block);
     const text = isPlain ? latin1 : this.#decode(block);
@@ -156,7 +156,7 @@ export class LineSplitter {
     this.#offsetBytes += block.length;
   }
 
-  /** The careful way: first lines (a byte order mark), kept ones, and blocks that are not UTF-8 somewhere. */
+  /** The slow path: first lines (a byte order mark), kept ones, and blocks with invalid UTF-8. */
   #oneLine(bytes: Buffer, lengthBytes: number, number: number, offsetBytes: number): void {
     const isTooLong = lengthBytes > this.#limitBytes;
     const decoded = isTooLong ? undefined : this.#decode(bytes);
@@ -185,7 +185,7 @@ export class LineSplitter {
 }
 
 /**
- * The lines of a stream of bytes, one after the other. Fails only as the source fails. For millions of lines a second
+ * The lines of a stream of bytes, one after the other. Fails only if the source fails. For millions of lines per second
  * use LineSplitter: here each line costs a promise.
  */
 export async function* readLines(
@@ -209,7 +209,7 @@ export async function* readLines(
   yield* lines;
 }
 
-/** Offset of the first byte that cannot be UTF-8, or the length when it is the end that is missing. For error messages. */
+/** Offset of the first byte that cannot be UTF-8, or the length if only the end is missing. For error messages. */
 export function invalidUtf8Offset(bytes: Uint8Array): number {
   let at = 0;
   while (at < bytes.length) {
@@ -220,7 +220,7 @@ export function invalidUtf8Offset(bytes: Uint8Array): number {
     }
     if (lead < 0xc2 || lead > 0xf4) return at;
     const end = at + (lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4);
-    // What may follow first, so that nothing is overlong, a surrogate or above U+10FFFF (RFC 3629 § 4).
+    // Restricts the first following byte, so that nothing is overlong, a surrogate or above U+10FFFF (RFC 3629 § 4).
     let least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
     let most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
     for (at++; at < end && at < bytes.length; at++) {
@@ -232,24 +232,27 @@ export function invalidUtf8Offset(bytes: Uint8Array): number {
   return at;
 }
 
-/** U+0085, U+2028 and U+2029, which JSON may hold as they are and where Python's splitlines() and others end a line. */
+/** U+0085, U+2028 and U+2029: allowed in JSON, but Python's splitlines() and others end a line there. */
 const LINE_ENDS = /[\x85\u2028\u2029]/g;
 const LINE_END_BYTES = ["\x85", "\u2028", "\u2029"].map((character) => Buffer.from(character));
 
-/** Lines of JSON, as text or UTF-8, with characters escaped at which others than JSON end lines: JSON stays equal. Copies only where there are any. */
+/**
+ * Lines of JSON, as text or UTF-8, with the line ends of other languages escaped: the JSON keeps its meaning. Copies
+ * only if there are any.
+ */
 export function oneLineEach<T extends string | Uint8Array>(data: T): T | string {
   if (typeof data === "string") return data.replace(LINE_ENDS, visible);
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return LINE_END_BYTES.some((end) => bytes.includes(end)) ? bytes.toString().replace(LINE_ENDS, visible) : data;
 }
 
-/** Text in quotes for a message: escaped, and cut after maxChars with its length said. Never throws. */
+/** Quoted text for a message: escaped, and cut after maxChars, with its length. Never throws. */
 export function quote(text: string, maxChars = 80): string {
   if (text.length <= maxChars) return visible(JSON.stringify(text));
   return `${visible(JSON.stringify(text.slice(0, maxChars)))}… (${text.length} characters)`;
 }
 
-/** Texts in quotes, with commas between them. */
+/** Quoted texts, separated by commas. */
 export function quotedList(values: Iterable<unknown>): string {
   return Array.from(values, (value) => quote(String(value))).join(", ");
 }

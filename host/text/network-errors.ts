@@ -1,4 +1,6 @@
-/** What can be wrong with a connection, of whatever protocol, in words that say what to do. No message holds a secret. */
+/**
+ * The possible errors of a connection, for any protocol, as messages that say what to do. No message contains a secret.
+ */
 import { readFileSync } from "node:fs";
 import { TelemetryError } from "./errors.ts";
 import { ioError, nameOf } from "./io-error.ts";
@@ -7,11 +9,11 @@ import { visible } from "./visible.ts";
 /** A failure of the connection: of the network, of TLS, or the peer's refusal. */
 export interface Failure extends Error {
   readonly code?: string | number;
-  /** Of TLS: whose certificate it was. */
+  /** For TLS: the certificate's owner. */
   readonly cert?: { readonly subjectaltname?: string };
 }
 
-/** How the other side is called. */
+/** What the other side is called. */
 export interface Peer {
   /** "broker" */
   readonly name: string;
@@ -21,7 +23,7 @@ export interface Peer {
   readonly plain: string;
 }
 
-/** What the network says, for people. */
+/** The network's error, for people. */
 export function networkError(error: Failure, { start }: Peer): string {
   const { code = "" } = error;
   switch (code) {
@@ -40,7 +42,7 @@ export function networkError(error: Failure, { start }: Peer): string {
   }
 }
 
-/** Undefined if it is not TLS that failed. `hasCa`: whether --ca was given. */
+/** Undefined if TLS did not fail. `hasCa`: whether --ca was given. */
 export function certificateError(error: Failure, { name, plain }: Peer, hasCa: boolean): string | undefined {
   const { code } = error;
   if (typeof code !== "string") return undefined;

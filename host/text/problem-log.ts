@@ -1,19 +1,19 @@
 import type { Problem } from "./errors.ts";
 
-/** As many kinds are told apart; beyond that, those of one code count as one. */
+/** Most kinds that are distinguished; beyond that, those of one code count as one. */
 const MOST_KINDS = 100;
-/** A kind that goes on is said again after so long. */
+/** A kind that continues is reported again after this time. */
 const AGAIN_MS = 10_000;
 
 interface Kind {
   nextMs: number;
-  /** Since it was said last. */
+  /** Since it was last reported. */
   unsaid: number;
 }
 
 /**
- * Problems of a live source, which may send millions: of each kind, a code of one device, the first is said, then one every ten
- * seconds with the number of those between. Memory is bounded, whatever codes and devices come.
+ * Problems of a live source, which may send millions. A kind is a code of one device: its first problem is reported,
+ * then one every ten seconds with the number of those between. Memory is bounded, whatever codes and devices come.
  */
 export class ProblemLog {
   readonly #say: (problem: Problem, device: string | undefined) => void;
@@ -39,7 +39,7 @@ export class ProblemLog {
     this.#say({ ...problem, message: `${problem.message}${more}` }, device);
   }
 
-  /** How often each code came, in the order of their first. */
+  /** How often each code occurred, in order of first occurrence. */
   counts(): ReadonlyMap<string, number> {
     return this.#counts;
   }

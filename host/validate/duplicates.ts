@@ -1,10 +1,10 @@
 /**
- * Keys that stand more than once in a line. JSON.parse keeps the last and tells nobody. Whether there can be one is told
- * by the line's length: every pair takes room, so a line not much longer than its pairs need has no other. Only where it
- * is (spaces, escapes that were not necessary) is the line itself looked at.
+ * Finds keys that occur more than once in a line. JSON.parse silently keeps the last. The line's length tells whether
+ * there can be one: every pair takes room, so a line that is hardly longer than its pairs need has no other. Only a
+ * longer line (spaces, unnecessary escapes) is searched.
  */
 
-/** Least characters that an integer's JSON takes: 1000 may be written 1e3. */
+/** Fewest characters of an integer's JSON: 1000 may be written 1e3. */
 export function leastIntegerChars(value: number): number {
   if (value < 0) return 1 + leastIntegerChars(-value);
   if (value < 10) return 1;
@@ -21,13 +21,13 @@ export function leastIntegerChars(value: number): number {
 }
 
 const encoder = new TextEncoder();
-/** Texts that are longer are looked at a piece at a time. */
+/** Longer texts are examined piece by piece. */
 const PIECE_CHARS = 1024;
 const piece = new Uint8Array(PIECE_CHARS * 3);
 
 /**
- * Characters that the escapes which JSON demands add to a text at least. By way of bytes: to ask a string for one character
- * after the other costs twice as much.
+ * The fewest characters that the escapes required by JSON add to a text. By way of bytes: reading a string character by
+ * character costs twice as much.
  */
 export function leastEscapeChars(text: string): number {
   let added = 0;
@@ -36,14 +36,17 @@ export function leastEscapeChars(text: string): number {
     const { written } = encoder.encodeInto(part, piece);
     for (let at = 0; at < written; at++) {
       const byte = piece[at];
-      // A quote, a backslash, or a control character, of which some have a short form.
+      // A quote, a backslash, or a control character; some have a short form.
       if (byte === 0x22 || byte === 0x5c || byte < 0x20) added += 1;
     }
   }
   return added;
 }
 
-/** Counts of the keys that stand more than once in a line that JSON.parse takes for an object; its own keys, not those of values. */
+/**
+ * Counts the keys that occur more than once in a line that JSON.parse accepts as an object; its own keys, not those of
+ * values.
+ */
 export function duplicateKeys(line: string): Map<string, number> {
   const counts = new Map<string, number>();
   const duplicates = new Map<string, number>();
@@ -80,7 +83,7 @@ export function duplicateKeys(line: string): Map<string, number> {
   return duplicates;
 }
 
-/** Behind the closing quote of the string that begins at `start`. */
+/** The position after the closing quote of the string that begins at `start`. */
 function stringEnd(line: string, start: number): number {
   for (let at = line.indexOf('"', start + 1); ; at = line.indexOf('"', at + 1)) {
     let backslashes = 0;

@@ -3,8 +3,8 @@
 export type Severity = "error" | "warning";
 
 /**
- * What each code means. Codes are stable. The first letter is the severity without `strict`, which turns warnings into
- * errors, all but those of UNALTERED.
+ * The meaning of each code. Codes are stable. The first letter is the severity without `strict`, which turns warnings
+ * into errors, except those of UNALTERED.
  */
 export const ISSUE_CODES = {
   E_JSON: "the line is not JSON",
@@ -35,26 +35,26 @@ export const ISSUE_CODES = {
 } as const;
 export type IssueCode = keyof typeof ISSUE_CODES;
 
-/** Warnings also under `strict`: what happened on the way here, or to this program, is no mistake in the events. */
+/** Warnings even with `strict`: what happened on the way here, or in this program, is not an error in the events. */
 const UNALTERED: ReadonlySet<string> = new Set<IssueCode>(["W_LOSS", "W_FORGOTTEN"]);
 
 export interface Issue {
-  /** From 1. Of events that come as objects: which one. */
+  /** From 1. For events that are objects: their number. */
   readonly line: number;
   readonly severity: Severity;
-  /** One of ISSUE_CODES; of a capture also a code of the decoder's. */
+  /** One of ISSUE_CODES; for a capture also a code of the decoder. */
   readonly code: string;
-  /** The event's name as it stands there, cut when long; null without one. */
+  /** The event's name as it is, cut if long; null if there is none. */
   readonly event: string | null;
-  /** The attribute's name, cut when long; null when no single one is at fault. */
+  /** The attribute's name, cut if long; null if no single one is at fault. */
   readonly attribute: string | null;
-  /** What stands there and what was expected; values are escaped and cut. */
+  /** What is there and what was expected; values are escaped and cut. */
   readonly message: string;
-  /** Of a recording that is no lines: where the event is in it. */
+  /** For a recording that is not lines: where the event is in it. */
   readonly place?: EventPlace;
 }
 
-/** An event's place in a recording, as far as the event says it. */
+/** An event's place in a recording, as far as the event states it. */
 export interface EventPlace {
   readonly device?: string;
   readonly boot?: number;
@@ -72,14 +72,14 @@ export interface Place {
   readonly place?: EventPlace | undefined;
 }
 
-/** Issues until somebody takes them, and how many there were. */
+/** Issues until they are taken, and their number. */
 export class IssueLog {
   errorCount = 0;
   warningCount = 0;
-  /** Where the event that is checked stands, and its name. */
+  /** Where the checked event is, and its name. */
   line = 0;
   event: string | null = null;
-  /** Says where that is, where lines are nobody's. */
+  /** Returns the place, for recordings without lines. */
   placeOf: (() => EventPlace) | undefined;
 
   readonly #isStrict: boolean;
@@ -112,7 +112,7 @@ export class IssueLog {
     this.#issues.push({ line, severity, code, event, attribute, message, ...(place !== undefined && { place }) });
   }
 
-  /** The issues since the last call, in order; they are the caller's. */
+  /** The issues since the last call, in order; they belong to the caller. */
   take(): Issue[] {
     const issues = this.#issues;
     this.#issues = [];

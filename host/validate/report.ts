@@ -1,4 +1,4 @@
-/** What validate says, in the three forms it has: text for people, JSON for programs, annotations for GitHub. */
+/** The output of validate in its three forms: text for people, JSON for programs, annotations for GitHub. */
 import picocolors from "picocolors";
 import { visible } from "../text/lines.ts";
 import { type EventPlace, ISSUE_CODES, type Issue, type IssueCode } from "./issues.ts";
@@ -7,18 +7,18 @@ import type { BootLosses } from "./sequence.ts";
 export const REPORT_FORMATS = ["text", "json", "github"] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
 
-/** What a file came to. */
+/** The result for a file. */
 export interface FileResult {
   readonly events: number;
   readonly errors: number;
   readonly warnings: number;
   /** No errors, and read to its end. */
   readonly isValid: boolean;
-  /** What is missing, boot by boot; `cause`: where that was, if anybody knows. Text says it instead of each gap. */
+  /** Missing events, boot by boot; `cause`: where they were lost, if known. Text prints this instead of each gap. */
   readonly losses?: readonly (BootLosses & { readonly cause?: string })[];
 }
 
-/** Called `begin`, `issue`…, `end` for each file, then `finish` once. Hands text to `write` as it comes. */
+/** Call `begin`, `issue`…, `end` for each file, then `finish` once. Passes text to `write` as it comes. */
 export interface Reporter {
   begin(file: string): void;
   issue(issue: Issue): void;
@@ -33,7 +33,10 @@ export interface ReportOptions {
   readonly color?: boolean;
 }
 
-/** Writes what was found, file by file, in a form for people, programs or GitHub; holds a bounded number of issues. Fails as write() fails. */
+/**
+ * Writes what was found, file by file, for people, programs or GitHub; holds a bounded number of issues. Fails as
+ * write() fails.
+ */
 export function createReporter(options: ReportOptions): Reporter {
   switch (options.format) {
     case "json":
@@ -45,7 +48,7 @@ export function createReporter(options: ReportOptions): Reporter {
   }
 }
 
-/** One line a file. The issues come first, as they are found: nothing is held back, so memory does not grow. */
+/** One line per file. The issues come first, as they are found: nothing is held back, so memory does not grow. */
 class JsonReporter implements Reporter {
   readonly #write: (text: string) => void;
   #isFirst = true;
@@ -72,7 +75,7 @@ class JsonReporter implements Reporter {
   finish(): void {}
 }
 
-/** Workflow commands: one annotation an issue. GitHub shows ten of a kind and step, so counts stand after them all. */
+/** Workflow commands: one annotation per issue. GitHub shows ten of a kind and step, so counts follow them all. */
 class GithubReporter implements Reporter {
   readonly #write: (text: string) => void;
   readonly #total = new Total();
@@ -88,7 +91,7 @@ class GithubReporter implements Reporter {
   }
 
   issue(issue: Issue): void {
-    // A line a boot, at the end, if whoever checks says it.
+    // One line per boot, at the end, if the caller reports losses.
     if (issue.code !== "W_LOSS") this.#write(annotation(this.#file, issue));
     else if (this.#gaps.length < MOST_GROUPS) this.#gaps.push(issue);
   }
@@ -143,7 +146,7 @@ interface Group {
   count: number;
 }
 
-/** What text shows of a file; the rest is counted. Bounds the memory that hostile lines can ask for. */
+/** The most that text shows of a file; the rest is counted. Limits the memory that hostile lines can demand. */
 const MOST_GROUPS = 100;
 const MOST_LINES = 20;
 
@@ -208,7 +211,7 @@ class TextReporter implements Reporter {
     const event = first.event === null ? "" : ` ${visible(first.event)}`;
     this.#write(`  ${severity} ${bold(first.code)}${event}${meaning} ${dim(`(${count})`)}\n`);
     for (const { line, message, place } of shown) {
-      // Damage says its place itself.
+      // Damage states its place itself.
       const where = place === undefined ? `line ${line}` : placeText(place);
       this.#write(`    ${where === "" ? "" : `${where}: `}${message}\n`);
     }
@@ -236,7 +239,7 @@ class TextReporter implements Reporter {
   }
 }
 
-/** What all files came to. */
+/** The sum over all files. */
 class Total {
   files = 0;
   events = 0;

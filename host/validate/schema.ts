@@ -1,4 +1,4 @@
-/** Schema checks: does an event follow what the registry says of it? */
+/** Schema checks: does an event conform to the registry? */
 import { quote } from "../text/lines.ts";
 import { duplicateKeys, leastEscapeChars, leastIntegerChars } from "./duplicates.ts";
 import type { IssueCode, IssueLog } from "./issues.ts";
@@ -6,9 +6,9 @@ import { type AttributeTable, describe, type EventTable, isUsable, shortName, sh
 
 type Event = Record<string, unknown>;
 
-/** What a pair takes besides its key and value: quotes, colon, comma. */
+/** The characters of a pair besides its key and value: quotes, colon, comma. */
 const PAIR_CHARS = 4;
-/** What an object takes besides its pairs: braces, less the comma that the last pair has not. */
+/** The characters of an object besides its pairs: braces, minus the comma that the last pair does not have. */
 const OBJECT_CHARS = 1;
 
 export class SchemaChecker {
@@ -19,17 +19,17 @@ export class SchemaChecker {
   }
 
   /**
-   * Checks an event of a known name and version. `line` is its text, if there is one: keys that stand twice are found there.
-   * The hot path. Walking the object's keys is several times cheaper than asking for each declared one.
+   * Checks an event of a known name and version. `line` is its text, if there is one: repeated keys are found there.
+   * The hot path. Walking the object's keys is several times cheaper than looking up each declared one.
    */
   check(object: Event, event: EventTable, version: string, line: string | undefined): void {
     const attributes = event.attributes;
     let requiredCount = 0;
     let next = 0;
-    // Characters that the pairs take at least; NaN where that is not known.
+    // The fewest characters that the pairs need; NaN if unknown.
     let leastChars = OBJECT_CHARS;
     for (const key in object) {
-      // Keys come in the registry's order as a rule; only where they do not must they be looked up.
+      // Keys normally come in the registry's order; only if they do not, they must be looked up.
       let attribute = attributes[next] as AttributeTable | undefined;
       if (attribute === undefined || attribute.key !== key) attribute = event.byKey.get(key);
       const value = object[key];
@@ -58,7 +58,7 @@ export class SchemaChecker {
     }
     if (requiredCount !== event.requiredCount) this.#checkRequired(object, attributes);
     for (const attribute of event.absentWhenEmpty) this.#checkMirror(object, event, attribute);
-    // Room for one more pair, or nobody knows.
+    // There is room for another pair, or it is unknown.
     if (line !== undefined && !(line.length - leastChars < event.leastPairChars))
       this.#checkDuplicates(object, event, line, leastChars);
   }
@@ -114,11 +114,11 @@ export class SchemaChecker {
     this.#log.report("E_RULE", attribute.key, said);
   }
 
-  /** An attribute that is left out where it would be "", and else is what its mirrors are. */
+  /** An attribute that is left out if it would be "", and otherwise equals its mirrors. */
   #checkMirror(object: Event, event: EventTable, attribute: AttributeTable): void {
     const { key, emptyRule } = attribute;
     const value = own(object, key);
-    // A value that is none has been reported, and nothing follows from it.
+    // An invalid value has been reported, and nothing follows from it.
     if (value !== undefined && !isUsable(attribute, value)) return;
     let expected: unknown;
     let cause: string | undefined;
@@ -144,7 +144,7 @@ export class SchemaChecker {
     this.#log.report("E_RULE", key, `${key} ${found}, expected ${expected} ${because}`);
   }
 
-  /** There is room for a pair that the object does not have, unless it is escapes that take it. */
+  /** There is room for a pair that the object does not have, unless escapes take it. */
   #checkDuplicates(object: Event, event: EventTable, line: string, leastChars: number): void {
     let chars = leastChars;
     for (const key of event.freeTexts) {
@@ -172,12 +172,12 @@ export class SchemaChecker {
   }
 }
 
-/** Whether the attribute is empty where its rule wants a value, or the other way round. */
+/** Whether the attribute is empty where its rule requires a value, or the reverse. */
 function breaksEmptyRule(object: Event, event: EventTable, { emptyRule }: AttributeTable, value: string): boolean {
   if (emptyRule === undefined) return false;
   const other = own(object, emptyRule.key);
   if ((value === "") === (other === emptyRule.value)) return false;
-  // What is missing or no member of its enum is reported as such: nothing follows from it.
+  // A missing value, or one that is not a member of its enum, is reported as such: nothing follows from it.
   const table = event.byKey.get(emptyRule.key);
   return table !== undefined && isUsable(table, other);
 }

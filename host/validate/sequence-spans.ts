@@ -1,16 +1,16 @@
 /**
- * Spans: stretches of a boot that begin, get ready and end, such as connections. What stands in a span must stand between
- * its begin and its end, and after ready where the device tells of ready.
+ * Spans: sections of a boot that begin, get ready and end, such as connections. Events in a span must be between its
+ * begin and its end, and after ready if the device reports ready.
  *
- * Between two events that are not neighbours anything may have happened: spans may have begun, got ready and ended there.
- * Such a place is a blind spot. What stays known in spite of it: a span that has ended does not go on; numbers of one owner
- * rise; ready comes once, and nothing that must follow it stands before it.
+ * Between two events that are not neighbours anything may have happened: spans may have begun, got ready and ended
+ * there. Such a place is a blind spot. What stays certain in spite of it: a span that has ended does not continue;
+ * numbers of one owner rise; ready comes once, and nothing that must follow it precedes it.
  */
 import { quote } from "../text/lines.ts";
 import type { IssueLog } from "./issues.ts";
 import { type AttributeTable, describe, isUsable, type SpanTable } from "./tables.ts";
 
-/** Open spans of a kind that are followed; of owners, also those without an open span are remembered. */
+/** Most open spans of a kind that are followed; as many owners without an open span are remembered, too. */
 export const MOST_OPEN_SPANS = 4096;
 const MOST_OWNERS = 2 * MOST_OPEN_SPANS;
 
@@ -20,7 +20,9 @@ interface Span {
   /** Blind spots when its begin was seen, -1 if it was not. */
   readonly blindAtBegin: number;
   isReady: boolean;
-  /** Of the first event that must follow ready and stands where none was seen; 0 if there is none, -1 if it is reported. */
+  /**
+   * Line of the first event that must follow ready and came without a ready; 0 if there is none, -1 if it is reported.
+   */
   earlyLine: number;
   earlyEvent: string;
 }
@@ -42,9 +44,9 @@ interface Kind {
   readonly owners: Map<unknown, Owner>;
   /** In the order of their begins. */
   readonly open: Set<Span>;
-  /** The owner of the event before: as a rule also of this one. */
+  /** The owner of the previous event: usually also of this one. */
   last: Owner | undefined;
-  /** The boot has told of ready. */
+  /** The boot has reported ready. */
   showsReady: boolean;
   hasForgotten: boolean;
 }
@@ -55,24 +57,24 @@ export class SpanChecker {
   readonly #kinds = new Map<string, Kind>();
   #lastKind: Kind | undefined;
   #lastKindName = "";
-  /** Places so far where events may be that nobody saw. */
+  /** Places so far that may contain unseen events. */
   #blindSpots = 0;
 
   constructor(log: IssueLog) {
     this.#log = log;
   }
 
-  /** Events may have happened here that are not seen. */
+  /** Unseen events may have happened here. */
   addBlindSpot(): void {
     this.#blindSpots += 1;
   }
 
-  /** An event with its part in a span; it stands where the log stands. */
+  /** An event with its part in a span; its place is that of the log. */
   check(object: Record<string, unknown>, table: SpanTable, event: string): void {
     const key = ownerKey(object, table.owners);
     const number = object[table.number.key] as number;
     if (key === undefined || !isUsable(table.number, number)) {
-      // It belongs to a span, and nobody knows to which.
+      // It belongs to a span, but it is unknown to which.
       this.#blindSpots += 1;
       return;
     }
@@ -101,7 +103,7 @@ export class SpanChecker {
     } else {
       const said = `is ${number} in ${event} of ${shownOwner(object, table)}, expected more than ${owner.latest}`;
       this.#log.report("E_EPOCH", table.number.key, `${table.number.key} ${said}, which came before`);
-      // Which span began here is not known: any may go on.
+      // Which span began here is unknown: any may continue.
       owner.blindAtLatest = -1;
       owner.blindBeforeLatest = Number.POSITIVE_INFINITY;
     }
@@ -124,7 +126,7 @@ export class SpanChecker {
           owner.blindBeforeLatest = this.#blindSpots;
         }
       } else this.#reportOutside(object, owner, number, table, event);
-      // Reported once: what follows is taken to belong to it.
+      // Reported once: later events are assigned to it.
       span = this.#open(kind, owner, number, -1, table);
     }
     if (table.step === "end") {
@@ -162,10 +164,10 @@ export class SpanChecker {
     const { beforeReady, ready } = table;
     if (beforeReady !== undefined) {
       const value = object[beforeReady.attribute.key];
-      // A value that is none may have been the one that is allowed.
+      // An invalid value may have been meant as the allowed one.
       if (value === beforeReady.value || !isUsable(beforeReady.attribute, value)) return;
     }
-    // Not every device tells of ready: the first span shows it only when ready comes too late.
+    // Not every device reports ready: the first span shows it only when ready comes too late.
     if (kind.showsReady && span.blindAtBegin === this.#blindSpots) {
       this.#log.report(
         "E_ORDER",
@@ -225,7 +227,7 @@ export class SpanChecker {
     const [oldest] = kind.open;
     kind.open.delete(oldest);
     oldest.owner.spans.delete(oldest.number);
-    // Its events are taken for those of a span whose begin was not seen.
+    // Its events are treated like those of a span whose begin was not seen.
     this.#blindSpots += 1;
     oldest.owner.blindAtLatest = -1;
     oldest.owner.blindBeforeLatest = Number.POSITIVE_INFINITY;
@@ -236,17 +238,17 @@ export class SpanChecker {
   }
 }
 
-/** Drops the oldest owner without an open span, of which only that it has ended is forgotten. */
+/** Drops the oldest owner without an open span; only that its span has ended is forgotten. */
 function forgetOwner(kind: Kind): void {
   for (const [key, owner] of kind.owners) {
     kind.owners.delete(key);
     if (owner.spans.size === 0) return;
-    // Behind all others, so that the next search does not meet it again soon. At most half of them have open spans.
+    // Moved to the end, so that the next search does not soon meet it again. At most half of them have open spans.
     kind.owners.set(key, owner);
   }
 }
 
-/** Who the span belongs to, undefined if that is not to be seen. */
+/** The owner of the span, undefined if it cannot be determined. */
 function ownerKey(object: Record<string, unknown>, owners: readonly AttributeTable[]): unknown {
   if (owners.length === 1) {
     const value = object[owners[0].key];

@@ -1,33 +1,33 @@
 /**
- * Sequence checks: do the events of a boot follow one another as they must? Time never goes back, numbers rise and their
- * gaps are losses, events stand within their spans. Driven by the registry alone; see docs/validation.md.
+ * Sequence checks: are the events of a boot in a valid order? Time never goes back, numbers rise and their gaps are
+ * losses, events are within their spans. Driven by the registry alone; see docs/validation.md.
  */
 
 import type { IssueLog, Place } from "./issues.ts";
 import { SpanChecker } from "./sequence-spans.ts";
 import type { EventTable, VersionTable } from "./tables.ts";
 
-/** Boots that are followed at once; beyond that, what went on least lately is forgotten. */
+/** Most boots that are followed at once; beyond that, the least recently continued one is forgotten. */
 export const MOST_BOOTS = 16_384;
-/** Boots whose losses are kept one by one. */
+/** Most boots whose losses are kept separately. */
 const MOST_LOSSES = 10_000;
 
 /** Events that are missing in a boot. */
 export interface BootLosses {
-  /** What the lines say of device, boot, boot id and reader. */
+  /** What the lines state of device, boot, boot id and reader. */
   readonly device: string | undefined;
   readonly boot: number | undefined;
   readonly bootId: string | undefined;
   readonly reader: number | undefined;
   readonly missing: number;
   readonly gaps: number;
-  /** Events from the first to the last one here, those that are missing among them. */
+  /** Events from the first to the last one here, including missing ones. */
   readonly total: number;
   /** Of the first gap. */
   readonly line: number;
 }
 
-/** How far a boot has come. */
+/** The state of a boot. */
 interface Boot {
   readonly spans: SpanChecker;
   /** Its first event's number, -1 if there was none. */
@@ -35,12 +35,12 @@ interface Boot {
   missing: number;
   gaps: number;
   gapLine: number;
-  /** Of the event before; -1 if there was none. */
+  /** Of the previous event; -1 if there was none. */
   timeMs: number;
   number: number;
-  /** Lines since then that may be events whose number nobody could read. */
+  /** Lines since then that may be events with an unreadable number. */
   unread: number;
-  /** The event whose number did not rise, if it was the last: the next ones may go on from there. */
+  /** The last event, if its number did not rise: the next ones may continue from there. */
   strayNumber: number;
   strayTimeMs: number;
   /** The last gap: numbers from and below, and the times on its two sides. */
@@ -58,7 +58,7 @@ interface Suspended {
   readonly number: number;
 }
 
-/** What the lines say of where they belong, and how far that has come. */
+/** What the lines state of their boot, and the state of that boot. */
 interface Stream {
   readonly place: Pick<BootLosses, "device" | "boot" | "bootId" | "reader">;
   readonly areBootsKnown: boolean;
@@ -68,12 +68,12 @@ interface Stream {
 
 export class SequenceChecker {
   readonly #log: IssueLog;
-  /** By what lines say of device and boot; least lately used first. */
+  /** By what lines state of device and boot; least recently used first. */
   readonly #streams = new Map<string, Stream>();
-  /** Of the event before: as a rule also of this one. */
+  /** Of the previous event: usually also of this one. */
   #stream: Stream;
   #key = "";
-  /** Of the event before, what it says of its boot. */
+  /** What the previous event states of its boot. */
   readonly #lastValues: unknown[] = [];
   #hasForgotten = false;
   #isTold = false;
@@ -86,7 +86,7 @@ export class SequenceChecker {
     this.#streams.set("", this.#stream);
   }
 
-  /** What comes next is of another boot. Called once, boots are no longer guessed from numbers and times. */
+  /** The following events are from another boot. Once called, boots are no longer guessed from numbers and times. */
   beginBoot(): void {
     for (const { place, boot } of this.#streams.values()) this.#keepLosses(place, boot);
     this.#streams.clear();
@@ -96,7 +96,7 @@ export class SequenceChecker {
     this.#streams.set("", this.#stream);
   }
 
-  /** What is missing, boot by boot, in the order in which they ended or were seen last; the first 10,000 of them. */
+  /** Missing events, boot by boot, in the order in which the boots ended or were last seen; the first 10,000 boots. */
   losses(): readonly BootLosses[] {
     const open = [...this.#streams.values()].flatMap(({ place, boot }) => lossesOf(place, boot) ?? []);
     return [...this.#losses, ...open].slice(0, MOST_LOSSES);
@@ -108,7 +108,7 @@ export class SequenceChecker {
     this.#boot.spans.addBlindSpot();
   }
 
-  /** An event of a known name and version, whatever is wrong with its attributes. It stands where the log stands. */
+  /** An event of a known name and version, whatever is wrong with its attributes. Its place is that of the log. */
   check(object: Record<string, unknown>, event: EventTable, version: VersionTable): void {
     const time = asCount(object[version.timeKey]);
     const number = asCount(object[version.sequenceKey]);
@@ -131,7 +131,7 @@ export class SequenceChecker {
     return this.#stream.boot;
   }
 
-  /** Goes on with the boot that the line says; what says nothing is one of its own. */
+  /** Switches to the boot that the line states; lines that state nothing form a boot of their own. */
   #follow(object: Record<string, unknown>, { placeKeys }: VersionTable, number: number): void {
     const last = this.#lastValues;
     let isSame = true;
@@ -143,7 +143,7 @@ export class SequenceChecker {
       const value = object[name];
       last[index] = value;
       if (value === undefined) continue;
-      // What is no text and no number is told by the schema checks; it tells nothing.
+      // Values that are neither texts nor numbers are reported by the schema checks; they say nothing here.
       if (typeof value === "string") key += `${name}${JSON.stringify(value)}`;
       else if (typeof value === "number") key += `${name}${value}`;
     }
@@ -155,7 +155,7 @@ export class SequenceChecker {
       const place = { device: text("device"), boot: count("boot"), bootId: text("bootId"), reader: count("reader") };
       stream = newStream(place, place.boot !== undefined, this.#log);
       if (this.#streams.size >= MOST_BOOTS) this.#forgetOldest();
-      // As a rule boots come one after the other, and one that is forgotten is over.
+      // Boots normally come one after the other, and a forgotten one is over.
       if (number > 0) this.#tellForgotten();
     } else this.#streams.delete(key);
     this.#streams.set(key, stream);
@@ -170,7 +170,7 @@ export class SequenceChecker {
     this.#hasForgotten = true;
   }
 
-  /** A boot that is new here does not begin with its first event: it may be one that was forgotten. Said once. */
+  /** A boot that is new here does not begin with its first event: it may be one that was forgotten. Reported once. */
   #tellForgotten(): void {
     if (!this.#hasForgotten || this.#isTold) return;
     this.#isTold = true;
@@ -183,12 +183,12 @@ export class SequenceChecker {
     if (losses !== undefined && this.#losses.length < MOST_LOSSES) this.#losses.push(losses);
   }
 
-  /** False if the number does not rise: where the event belongs is not known. */
+  /** Returns false if the number does not rise: then it is unknown where the event belongs. */
   #checkNumber(number: number, time: number, event: EventTable, version: VersionTable): boolean {
     const boot = this.#boot;
     if (boot.number < 0) {
       begin(boot, number, event);
-      boot.unread = 0; // a line that cannot be read before it is none of those after it
+      boot.unread = 0; // an unreadable line before it is none of the events after it
       return true;
     }
     let before = boot.number;
@@ -224,7 +224,9 @@ export class SequenceChecker {
     this.#boot.timeMs = time;
   }
 
-  /** Number and time both go back: the first event of another boot, or one that stands too late: false. */
+  /**
+   * Number and time both go back. Returns true for the first event of another boot, false for one that comes too late.
+   */
   #goesBack(number: number, time: number, event: EventTable, version: VersionTable): boolean {
     const boot = this.#boot;
     if (boot.strayNumber >= 0 && number > boot.strayNumber && time >= boot.strayTimeMs) {
@@ -247,7 +249,10 @@ export class SequenceChecker {
     return true;
   }
 
-  /** What comes after the first event of a boot tells whether it was one: if the boot before goes on, it stood at a wrong place. */
+  /**
+   * The events after the first one of a boot show whether it was one: if the previous boot continues, that event was
+   * misplaced.
+   */
   #settle({ boot, place, sequenceKey, number }: Suspended, next: number, nextTime: number): void {
     this.#stream.suspended = undefined;
     const goesOn = next === boot.number + 1 && nextTime >= boot.timeMs;
@@ -314,14 +319,14 @@ function newBoot(log: IssueLog): Boot {
   };
 }
 
-/** Number 0 has none before it. Yet what goes on with a span has one. */
+/** Number 0 has none before it. But an event that continues a span has one. */
 function begin(boot: Boot, number: number, { span }: EventTable): void {
   boot.number = number;
   boot.first = number;
   if (number > 0 || (span !== undefined && span.step !== "begin")) boot.spans.addBlindSpot();
 }
 
-/** A count as JSON has it, -1 for what is none: that is the schema checks' matter. */
+/** A count as in JSON, -1 for an invalid one, which the schema checks report. */
 function asCount(value: unknown): number {
   return typeof value === "number" && value >= 0 && Number.isSafeInteger(value) ? value : -1;
 }

@@ -1,4 +1,4 @@
-/** RegistryModels as tables to check events by: made once, so that a line costs one pass over its attributes. */
+/** RegistryModels as tables to check events with: made once, so that a line costs one pass over its attributes. */
 
 import { type ContextAttribute, contextAttributes } from "../registry/context.ts";
 import type { Attribute, EventModel, RegistryModel } from "../registry/model.ts";
@@ -6,41 +6,41 @@ import { quote, quotedList, visible } from "../text/lines.ts";
 
 type EmptyRule = NonNullable<Attribute["emptyExactlyWhen"]>;
 
-/** An attribute as an event has it, ready to be compared with. */
+/** An attribute as an event has it, prepared for comparing. */
 export interface AttributeTable {
   readonly key: string;
-  /** In the event's attributes. */
+  /** Its index in the event's attributes. */
   readonly index: number;
   readonly isRequired: boolean;
   readonly type: Attribute["type"];
   /** Least value of an int. */
   readonly least: number;
   readonly most: number;
-  /** Infinity without a bound. */
+  /** Infinity without a limit. */
   readonly maxBytes: number;
-  /** What a string must look like. */
+  /** The required form of a string. */
   readonly pattern: RegExp | undefined;
   readonly members: ReadonlySet<unknown>;
-  /** The one value that is allowed, if the registry says it. */
+  /** The only allowed value, if the registry states one. */
   readonly constant: string | undefined;
   readonly emptyRule: EmptyRule | undefined;
-  /** An attribute that is left out where it would be "": the attributes of the event that carry the same value. */
+  /** For an attribute that is left out if it would be "": the attributes of the event with the same value. */
   readonly mirrors: readonly string[] | undefined;
   readonly expected: string;
 }
 
-/** An event's part in a span, with the names that messages need. */
+/** An event's part in a span, with the names for messages. */
 export interface SpanTable {
   readonly step: "begin" | "ready" | "inside" | "end";
   /** Spans of the same kind have the same keys, whatever a schema version calls them. */
   readonly kind: string;
-  /** The keys but the last: who the span belongs to. */
+  /** The keys but the last: the owner of the span. */
   readonly owners: readonly AttributeTable[];
   /** The key that rises from one begin to the next of the same owner. */
   readonly number: AttributeTable;
-  /** The value with which the event may also stand before ready. */
+  /** The value with which the event may also precede ready. */
   readonly beforeReady: { readonly attribute: AttributeTable; readonly value: string } | undefined;
-  /** Events of this kind, for messages; no ready event: nothing stands on its wrong side. */
+  /** Events of this kind, for messages; without a ready event nothing can be on its wrong side. */
   readonly begins: string;
   readonly ready: string | undefined;
   readonly ends: string;
@@ -52,11 +52,11 @@ export interface EventTable {
   readonly attributes: readonly AttributeTable[];
   readonly byKey: ReadonlyMap<string, AttributeTable>;
   readonly requiredCount: number;
-  /** The keys of attributes that are left out where they would be "". */
+  /** The keys of attributes that are left out if they would be "". */
   readonly absentWhenEmpty: readonly AttributeTable[];
   /** The keys of texts that may need escapes in JSON. */
   readonly freeTexts: readonly string[];
-  /** Characters that a pair takes in JSON at least. */
+  /** The fewest characters of a pair in JSON. */
   readonly leastPairChars: number;
   readonly span: SpanTable | undefined;
 }
@@ -67,7 +67,7 @@ export interface VersionTable {
   readonly versionKey: string;
   readonly timeKey: string;
   readonly sequenceKey: string;
-  /** Behind the event's own attributes: what tells its boot from others. */
+  /** After the event's own attributes: what distinguishes its boot from others. */
   readonly placeKeys: readonly string[];
   readonly events: ReadonlyMap<unknown, EventTable>;
 }
@@ -77,7 +77,7 @@ export function versionTable(registry: RegistryModel): VersionTable {
     from ?? registry.attributes.find((attribute) => attribute.key === sameAs)?.from;
   const keyFrom = (from: Attribute["from"]) => {
     const keys = registry.attributes.filter((attribute) => originOf(attribute) === from);
-    // Of an old and a new name it is the new one that events carry.
+    // Of an old and a new name, events have the new one.
     return (keys.find(({ renamedTo }) => renamedTo === undefined) ?? keys[0])?.key ?? "";
   };
   return {
@@ -132,7 +132,7 @@ function attributeTable(attribute: Attribute, index: number, registry: RegistryM
     string: attribute.from === "schema_version" ? quote(registry.schemaVersion) : "a string",
     enum: `one of ${quotedList(values)}`,
   };
-  // Of versions the one that an event names is looked up before anything else.
+  // The version that an event names is looked up first.
   const constant = attribute.from === "schema_version" ? undefined : value;
   return {
     key,
@@ -170,7 +170,7 @@ function contextTable(
   };
 }
 
-/** An event's name, or a version: one of those that the registry knows. */
+/** An event's name, or a version: one that the registry knows. */
 function isName(registry: RegistryModel, key: string): boolean {
   const from = registry.attributes.find((attribute) => attribute.key === key)?.from;
   return from === "event_name" || from === "schema_version";
@@ -182,7 +182,7 @@ function attributeOf(registry: RegistryModel, key: string, event: EventModel): A
   return attribute;
 }
 
-/** The key under which the value stands in a record: the same in every schema version. */
+/** The key of the value in a record: the same in every schema version. */
 function wireKey({ key, sameAs }: Attribute): string {
   return sameAs ?? key;
 }
@@ -219,7 +219,7 @@ function spanTable(event: EventModel, registry: RegistryModel): SpanTable | unde
   };
 }
 
-/** Whether a value is one that its attribute can have: from others nothing follows. */
+/** Whether its attribute can have a value: nothing follows from invalid ones. */
 export function isUsable({ type, least, most, members }: AttributeTable, value: unknown): boolean {
   switch (type) {
     case "int":
@@ -246,7 +246,7 @@ export function shownName(name: string): string {
   return visible(shortName(name));
 }
 
-/** A value for a message. What holds other values is only named: it may be as deep as the line is long. */
+/** A value for a message. A value that contains others is only named: it may be as deep as the line is long. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return quote(value);
   if (value === null) return "null";

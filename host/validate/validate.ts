@@ -1,7 +1,7 @@
 /**
- * Validates traces: do the events follow the registry, each by itself and one after the other? Codes and rules stand in
- * docs/validation.md. Driven by tables made once from RegistryModels, so that a line costs a fraction of what JSON.parse
- * costs before.
+ * Validates traces: do the events conform to the registry, each by itself and one after the other? docs/validation.md
+ * has codes and rules. Driven by tables made once from RegistryModels, so that a line costs a fraction of its
+ * JSON.parse.
  */
 
 import type { RegistryModel } from "../registry/model.ts";
@@ -23,20 +23,20 @@ import { describe, shortName, type VersionTable, versionTable } from "./tables.t
 export { type EventPlace, ISSUE_CODES, type Issue, type IssueCode, type Severity } from "./issues.ts";
 export type { BootLosses } from "./sequence.ts";
 
-/** What `checks` may name: each event by itself; the events of a boot one after the other. */
+/** The names that `checks` accepts: each event by itself; the order of the events of a boot. */
 export const CHECKS = ["schema", "sequence"] as const;
 export type Check = (typeof CHECKS)[number];
 
 export interface ValidateOptions {
-  /** The versions accepted: one model each, the newest last. At least one. */
+  /** The accepted versions: one model each, the newest last. At least one. */
   readonly registries: readonly RegistryModel[];
   /** Default: all of CHECKS. */
   readonly checks?: readonly Check[];
-  /** Warnings become errors, but for those of losses. Default false. */
+  /** Warnings become errors, except those of losses. Default false. */
   readonly strict?: boolean;
-  /** Every event must have this version. */
+  /** Required version of every event. */
   readonly schemaVersion?: string;
-  /** The lines are a recording's that has none: issues say where the event is in it. Default false. */
+  /** The lines belong to a recording without lines: issues state where the event is in it. Default false. */
   readonly isRecording?: boolean;
 }
 
@@ -44,8 +44,8 @@ export interface ValidateOptions {
 const PACKET_MAGIC = Buffer.from("c11ffcc1", "hex");
 
 /**
- * Checks the events of one trace; a new one for the next. The constructor throws TelemetryError (exit code 2) when
- * `schemaVersion` is not known.
+ * Checks the events of one trace; use a new one for the next. The constructor throws TelemetryError (exit code 2) if
+ * `schemaVersion` is unknown.
  *
  *     const validator = new Validator({ registries: [registry] });
  *     for await (const issue of validator.lines(createReadStream("trace.jsonl"))) console.log(issue);
@@ -96,12 +96,12 @@ export class Validator {
     return this.#log.warningCount;
   }
 
-  /** The last line that something was found in, event or issue; 0 before the first. */
+  /** The last line in which something was found, event or issue; 0 before the first. */
   get line(): number {
     return this.#log.line;
   }
 
-  /** What is missing, boot by boot, as W_LOSS has it gap by gap. */
+  /** Missing events by boot; W_LOSS has them gap by gap. */
   losses(): readonly BootLosses[] {
     return this.#sequence?.losses() ?? [];
   }
@@ -112,9 +112,9 @@ export class Validator {
   }
 
   /**
-   * Checks JSON lines and yields what is wrong, in the order of the lines. Blank lines are ignored; a line that cannot
-   * be read is an issue, and the rest goes on, but for a file of packets. Fails only as the source fails. Memory: one line,
-   * one chunk's issues, and the spans that are followed.
+   * Checks JSON lines and yields issues, in the order of the lines. Blank lines are ignored; an unreadable line is an
+   * issue, and the rest continues, except in a file of packets. Fails only if the source fails. Memory: one line, one
+   * chunk's issues, and the open spans.
    */
   async *lines(source: AsyncIterable<Uint8Array>): AsyncGenerator<Issue, void, void> {
     const splitter = new LineSplitter({
@@ -134,7 +134,7 @@ export class Validator {
     yield* this.takeIssues();
   }
 
-  /** Checks events that are objects already and yields what is wrong; `line` counts them from 1. */
+  /** Checks events that are objects already and yields issues; `line` counts them from 1. */
   async *events(source: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<Issue, void, void> {
     let number = 0;
     for await (const event of source) {
@@ -170,19 +170,19 @@ export class Validator {
     this.#check(value, line, undefined);
   }
 
-  /** What comes next is of another boot. Called once, boots are no longer guessed from numbers and times. */
+  /** The following events are from another boot. Once called, boots are no longer guessed from numbers and times. */
   beginBoot(): void {
     this.#sequence?.beginBoot();
   }
 
-  /** Adds what somebody else found before the line that comes next, as the decoder of a capture does. */
+  /** Adds a problem that somebody else found before the next line, such as the decoder of a capture. */
   addProblem({ code, message, attribute }: Problem): void {
     this.#hasLines = true;
     const place = this.#isRecording ? {} : undefined;
     this.#log.report(code, attribute ?? null, visible(message), { line: this.#log.line + 1, event: null, place });
   }
 
-  /** The issues found since the last call, in order; they are the caller's. */
+  /** The issues found since the last call, in order; they belong to the caller. */
   takeIssues(): Issue[] {
     return this.#log.take();
   }
@@ -205,14 +205,14 @@ export class Validator {
     const event = version.events.get(name);
     this.#log.event = event !== undefined ? event.name : typeof name === "string" ? shortName(name) : null;
     if (this.#isRecording) this.#log.placeOf = () => placeOf(object, version);
-    // What an unknown version demands is not known either.
+    // What an unknown version requires is also unknown.
     const isKnown = typeof named !== "string" || named === version.schemaVersion;
     if (this.#checksSchema) {
       if (typeof named === "string" && named !== (this.#onlyVersion ?? version.schemaVersion)) {
         this.#reportVersion(version, named);
       }
       if (!isKnown) {
-        // That is said.
+        // That is reported.
       } else if (event !== undefined) {
         this.#schema.check(object, event, version.schemaVersion, text);
       } else {
@@ -225,7 +225,9 @@ export class Validator {
     else this.#sequence.skip();
   }
 
-  /** By which version to judge an event that names none of those known: the one whose names it uses, in doubt the newest. */
+  /**
+   * The version to check an event against that names no known one: the one whose names it uses, in doubt the newest.
+   */
   #versionOf(object: Record<string, unknown>, named: unknown): VersionTable {
     let fits = this.#newest;
     if (typeof named === "string" || this.#onlyVersion !== undefined) return fits;

@@ -30,7 +30,7 @@ export class Column {
     this.#bytes[this.length++] = rest;
   }
 
-  /** A whole number, or NaN for none. */
+  /** An integer, or NaN for none. */
   int(value: number): void {
     if (value >= 0 && value <= MOST_NARROW) this.varint(2 * value + NARROW);
     else if (value < 0 && value >= -MOST_NARROW) this.varint(-2 * value - 1 + NARROW);
@@ -55,7 +55,7 @@ export class Column {
     this.length += to - from;
   }
 
-  /** What there is, preceded by the column's id and length; then it is empty. @internal */
+  /** The content, preceded by the column's id and length; then it is empty. @internal */
   take(): Buffer {
     const taken = Buffer.allocUnsafeSlow(8 + this.length);
     taken.writeUInt32LE(this.id, 0);

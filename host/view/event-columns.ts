@@ -1,4 +1,7 @@
-/** Events into columns: what of a page is written as the recording is read. Memory: a block, words, boots and gaps. */
+/**
+ * Turns events into columns: the part of a page that is written as the recording is read. Memory: a block, words, boots
+ * and gaps.
+ */
 import type { Gap } from "../decode/types.ts";
 import type { ReadPlace } from "../read/events.ts";
 import { type EventPlan, eventPlans } from "../read/stats-plan.ts";
@@ -18,7 +21,7 @@ import {
   TIME,
 } from "./format.ts";
 
-/** What a browser shows without waiting. */
+/** The most that a browser shows without waiting. */
 export const MOST_EVENTS = 2_000_000;
 const BLOCK_EVENTS = 65_536;
 const BLOCK_BYTES = 8 << 20;
@@ -40,7 +43,7 @@ export interface AttributeColumn {
   readonly column: Column;
   /** Of a text. */
   readonly text: Column | undefined;
-  /** Events do not have it where it is "". */
+  /** Events lack it if it is "". */
   readonly isLeftOutEmpty: boolean;
 }
 
@@ -50,19 +53,19 @@ export interface Boot {
   readonly page: PageBoot;
   /** No event of it is wanted. */
   readonly isLeftOut: boolean;
-  /** Of the event that comes next, if none is missing; -1 before the first. */
+  /** Number of the next event, if none is missing; -1 before the first. */
   nextSeq: number;
   lastMs: number;
-  /** Of the event that is in the page. */
+  /** Of the last event in the page. */
   writtenMs: number;
   writtenNext: number;
-  /** Losses that were told, and are not placed yet. */
+  /** Reported losses that are not placed yet. */
   onDevice: number;
   inTransit: number;
   beforeFirst: number;
 }
 
-/** Of JSON lines: where an event's name and number stand. */
+/** For JSON lines: where the name and number of an event are. */
 export interface LineKinds {
   readonly kinds: ReadonlyMap<string, Kind>;
   readonly nameKey: string;
@@ -71,7 +74,7 @@ export interface LineKinds {
 
 export interface ViewFilter {
   readonly devices?: readonly string[];
-  /** By milliseconds since boot and, NaN if nobody knows it, time of day. */
+  /** By milliseconds since boot and the time of day, NaN if unknown. */
   readonly isInTime?: (deviceMs: number, unixMs: number) => boolean;
 }
 
@@ -130,7 +133,7 @@ export class EventColumns {
       const page = { ...place, reset: null, after: null, events: 0, firstMs: 0, lastMs: 0, anchors: [] };
       const none = { onDevice: 0, inTransit: 0, beforeFirst: 0, writtenMs: 0, writtenNext: 0 };
       found = { index: this.#boots.length, page, isLeftOut, nextSeq: -1, lastMs: 0, ...none };
-      // One that is left out takes no place in the page.
+      // An event that is left out takes no place in the page.
       if (!isLeftOut) this.#boots.push(found);
       this.#bootByKey.set(key, found);
     }
@@ -146,7 +149,7 @@ export class EventColumns {
     return index;
   }
 
-  /** The time of day, where it is known: before the event that it belongs to. */
+  /** The time of day, if known: before the event that it belongs to. */
   wall({ page: { anchors } }: Boot, ms: number, unixMs: number, uncertaintyMs: number): void {
     const last = anchors.at(-1);
     const offset = unixMs - ms;
@@ -154,8 +157,8 @@ export class EventColumns {
   }
 
   /**
-   * An event, whose attributes are then put into the kind's columns. False if it is not wanted. `eventSeq` -1: unknown; `unixMs` NaN:
-   * unknown. Throws TelemetryError E_TOO_MANY (exit code 2) if there are more than a page holds.
+   * An event, whose attributes are then put into the kind's columns. Returns false if it is not wanted. `eventSeq` -1:
+   * unknown; `unixMs` NaN: unknown. Throws TelemetryError E_TOO_MANY (exit code 2) if there are more than a page holds.
    */
   event(boot: Boot, kind: Kind, ms: number, eventSeq: number, unixMs: number): boolean {
     if (eventSeq >= 0 && eventSeq !== boot.nextSeq) this.#missing(boot, ms, eventSeq, unixMs);
@@ -192,7 +195,7 @@ export class EventColumns {
     boot.beforeFirst += beforeFirstPacket;
   }
 
-  /** What is left goes out; returns what stands after all blocks. */
+  /** Writes the rest; returns what follows all blocks. */
   end(title: string, problems: Readonly<Record<string, number>>): PageMeta {
     this.#endBlock(0);
     for (const boot of this.#boots) {
@@ -220,7 +223,7 @@ export class EventColumns {
     };
   }
 
-  /** Numbers are missing: the causes that were told are theirs. One after a packet's first event is the device's own. */
+  /** Numbers are missing: the reported causes are theirs. A gap after a packet's first event is the device's own. */
   #missing(boot: Boot, ms: number, eventSeq: number, unixMs: number): void {
     const isFirst = boot.nextSeq < 0;
     const missing = eventSeq - (isFirst ? 0 : boot.nextSeq);
@@ -228,7 +231,7 @@ export class EventColumns {
     const told = onDevice + inTransit + beforeFirst;
     if (missing <= 0 || (isFirst && told === 0)) return;
     const take = (most: number, left: number) => Math.min(most, left);
-    // The order in which they stand before a packet.
+    // Their order before a packet.
     const first = take(beforeFirst, missing);
     const transit = take(inTransit, missing - first);
     const device = take(onDevice, missing - first - transit);

@@ -1,16 +1,19 @@
 /**
- * What a page holds of a recording: its events as columns, in blocks, and what is known of all of them once the last one has been read.
- * Columns are bytes, gzipped as one stream; `view` writes it while it reads, and so does not hold a recording.
+ * What a page holds of a recording: its events as columns, in blocks, and a summary once the last one has been read.
+ * Columns are bytes, gzipped as one stream; `view` writes it while it reads, so it does not hold a recording.
  */
 
-/** Columns that every event has: its kind, its boot, the time and number as differences from the boot's event before. */
+/** Columns of every event: its kind, its boot, the time and number as differences from the boot's previous event. */
 export const KIND = 0;
 export const BOOT = 1;
 export const TIME = 2;
 export const SEQUENCE = 3;
 export const FIRST_ATTRIBUTE = 4;
 
-/** A number as so many bytes of seven bits, the last one below 128. 0: there is none. 1: it comes after this byte, in 8 bytes. Else it is zigzag, and 2 more. */
+/**
+ * A number as bytes of seven bits, the last one below 128. 0: there is none. 1: it follows this byte, in 8 bytes.
+ * Otherwise it is zigzag, plus 2.
+ */
 export const ABSENT = 0;
 export const WIDE = 1;
 export const NARROW = 2;
@@ -19,12 +22,12 @@ export const MOST_NARROW = 2 ** 50;
 
 export interface PageAttribute {
   readonly key: string;
-  /** word: one of PageMeta.words. text: its length is in this column, and its UTF-8 in the next one. */
+  /** word: one of PageMeta.words. text: its length is in this column, its UTF-8 in the next one. */
   readonly type: "int" | "double" | "word" | "text";
   readonly column: number;
   /** Of all texts. */
   bytes: number;
-  /** Every event of the kind has it, a whole number from 0 to 2^32 - 1. */
+  /** Every event of the kind has it, an integer from 0 to 2^32 - 1. */
   isSmall: boolean;
 }
 
@@ -34,7 +37,7 @@ export interface PageKind {
   readonly schemaVersion: string;
   readonly step: "begin" | "end" | "other" | null;
   readonly way: "received" | "sent" | null;
-  /** Keys of attributes: who a connection belongs to, its number, and so on. */
+  /** Keys of attributes: the owner of a connection, its number, and so on. */
   readonly owner: string | null;
   readonly number: string | null;
   readonly messageType: string | null;
@@ -51,14 +54,14 @@ export interface PageBoot {
   readonly boot: number | null;
   readonly bootId: string | null;
   readonly reader: number;
-  /** Why the board was reset before it, and what became of the ring; null if the recording does not say it. */
+  /** Why the board was reset, and what became of the ring; null if the recording does not state it. */
   reset: string | null;
   /** The reason alone. */
   after: string | null;
   events: number;
   firstMs: number;
   lastMs: number;
-  /** Since boot, what is to be added for the time of day, and how far that may be off: where it changes by a millisecond. */
+  /** Times since boot, what to add for the time of day, and its uncertainty: at each change of a millisecond. */
   readonly anchors: (readonly [ms: number, offsetMs: number, uncertaintyMs: number])[];
 }
 
@@ -70,7 +73,7 @@ export interface PageGap {
   readonly onDevice: number;
   readonly inTransit: number;
   readonly beforeFirst: number;
-  /** Nobody knows the cause. */
+  /** The cause is unknown. */
   readonly unexplained: number;
 }
 

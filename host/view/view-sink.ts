@@ -1,4 +1,4 @@
-/** Packets into columns without JSON in between: several times as fast. */
+/** Turns packets into columns without JSON in between: several times as fast. */
 
 import { STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import type { DecodeItem, Gap, PacketReader, PacketSink } from "../decode/types.ts";
@@ -14,7 +14,7 @@ import { ABSENT } from "./format.ts";
 
 interface ShapePlan {
   readonly kind: Kind;
-  /** Of the kind's columns, where the value stands; undefined: the record does not have it. */
+  /** For each of the kind's columns, where the value is; undefined: the record does not have it. */
   readonly values: readonly {
     readonly to: AttributeColumn;
     readonly step: Step | undefined;
@@ -33,7 +33,7 @@ export class ViewSink implements PacketSink {
   readonly #timeOf: (place: BootPlace) => TimeOf | undefined;
   readonly #shapes = new Map<Shape, ShapePlan>();
   readonly #boots = new WeakMap<BootPlace, Boot>();
-  /** By token, of the boot whose names these are. */
+  /** By token, for the boot that these names belong to. */
   #tokens: (number | undefined)[] = [];
   #names: TokenNames | undefined;
   #problems: DecodeItem[] = [];
@@ -63,7 +63,7 @@ export class ViewSink implements PacketSink {
     let second = -1;
     let offsetMs = Number.NaN;
     this.#records.visit(packet, tally, (shape, at, ms, eventSeq) => {
-      // As lines have it: worked out once for a second since boot.
+      // As in lines: computed once for each second since boot.
       if (timeOf !== undefined && Math.floor(ms / SECOND_MS) !== second) {
         second = Math.floor(ms / SECOND_MS);
         const time = timeOf(second * SECOND_MS);
@@ -107,7 +107,7 @@ export class ViewSink implements PacketSink {
     this.#problems.push({ kind: "problem", problem });
   }
 
-  /** A batch that holds nothing says that events have come: whoever reads may wait, then. */
+  /** An empty batch is a sign that events have come: then the reader may wait. */
   take(): DecodeItem[] {
     if (this.#columns.events - this.#toldEvents >= TOLD_EVENTS) {
       this.#problems.push({ kind: "batch", lines: NO_LINES, count: this.#columns.events - this.#toldEvents });
@@ -149,7 +149,7 @@ export class ViewSink implements PacketSink {
     const name = token === 0 ? "" : this.#names!.get(token)?.name;
     if (name === undefined) tally.unnamedTokens++;
     const word = this.#columns.word(name ?? "");
-    // A token without a name may have one later.
+    // A token without a name may get one later.
     if (name !== undefined) this.#tokens[token] = word;
     return word;
   }

@@ -11,7 +11,7 @@ import { EventColumns, type ViewFilter } from "./event-columns.ts";
 import { absent, ViewSink } from "./view-sink.ts";
 
 export interface PageOptions extends ReadOptions, ViewFilter {
-  /** What the page is called. */
+  /** The title of the page. */
   readonly title: string;
   readonly onProblem?: (problem: Problem) => void;
   readonly onProgress?: (events: number) => void;
@@ -25,13 +25,13 @@ export interface PageWritten {
   readonly unknown: number;
 }
 
-/** So much of the page waits for whoever takes it. */
+/** This much of the page waits for its consumer. */
 const MOST_WAITING_BYTES = 4 << 20;
 
 /**
- * Writes a page that shows a recording: HTML, in pieces, which needs nothing else. `write` may return a promise, which is waited for. Fails as
- * the recording's items do, as `write` does, and with TelemetryError E_TOO_MANY (exit code 2) beyond 2 million events. Memory: a block of
- * events; of all, their boots, gaps and different words.
+ * Writes a page that shows a recording: HTML, in pieces, which needs nothing else. `write` may return a promise, which
+ * is awaited. Fails as the recording's items do, as `write` does, and with TelemetryError E_TOO_MANY (exit code 2)
+ * beyond 2 million events. Memory: a block of events; for all of them, their boots, gaps and different words.
  */
 export async function writePage(
   recording: Recording,
@@ -48,7 +48,7 @@ export async function writePage(
   };
   await write(head(title));
   const written = writeBase64(gzip, write);
-  // Whoever awaits it is told; until then nobody is.
+  // Whoever awaits it gets the error; before that nobody does.
   written.catch(() => {});
   const meta = (async () => {
     for await (const _ of pieces(recording, options, columns, told)) {
@@ -71,7 +71,7 @@ export async function writePage(
   return { events: columns.events, leftOut: columns.leftOut, unknown: columns.unknown };
 }
 
-/** Reads the recording into columns; gives a sign now and then. */
+/** Reads the recording into columns; yields a sign now and then. */
 async function* pieces(
   recording: Recording,
   options: PageOptions,
@@ -105,7 +105,7 @@ function addLine(columns: EventColumns, { place, event, registry, deviceMs, wall
     columns.unknown++;
     return;
   }
-  // Without a time it stands where the one before it stood.
+  // An event without a time is placed where the previous one is.
   const ms = Number.isFinite(deviceMs) ? deviceMs : boot.lastMs;
   if (wall !== undefined) columns.wall(boot, ms, wall.unixMs, wall.uncertaintyMs);
   const eventSeq = event[sequenceKey];
@@ -118,7 +118,7 @@ function addLine(columns: EventColumns, { place, event, registry, deviceMs, wall
     else if (type === "double") to.column.double(Number(value));
     else if (type === "int") {
       if (!(Number(value) >= 0 && Number(value) < 2 ** 32 && Number.isInteger(value))) to.page.isSmall = false;
-      // A fraction that a line has all the same is shown as it is.
+      // A fraction in a line is shown as it is all the same.
       if (Number.isInteger(value)) to.column.int(value as number);
       else to.column.wide(Number(value));
     } else if (type === "word") to.column.int(columns.word(String(value)));
@@ -149,7 +149,7 @@ async function drained(gzip: Gzip): Promise<void> {
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-/** Nothing of the page loads anything, and only its own script runs; what stands in a recording is data to that. */
+/** The page loads nothing, and only its own script runs; the content of a recording is only data to it. */
 function head(title: string): string {
   const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; base-uri 'none'; form-action 'none'`;
   const escaped = visible(title).replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);

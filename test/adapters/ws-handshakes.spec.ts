@@ -71,7 +71,7 @@ describe("the adapter for ws", () => {
     );
   });
 
-  it("records handshakes that are none, by halves, or left, each once", async () => {
+  it("records handshakes that are invalid, incomplete, or abandoned, each once", async () => {
     const request = (headers: string) =>
       `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${headers}\r\n`;
     const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";

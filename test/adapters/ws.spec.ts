@@ -287,7 +287,7 @@ describe("the adapter for ws", () => {
     assert.ok(failing.counters().failures >= 3);
   });
 
-  it("stands thousands of connections in a row", async () => {
+  it("survives thousands of connections in a row", async () => {
     const server = new WebSocketServer({ noServer: true });
     const { telemetry } = adapterTelemetry({ capacityBytes: 1024 });
     instrument(server, telemetry);

@@ -45,7 +45,7 @@ describe("what it costs, as docs/performance.md begins", () => {
     ok(rows.every((row) => row.length === 4));
   });
 
-  it("stands first in the document, what was aimed at last", () => {
+  it("comes first in the document, the goals last", () => {
     const headings = [...readFileSync("docs/performance.md", "utf8").matchAll(/^## (.+)$/gm)].map(([, text]) => text);
     deepEqual(headings[0], "What does it cost me?");
     deepEqual(headings.slice(-3), ["Figures to reach", "Figures not reached", "Tried and refused"]);

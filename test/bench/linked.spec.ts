@@ -18,7 +18,7 @@ describe("figures of a linked image", () => {
     ok(linked.how.join(" ").includes("xsl"), "how");
   });
 
-  it("stand in docs/performance.md and in the README as the data has them: npm run bench -- linked", () => {
+  it("are in docs/performance.md and in the README as in the data: npm run bench -- linked", () => {
     const document = readFileSync("docs/performance.md", "utf8");
     for (const [name, content] of Object.entries(linkedSections(linked)))
       ok(document.includes(`<!-- generated: ${name} -->\n\n${content}\n\n<!-- end -->`), name);

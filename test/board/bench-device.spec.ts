@@ -85,7 +85,7 @@ describe("rows of a board's benchmark", () => {
     deepEqual([run.state, messages], ["complete", ["the board wrote 3 rows, 1 arrived"]]);
   });
 
-  it("stand once for each case, and no more than are allowed", () => {
+  it("are kept once for each case, up to a limit", () => {
     const text = JSON.stringify(ROWS[0]);
     deepEqual(play([begin(), text, text, end(1)]).codes, ["E_ROW"]);
     deepEqual(play([begin(), ...ROWS.map((each) => JSON.stringify(each))], 2).codes, ["E_ROW"]);
@@ -99,7 +99,7 @@ describe("rows of a board's benchmark", () => {
     ok(!messages[0]!.includes("\u0007"));
   });
 
-  it("are none, and disturb nothing, where values are of any type", () => {
+  it("are ignored, and disturb nothing, if values are of a wrong type", () => {
     const odd = '{"toString":1,"valueOf":1}';
     const lines = [
       `{"bench":"failed","path":${odd},"event":"x"}`,

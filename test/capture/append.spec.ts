@@ -159,7 +159,7 @@ describe("a capture that goes on", () => {
     }
   });
 
-  it("cuts off an unfinished packet wherever it was cut, tells it once, and takes the packet when it comes again", async () => {
+  it("cuts off an unfinished packet wherever it was cut, reports it once, and takes the packet when it comes again", async () => {
     const packets = traffic(3);
     const last = packets.at(-1)!.bytes;
     for (const [file, packet] of [
@@ -267,7 +267,7 @@ describe("a capture that goes on", () => {
     assert.ok(sums.givenUp > 1000);
   });
 
-  it("tells losses over the restart exactly, also where a part begins with nothing but names", async () => {
+  it("reports losses over the restart exactly, also if a part begins with nothing but names", async () => {
     const packets = traffic(10);
     collector({ rotateBytes: 1 }).packet("a", packets[0]!.bytes, T0);
     const second = collector({ rotateBytes: 1 });

@@ -97,7 +97,7 @@ describe("writing a capture folder", () => {
     );
   });
 
-  it("puts an empty packet before a first one that tells of losses, and nowhere else", () => {
+  it("puts an empty packet before a first one that reports losses, and nowhere else", () => {
     const source = new PacketSource({ bootId: 0x1234 }, 9);
     const packets = [source.data([time0]), source.data([time0], 3)];
     write(packets);
@@ -181,7 +181,7 @@ describe("writing a capture folder", () => {
     assert.deepEqual(readdirSync(join(dir, "capture")), []);
   });
 
-  it("refuses packets that come again or too late, and tells of those that are missing", () => {
+  it("refuses packets that are repeated or too late, and reports missing ones", () => {
     const [tokens, first, second, third, again, fourth] = mixedPackets();
     const taken = write([tokens!, tokens!, first!, first!, third!, second!, fourth!, again!, again!]);
     assert.deepEqual(taken, [true, false, true, false, true, false, true, true, false]);

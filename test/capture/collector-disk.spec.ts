@@ -52,7 +52,7 @@ describe("collecting packets of devices", () => {
     assert.deepEqual([events.length, told, summary.repeated], [5, [], 3]);
   });
 
-  it("takes from another folder what a packet that lost its last bytes has lost, and goes on behind it in both", async () => {
+  it("takes from another folder what a packet has lost with its last bytes, and continues after it in both", async () => {
     const packets = plain(8);
     for (const name of ["1", "2"]) {
       const all = new Collector(join(at.dir, name), { registry });
@@ -142,7 +142,7 @@ describe("collecting packets of devices", () => {
     assert.deepEqual([events.length, told], [3, []]);
   });
 
-  it("counts what it wrote: lines that the disk did not take are none", () => {
+  it("counts what it wrote: lines that the disk did not take do not count", () => {
     const all = at.collector();
     for (const device of ["a", "b"]) all.text(device, "first", T0);
     assert.deepEqual([all.counters().lines, all.counters().unwrittenLines], [0, 2]);

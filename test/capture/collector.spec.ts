@@ -100,7 +100,7 @@ describe("collecting packets of devices", () => {
     assert.throws(() => at.collector(), { code: "E_NOT_EMPTY", exitCode: 2 });
   });
 
-  it("refuses packets of another registry, naming both fingerprints, and what is no packet; tells each with whose it is, and makes no folder", () => {
+  it("refuses packets from another registry, naming both fingerprints, and bytes that are not packets; reports each with its device, and makes no folder", () => {
     const all = at.collector();
     for (let count = 0; count < 10; count++)
       for (const { bytes } of plain(1, { fingerprint: OTHER_FINGERPRINT })) all.packet("other", bytes, T0);
@@ -125,7 +125,7 @@ describe("collecting packets of devices", () => {
     assert.deepEqual([all.counters().refused, all.counters().damaged], [20, 100]);
   });
 
-  it("tells each damaged packet of each device, and counts them", () => {
+  it("reports each damaged packet of each device, and counts them", () => {
     const all = at.collector();
     for (const device of ["a", "b"])
       for (const { bytes } of plain(12)) {

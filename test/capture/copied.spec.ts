@@ -113,7 +113,7 @@ describe("a capture that was copied", () => {
     );
   });
 
-  it("decodes to the same lines without our files beside the traces: the names stand in the metadata, and that is told", async () => {
+  it("decodes to the same lines without our files beside the traces: the names are in the metadata, and that is reported", async () => {
     capture({ rotateBytes: 1000 }).close();
     const { lines } = await decoded(dir);
     for (const entry of entries(dir))
@@ -135,7 +135,7 @@ describe("a capture that was copied", () => {
     assert.ok(!(await decoded(join(root, "mine"))).lines.includes('"msgType":""'));
   });
 
-  it("takes from the metadata what damaged or emptied token packets do not tell", async () => {
+  it("takes from the metadata the names that damaged or emptied token packets lack", async () => {
     const all = new Collector(dir, { registry, reorderPackets: 0 });
     const packets = mixedPackets();
     for (const { bytes } of packets) all.packet(undefined, bytes, T0);
@@ -194,7 +194,7 @@ describe("a capture that was copied", () => {
     assert.deepEqual(names('  "a" = 0,\n  "b" = 65536,\n  "c" = 1,\n  "d" = 1'), new Map([[1, "c"]]));
   });
 
-  it("reads 65,535 names out of metadata as they were told", () => {
+  it("reads 65,535 names from metadata as they were sent", () => {
     const tokens = new Map(Array.from({ length: 65_535 }, (_, index) => [index + 1, `${"\u0001".repeat(3)}${index}`]));
     assert.deepEqual(metadataNames(ctfMetadata(registry, { bootId: 2 ** 53 - 1, reader: 4, tokens })), {
       bootId: 2 ** 53 - 1,

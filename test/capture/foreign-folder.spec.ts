@@ -268,7 +268,7 @@ describe("a capture folder that others can write to", () => {
     }
   });
 
-  it("goes on where it was moved, and a link to it stands in its place", async () => {
+  it("continues where it was moved, if a link to it has taken its place", async () => {
     const { all } = open();
     renameSync(dir, join(root, "moved"));
     symlinkSync(join(root, "moved"), dir);

@@ -135,7 +135,7 @@ describe("CTF traces that babeltrace2 opens", () => {
     assert.deepEqual([events.length, notices], [5156, []]);
   });
 
-  it("tell every loss, the first packet's too, and beyond 32 bits", async () => {
+  it("report every loss, the first packet's too, and beyond 32 bits", async () => {
     for (const lost of [1, 2 ** 33, 2 ** 52]) {
       const source = new PacketSource({ bootId: lost }, lost);
       const at = (time: number): RecordSpec => ({ event: "ws.connected", time });
@@ -150,7 +150,7 @@ describe("CTF traces that babeltrace2 opens", () => {
     }
   });
 
-  it("tell of packets that are missing", async () => {
+  it("report missing packets", async () => {
     const packets = mixedPackets().filter(({ kind, packetNumber }) => kind === "tokens" || packetNumber % 2 === 0);
     const { notices, summary } = await assertSame(captured(packets));
     assert.equal(notices.filter((notice) => /discarded 1 packet /.test(notice)).length, 3);

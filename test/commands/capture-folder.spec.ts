@@ -59,7 +59,7 @@ describe("capture", () => {
     assert.deepEqual([status, /required option '-o, --output <folder>'/.test(stderr)], [2, true]);
   });
 
-  it("has its folder to itself from the start, though nothing has arrived; one that brought nothing can be begun anew", async () => {
+  it("has its folder to itself from the start, though nothing has arrived; an empty one can be started again", async () => {
     const first = capture("--stdin", "-o", "same");
     await first.said(/capturing/);
     const second = await run(["capture", "--stdin", "-o", "same"], framed(traffic(31)), { cwd: at.folder });

@@ -73,7 +73,7 @@ describe("capture", () => {
     assert.match(lossy.stderr, /\n {2}\d+ events lost on the way, or in damaged packets\n {2}1 packet missing/);
   });
 
-  it("writes a capture for each sender of datagrams, in order, and refuses what is none", async () => {
+  it("writes a capture for each sender of datagrams, in order, and refuses what is not a packet", async () => {
     const port = await freePort();
     const running = capture("--udp", String(port), "-o", "udp", "--max-devices", "3");
     await running.said(/capturing/);

@@ -6,7 +6,7 @@ describe("the command line", () => {
   const { path, run, write, writeCapture } = commandFolder();
 
   describe("decode", () => {
-    it("prints a capture as JSON lines that validate, tells losses, and exits with 0", async () => {
+    it("prints a capture as JSON lines that validate, reports losses, and exits with 0", async () => {
       const capture = writeCapture("capture", packets());
       const { status, stdout, stderr } = await run(["decode", capture]);
       assert.equal(status, 0, stderr);

@@ -135,7 +135,7 @@ describe("commands with a registry of one's own", () => {
     equal(run(["decode", "--registry", "sensor.yaml", "packets"]).status, 1);
   });
 
-  it("know the versions that are named, the newest unless told otherwise", () => {
+  it("know the named versions, by default the newest", () => {
     writeFileSync(path("later.yaml"), read("sensor.yaml").replace('value: "1.0.0"', 'value: "1.10.0"'));
     writeFileSync(path("last.yaml"), read("sensor.yaml").replace('value: "1.0.0"', 'value: "1.2.0"'));
     const three = ["later", "sensor", "last"].flatMap((name) => ["--registry", `${name}.yaml`]);

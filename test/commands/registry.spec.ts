@@ -144,7 +144,7 @@ describe("xs-telemetry registry", () => {
     equal(readFileSync(join(folder, "mine.yaml"), "utf8"), SMALL_REGISTRY);
   });
 
-  it("new is a registry without mistakes, and replaces nothing unless it is told to", () => {
+  it("new is a registry without mistakes, and replaces nothing unless forced", () => {
     const { stdout } = run(["new"]);
     equal(run(["check", "-"], stdout).status, 0);
     equal(run(["new", "-o", "new.yaml"]).status, 0);

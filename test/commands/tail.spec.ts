@@ -89,7 +89,7 @@ describe("tail", () => {
     assert.equal(stdout, "");
   });
 
-  it("tells losses on the device where they were, and names damage: exit code 1", async () => {
+  it("shows losses on the device where they were, and reports damage: exit code 1", async () => {
     const source = new PacketSource({ bootId: 5 });
     const one = { event: "ws.connected", time: 5 } as const;
     const packets = [source.data([one]), source.data([one], 12), source.data([one]), source.data([one])].map(
@@ -145,7 +145,7 @@ describe("tail", () => {
     socket.close();
   });
 
-  it("tells devices apart by UDP, and counts what is no packet instead of saying it each time", async () => {
+  it("distinguishes devices by UDP, and counts what is not a packet instead of reporting it each time", async () => {
     const port = await freePort();
     const tail = new Run(["tail", "--udp", String(port), "--format", "text"]);
     await tail.said(/listening: UDP port/);
@@ -190,7 +190,7 @@ describe("tail", () => {
     socket.close();
   });
 
-  it("passes over what comes while its output is not read, and tells how many events that were", async () => {
+  it("drops what comes while its output is not read, and reports how many events that were", async () => {
     const port = await freePort();
     const tail = new Run(["tail", "--udp", String(port), "--format", "json"]);
     await tail.said(/listening/);
@@ -247,7 +247,7 @@ describe("tail", () => {
     });
     after(() => broker.close());
 
-    it("follows the devices that it is told to, with the password from the environment", async () => {
+    it("follows the named devices, with the password from the environment", async () => {
       const env = { ...process.env, XS_TELEMETRY_MQTT_USERNAME: "u", XS_TELEMETRY_MQTT_PASSWORD: "secret1word" };
       const tail = new Run(["tail", "--mqtt", broker.url, "--device", "kitchen\u202e", "--event", "ws.disconnect"], {
         env,

@@ -87,7 +87,7 @@ describe("how the command is used", () => {
     assert.ok(told > 2, `${told}`);
   });
 
-  it("sends no frames to a terminal, unless it is told to", () => {
+  it("sends no frames to a terminal, unless forced", () => {
     const refused = inTerminal("simulate --stdout --events 20 --seed 1");
     assert.equal(refused.status, 2);
     assert.match(

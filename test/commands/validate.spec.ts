@@ -95,7 +95,7 @@ describe("the command line", () => {
       assert.ok(!stdout.includes("\x1b"));
     });
 
-    it("wants the schema version that it is told", async () => {
+    it("requires the schema version that is given", async () => {
       assert.equal((await run(["validate", "--schema-version", "1.0.0", "-"], GOOD)).status, 0);
       const { stdout } = await run(["validate", "-"], GOOD.replace("1.0.0", "9.9.9"));
       assert.match(stdout, /E_VERSION[\s\S]*schemaVersion is "9\.9\.9", expected a known version: "1\.0\.0"/);

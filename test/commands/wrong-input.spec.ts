@@ -88,7 +88,7 @@ describe("input of another kind", () => {
     }
   });
 
-  it("ends capture and tail with 1 and the way out, whatever it is; a device that sent text alone is none", async () => {
+  it("ends capture and tail with 1 and the way out, whatever it is; a device that sent only text does not count", async () => {
     for (const [bytes, says] of [
       [
         misread(FRAMES, 115_200, 74_880),

@@ -128,7 +128,7 @@ describe("two boots with one boot id", () => {
     assert.deepEqual(decoded(joined(boots.flat())).events, eventsOf(boots.flat()));
   });
 
-  it("are told apart in two captures that are decoded together, each and both told", async () => {
+  it("are distinguished in two captures that are decoded together, and reported", async () => {
     for (const [index, received] of [8, 12].entries()) {
       dir = join(root, "two", `run${index}`);
       captured(constantBoot(received));
@@ -171,7 +171,7 @@ describe("two boots with one boot id", () => {
     );
   });
 
-  it("are told after thousands of packets, whichever packets of the second arrive first", () => {
+  it("are reported after thousands of packets, whichever packets of the second arrive first", () => {
     const first = boot(3000, 100);
     for (const from of [0, 1, 5, 20, 30]) {
       const second = boot(300, 60);
@@ -289,7 +289,7 @@ describe("two boots with one boot id", () => {
     }
   });
 
-  it("are told by a capture writer alone, which may be given each packet in one buffer", async () => {
+  it("are reported by a capture writer alone, which may get each packet in the same buffer", async () => {
     const problems: Problem[] = [];
     const writer = new CaptureWriter(dir, { registry, onProblem: (problem) => problems.push(problem) });
     const buffer = new Uint8Array(2000);
@@ -304,7 +304,7 @@ describe("two boots with one boot id", () => {
     assert.equal(problems.filter(({ code }) => code === "W_BOOT_ID").length, 2);
   });
 
-  it("stay apart when each is rotated, and a packet of the older one comes behind the beginning of the next", async () => {
+  it("stay apart when each is rotated, and a packet of the older one comes after the beginning of the next", async () => {
     const [first, second] = [boot(60, 100), boot(60, 50)];
     const late = first.splice(-3);
     captured(
@@ -317,7 +317,7 @@ describe("two boots with one boot id", () => {
     assert.ok(listCaptures(dir)[0]!.boots.length > 4);
   });
 
-  it("are one boot where several captures have its packets by turns, or all of them, cut or damaged ones among them", async () => {
+  it("are one boot if several captures have its packets alternately, or all of them, including cut or damaged ones", async () => {
     const packets = boot(50, 100);
     for (const [index, wanted] of [
       (at: number) => at % 2 === 0,
@@ -331,7 +331,7 @@ describe("two boots with one boot id", () => {
     assert.deepEqual([events, summary.boots, codes], [eventsOf(packets), 1, []]);
   });
 
-  it("are told apart from jumps of time, losses and tokens again of one boot", () => {
+  it("are distinguished from time jumps, losses and repeated tokens of one boot", () => {
     const packets = mixedPackets();
     const { codes } = decoded(joined([...packets, ...packets]));
     assert.deepEqual(new Set(codes), new Set(["W_REPEATED"]));

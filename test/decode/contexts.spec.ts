@@ -67,7 +67,7 @@ describe("whose an event is, and when it was", () => {
   });
   afterEach(() => rmSync(join(dir, ".."), { recursive: true, force: true }));
 
-  it("stands behind the registry's attributes as soon as there is more than one boot", async () => {
+  it("follows the registry's attributes as soon as there is more than one boot", async () => {
     capture({ "pump-7": [boot(0xab), boot(0xcd)], "pump-8": [boot(0xab)] });
     const events = await read();
     assert.deepEqual(events.map(own), [
@@ -86,7 +86,7 @@ describe("whose an event is, and when it was", () => {
     for (const event of await read({ with: "none" })) assert.equal(Object.keys(event).at(-1), "schemaVersion");
   });
 
-  it("tells boots of one id apart, each with its own times, in a folder and in a stream", async () => {
+  it("distinguishes boots with one id, each with its own times, in a folder and in a stream", async () => {
     const [first, second] = [boot(0xab), boot(0xab, 0, 500)];
     capture({ "pump-7": [first, second] });
     const expected = [

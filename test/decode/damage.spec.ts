@@ -40,7 +40,7 @@ describe("decoding damaged packets", () => {
     }
   });
 
-  it("loses no packet behind one that lost bytes at its end, however many, and delivers nothing that is none", () => {
+  it("loses no packet after one that lost bytes at its end, however many, and delivers nothing else", () => {
     const packets = mixedPackets();
     packets.forEach((cut, index) => {
       const [before, after] = [packets.slice(0, index), packets.slice(index + 1)];
@@ -101,7 +101,7 @@ describe("decoding damaged packets", () => {
     );
   });
 
-  it("survives any one bit flipped: what comes out conforms, other packets stay whole, and most flips are told", () => {
+  it("survives any single flipped bit: the result conforms, other packets stay whole, and most flips are reported", () => {
     const packets = mixedPackets({ bootId: 0x1234, reader: 2 });
     const bytes = joined(packets);
     let told = 0;
@@ -138,7 +138,7 @@ describe("decoding damaged packets", () => {
     assert.ok(flips >= bytes.length && told > flips * 0.6, `${told} of ${flips} flips were told`);
   });
 
-  it("finds every packet between random garbage, and tells each stretch of it", () => {
+  it("finds every packet between random garbage, and reports each run of it", () => {
     const seed = seedFor(3);
     const random = randomIntegers(seed);
     for (let round = 0; round < 100; round++) {

@@ -162,7 +162,7 @@ describe("decoding damaged packets", () => {
       assert.match(problems[0]!.message, message);
     });
 
-  it("rejects bytes behind a token packet's content, and header fields that tokens do not have", () => {
+  it("rejects bytes after a token packet's content, and header fields that tokens do not have", () => {
     const built = packet({ streamId: 1 }, tokenEntries([[1, "a"]]));
     assert.deepEqual(decoded(patched(built, 111, 1)).codes, ["E_TOKEN"]);
     for (const header of [

@@ -322,7 +322,7 @@ describe("decoding files", () => {
     assert.deepEqual([problems, events, summary.tokenPackets], [[], [], 1]);
   });
 
-  it("reports damage with its file, and packets that stand in the wrong one", async () => {
+  it("reports damage with its file, and packets in the wrong file", async () => {
     const path = folder("boot-0001-00000000000001", mixedPackets({ bootId: 1 }));
     const alien = new PacketSource({ bootId: 1, reader: 3 }).data([time0]).bytes;
     const tokens = mixedPackets({ bootId: 1 })[0]!.bytes;

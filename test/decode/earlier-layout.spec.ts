@@ -55,7 +55,7 @@ describe("packets with the fingerprint from before there were record types for s
     ok(compared > 30, `${compared} events`);
   });
 
-  it("stand in a stream with those of today, and each way round one that was cut is told from the next", async () => {
+  it("share a stream with today's, and in either order a cut one is distinguished from the next", async () => {
     const today = firstReader(play(NEW));
     const whole = (await eventsOf(OF_TEXTS)).concat(await eventsOf(today));
     deepEqual(await eventsOf([...OF_TEXTS, ...today]), whole);

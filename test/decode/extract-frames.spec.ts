@@ -26,7 +26,7 @@ function command(args: readonly string[], input: Uint8Array) {
 }
 
 describe("extract --frames", () => {
-  it("decodes the packets that stand in frames among log text", async () => {
+  it("decodes the packets in frames among log text", async () => {
     const items = await extracted(log());
     assert.deepEqual(eventsIn(items), EVENTS);
     // The log's own lines look like telemetry: that they are not read is said, once.
@@ -35,7 +35,7 @@ describe("extract --frames", () => {
     assert.ok(summary?.kind === "summary" && summary.summary.lostOnDevice === 57);
   });
 
-  it("reads a flash image: frames behind block headers, erased flash between them", async () => {
+  it("reads a flash image: frames after block headers, erased flash between them", async () => {
     const block = frame(Buffer.from("c11ffcf1010000000010000007000000", "hex"));
     const image = PACKETS.flatMap(({ bytes }) => [block, frame(bytes), Buffer.alloc(700, 0xff)]);
     const items = await extracted(Buffer.concat(image));
@@ -53,7 +53,7 @@ describe("extract --frames", () => {
     assert.equal(eventsIn(items).length, EVENTS.length - PACKETS[2]!.events.length);
   });
 
-  it("prints JSON lines, from standard input too, and ends with 1 where a frame is bad or there is none", () => {
+  it("prints JSON lines, from standard input too, and ends with 1 if a frame is bad or there is none", () => {
     const good = command(["--frames", "-"], log());
     assert.deepEqual([good.status, good.stdout.split("\n").length], [0, EVENTS.length + 1]);
     assert.match(good.stderr, /standard input: 11 events, 6 packets, 1 boot\n {2}57 events lost on the device/);

@@ -133,7 +133,7 @@ const event: fc.Arbitrary<EventSpec> = fc.oneof(
 );
 
 describe("JSON lines", () => {
-  it("are what JSON.stringify makes of the events, whatever is in them", () => {
+  it("equal the JSON.stringify of the events, whatever is in them", () => {
     const packets = fc.array(
       fc.record({
         reader: fc.nat(1),
@@ -320,7 +320,7 @@ describe("JSON lines", () => {
     );
   });
 
-  it("stand in a batch before the problem that comes after them, whatever the bytes are", () => {
+  it("are in a batch before the problem that follows them, whatever the bytes are", () => {
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 1, max: 3000 }), (seed, pieceBytes) => {
         const random = randomIntegers(seed);

@@ -50,7 +50,7 @@ describe("decoding live", () => {
     }
   });
 
-  it("waits reorderMs for a name, once: who listens late sees the packets behind it at once", () => {
+  it("waits reorderMs for a name, once: a late listener sees the packets after it at once", () => {
     const { decoder, seen } = live({ reorderMs: 300 });
     const source = new PacketSource({ bootId: 5 });
     const send = (time: number, token: number) => source.data([{ event: "msg.send", time, token }]).bytes;
@@ -126,7 +126,7 @@ describe("decoding live", () => {
     }
   });
 
-  it("holds a bounded number of names under a flood of them, forgets those of whoever floods, says so, and counts on", () => {
+  it("holds a bounded number of names under a flood of them, forgets those of the flooding device, reports it, and continues to count", () => {
     const { decoder, seen } = live();
     const send = (source: PacketSource, time: number, overwritten = 0) =>
       source.data([{ event: "msg.send", time, token: 1 }], overwritten).bytes;
@@ -185,7 +185,7 @@ describe("decoding live", () => {
     assert.ok(25 * 4096 - forgotten <= 2 ** 18 / 3, `${forgotten} boots are forgotten`);
   });
 
-  it("holds a bounded number of packets that wait, lets go those of whoever floods, and keeps a good device's order", () => {
+  it("holds a bounded number of waiting packets, releases those of a flooding device, and keeps a good device's order", () => {
     const { decoder, seen } = live();
     const good = new PacketSource({ bootId: 5 });
     const packets = [1, 2, 3].map((time) => one(good, time));

@@ -24,7 +24,7 @@ describe("counting losses", () => {
   }
   const sums = ({ summary }: Decoded) => [summary.lostOnDevice, summary.lostInTransit, summary.beforeFirstPacket];
 
-  it("tells losses on the device from losses on the way and from what came before, whatever is missing", () => {
+  it("distinguishes losses on the device, losses on the way and what came before, whatever is missing", () => {
     const packets = eight();
     const last = 24 + 24; // the number of the event that would come next
     for (let missing = 0; missing < 128; missing++) {
@@ -60,7 +60,7 @@ describe("counting losses", () => {
     assert.match(problems[2]!.message, /packets 6 to 7 are missing: 6 events lost on the way/);
   });
 
-  it("counts the events behind a damage as lost on the way once the next packet has come", () => {
+  it("counts the events after damage as lost on the way once the next packet has come", () => {
     const packets = eight();
     const bytes = joined(packets);
     const damaged = patched(bytes, 5 * (96 + 48) + 96 + 16 + 16 + 5, 1); // the second event of packet 6, behind its _lost
@@ -86,7 +86,7 @@ describe("counting losses", () => {
     }
   });
 
-  it("loses no second packet when the first one's counts were wrong and nothing could tell", () => {
+  it("loses no second packet if the counts of the first were wrong and nothing could show it", () => {
     const packets = eight();
     const bad = { bytes: patched(packets[3]!.bytes, 72, 13) };
     const { byPacket, codes } = decoded(joined([bad, ...packets.slice(4)]));
@@ -95,7 +95,7 @@ describe("counting losses", () => {
       assert.deepEqual(byPacket.get(`1/0/${packetNumber}`), events, `packet ${packetNumber}`);
   });
 
-  it("rejects time that goes back between packets, and a jump of time that is told wrongly", () => {
+  it("rejects time that goes back between packets, and a time jump that is reported wrongly", () => {
     const at = (time: number, number: number, jump?: number) =>
       packet({ timestampBegin: time, packetNumber: number, firstEventSeq: number - 1 }, [
         ...(jump === undefined ? [] : record({ jump, time })),

@@ -113,7 +113,7 @@ describe("a schema version and those that add to it", () => {
     equal((await run(["registry", "check"])).status, 0);
   });
 
-  it("do not read what they could not tell rightly: another layout, an event or a value that is not known", () => {
+  it("do not read what they could misinterpret: another layout, an unknown event or value", () => {
     const readsOf = (change: Parameters<typeof edited>[2], types = V1.recordTypes) => {
       const other = {
         ...edited(V1, "1.9.0", change),

@@ -31,7 +31,7 @@ describe("messages over a device's limits", () => {
     );
   });
 
-  it("are said where they were by babeltrace2, and in sum by decode", async () => {
+  it("are reported at their place by babeltrace2, and summed up by decode", async () => {
     const dir = mkdtempSync(join(tmpdir(), "xs-telemetry-suppressed-"));
     try {
       const writer = new CaptureWriter(dir, {
@@ -52,7 +52,7 @@ describe("messages over a device's limits", () => {
     }
   });
 
-  it("are damage where none are told of, or bits are set that are not used", async () => {
+  it("count as damage if they report none, or if unused bits are set", async () => {
     for (const [at, value] of [
       [8, 0],
       [6, 1],

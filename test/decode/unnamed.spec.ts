@@ -25,7 +25,7 @@ const told = (problems: readonly Problem[]) =>
   problems.map(({ code, count, bootId, reader, device }) => [code, count, bootId, reader, device]);
 
 describe("message types whose names did not arrive", () => {
-  it("are told once for each boot and reader of a stream, with how often; the events conform", () => {
+  it("are reported once for each boot and reader of a stream, with their number; the events conform", () => {
     const packets = [boot({ bootId: 1 }), boot({ bootId: 1, reader: 3 }), boot({ bootId: 2 })].flat();
     const { events, problems, summary } = decoded(joined(packets));
     events.forEach(assertConforms);
@@ -38,7 +38,7 @@ describe("message types whose names did not arrive", () => {
     assert.match(problems[1]!.message, /^2 message types are written as "".*boot 00000000000001, reader 3$/);
   });
 
-  it("are told of boots that are forgotten before the end, too", () => {
+  it("are reported for boots that are forgotten before the end, too", () => {
     const packets = Array.from({ length: 4200 }, (_, bootId) => boot({ bootId })[1]!);
     const { problems, summary } = decoded(joined(packets));
     const counts = problems.map(({ code, count }) => (code === "W_UNNAMED" ? count! : 0));
@@ -48,7 +48,7 @@ describe("message types whose names did not arrive", () => {
     );
   });
 
-  it("are told of each device of a capture, behind its events", async () => {
+  it("are reported for each device of a capture, after its events", async () => {
     const root = mkdtempSync(join(tmpdir(), "xs-telemetry-unnamed-"));
     const all = new Collector(join(root, "capture"), { registry });
     for (const device of ["a", "b"]) for (const { bytes } of boot({ bootId: 1 })) all.packet(device, bytes, T0);
@@ -61,7 +61,7 @@ describe("message types whose names did not arrive", () => {
     ]);
   });
 
-  it("are told live, with each packet, and counted in the totals; a name that comes later ends it", () => {
+  it("are reported live, with each packet, and counted in the totals; a name that comes later ends it", () => {
     const seen: LiveEvents[] = [];
     const decoder = new LiveDecoder({ registry, reorderPackets: 0, onEvents: (events) => seen.push(events) });
     const source = new PacketSource({ bootId: 5 });

@@ -34,7 +34,7 @@ describe("end to end, by a serial line at 115,200 baud", () => {
     return account!;
   }
 
-  it("loses nothing on the way, over reboots; what the line is too slow for is overwritten, and told", async () => {
+  it("loses nothing on the way, over reboots; what the line is too slow for is overwritten, and reported", async () => {
     const capture = await startCapture(join(folder, "c"), "--serial", line.hostPath);
     const simulation = startSimulation(
       ..."--events 1500 --rate 600 --reboot-every 700 --capacity 4096 --seed 4 --serial".split(" "),
@@ -56,7 +56,7 @@ describe("end to end, by a serial line at 115,200 baud", () => {
     equal(decodedEvents(account) + account.summary.lostOnDevice + afterLast, events.emitted);
   });
 
-  it("keeps log text apart that comes between frames and within them; each event is decoded or told to be lost", async () => {
+  it("separates log text between and within frames; each event is decoded or reported as lost", async () => {
     const random = new Random(9);
     const capture = await startCapture(join(folder, "c"), "--serial", line.hostPath);
     await line.write("boot\r\n"); // opened before the device takes the port for itself

@@ -86,7 +86,7 @@ describe("end to end, by UDP", () => {
       );
     });
 
-  it("tells of all that rings lose, when nothing is lost on the way", async () => {
+  it("reports everything that rings lose, when nothing is lost on the way", async () => {
     const capture = await startCapture(join(folder, "c"), "--udp", "0");
     const port = udpPort(capture);
     const simulation = startSimulation(

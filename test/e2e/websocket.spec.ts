@@ -162,7 +162,7 @@ describe("end to end, by a board's WebSocket server", () => {
     all(await numbers());
   });
 
-  it("tells what the ring had to give up, and a new boot from the old", async () => {
+  it("reports what the ring had to give up, and distinguishes a new boot from the old", async () => {
     board = new Board(port, {}, { capacityBytes: 4096 });
     await board.start();
     const run = await capture();

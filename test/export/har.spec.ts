@@ -95,7 +95,7 @@ describe("export --to har", () => {
     }
   });
 
-  it("tells a connection as its client sees it, from its beginning to its end", async () => {
+  it("shows a connection as its client sees it, from its beginning to its end", async () => {
     const source = new PacketSource({ bootId: 7 });
     const packets = [
       source.tokens([[1, "get"]]),

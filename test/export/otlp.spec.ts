@@ -324,7 +324,7 @@ describe("export --to otlp", () => {
     assert.deepEqual([told.records.length, told.codes], [2, ["W_READER"]]);
   });
 
-  it("tells two boots with one id apart", async () => {
+  it("distinguishes two boots with one id", async () => {
     const line = (boot: number) =>
       `${JSON.stringify({ event: "ws.connected", ts_mono_ms: 7, connEpoch: 0, eventSeq: 0, clientId: 1, schemaVersion: "1.0.0", boot, bootId: "00000000000001" })}\n`;
     const { records } = await both(line(1) + line(2) + line(3));

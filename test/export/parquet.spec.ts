@@ -181,7 +181,7 @@ describe("export --to parquet", () => {
     );
   });
 
-  it("has types by the registry: doubles stay doubles, integers reach ±2^63, what fits no type is null and told", async () => {
+  it("has the registry's types: doubles stay doubles, integers reach ±2^63, a value that fits no type is null and reported", async () => {
     const model: RegistryModel = {
       ...registry,
       attributes: registry.attributes.map((each) =>

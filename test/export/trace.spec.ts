@@ -262,7 +262,7 @@ for (const format of FORMATS)
       assert.equal(first!.values.timeUncertaintyMs, 3);
     });
 
-    it("ends no connection before it begins where a clock was set back; instants stand where decode has them", async () => {
+    it("ends no connection before it begins if a clock was set back; instants are where decode has them", async () => {
       const at = (event: string, eventSeq: number, time: string) =>
         `${JSON.stringify({ event, ts_mono_ms: 10 + eventSeq, connEpoch: 0, eventSeq, clientId: 1, schemaVersion: "1.0.0", boot: 1, time, timeUncertaintyMs: 0 })}\n`;
       const [late, early] = ["2026-11-28T03:54:15.123Z", "2026-11-28T03:50:00.000Z"];
@@ -280,7 +280,7 @@ for (const format of FORMATS)
       );
     });
 
-    it("tells the events of further readers once", async () => {
+    it("shows the events of several readers once", async () => {
       const packets = [0, 1].flatMap((reader) => {
         const source = new PacketSource({ bootId: 9, reader });
         return [1, 2].map((time) => source.data([{ event: "ws.connect", time, clientId: time, connEpoch: time }]));

@@ -81,7 +81,7 @@ describe("capture --forward", () => {
     assert.equal(uids().length, 4);
   });
 
-  it("goes on capturing when the receiver refuses all; says at once what it cannot use", async () => {
+  it("continues capturing when the receiver refuses everything; says at once what it cannot use", async () => {
     const refusing = new OtlpReceiver(() => ({ status: 401 }));
     const source = new PacketSource({ bootId: 5 });
     const run1 = new Run(["capture", "--stdin", "-o", folder, "--forward", await refusing.listen()]);

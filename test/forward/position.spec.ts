@@ -75,7 +75,7 @@ describe("the position of a forwarder", () => {
     assert.ok(fs.statSync(positionFile(root, true, TO)).size < 3000);
   });
 
-  it("knows what was said to be lost; what nothing tells apart it never has", () => {
+  it("knows reported losses; records that cannot be told apart it never has", () => {
     const position = open();
     const lost = (kind: "lost before" | "lost after", after: number, seq?: number, body = "2 events lost") =>
       record(seq, { kind, after, body });
@@ -93,7 +93,7 @@ describe("the position of a forwarder", () => {
     }
   });
 
-  it("counts what cannot be read as nothing, and tells it; other receivers have their own", () => {
+  it("treats an unreadable file as empty, and reports it; other receivers have their own", () => {
     const file = positionFile(root, true, TO);
     const position = open();
     position.acknowledge(record(4));
@@ -147,7 +147,7 @@ describe("the position of a forwarder", () => {
     assert.deepEqual(problems, []);
   });
 
-  it("is kept whole where several write it, and each is told of the others", () => {
+  it("stays intact if several write it, and each is told of the others", () => {
     const [first, second] = [open(), open()];
     first.acknowledge(record(1));
     first.save(true);

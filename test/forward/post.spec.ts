@@ -165,7 +165,7 @@ describe("a request of OTLP/HTTP", () => {
     for (const [reply, expected] of answers) assert.deepEqual(await posted(new OtlpReceiver(() => reply)), expected);
   });
 
-  it("is given up when no answer comes, or nobody is there; what speaks no HTTP is told", async () => {
+  it("is given up when no answer comes, or nobody is there; a server that does not speak HTTP is reported", async () => {
     const silent = await posted(new OtlpReceiver(() => ({ isSilent: true })), {}, { OTEL_EXPORTER_OTLP_TIMEOUT: "50" });
     assert.deepEqual(silent, { kind: "later", said: "no answer for 0.05 s", afterMs: undefined });
     const poster = new Poster(receiverOf({ otlp: `http://127.0.0.1:${await freePort()}` }, {}));
@@ -220,7 +220,7 @@ describe("a request of OTLP/HTTP", () => {
     await silent.close();
   });
 
-  it("goes over TLS with an authority and a client's certificate; what does not hold is told with the way out", async () => {
+  it("goes over TLS with an authority and a client's certificate; an invalid one is reported with the way out", async () => {
     const host = authority.sign("IP:127.0.0.1");
     const client = authority.sign("DNS:me");
     const read = ({ cert, key }: { cert: string; key: string }) => ({

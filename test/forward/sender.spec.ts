@@ -186,7 +186,7 @@ describe("the sender of records", () => {
     );
   });
 
-  it("ends when it is told to, in the middle of a wait, and says that not all is delivered", async () => {
+  it("ends on request, in the middle of a wait, and says that not everything is delivered", async () => {
     const { sender, ended, done } = sending((seqs) => (seqs.includes(0) ? TAKEN : later(3_600_000)), { mostBytes: 1 });
     void sender.add(records(2)).catch(() => {});
     await pause(50);

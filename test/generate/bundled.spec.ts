@@ -120,7 +120,7 @@ describe("the bundled registry's events, by generated writers", () => {
     );
   });
 
-  it("are none when two enums contradict the registry's rule, or one has no such value; that is counted", () => {
+  it("are not emitted if two enums contradict the registry's rule, or one has no such value; that is counted", () => {
     const writers = new Generated({ capacityBytes: 1024 });
     const wrong = [
       [0, 1],

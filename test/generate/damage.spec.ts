@@ -46,7 +46,7 @@ describe("damage in records of a registry of one's own", () => {
       assert.ok(problems[0]!.code.startsWith("E_RECORD"), problems[0]!.code);
     });
 
-  it("is none where nothing was changed, and -0 is 0", () => {
+  it("is not reported if nothing was changed, and -0 is 0", () => {
     for (const bytes of [reading, battery, error]) assert.deepEqual(decoded(bytes, { registry: sensor }).problems, []);
     const [event] = decoded(patched(reading, RECORD + 8, 0, 0, 0, 0x80), { registry: sensor }).events;
     assert.ok(Object.is(event!.temperature_c, 0));

@@ -91,7 +91,7 @@ describe("MQTTClient", () => {
     );
   });
 
-  it("takes no more than its send buffer holds, and tells when there is room again", async () => {
+  it("takes no more than its send buffer holds, and reports when there is room again", async () => {
     const { client, counts } = await opened({ sendBytes: 200 });
     deepEqual(counts, [192]);
     const left = client.write(new Uint8Array(100), { topic: "io/room" });
@@ -112,7 +112,7 @@ describe("MQTTClient", () => {
     client.close();
   });
 
-  it("lets go, some seconds after it was closed, of a broker that acknowledges nothing", async () => {
+  it("drops, some seconds after it was closed, a broker that acknowledges nothing", async () => {
     const open = new Set<Socket>();
     const silent = createServer((socket) => {
       open.add(socket);

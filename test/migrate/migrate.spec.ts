@@ -59,7 +59,7 @@ describe("migrate", () => {
     ok(!lines[0]!.includes("payload"), lines[0]);
   });
 
-  it("puts attributes in the registry's order and undeclared ones behind them, values as they are", async () => {
+  it("puts attributes in the registry's order and undeclared ones after them, values unchanged", async () => {
     const extras = fc.dictionary(
       fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "constructor", "7", "", "payload", "lw")),
       fc.jsonValue(),
@@ -123,7 +123,7 @@ describe("migrate", () => {
     equal(await one(newer, "1.0.0"), line);
   });
 
-  it("takes the last value of a name that stands twice, as JSON.parse does, and says so", async () => {
+  it("takes the last value of a repeated name, as JSON.parse does, and reports it", async () => {
     const line = PAIRS[3]![0].replace('"clientId":4', '"clientId":3,"clientId":4');
     const { lines, problems } = await migrated(line, "2.0.0");
     deepEqual(lines, [PAIRS[3]![1]]);

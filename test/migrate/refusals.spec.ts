@@ -5,7 +5,7 @@ import { edited } from "../support/later-version.ts";
 
 import { ALL, chunksOf, END1, migrated, one, PAIRS, refusal, V1, V2 } from "../support/migrating.ts";
 
-describe("migrate names what cannot go, and leaves it behind", () => {
+describe("migrate reports lines that cannot be migrated, and leaves them out", () => {
   const cases: [string, string, string, string][] = [
     ["no JSON", '{"event":', "2.0.0", 'E_JSON -: the line is not JSON: .*; it is "\\{\\\\"event\\\\":"'],
     ["no object", "[1,2]", "2.0.0", 'E_NOT_OBJECT -: the line is "\\[1,2\\]", expected a JSON object'],

@@ -172,7 +172,7 @@ describe("schema version 2.0.0", () => {
     deepEqual(kept, ["event", "schemaVersion"]);
   });
 
-  it("has each event of 1.0.0 with its attributes in the same order, error.type behind the reason and schemaUrl last", () => {
+  it("has each event of 1.0.0 with its attributes in the same order, error.type after the reason and schemaUrl last", () => {
     const newName = (key: string) => V2.attributes.find((attribute) => attribute.key === key)?.renamedTo ?? key;
     deepEqual(
       V2.events.map(({ name, attributes }) => [
@@ -285,7 +285,7 @@ describe("the commands for schema versions", () => {
     equal(run(["migrate", "--to", "2.0.0", "-"]).status, 1, "nothing is no trace");
   });
 
-  it("migrate tells wrong use, with the way out, and exits 2", () => {
+  it("migrate reports wrong usage, with the way out, and exits 2", () => {
     const cases: [string[], RegExp][] = [
       [["migrate", "trace.jsonl"], /required option '--to <version>' not specified/],
       [

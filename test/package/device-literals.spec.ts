@@ -7,7 +7,7 @@ import { outside } from "../bench/outside.ts";
 const { hoistCompared } = (await outside("build/device.mjs")) as { hoistCompared(code: string): string };
 
 describe("texts in device modules", () => {
-  it("that checks compare with are moved out of functions, behind the imports", () => {
+  it("that checks compare with are moved out of functions, after the imports", () => {
     const code = `import a from "time";
 export const f = (value) => typeof value === "string" && value !== "";
 class A { field = ""; m(v) { return typeof v === "number" || a.includes("\\0"); } }
@@ -45,7 +45,7 @@ export const f = () => ({ "string": 1, number: 2, text: "other", [\`string\`]: n
     );
   });
 
-  it("of what is shipped stand outside of functions, and constants of the sources are still constants", () => {
+  it("of the shipped files are outside of functions, and constants of the sources are still constants", () => {
     const modules = readdirSync("dist/moddable", { recursive: true, encoding: "utf8" }).filter((name) =>
       name.endsWith(".js"),
     );

@@ -146,7 +146,7 @@ describe("the check of documents", () => {
     workspace = new Workspace("wrong");
   });
 
-  it("finds blocks, with what stands before them", () => {
+  it("finds blocks, with the text before them", () => {
     const first = codeBlocks("README.md").find(({ language }) => language === "sh");
     ok(first!.language === "sh" && first!.text.includes("npm ci") && /^README\.md:\d+$/.test(first!.place));
   });

@@ -99,7 +99,7 @@ describe("the package, installed", function () {
     for (const file of reached) ok(files.includes(file), `${file} is shipped`);
   });
 
-  it("tells a registry what it is, and names no address that there is not", () => {
+  it("describes itself to a registry, and names no address that does not exist", () => {
     const told = readJson(join(installed, "package.json"));
     for (const name of ["name", "version", "description", "license", "engines", "bin", "exports", "files"])
       ok(told[name] !== undefined, name);

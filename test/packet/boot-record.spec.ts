@@ -62,7 +62,7 @@ describe("the record that a boot begins with", () => {
     deepEqual([emitted, drained, pending], [0, 0, 0]);
   });
 
-  it("says with retained: false that nothing was asked for; without the option there is none", async () => {
+  it("says with retained: false that nothing was requested; without the option there is no record", async () => {
     const { records } = await read(packets(false));
     equal(records[0]!.ring, "not asked for");
     deepEqual(drain(emitter().reader), []);
@@ -91,7 +91,7 @@ describe("the record that a boot begins with", () => {
     equal(text(0, 0), "panic; ring of earlier boots: kept 0 events");
   });
 
-  it("is damage where it cannot be: behind other records, with counts of a ring that is not kept, with bits that are unused", async () => {
+  it("counts as damage where it cannot be: after other records, with counts of a ring that was not kept, with unused bits set", async () => {
     const [first] = packets(true);
     const unused = first!.slice();
     unused[RECORD_AT + 7] = 1;
@@ -106,7 +106,7 @@ describe("the record that a boot begins with", () => {
     deepEqual((await read([swapped])).codes, ["E_RECORD"]);
   });
 
-  it("may be lost on the way, alone in its packet: that is told as a packet, of no events", async () => {
+  it("may be lost on the way, alone in its packet: that is reported as a packet without events", async () => {
     const { codes, summary } = await read(packets(true, 3).slice(1));
     deepEqual([codes, summary.missingPackets, summary.beforeFirstPacket], [["W_LATE"], 0, 0]);
   });

@@ -34,7 +34,7 @@ function boot(count: number, fromMs: number, everyMs = 50): Uint8Array[] {
 }
 
 describe("telling boots of one id", () => {
-  it("tells each packet's boot where packets overtake each other by three, also over the beginning of a boot", () => {
+  it("finds each packet's boot when packets overtake each other by three, also over the beginning of a boot", () => {
     const random = randomIntegers(seedFor(51));
     let wrongTokens = 0;
     for (const round of campaign("boots of one id whose packets overtake each other", 20_000, 300)) {
@@ -133,7 +133,7 @@ describe("telling boots of one id", () => {
     assert.deepEqual(new Set(told(teller, packets)), new Set([0]));
   });
 
-  it("tells a boot whose first packets are lost by counts and time that go back", () => {
+  it("recognises a boot without its first packets by counts and time that go back", () => {
     for (const from of [4, 10, 60]) {
       const teller = new BootTeller();
       const source = new PacketSource({ bootId: 7 }, 1000);

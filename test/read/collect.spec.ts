@@ -68,7 +68,7 @@ describe("collecting what was recorded", () => {
     deepEqual([events, problems, summary.packets], [[], [], 0]);
   });
 
-  it("tells what was lost in the summary", () => {
+  it("reports losses in the summary", () => {
     const telemetry = make();
     const connection = telemetry.connect(3);
     for (let count = 0; count < 1000; count++) connection.connected();

@@ -50,7 +50,7 @@ describe("a recording", () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  it("is told by its bytes: packets, frames in a log, each gzipped, in whatever pieces they come", async () => {
+  it("is recognised by its bytes: packets, frames in a log, each gzipped, in whatever pieces they come", async () => {
     const log = Buffer.concat([Buffer.from("I (1) boot\nW (2) é\n"), FRAMES, Buffer.from("bye\n")]);
     const long = Buffer.concat([Buffer.from("I (1) a line of log text\n".repeat(5000)), FRAMES]);
     for (const [form, bytes] of [

@@ -144,7 +144,7 @@ describe("stats", () => {
       }
     });
 
-  it("counts what one reader tells once, however many readers there are", async () => {
+  it("counts each event once, however many readers there are", async () => {
     const { PacketSource } = await import("../support/packets.ts");
     const packets = [0, 1].flatMap((reader) => {
       const source = new PacketSource({ bootId: 9, reader });

@@ -12,7 +12,7 @@ const same = (actual: readonly Uint8Array[], expected: readonly Uint8Array[]) =>
   assert.deepEqual(hex(actual), hex(expected));
 
 describe("packets printed on a console", () => {
-  it("are read out of a log, whatever lines stand between those of a packet", () => {
+  it("are read from a log, whatever lines are between those of a packet", () => {
     const log = LINES.flat().flatMap((line, index) => [line, `I (${index}) wifi: connected\r\n`]);
     const items = deframe(Buffer.from(log.join("")));
     same(packetsIn(items), PACKETS);
@@ -48,7 +48,7 @@ describe("packets printed on a console", () => {
     same(packetsIn(deframe(Buffer.concat(wire))), PACKETS);
   });
 
-  it("are lost alone, and told, when lines of theirs are lost, changed, cut or doubled", () => {
+  it("are lost alone, and reported, if their lines are lost, changed, cut or doubled", () => {
     const places = LINES.flatMap((lines, packet) =>
       lines.map((line, index) => ({ line, packet, last: index === lines.length - 1 })),
     );

@@ -105,7 +105,7 @@ describe("frames and log text on one line", () => {
     }
   });
 
-  it("loses at most the packet that a damaged byte is in, tells it, and takes nothing of it for text", () => {
+  it("loses at most the packet that a damaged byte is in, reports it, and takes nothing of it for text", () => {
     const { wire, lines } = clean();
     const whole = deframe(wire);
     const starts = whole.flatMap((item) => (item.kind === "packet" ? [item.offsetBytes] : []));
@@ -159,7 +159,7 @@ describe("frames and log text on one line", () => {
     assert.match(String(problems(endless)[0]![1]), /it is longer than \d+ bytes/);
   });
 
-  it("tells a frame that never ends as soon as it is longer than it can be, and goes on behind it", () => {
+  it("reports a frame that never ends as soon as it is longer than possible, and continues after it", () => {
     const deframer = new Deframer();
     const second = frame(PACKETS[1]!);
     let items: Deframed[] = deframer.push(second.subarray(0, 150));
@@ -169,7 +169,7 @@ describe("frames and log text on one line", () => {
     sameBytes(packetsIn(deframer.push(second)), [PACKETS[1]!]);
   });
 
-  it("takes thousands of line ends out of a packet's header, though they may stand at each place in it", () => {
+  it("removes thousands of line ends from a packet's header, though they may be anywhere in it", () => {
     const body = frame(PACKETS[0]!);
     for (const at of [6, 16, 22]) {
       const items = deframe(Buffer.concat([body.subarray(0, at), Buffer.alloc(3000, "\n"), body.subarray(at)]));
@@ -228,7 +228,7 @@ describe("frames and log text on one line", () => {
     assert.deepEqual(pieces.slice(4), ["next", "last"]);
   });
 
-  it("puts a line together that frames stand within", () => {
+  it("joins a line that was interrupted by frames", () => {
     const [a, b] = PACKETS.map((bytes) => frame(bytes));
     const items = deframe(
       Buffer.concat([text("I (0) boot\nI (1"), a!, text(") he"), a!, b!, text("llo\r"), b!, text("\nnext\n")]),
@@ -237,7 +237,7 @@ describe("frames and log text on one line", () => {
     assert.equal(packetsIn(items).length, 4);
   });
 
-  it("passes over zeros, erased flash and a boot loader's garbage, and loses no frame behind them", () => {
+  it("skips zeros, erased flash and a boot loader's garbage, and loses no frame after them", () => {
     const random = randomIntegers(3);
     for (let round = 0; round < 500; round++) {
       const garbage = Buffer.from(Array.from({ length: random(400) }, () => 1 + random(255)));
@@ -336,7 +336,7 @@ describe("frames and log text on one line", () => {
     assert.ok(first.length > 5000 && withinLines < 300, `${withinLines} of ${first.length}`);
   });
 
-  it("shows a line as soon as it has ended where the stream begins with it; behind garbage, when it is clear that it is text", () => {
+  it("shows a line as soon as it has ended if the stream begins with it; after garbage, when it is clear that it is text", () => {
     const deframer = new Deframer();
     assert.deepEqual(textIn(deframer.push(text("I (1) boot\n"))), ["I (1) boot"]);
     const lines = Array.from({ length: 20 }, (_, index) => `I (${index}) cpu_start: line`);

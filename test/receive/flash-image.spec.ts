@@ -31,7 +31,7 @@ describe("an image of a flash store", () => {
     deepEqual([idsOf(packets), problems, blocks], [before, [], 4]);
   });
 
-  it("may have something else before it, be cut, or have been damaged: what is intact is found, what is not is told with its place", () => {
+  it("may have something else before it, be cut, or be damaged: intact parts are found, damage is reported with its place", () => {
     const { flash } = goneRound();
     const all = idsOf(readFlashImage(flash.bytes).packets);
     const shifted = new Uint8Array(4096 + flash.bytes.length).fill(0x41);

@@ -94,7 +94,7 @@ describe("what mending frames may cost", () => {
     }
   });
 
-  it("leaves what mends a frame with a line in it, also behind a flood of frames that nothing mends", function () {
+  it("keeps enough budget to repair a frame with a line in it, even after a flood of irreparable frames", function () {
     this.timeout(600_000);
     const random = randomIntegers(seedFor(34));
     const frames = costlyFrames(random, 8192);

@@ -61,7 +61,7 @@ describe("an input in which nothing is found", () => {
     assert.match(found(Buffer.from(LOG), "lines")!.problem.message, /no line has a "\{" followed by a key "event"/);
   });
 
-  it("is none without bytes, or after something was found; and is looked at in part, however large it is", () => {
+  it("is not reported without bytes, or after something was found; only a part is examined, however large the input is", () => {
     assert.equal(found(new Uint8Array(0)), undefined);
     const sample = new InputSample();
     sample.add(Buffer.from(LOG));

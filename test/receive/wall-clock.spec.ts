@@ -112,7 +112,7 @@ describe("time of day from anchors", () => {
     }
   });
 
-  it("tells a clock that was set, once, from one that runs", () => {
+  it("recognises a clock that was set, once", () => {
     let uptimeMs = 50_000;
     const watch = new ClockWatch(() => uptimeMs);
     const seen = [
@@ -129,7 +129,7 @@ describe("time of day from anchors", () => {
     assert.deepEqual(seen, [0, 0, 3_599_997, 0, -3_600_000, 0]);
   });
 
-  it("tells sleep from a clock that was set, also where both happened, where uptime is counted in seconds, or goes on in a steady clock, too", () => {
+  it("distinguishes sleep from a clock that was set, also if both happened, if uptime is counted in seconds, or if the steady clock counts sleep", () => {
     const HOURS_8 = 8 * 3_600_000;
     for (const step of [10, 1000])
       for (const setMs of [0, 7_200_000, -7_200_000]) {
@@ -199,7 +199,7 @@ describe("time of day from anchors", () => {
     assert.deepEqual(parseAnchors(formatAnchor(stored)), [stored]);
   });
 
-  it("passes over a line of a file that is none", () => {
+  it("skips an invalid line of a file", () => {
     const anchor = { deviceMs: 1, unixMs: 2 };
     assert.deepEqual(parseAnchors(`${formatAnchor(anchor)}{"deviceMs":1}\nx\n${formatAnchor(anchor)}{"dev`), [
       anchor,

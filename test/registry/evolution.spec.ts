@@ -21,7 +21,7 @@ const line = ({ kind, isForbidden, subject, message }: Change) =>
 const withVersion = (text: string, version: string) => text.replace('value: "1.2.3"', () => `value: "${version}"`);
 
 describe("the changes of a registry", () => {
-  it("are none from a registry to itself, the order of its parts apart", () => {
+  it("do not exist from a registry to itself, whatever the order of its parts", () => {
     deepEqual(diffRegistries(old.model, old.model), []);
     const { attributes, events, recordTypes } = old.model;
     const turned = { ...old.model, attributes: attributes.toReversed(), events: events.toReversed() };
@@ -147,7 +147,7 @@ describe("versions", () => {
     deepEqual(files.toReversed().sort(byVersion), files);
   });
 
-  it("are told from what is none", () => {
+  it("are distinguished from non-changes", () => {
     for (const version of [...sorted, "1.0.0+build.7", "10.20.30"]) ok(isSemver(version), version);
     for (const text of [
       "",

@@ -55,7 +55,7 @@ describe("text that is no registry", () => {
     match(told(bomb).join("\n"), /^my\.yaml:1:4: E_YAML: "&a" is an anchor/);
   }).timeout(60_000);
 
-  it("is read no further than to a hundred mistakes of syntax, and makes no error of those behind them", () => {
+  it("is read up to a hundred mistakes of syntax, and not beyond", () => {
     const { Error: RealError } = globalThis;
     let made = 0;
     // What the parser's errors are made of.

@@ -34,7 +34,7 @@ describe("a registry", () => {
     deepEqual(told(`${text}metrics: []\n`), []);
   });
 
-  it("without what every event carries is told what it lacks, once", () => {
+  it("without an attribute that every event needs is told what it lacks, once", () => {
     const text = SMALL_REGISTRY.replace("wire: { from: sequence }", "wire: { type: u32, offset_bits: 256 }");
     const missing = "no attribute is from: sequence, which every event carries; add one with wire: { from: sequence }";
     deepEqual(told(text), [`my.yaml:3:3: E_MISSING: attributes: ${missing}`]);

@@ -93,7 +93,7 @@ describe("a ring that outlives a reset", () => {
     equal(events.length, 60 - 18 + 21);
   });
 
-  it("tells under discard what was refused, behind the last record; and its own beginning when there is room", () => {
+  it("reports under discard what was refused, after the last record; and its own beginning when there is room", () => {
     forget();
     let telemetry = boot(1, { policy: "discard" });
     for (let count = 0; count < 70; count++) telemetry.connect(count);
@@ -185,7 +185,7 @@ describe("a ring that outlives a reset", () => {
     ]);
   });
 
-  it("begins with full limits, and tells no more of messages over them that no record had told", () => {
+  it("begins with full limits, and no longer reports messages beyond them that no record had reported", () => {
     forget();
     const limits = { messagesPerSecond: 1, burst: 2 };
     let telemetry = boot(1, { limits });

@@ -42,7 +42,7 @@ function checkIdentity({ events, devices }: Simulation): void {
 }
 
 describe("simulate", () => {
-  it("emits and sends so many events a device, boot after boot, each with a boot id and a clock of its own", async () => {
+  it("emits and sends N events per device, boot after boot, each with its own boot id and clock", async () => {
     const { found, packets } = await played({ devices: 3, events: 3000, rate: "max", rebootEvery: 800 });
     checkIdentity(found);
     equal(found.events.emitted, 9000);

@@ -15,7 +15,7 @@ describe("an address", () => {
       assert.equal(plainAddress(mapped), "192.168.0.7", mapped);
   });
 
-  it("of IPv6, and what is none, stays as it is", () => {
+  it("of IPv6, or an invalid one, stays as it is", () => {
     for (const other of [
       "::1",
       "fe80::1%eth0",

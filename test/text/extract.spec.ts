@@ -23,7 +23,7 @@ function brief(found: Extracted[]): string[] {
 }
 
 describe("extract", () => {
-  it("finds telemetry among log text and prints it as it stands there", async () => {
+  it("finds telemetry among log text and prints it unchanged", async () => {
     const log = [
       "[71322][INFO][WsGateway] WS: Client 1 connected",
       '{"event":"ws.connect",  "clientId" : 1 }',
@@ -37,7 +37,7 @@ describe("extract", () => {
     ]);
   });
 
-  it("removes colours and carriage returns, wherever they stand", async () => {
+  it("removes colours and carriage returns, wherever they are", async () => {
     const log = '\x1b[1;32m[INFO]\x1b[0m {"event":\x1b[36m"a"\x1b[0m,"b":1}\r\n\x1b[m\x1b[K{"event":"c"}\r\r\n';
     assert.deepEqual(brief(await extracted(log)), ['{"event":"a","b":1}', '{"event":"c"}']);
   });
@@ -68,12 +68,12 @@ describe("extract", () => {
     assert.match(message, /^not JSON: .*position 40.*: …?.*"payloadSummary":"\{"type":"x"\}"\}$/);
   });
 
-  it("takes log text glued behind, and two lines glued together, for broken", async () => {
+  it("treats lines with log text attached, and two lines joined together, as broken", async () => {
     const log = '{"event":"a"}[71323][INFO] x\n{"event":"a","b"{"event":"c"}\n{"event":"a"}{"event":"b"}\n';
     assert.deepEqual(brief(await extracted(log)), ["E_JSON@1+0", "E_JSON@2+29", "E_JSON@3+59"]);
   });
 
-  it("takes a line that is cut anywhere behind its key for broken, and before it for log text", async () => {
+  it("treats a line that is cut after its key as broken, and before it as log text", async () => {
     const line = '{"event" :"msg.recv","payloadSummary":"{\\"event\\":\\"ws.connect\\"}"}';
     const keyEnd = line.indexOf(":") + 1;
     for (let end = 0; end < line.length; end++) {
@@ -95,7 +95,7 @@ describe("extract", () => {
     assert.deepEqual(brief(await extracted(withEnd)), ['{"event":"a"}', '{"event":"b"}']);
   });
 
-  it("tells telemetry that is not UTF-8 and does not repair it", async () => {
+  it("reports telemetry that is not UTF-8 and does not repair it", async () => {
     const log = Buffer.concat([Buffer.from('x\n{"event":"a","b":"'), Buffer.from([0xff]), Buffer.from('"}\n')]);
     const [broken] = await extracted(log);
     assert.equal(broken.kind, "broken");
@@ -103,7 +103,7 @@ describe("extract", () => {
     assert.deepEqual(brief(await extracted(Buffer.concat([Buffer.from('{"data":"'), Buffer.from([0xff])]))), []);
   });
 
-  it("tells a line that is too long to read, as broken when it shows the key", async () => {
+  it("reports a line that is too long to read, as broken if it shows the key", async () => {
     const long = "x".repeat(2 * 1024 * 1024);
     const log = `${long}\n [1] {"event":"a","b":"${long}"}\n{"event":"b"}\n`;
     const found = await extracted(log, 65_536);

@@ -94,7 +94,7 @@ describe("input kind", () => {
     assert.ok(most < 100 << 20, `${most >> 20} MB`);
   });
 
-  it("takes a line that begins with the same bytes, and no text, as it stands", async () => {
+  it("leaves a line that begins with the same bytes, and is not text, as it is", async () => {
     for (const bytes of [
       [0xff, 0xfe, 0x00, 0x05, 0xc1, 0x1f],
       [0xff, 0xfe, 0x00, 0x00, 0x41, 0x00],

@@ -82,7 +82,7 @@ describe("lines", () => {
     }
   });
 
-  it("tells a line over the limit, keeps no more than the limit of it, and goes on", async () => {
+  it("reports a line over the limit, keeps only the limit of it, and continues", async () => {
     for (const chunkBytes of [1, 4, 1000]) {
       const lines = await linesOf("12345\n123456\n1234567890\nab\n", chunkBytes, 5);
       assert.deepEqual(brief(lines), [
@@ -128,7 +128,7 @@ describe("lines", () => {
     assert.ok(grown < 8_000_000, `${grown} bytes more`);
   });
 
-  it("tells bytes that are not UTF-8, with the lines around them intact", async () => {
+  it("reports bytes that are not UTF-8, with the lines around them intact", async () => {
     const bytes = Buffer.concat([
       Buffer.from("gütig\n"),
       Buffer.from([0x61, 0xff, 0x62, 0x0a]),
@@ -149,7 +149,7 @@ describe("lines", () => {
     }
   });
 
-  it("keeps U+FFFD that stands in the text", async () => {
+  it("keeps U+FFFD that is in the text", async () => {
     assert.deepEqual(brief(await linesOf("a\ufffdb\n")), [[1, 0, "a\ufffdb"]]);
   });
 

@@ -89,7 +89,7 @@ describe("validate, whatever it is given", () => {
     );
   });
 
-  it("tells of a line that is cut within a character, and of the others as if nothing were", async () => {
+  it("reports a line that is cut within a character, and checks the others as usual", async () => {
     const good = new Trace().add("ws.connect", 1, 0).add("ws.connected", 1, 0).add("ws.disconnect", 1, 0).events;
     const [first, , last] = good.map((event) => `${JSON.stringify(event)}\n`);
     const cut = Buffer.from('{"event":"😀').subarray(0, -1);
@@ -114,7 +114,7 @@ describe("validate, whatever it is given", () => {
       }
   });
 
-  it("reads a file of packets as decode does; lines that are packets are told from others", async () => {
+  it("reads a file of packets as decode does; lines that are packets are recognised", async () => {
     const bytes = Buffer.concat(packetsOfBoots());
     for (const chunkBytes of [1, 3, 64, 100_000])
       assert.deepEqual(await briefOf(bytes, chunkBytes), ["1 E_PACKETS", "0 events"]);
@@ -137,7 +137,7 @@ describe("validate, whatever it is given", () => {
     assert.match(piped.stdout, /0 errors, \d+ warnings/);
   });
 
-  it("takes the boots of a capture as the decoder knows them, and tells their losses", () => {
+  it("takes the boots of a capture as the decoder knows them, and reports their losses", () => {
     const writer = new CaptureWriter(join(folder, "capture"), { registry });
     for (const packet of packetsOfBoots()) writer.write(packet);
     writer.close();

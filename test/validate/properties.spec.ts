@@ -158,7 +158,7 @@ describe("validate, for any registry", () => {
     assert.deepEqual([...seen].sort(), [...codes, ...warnings].sort());
   });
 
-  it("finds every key that stands twice, and no other, wherever it stands and whatever is around it", () => {
+  it("finds every repeated key, and no other, wherever it is and whatever is around it", () => {
     const value = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(1000, 1e15, 0, -0, "", '":1,"', "\\", '\\"'));
     const pair = fc.tuple(fc.constantFrom("event", "ip", "", "a", '"', "\\", "é", "__proto__"), value);
     fc.assert(
@@ -177,7 +177,7 @@ describe("validate, for any registry", () => {
     );
   });
 
-  it("finds a key that stands twice behind numbers written shorter than they are long", () => {
+  it("finds a repeated key after numbers in short notation", () => {
     const event = {
       event: "ws.connected",
       ts_mono_ms: 1,

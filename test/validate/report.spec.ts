@@ -48,7 +48,7 @@ function commandOf(line: string): { kind: string; properties: Record<string, str
 }
 
 describe("reports", () => {
-  it("for GitHub are a command an issue and a line of counts, whatever stands in names and messages", () => {
+  it("for GitHub are one command per issue and a line of counts, whatever names and messages contain", () => {
     const text = fc.string({
       unit: fc.constantFrom("a", "%", "\r", "\n", ":", ",", "::", "=", " ", "%0A", "%25", "é", "😀"),
     });

@@ -130,7 +130,7 @@ describe("sequence checks, for any trace", () => {
     );
   });
 
-  it("report any event that stands twice, wherever its second stands before the last", () => {
+  it("report any repeated event, wherever the repetition is before the last", () => {
     fc.assert(
       fc.property(anywhere, fc.nat(), ([events, at], where) => {
         const index = at % (events.length - 1);
@@ -171,7 +171,7 @@ describe("sequence checks, for any trace", () => {
     );
   });
 
-  it("report what goes on behind its disconnect, and only that, even when all between is lost", () => {
+  it("report what continues after its disconnect, and only that, even if everything between is lost", () => {
     fc.assert(
       fc.property(
         anywhere,

@@ -59,7 +59,7 @@ describe("sequence checks", () => {
     assert.equal(issue!.message, "eventSeq is 3, expected more than 4, which came before");
   });
 
-  it("report an event that stands twice, and two that have changed places", () => {
+  it("report a repeated event, and two that have changed places", () => {
     const twice = good();
     twice.splice(6, 0, twice[5]!);
     assert.deepEqual(brief(twice), ["7 E_SEQUENCE eventSeq"]);
@@ -126,7 +126,7 @@ describe("sequence checks", () => {
     );
   });
 
-  it("want messages behind the handshake, but for those that authentication refused", () => {
+  it("require messages after the handshake, except those that authentication refused", () => {
     for (const reason of ["rate_limit", "size_limit", "parse_error"]) {
       // The first handshake of a boot shows that there are any.
       assert.deepEqual(brief(changed(1, message(reason))), ["3 E_ORDER -"], reason);
@@ -143,14 +143,14 @@ describe("sequence checks", () => {
     assert.match(issuesOf(second)[0]!.message, /^a second ws\.connected of clientId 5, connEpoch 1, expected one$/);
   });
 
-  it("do not ask for a handshake where the device tells of none", () => {
+  it("do not require a handshake if the device reports none", () => {
     const events = good()
       .filter(({ event }) => event !== "ws.connected")
       .map((event, eventSeq) => ({ ...event, eventSeq }));
     assert.deepEqual(brief(events), []);
   });
 
-  it("want a greater epoch of a client that connects again, whatever was lost, and tell that alone", () => {
+  it("require a greater epoch of a client that reconnects, whatever was lost, and report only that", () => {
     assert.deepEqual(brief(changed(9, { connEpoch: 0 })), ["10 E_EPOCH connEpoch"]);
     assert.deepEqual(
       issuesOf(changed(9, { connEpoch: 0 }))[0]!.message,
@@ -170,7 +170,7 @@ describe("sequence checks", () => {
       assert.deepEqual(brief(without(9, 10)), ["10 W_LOSS eventSeq"]);
     });
 
-    it("do not take a line before the first event for one that is missing behind it", () => {
+    it("do not take a line before the first event for one that is missing after it", () => {
       const trace = new Trace().add("ws.connect", 1, 0).lose(1).add("msg.recv", 1, 0);
       const text = ["noise", ...trace.events.map((event) => JSON.stringify(event))].join("\n");
       const validator = new Validator({ registries: [registry] });
@@ -203,7 +203,7 @@ describe("sequence checks", () => {
       assert.deepEqual(brief(trace.events), ["2 W_LOSS eventSeq"]);
     });
 
-    it("know that a handshake behind a message is wrong, and that none seen is not", () => {
+    it("know that a handshake after a message is wrong, and that an unseen one is not", () => {
       const trace = new Trace().add("ws.connect", 1, 0).lose(1).add("msg.recv", 1, 0).add("ws.connected", 1, 0);
       assert.deepEqual(brief(trace.events), ["2 W_LOSS eventSeq", "3 E_ORDER -"]);
       const shown = new Trace().add("ws.connect", 2, 0).add("ws.connected", 2, 0).add("ws.connect", 1, 1).lose(1);

@@ -14,7 +14,7 @@ import { runs } from "../support/properties.ts";
 import { brief, GOOD, RECEIVED, SENT, validate } from "../support/validating.ts";
 
 describe("validate", () => {
-  it("tells lines that are no event and checks the others, whatever the line ends", async () => {
+  it("reports lines that are not events and checks the others, whatever the line ends", async () => {
     const good = JSON.stringify(SENT);
     const bad = JSON.stringify({ ...SENT, clientId: "4" });
     const trace = ["", good, "  \t", "no JSON", "[1]", "null", "4", '"x"', bad, good.slice(0, -1), good];
@@ -35,7 +35,7 @@ describe("validate", () => {
     assert.equal(issues[1].message, "the line is an array, expected a JSON object");
   });
 
-  it("tells lines that are too long or not UTF-8 and goes on", async () => {
+  it("reports lines that are too long or not UTF-8 and continues", async () => {
     const good = `${JSON.stringify(SENT)}\n`;
     const trace = Buffer.concat([
       Buffer.from(`${good}{"event":"${"x".repeat(10_000_000)}"}\n${good}`),

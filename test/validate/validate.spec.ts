@@ -126,7 +126,7 @@ describe("validate", () => {
     assert.deepEqual(await briefOf({ ...CONNECTED, schemaVersion: 1 }, { registries }), ["1 E_TYPE schemaVersion"]);
   });
 
-  it("wants one version of all when told, and refuses to begin with one it does not know", async () => {
+  it("requires one version of all events if asked to, and refuses to begin with an unknown one", async () => {
     const settings = { registries: [registry, NEXT], schemaVersion: "2.0.0" };
     const { issues } = await validate(JSON.stringify(CONNECTED), settings);
     assert.deepEqual(
@@ -171,7 +171,7 @@ describe("validate", () => {
     assert.deepEqual(await briefOf({ ...SENT, msgType: "x".repeat(10_000) }), []);
   });
 
-  it("says what stands there and what was expected, escaped and short", async () => {
+  it("says what is there and what was expected, escaped and short", async () => {
     const { issues } = await validate(
       [
         { ...SENT, clientId: "4" },

@@ -192,7 +192,7 @@ describe("Telemetry and Connection", () => {
     );
   });
 
-  it("emits nothing for a reason that is none of the four", () => {
+  it("emits nothing for a reason that is not one of the four", () => {
     const { telemetry, records } = setUp();
     const connection = telemetry.connect(1);
     const bad: unknown[] = [0, 5, 1.5, -1, Number.NaN, "rate_limit", undefined, null, {}, Symbol("x"), true];

@@ -42,7 +42,7 @@ describe("a console sink", () => {
     sink.close();
   });
 
-  it("takes 512 bytes unless it is told otherwise, and says when printing fails", () => {
+  it("takes 512 bytes by default, and reports when printing fails", () => {
     const { events } = listen();
     equal(consoleSink()(events).maxPacketBytes, 512, "default");
     const broken = consoleSink({

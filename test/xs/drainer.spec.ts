@@ -26,7 +26,7 @@ function checkDelivery(what: string, packets: readonly Uint8Array[], reader: Rea
 }
 
 describe("a drainer", () => {
-  it("moves so many packets a slice from the source to the sink, and counts them", () => {
+  it("moves N packets per slice from the source to the sink, and counts them", () => {
     const { sink, timer, drainer, emit } = setUp({ packetsPerSlice: 2, everyMs: 50 });
     emit(45);
     deepEqual([timer.everyMs, sink.opened], [[50], 0], "before the first tick");
@@ -100,7 +100,7 @@ describe("a drainer", () => {
     deepEqual([dropped, inHand], [1, 0], "dropped, in hand");
   });
 
-  it("has all tokens told again whenever a sink is opened, and after a while", () => {
+  it("repeats all tokens whenever a sink is opened, and after a while", () => {
     const source = numbered(0);
     const { sink, timer } = setUp({ source, tokensEveryMs: 1000 });
     timer.tick();
@@ -116,7 +116,7 @@ describe("a drainer", () => {
     equal(source.repeated, 5, "after two more");
   });
 
-  it("tells a listener that joins late the tokens of what it hears", () => {
+  it("gives a listener that joins late the tokens that it needs", () => {
     const { telemetry, sink, timer } = setUp({ tokensEveryMs: 1000 });
     const connection = telemetry.connect(1);
     const token = telemetry.messageType("getStatus");
@@ -132,7 +132,7 @@ describe("a drainer", () => {
     deepEqual(late, ["getStatus"], "names");
   });
 
-  it("moves records although tokens are to be told more often than the sink takes all of them", () => {
+  it("moves records although tokens are to be repeated more often than the sink can take them", () => {
     for (const breaks of [false, true]) {
       const { telemetry, sink, timer, emit } = setUp({ tokensEveryMs: 300, packetsPerSlice: 2, retryMs: 100 });
       for (let count = 0; count < 64; count++) telemetry.messageType(`${count}`.padEnd(64, "x"));

@@ -44,7 +44,7 @@ describe("a flash store", () => {
     equal(drain(store).at(-1), id, "newest");
   });
 
-  it("does not give again, after a reboot, what stands in blocks that were read to their ends", () => {
+  it("does not repeat, after a reboot, blocks that were read to their ends", () => {
     const flash = small();
     const store = open(flash);
     for (const id of range(1, 25)) put(store, id);
@@ -92,7 +92,7 @@ describe("a flash store", () => {
     ok(Math.max(...erased) - Math.min(...erased) <= 1 && erased[0]! > 4, `erased ${erased.join()} times`);
   });
 
-  it("begins anew over garbage, over zeros, and over blocks of another size, and writes nothing until it is asked to", () => {
+  it("starts over on garbage, on zeros, and on blocks of another size, and writes nothing until it is asked to", () => {
     const chance = random(5);
     for (const fill of [() => chance.below(256), () => 0, () => chance.pick([0, 0xff, 0xc1, 24])]) {
       const flash = small();
@@ -258,7 +258,7 @@ describe("a flash store", () => {
     deepEqual([drain(store), drain(open(flash))], [[], []], "packets");
   });
 
-  it("counts no block as given up in which no packet stands", () => {
+  it("does not count a block without packets as given up", () => {
     const flash = small();
     const store = open(flash);
     const { write } = NorFlash.prototype;

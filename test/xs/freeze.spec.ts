@@ -17,7 +17,7 @@ function setUp(options: Partial<ConstructorParameters<typeof Telemetry>[0]> = {}
 }
 
 describe("a ring that is frozen", () => {
-  it("has what was before and so many events more, whatever comes; what is refused is counted and told after", () => {
+  it("keeps what came before and N more events, whatever comes; refused events are counted, and reported afterwards", () => {
     const { telemetry, records } = setUp();
     for (let id = 0; id < 100; id++) telemetry.connect(id);
     telemetry.freeze(12);
@@ -38,7 +38,7 @@ describe("a ring that is frozen", () => {
     equal(after.length, 32);
   });
 
-  it("tells what was refused to the next drain, too, once it is thawed", () => {
+  it("reports refused events to the next drain, too, once it is thawed", () => {
     const { telemetry, records } = setUp();
     const reader = telemetry.reader();
     telemetry.freeze(0);
@@ -87,7 +87,7 @@ describe("a ring that is frozen", () => {
       }
   });
 
-  it("takes a count that is none for what it can be, and counts it", () => {
+  it("brings an invalid count into range, and counts it", () => {
     for (const [count, more] of [
       [-1, 0],
       [Number.NaN, 0],

@@ -25,7 +25,7 @@ const told = (records: readonly PlainRecord[]) =>
   records.map(({ type, u64 }) => (type === SUPPRESSED ? `${u64} suppressed` : type));
 
 describe("limits", () => {
-  it("let a burst through, then so many a second; what is over is counted, and told before the next record", () => {
+  it("let a burst through, then a number per second; the rest is counted, and reported before the next record", () => {
     const { clock, telemetry, records, reader } = setUp({ messagesPerSecond: 2, burst: 3 });
     const type = telemetry.messageType("a");
     const connection = telemetry.connect(1);
@@ -67,7 +67,7 @@ describe("limits", () => {
     deepEqual(told(records()), [1, 5, 7, 5, "3 suppressed"]);
   });
 
-  it("count nothing while telemetry is off but its calls, which are not told", () => {
+  it("count only calls while telemetry is off, and do not report them", () => {
     const { telemetry, records } = setUp({ messagesPerSecond: 1, burst: 1 });
     const connection = telemetry.connect(1);
     setEnabled(false);
@@ -79,7 +79,7 @@ describe("limits", () => {
     equal(telemetry.counters().suppressed, 7);
   });
 
-  it("are told of like losses: also where the ring is full, in packets of any size, and over wraps of the clock", () => {
+  it("are reported like losses: also when the ring is full, in packets of any size, and over wraps of the clock", () => {
     const clock = { ms: 0x7fff_fff0, now: () => clock.ms | 0 };
     const limits = { messagesPerSecond: 1000, burst: 1 };
     const telemetry = new Telemetry({ capacityBytes: 256, policy: "discard", bootId: 1, clock, limits });

@@ -187,7 +187,7 @@ describe("listeners", () => {
     deepEqual(numbers, [2, 3], "of the same reader");
   });
 
-  it("tell the names of message types to each that comes", () => {
+  it("send the names of message types to each new listener", () => {
     const { client, telemetry, timer } = setUp();
     const connection = telemetry.connect(1);
     const told = (listener: Client) =>
@@ -292,7 +292,7 @@ describe("listeners", () => {
     equal(readPacket(next.packets.at(-1)!).reader, 2, "by another reader");
   });
 
-  it("keep a place under overwrite for whoever comes, and tell what was lost meanwhile", () => {
+  it("keep a place under overwrite for the next listener, and report what was lost meanwhile", () => {
     const { client, emit, timer } = setUp({}, { capacityBytes: 1024 });
     const first = client("");
     first.takes = true;

@@ -95,7 +95,7 @@ describe("readers", () => {
     equal(at(0).length, 140, "data packets");
   });
 
-  it("tell all tokens again when asked, before the next records and not while nothing waits", () => {
+  it("repeat all tokens when asked, before the next records and not while nothing waits", () => {
     const telemetry = setUp();
     const reader = telemetry.reader();
     const other = telemetry.reader();
@@ -118,7 +118,7 @@ describe("readers", () => {
     equal(reader.next(new Uint8Array(256)), 0, "next() of a closed reader");
   });
 
-  it("begin with the first token again when asked while they are being told", () => {
+  it("begin with the first token again when asked while they are being sent", () => {
     const telemetry = setUp();
     const reader = telemetry.reader();
     for (let count = 0; count < 10; count++) telemetry.messageType(`${count}`.padEnd(64, "x"));
@@ -202,7 +202,7 @@ describe("readers", () => {
     deepEqual([memory[12], memory[13 + length]], [0xaa, 0xaa], "neighbours");
   });
 
-  it("refuse a buffer that is none or too small", () => {
+  it("refuse a buffer that is invalid or too small", () => {
     const reader = setUp().reader();
     throws(() => reader.next(undefined as unknown as Uint8Array), "TypeError", "buffer", "Uint8Array");
     for (const wrong of pretenders()) throws(() => reader.next(wrong as Uint8Array), "TypeError", "buffer");

@@ -76,7 +76,7 @@ describe("records of any registry", () => {
     deepEqual([view.getInt32(24, true), view.getInt32(28, true)], [6, 7], "the last words");
   });
 
-  it("carry a text behind the words, cut and zero-filled, whatever stood there", () => {
+  it("carry a text after the words, cut and zero-filled, whatever was there", () => {
     const { recorder, records } = setUp();
     const text = recorder.text(20);
     const put = (value: unknown) => {
@@ -274,7 +274,7 @@ describe("records of any registry", () => {
     throws(() => new Recorder(LAYOUT, options), "TypeError", '"privacy"');
   });
 
-  it("stand beside those that a clock of the user's makes meanwhile", () => {
+  it("coexist with those that a user's clock makes meanwhile", () => {
     let inside: (() => void) | undefined;
     const clock = {
       now: () => {

@@ -152,7 +152,7 @@ describe("time", () => {
     }
   });
 
-  it("stands still with the clock, and where the clock goes back", () => {
+  it("stands still with the clock, and when the clock goes back", () => {
     const { clock, emit, newReader } = setUp({ uptimeMs: 500 });
     const reader = newReader();
     for (const ms of [500, 500, 400, 100, 501]) {
@@ -184,7 +184,7 @@ describe("event numbers", () => {
 });
 
 describe("a full ring", () => {
-  it("gives up the oldest records under overwrite, and tells each reader how many it missed", () => {
+  it("gives up the oldest records under overwrite, and reports to each reader how many it missed", () => {
     const { emit, newReader } = setUp({ slots: 16 });
     const reader = newReader();
     for (let count = 0; count < 20; count++) emit(count);
@@ -262,7 +262,7 @@ describe("a full ring", () => {
     }
   });
 
-  it("tells a loss at the end of all when it is drained, without a further event", () => {
+  it("reports a loss at the very end when it is drained, without another event", () => {
     const { emit, newReader } = setUp({ slots: 16, discard: true });
     const reader = newReader();
     for (let count = 0; count < 19; count++) emit(count);

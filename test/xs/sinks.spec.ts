@@ -48,7 +48,7 @@ describe("a serial sink", () => {
     equal(serial.closed, 1, "closed");
   });
 
-  it("waits when others have filled the port, and goes on though the port does not tell of its room", () => {
+  it("waits when others have filled the port, and continues although the port does not report its room", () => {
     const serial = new FakeSerial();
     const { events } = listen();
     const sink = open(serial)(events);
@@ -207,7 +207,7 @@ describe("a UDP sink", () => {
     equal(udp.datagrams.length, 0, "datagrams");
   });
 
-  it("leaves the local port to the socket unless it is told one", () => {
+  it("leaves the local port to the socket unless one is given", () => {
     const udp = new FakeUDP();
     udpSink({ io: udp.io, address: "::1", port: 1 })(listen().events);
     deepEqual(Object.keys(udp.openings[0]!), ["onReadable", "onError"], "options");

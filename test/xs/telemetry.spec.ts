@@ -90,7 +90,7 @@ describe("Telemetry and Connection", () => {
     return undefined;
   });
 
-  it("has another boot id at another reading of the clock, where the time of day stands still too", () => {
+  it("has another boot id at another reading of the clock, even if the time of day stands still", () => {
     if (frozenBuiltins) return frozenBuiltins;
     const ids = new Set<number>();
     for (let index = 0; index < 200; index++) {

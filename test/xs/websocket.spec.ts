@@ -357,7 +357,7 @@ describe("a callback server", () => {
     deepEqual(events(), []);
   });
 
-  it("stands thousands of connections in a row", () => {
+  it("survives thousands of connections in a row", () => {
     const { server, telemetry } = setUp({}, { capacityBytes: 1024 });
     server.callback = echo;
     const all = rounds(20_000, 4000);

@@ -3,7 +3,7 @@ import { visible } from "../../text/visible.ts";
 import type { Model } from "./model.ts";
 import { clockText, dayText, sinceBootText } from "./text.ts";
 
-/** Its attributes, but those that say whose it is. */
+/** Its attributes, without those that say where it comes from. */
 export function said(model: Model, event: number): string {
   const { store } = model;
   const { page, values } = store.kinds[store.kind[event]!]!;

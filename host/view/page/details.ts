@@ -1,4 +1,4 @@
-/** What is chosen, in words; and where to go from it. */
+/** The selection in words, and links from it. */
 import { visible } from "../../text/visible.ts";
 import { deviceText, timesOf } from "./describe.ts";
 import { h, isolated } from "./dom.ts";

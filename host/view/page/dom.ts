@@ -12,7 +12,7 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Text of a recording: it says nothing about the direction of what stands around it. */
+/** Text of a recording: it does not affect the direction of the text around it. */
 export function isolated(text: string, tag: "span" | "td" | "dd" = "span"): HTMLElement {
   const element = h(tag, { class: "isolated" });
   element.textContent = text;

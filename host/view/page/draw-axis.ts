@@ -10,7 +10,7 @@ function timeText({ model }: Pick<Picture, "model">, time: number, hasMs: boolea
   return model.axis === "day" && model.hasDay ? clockText(time, hasMs) : sinceBootText(time, hasMs);
 }
 
-/** From one line of the axis to the next, and how far whole hours of whoever looks are from those of UTC. */
+/** The distance of the axis' lines, and the offset of local whole hours from those of UTC. */
 export function stepOf(
   { range, gutter, model }: Picture,
   width: number,
@@ -47,7 +47,7 @@ export function drawAxis({ context, width }: Surface, picture: Picture): void {
   context.fillText(isDay ? "time of day" : model.axis === "boot" ? "since boot" : "boots in turn", 8, AXIS_HEIGHT / 2);
 }
 
-/** What is chosen, and marks. */
+/** The selection, and marks. */
 export function drawMoments({ context, width, height }: Surface, picture: Picture): void {
   const { colors, marks, selected, selectedGap, model, gutter, rows, scrollTop } = picture;
   const line = (time: number, color: string, dash: number[]) => {

@@ -22,7 +22,7 @@ export function drawLane(
   const middle = y + Math.round(height * 0.25);
   const bar = Math.max(2, Math.round(height * 0.5));
   const { level, lanes } = lanesIn(picture, row);
-  // How long connections, and boots, lasted.
+  // The duration of connections and boots.
   const span = (from: number, to: number) => {
     const begin = Math.max(left, at(from));
     pixels.rect(begin, middle, Math.min(pixels.width, Math.max(at(to), begin + 1)) - begin, bar, colors.span);
@@ -38,7 +38,7 @@ export function drawLane(
     }
   } else if (row.kind === "connection") span(model.connections[row.index]!.fromX, model.connections[row.index]!.toX);
   for (const lane of lanes) {
-    // The more in a pixel, the stronger; pixels next to each other that are alike are one rectangle.
+    // The more events in a pixel, the stronger; equal pixels next to each other form one rectangle.
     let from = 0;
     let to = -1;
     let strength = 0;
@@ -81,7 +81,7 @@ export function drawLane(
     for (const lane of lanes) eachPixel(level.classes.get(bit)!, lane, x, range, left, width, (px) => draw(px));
 }
 
-/** A boot lasts as a line beneath its events, and begins with a post. */
+/** A boot is a line beneath its events that begins with a post. */
 function drawBoots(
   { pixels, scale }: Surface,
   picture: Picture,
@@ -119,7 +119,7 @@ function drawGaps(
   for (const { gap, fromX, toX } of model.gapsOfBoot[boot]!) {
     if (toX < range.from || fromX > range.to) continue;
     const end = Math.max(at(toX), at(fromX) + least);
-    // Many gaps of one pixel are one band.
+    // Many gaps of one pixel form one band.
     if (end <= last) continue;
     const begin = Math.max(left, at(fromX), last);
     const unit = isHead ? 6 : 12;

@@ -1,7 +1,7 @@
 import type { Colors } from "./colors.ts";
 import { eachPixel, type Picture, type Range, type Surface } from "./picture.ts";
 
-/** Events a pixel over a range, rejections in front. Returns the most in one column, of `columnWidth` units. */
+/** Events per pixel over a range, rejections in front. Returns the most in one column, of `columnWidth` units. */
 export function drawRates(surface: Surface, { model, colors, range, gutter }: Picture, columnWidth: number): number {
   const { pixels, scale } = surface;
   const left = Math.round(gutter * scale);
@@ -41,7 +41,7 @@ export function drawRates(surface: Surface, { model, colors, range, gutter }: Pi
   return most;
 }
 
-/** Over the whole, which range is seen, with its two ends to take hold of. */
+/** The overview: the visible range, with its two ends as handles. */
 export function drawRange({ context, width, height }: Surface, whole: Range, range: Range, { css }: Colors): void {
   const at = (time: number) => ((time - whole.from) / (whole.to - whole.from)) * width;
   const [from, to] = [at(range.from), Math.max(at(range.to), at(range.from) + 3)];

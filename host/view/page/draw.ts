@@ -13,7 +13,7 @@ export function drawLanes(surface: Surface, picture: Picture): void {
   const width = pixels.width - left;
   const { pixel } = colors;
   pixels.data.fill(pixel.back);
-  // Beneath everything: a line over an event would hide it.
+  // Beneath everything else: a line over an event would hide it.
   const { step, shift } = stepOf(picture, surface.width);
   const { from, to } = picture.range;
   for (let time = Math.ceil((from - shift) / step) * step + shift; time <= to; time += step)
@@ -59,7 +59,7 @@ function drawLabels({ context, height, width }: Surface, picture: Picture, visib
     }
     if (row.kind === "device") drawBootNames(context, picture, row, width, y);
     if (row.kind !== "boot") continue;
-    // How many are missing, where there is room for it.
+    // The number of missing events, if there is room for it.
     let free = gutter;
     for (const { gap, fromX, toX } of model.gapsOfBoot[row.index]!) {
       const from = xAt(picture, width, fromX);
@@ -78,7 +78,7 @@ function drawLabels({ context, height, width }: Surface, picture: Picture, visib
   context.fillRect(gutter - 1, 0, 1, height);
 }
 
-/** In a device's row, which boot begins where, if there is room for it. */
+/** In a device's row, the number of each boot at its beginning, if there is room for it. */
 function drawBootNames(context: CanvasRenderingContext2D, picture: Picture, row: Row, width: number, y: number): void {
   const { model, colors, gutter } = picture;
   const boots = bootsIn(picture, row);
@@ -98,7 +98,7 @@ function drawBootNames(context: CanvasRenderingContext2D, picture: Picture, row:
   }
 }
 
-/** The event of a row next to a place, within so many units: what density would hide first. */
+/** The event of a row next to a position, within this many units: first the kind that density would hide. */
 export function eventAt(surface: Surface, picture: Picture, row: Row, x: number, within: number): number | undefined {
   const { model, range, gutter } = picture;
   const perUnit = (range.to - range.from) / (surface.width - gutter);
@@ -120,7 +120,7 @@ export function eventAt(surface: Surface, picture: Picture, row: Row, x: number,
   return undefined;
 }
 
-/** The gap of a row at a place, or within so many units of it; -1 if there is none. */
+/** The gap of a row at a position, or within this many units of it; -1 if there is none. */
 export function gapAt({ width }: Surface, picture: Picture, row: Row, x: number, within: number): number {
   const { model, range, gutter } = picture;
   const perUnit = (range.to - range.from) / (width - gutter);

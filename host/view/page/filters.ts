@@ -3,7 +3,7 @@ import { visible } from "../../text/visible.ts";
 import { h } from "./dom.ts";
 import { type Filter, type Model, NO_FILTER } from "./model.ts";
 
-/** A list is offered of so many values; any value may be typed. */
+/** The most values for which a list is offered; any value may be typed. */
 const MOST_OFFERED = 2000;
 
 export function filterBar(model: Model, onChange: (filter: Filter) => void): HTMLElement {
@@ -13,7 +13,7 @@ export function filterBar(model: Model, onChange: (filter: Filter) => void): HTM
     filter[key] = value;
     onChange({ ...filter });
   };
-  /** Values that occur of the attributes that the kinds name. */
+  /** Values that occur in the attributes that the kinds name. */
   const words = (named: (page: (typeof store.kinds)[number]["page"]) => string | null) => {
     const found = new Set<string>();
     for (const { page, byKey } of store.kinds) {

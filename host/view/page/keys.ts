@@ -1,4 +1,4 @@
-/** What keys do. In fields they write. */
+/** What keys do. In fields they type. */
 import type { View } from "./view.ts";
 
 const STEP = 0.15;
@@ -18,7 +18,7 @@ export function onKeys(view: View): void {
     const isOnButton = target instanceof HTMLButtonElement;
     const isInTable = target instanceof Element && target.closest(".table") !== null;
     const action = actionOf(view, event);
-    // Buttons have Enter, and what scrolls its arrows.
+    // Buttons use Enter, and scrolling parts the arrows.
     if (action === undefined || (isOnButton && key === "Enter") || (isInTable && key.startsWith("Arrow"))) return;
     action();
     event.preventDefault();

@@ -1,4 +1,4 @@
-/** What stands in the page's inert scripts. */
+/** Reads the page's inert scripts. */
 import type { PageMeta } from "../format.ts";
 import { readStore, type Store } from "./store.ts";
 
@@ -11,7 +11,7 @@ function base64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The bytes of an element, which is gone then: nobody needs it twice. */
+/** The bytes of an element, which is removed: nobody needs it twice. */
 function inflated(id: string): ReadableStream<Uint8Array> {
   const element = document.getElementById(id)!;
   const bytes = base64(element.textContent ?? "");
@@ -19,7 +19,7 @@ function inflated(id: string): ReadableStream<Uint8Array> {
   return new Response(bytes).body!.pipeThrough(new DecompressionStream("gzip"));
 }
 
-/** Reads what the page holds. `onProgress`: how much of it, 0 to 1. */
+/** Reads the content of the page. `onProgress`: how much of it, 0 to 1. */
 export async function loadStore(onProgress: (part: number) => void): Promise<Store> {
   const meta = JSON.parse(await new Response(inflated("meta")).text()) as PageMeta;
   return readStore(meta, inflated("data"), onProgress);

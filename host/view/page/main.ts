@@ -15,7 +15,7 @@ async function main(): Promise<void> {
     onKeys(view);
     onPointers(view);
     view.draw();
-    // For whoever measures.
+    // For measurements.
     document.documentElement.dataset.state = "ready";
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

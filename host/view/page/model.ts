@@ -1,9 +1,9 @@
-/** Lanes, times on the axis, filters and searches over what is in the page. */
+/** Lanes, times on the axis, filters and searches over the content of the page. */
 import type { PageBoot, PageGap } from "../format.ts";
 import { byTime, chosen, type LaneOf, type Lanes, lanesOf, lowerBound } from "./order.ts";
 import type { Store } from "./store.ts";
 
-/** What is drawn above all else, so that density does not hide it. */
+/** Drawn above everything else, so that density does not hide it. */
 export const BEGIN = 1;
 export const END = 2;
 export const REJECTED = 4;
@@ -14,7 +14,7 @@ export type Axis = "day" | "boot";
 
 export interface Client {
   readonly boot: number;
-  /** Undefined: events that belong to nobody, by their name. */
+  /** Undefined: events without an owner, by their name. */
   readonly owner: string | number | undefined;
   readonly label: string;
   readonly connections: number[];
@@ -57,7 +57,7 @@ export class Model {
   readonly hasDay: boolean;
   fromX = 0;
   toX = 1;
-  /** Where boots of which nobody knows the time of day begin. */
+  /** Where boots without a known time of day begin. */
   readonly #bootX: Float64Array;
   filter: Filter = NO_FILTER;
   /** All events by time. */
@@ -103,7 +103,7 @@ export class Model {
       if (isPlaced(own)) place(own, index);
     });
     if (from > to) [from, to] = [0, 0];
-    // One after another, after those whose time is known.
+    // One after another, after those with a known time.
     const room = Math.max(1000, (to - from) / 50);
     let end = to > from ? to + room : 0;
     meta.boots.forEach((own, index) => {
@@ -138,7 +138,7 @@ export class Model {
     if (this.axis === "boot") return ms;
     const { anchors } = this.store.meta.boots[boot]!;
     if (anchors.length === 0) return ms + this.#bootX[boot]!;
-    // Between two anchors on the line between them, so that order stays; unless the clock was set.
+    // Between two anchors by linear interpolation, so that the order stays; unless the clock was set.
     const at = anchorAt(anchors, ms);
     const [fromMs, offset] = anchors[at]!;
     const next = anchors[at + 1];
@@ -146,7 +146,7 @@ export class Model {
     return ms + offset + (isLine ? ((ms - fromMs) / (next[0] - fromMs)) * (next[1] - offset) : 0);
   }
 
-  /** Time of day, as decode has it; undefined if nobody knows. */
+  /** Time of day, as decode has it; undefined if unknown. */
   wall(boot: number, ms: number): { readonly unixMs: number; readonly uncertaintyMs: number } | undefined {
     const { anchors } = this.store.meta.boots[boot]!;
     if (anchors.length === 0) return undefined;
@@ -193,7 +193,7 @@ export class Model {
     return tests.length === 0 || ((event) => tests.every((test) => test(event)));
   }
 
-  /** Marks what a text is in: names of events, words, texts. Upper and lower case of ASCII are one. */
+  /** Marks what contains a text: names of events, words, texts. Upper and lower case of ASCII are the same. */
   search(text: string): void {
     const { flags, store } = this;
     for (let i = 0; i < flags.length; i++) flags[i]! &= ~FOUND;
@@ -247,7 +247,7 @@ export class Model {
       const row = store.row[event]!;
       const boot = store.boot[event]!;
       const whose = owner === undefined ? undefined : store.valueAt(owner, row);
-      // Numbers below 2^32, as a rule: one number is quicker to find than a text.
+      // Usually numbers below 2^32: one number is quicker to find than a text.
       const key =
         typeof whose === "number" && whose >= 0 && whose < 2 ** 32 && boot < 2 ** 20
           ? boot * 2 ** 32 + whose
@@ -278,7 +278,7 @@ export class Model {
       const isRejected = reason !== undefined && reason.numbers[row]! > 0 && reason.numbers[row] !== empty;
       flags[event] = own | (isRejected ? REJECTED : 0);
     }
-    // Lanes have these values, once: eight bytes less an event.
+    // Lanes have these values, once: eight bytes less per event.
     kinds.forEach(({ page, owner, number }, index) => {
       const own = store.kinds[index]!.events;
       if (owner?.page.type === "int") {
@@ -291,7 +291,7 @@ export class Model {
     });
   }
 
-  /** Of an event, those of its connection, or lane, that are shown: the lane's order, and its place in it. */
+  /** For an event, the shown events of its connection, or lane: the lane's order, and its place in it. */
   neighbours(event: number): {
     readonly order: Uint32Array;
     readonly from: number;
@@ -308,8 +308,8 @@ export class Model {
   }
 
   /**
-   * Of a message received, the next one sent on its connection: its answer, as far as one can know. "lost": events of the boot are
-   * missing between, "none": there is none.
+   * For a received message, the next one sent on its connection: its answer, as far as can be known. "lost": events of
+   * the boot are missing between, "none": there is none.
    */
   answer(event: number): { readonly event: number; readonly ms: number } | "lost" | "none" | undefined {
     const { store } = this;
@@ -319,7 +319,7 @@ export class Model {
     const gaps = this.gapsOfBoot[store.boot[event]!]!;
     const isLost = (from: number, to: number) => gaps.some(({ gap }) => gap.toMs > from && gap.fromMs < to);
     const fromMs = store.ms[event]!;
-    // Of all events, not of those shown.
+    // Of all events, not only of those shown.
     const answer = this.#nextSent(event, connection);
     if (answer === undefined) return isLost(fromMs, Number.POSITIVE_INFINITY) ? "lost" : "none";
     const toMs = store.ms[answer]!;
@@ -359,7 +359,7 @@ function anchorAt(anchors: PageBoot["anchors"], ms: number): number {
   return from;
 }
 
-/** Calls `each` for the rows whose text holds the bytes, upper and lower case of ASCII taken as one. */
+/** Calls `each` for the rows whose text contains the bytes, ignoring the case of ASCII. */
 function eachPlace(bytes: Uint8Array, needle: Uint8Array, starts: Uint32Array, each: (row: number) => void): void {
   const lower = (byte: number) => (byte >= 65 && byte <= 90 ? byte + 32 : byte);
   const wanted = needle.map(lower);

@@ -1,4 +1,4 @@
-/** From one event, or gap, to the next: in a lane, among all, and in a circle; and how far one reaches. */
+/** From one event, or gap, to the next: in a lane, or among all, in a circle; and their extent. */
 import type { Model } from "./model.ts";
 import { gallop, lowerBound } from "./order.ts";
 import { bootsIn, type Range } from "./picture.ts";
@@ -23,7 +23,10 @@ export function nextIn(model: Model, rows: Rows, row: Row, time: number, by: 1 |
   return found[0];
 }
 
-/** Where in `order`, which has events, the next one stands: after what is chosen, else from a time on. After the last comes the first. */
+/**
+ * Where in the non-empty `order` the next event is: after the selection, or else from a time on. After the last comes
+ * the first.
+ */
 export function inCircle(
   model: Model,
   order: Uint32Array,
@@ -43,7 +46,7 @@ export function inCircle(
   return (at + order.length) % order.length;
 }
 
-/** The same among gaps, of which there are some. */
+/** The same among gaps; there must be one. */
 export function gapInCircle({ gaps }: Model, selected: number | undefined, time: number, by: 1 | -1): number {
   const order = gaps.map((_, gap) => gap).sort((a, b) => gaps[a]!.toX - gaps[b]!.toX);
   const own = selected === undefined ? -1 : order.indexOf(selected);
@@ -51,7 +54,7 @@ export function gapInCircle({ gaps }: Model, selected: number | undefined, time:
   return order[(Math.max(next, by > 0 ? 0 : -1) + order.length) % order.length]!;
 }
 
-/** From where to where what is chosen lasts: an event's connection, or the event alone; a gap. */
+/** The extent of the selection: an event's connection, or the event alone; a gap. */
 export function extentOf(model: Model, selected: number | undefined, gap: number | undefined): Range | undefined {
   if (gap !== undefined) return { from: model.gaps[gap]!.fromX, to: model.gaps[gap]!.toX };
   if (selected === undefined) return undefined;

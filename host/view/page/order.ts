@@ -1,4 +1,7 @@
-/** Orders of events: by time, and by time within a lane. An order in a lane is a precomputed sum: how many stand in a pixel is a difference. */
+/**
+ * Orders of events: by time, and by time within a lane. An order in a lane is a precomputed sum: the number in a pixel
+ * is a difference.
+ */
 
 /** By event; -1: in none. */
 export type LaneOf = Int32Array | Uint32Array | Uint16Array;
@@ -29,7 +32,7 @@ export function lanesOf(order: Uint32Array, laneOf: LaneOf, lanes: number): Lane
   return { order: sorted, starts };
 }
 
-/** Those of which a flag is set, lanes as before. */
+/** Those with a flag set, in the same lanes. */
 export function chosen({ order, starts }: Lanes, flags: Uint8Array, bit: number): Lanes {
   const own = new Uint32Array(starts.length);
   let count = 0;
@@ -47,7 +50,7 @@ export function chosen({ order, starts }: Lanes, flags: Uint8Array, bit: number)
   return { order: kept, starts: own };
 }
 
-/** All events by time: each boot's are, as a rule, and are merged. */
+/** All events by time: each boot's normally are, and are merged. */
 export function byTime(boot: LaneOf, boots: number, x: Float64Array): Uint32Array {
   const all = new Uint32Array(boot.length);
   for (let i = 0; i < all.length; i++) all[i] = i;
@@ -103,7 +106,7 @@ export function lowerBound(order: Uint32Array, x: Float64Array, from: number, to
   return from;
 }
 
-/** The same, where it is near: in steps that double. */
+/** The same, if it is near: in steps that double. */
 export function gallop(order: Uint32Array, x: Float64Array, from: number, to: number, time: number): number {
   let step = 1;
   let before = from;

@@ -1,4 +1,4 @@
-/** What is drawn, and where times and rows stand in it. */
+/** What is drawn, and the positions of times and rows in it. */
 import type { Colors } from "./colors.ts";
 import type { Level, Model } from "./model.ts";
 import { gallop, type Lanes, lowerBound } from "./order.ts";
@@ -51,7 +51,7 @@ export class Surface {
     [this.width, this.height, this.scale] = [width, height, scale];
   }
 
-  /** Pixels are shown; what follows is drawn over them, in units of the page. */
+  /** Shows pixels; what follows is drawn over them, in units of the page. */
   show(): void {
     this.context.setTransform(1, 0, 0, 1, 0, 0);
     this.pixels.show(this.context);
@@ -61,7 +61,9 @@ export class Surface {
   }
 }
 
-/** Calls `each` for the pixels in which lane `lane` has events, with how many; pixels are of the surface, from `left`. */
+/**
+ * Calls `each` for the pixels in which lane `lane` has events, with their number; pixels of the surface, from `left`.
+ */
 export function eachPixel(
   { order, starts }: Lanes,
   lane: number,
@@ -83,7 +85,7 @@ export function eachPixel(
   }
 }
 
-/** Lanes of which a row shows the events: boots of a device, else one. */
+/** Lanes whose events a row shows: boots of a device, else one. */
 export function lanesIn(
   { model, rows }: Picture,
   row: Row,
@@ -101,7 +103,7 @@ export function bootsIn({ model, rows }: Pick<Picture, "model" | "rows">, row: R
   return [model.store.boot[row.series!.events[0]!]!];
 }
 
-/** Where a time stands, in units of the page. */
+/** The position of a time, in units of the page. */
 export function xAt({ range, gutter }: Pick<Picture, "range" | "gutter">, width: number, time: number): number {
   return gutter + ((time - range.from) / (range.to - range.from)) * (width - gutter);
 }

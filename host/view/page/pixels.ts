@@ -1,4 +1,4 @@
-/** A picture as pixels, written by hand: thousands of small rectangles cost a canvas more than their pixels do. */
+/** A picture as pixels, written directly: on a canvas thousands of small rectangles cost more than their pixels. */
 export class Pixels {
   readonly width: number;
   readonly height: number;
@@ -27,7 +27,7 @@ export class Pixels {
     }
   }
 
-  /** Stripes: of each `period` pixels along a row so many; they lean to the right, or to the left. */
+  /** Stripes: this many of each `period` pixels along a row; they lean to the right, or to the left. */
   hatch(
     x: number,
     y: number,
@@ -57,7 +57,7 @@ export function pixelOf(color: string): number {
   return ((0xff << 24) | ((value & 0xff) << 16) | (value & 0xff00) | (value >>> 16)) >>> 0;
 }
 
-/** Of two pixels, in parts of the second. */
+/** Mixes two pixels, by the share of the second. */
 export function mixed(a: number, b: number, part: number): number {
   let pixel = 0xff000000;
   for (const shift of [0, 8, 16]) {

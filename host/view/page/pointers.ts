@@ -1,7 +1,7 @@
 /** What mouse, pen and finger do. */
 import type { View } from "./view.ts";
 
-/** Less is a click. */
+/** Less movement is a click. */
 const LEAST_DRAG = 4;
 const END_UNITS = 8;
 

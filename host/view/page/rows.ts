@@ -1,4 +1,4 @@
-/** What stands to the left of the lanes: devices, their boots, their clients, their connections; numbers as series. */
+/** What is to the left of the lanes: devices, their boots, their clients, their connections; numbers as series. */
 import { visible } from "../../text/visible.ts";
 import type { PageBoot } from "../format.ts";
 import type { Model } from "./model.ts";
@@ -9,9 +9,9 @@ export interface Row {
   readonly kind: "device" | "boot" | "client" | "connection" | "series";
   readonly depth: number;
   readonly label: string;
-  /** Of its kind: boot, client or connection; of a device and a series, its place in a list. */
+  /** Its index within its kind: boot, client or connection; for a device and a series, its place in a list. */
   readonly index: number;
-  /** Undefined: nothing is beneath. */
+  /** Undefined: nothing is beneath it. */
   readonly isOpen: boolean | undefined;
   readonly key: string;
   readonly height: number;
@@ -25,7 +25,7 @@ export interface Device {
 }
 
 const HEIGHTS = { device: 22, boot: 22, client: 18, connection: 16, series: 44 } as const;
-/** So many lanes are open to begin with. */
+/** The number of lanes that are open at first. */
 const MOST_OPEN_CLIENTS = 300;
 
 export class Rows {
@@ -112,7 +112,7 @@ export class Rows {
     this.arrange();
   }
 
-  /** Opens what an event's lane is in. Returns its row. */
+  /** Opens the rows that contain an event's lane. Returns its row. */
   reveal(event: number): Row {
     const { store, clientOf } = this.#model;
     const boot = store.boot[event]!;
@@ -135,7 +135,7 @@ export class Rows {
     return this.rows[this.indexAt(y)];
   }
 
-  /** Of the row at a height; the number of rows if there is none. */
+  /** The row at a height; the number of rows if there is none. */
   indexAt(y: number): number {
     let from = 0;
     let to = this.rows.length;

@@ -3,7 +3,7 @@ import type { Model } from "./model.ts";
 import { lowerBound } from "./order.ts";
 import type { Values } from "./store.ts";
 
-/** Of so many values the least and greatest are worked out beforehand, and of as many of those again. */
+/** The least and greatest of this many values are computed beforehand, and of as many of those again. */
 const FAN = 32;
 
 export class Series {
@@ -37,7 +37,7 @@ export class Series {
     if (values.length > 0) [this.least, this.greatest] = [below.least[0]!, below.greatest[0]!];
   }
 
-  /** Of values[from, to), least and greatest. */
+  /** Least and greatest of values[from, to). */
   range(from: number, to: number): [least: number, greatest: number] {
     let least = Number.POSITIVE_INFINITY;
     let greatest = Number.NEGATIVE_INFINITY;
@@ -58,7 +58,7 @@ export class Series {
     return [least, greatest];
   }
 
-  /** By boot: the numbers of its events that are no keys. */
+  /** By boot: the numbers of its events that are not keys. */
   static find(model: Model): Series[][] {
     const { store } = model;
     const found: Series[][] = store.meta.boots.map(() => []);
@@ -79,7 +79,7 @@ export class Series {
     return found;
   }
 
-  /** The first whose time on the axis is `x` or later. */
+  /** The first at the time `x` on the axis, or later. */
   from(x: Float64Array, time: number): number {
     return lowerBound(this.events, x, 0, this.events.length, time);
   }

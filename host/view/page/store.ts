@@ -1,4 +1,4 @@
-/** What is in the page, read into typed arrays: an event is its index, in the order of the recording. */
+/** The content of the page, read into typed arrays: an event is its index, in the order of the recording. */
 import {
   BOOT,
   FIRST_ATTRIBUTE,
@@ -19,10 +19,12 @@ const UTF8 = new TextDecoder();
 /** Values of one attribute of a kind, by row: the number of the event among those of its kind. */
 export interface Values {
   readonly page: PageAttribute;
-  /** int, double: NaN if there is none. word: 0 if there is none, else the word's number and 1. text: where it begins. */
+  /**
+   * int, double: NaN if there is none. word: 0 if there is none, else the word's number plus 1. text: where it begins.
+   */
   numbers: Uint8Array | Uint16Array | Uint32Array | Float64Array;
   readonly bytes: Uint8Array;
-  /** Instead of numbers: somebody else has the value. */
+  /** Instead of numbers: the value is stored elsewhere. */
   derived: ((row: number) => string | number | undefined) | undefined;
 }
 
@@ -99,7 +101,7 @@ function numbersOf({ type, isSmall }: PageAttribute, count: number, words: numbe
   return isSmall ? new Uint32Array(count) : new Float64Array(count);
 }
 
-/** Bytes of a stream, so many at a time. */
+/** Bytes of a stream, in pieces of a given length. */
 class Taker {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #chunk = new Uint8Array(0);
@@ -179,7 +181,7 @@ export async function readStore(
   const state = new BlockState(store);
   const head = new Uint8Array(8);
   const view = new DataView(head.buffer);
-  /** By column, used again for each block. */
+  /** By column, reused for each block. */
   const buffers: Uint8Array[] = [];
   while (await taker.take(head)) {
     const [events, columns] = [view.getUint32(0, true), view.getUint32(4, true)];

@@ -1,4 +1,7 @@
-/** The events of the visible range as a table, for whoever does not see the lanes, and for copying. Gaps and boots are rows of it. */
+/**
+ * The events of the visible range as a table, for users who do not see the lanes, and for copying. Gaps and boots are
+ * rows of it.
+ */
 import { deviceText, said, timesOf, whoText } from "./describe.ts";
 import { h, isolated } from "./dom.ts";
 import { type Model, REJECTED } from "./model.ts";
@@ -72,7 +75,7 @@ export class Table {
     const isLast = end === this.#to;
     const lowest = isFirst ? range.from : x[order[this.#first]!]!;
     const highest = isLast ? range.to : x[order[end - 1]!]!;
-    // What is no event, at its time: before the event that comes after it.
+    // Rows that are not events, at their time: before the event that follows.
     const notes: { readonly x: number; readonly text: string; readonly boot: number }[] = [];
     for (const { gap, toX } of model.gaps)
       if (toX >= lowest && toX <= highest) notes.push({ x: toX, text: gapText(gap), boot: gap.boot });

@@ -20,7 +20,7 @@ export function sinceBootText(ms: number, hasMs = true): string {
   return `${ms < 0 ? "−" : "+"}${days > 0 ? `${days}d ` : ""}${clock}${hasMs ? `.${three(all % 1000)}` : ""}`;
 }
 
-/** In the zone of whoever looks. */
+/** In the local time zone. */
 export function clockText(unixMs: number, hasMs = true): string {
   const date = new Date(unixMs);
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;

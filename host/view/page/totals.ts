@@ -1,4 +1,4 @@
-/** What the whole is, first of all: when, how long, how much, what is missing. */
+/** A summary of everything, at the top: when, how long, how much, what is missing. */
 import { visible } from "../../text/visible.ts";
 import { h } from "./dom.ts";
 import type { Model } from "./model.ts";

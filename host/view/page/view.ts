@@ -1,4 +1,4 @@
-/** The page: its parts, what is chosen and seen, and what hands do. */
+/** The page: its parts, the selection, the visible range, and input. */
 import { visible } from "../../text/visible.ts";
 import { type Colors, readColors, switchScheme } from "./colors.ts";
 import { said, timesOf } from "./describe.ts";
@@ -21,7 +21,7 @@ const LEAST_RANGE_MS = 5;
 /** Units of a column of rates. */
 export const RATE_UNITS = 4;
 const GUTTER_UNITS = 190;
-/** A table is filled when nothing has moved for so long. */
+/** A table is filled when nothing has moved for this time. */
 const QUIET_MS = 150;
 
 export class View {
@@ -155,7 +155,7 @@ export class View {
   #drawWhole(picture: Picture): void {
     const { model, range, whole } = this;
     const all = { from: model.fromX, to: model.toX };
-    // What it shows seldom changes; where the range stands, often.
+    // Its content seldom changes; the position of the range, often.
     const key = [model.order, this.#colors, whole.pixels, model.axis];
     if (key.some((part, i) => part !== this.#wholeKey[i])) {
       drawRates(whole, { ...picture, range: all, gutter: 0 }, 2);
@@ -182,27 +182,27 @@ export class View {
     this.see({ from: this.model.fromX, to: this.model.toX });
   }
 
-  /** `at`: what stays where it is. */
+  /** `at`: the point that stays where it is. */
   zoom(factor: number, at = this.#focus()): void {
     const { from, to } = this.range;
     this.see({ from: at - (at - from) * factor, to: at + (to - at) * factor });
   }
 
-  /** By a part of what is seen. */
+  /** By a part of the visible range. */
   pan(part: number): void {
     const { from, to } = this.range;
     const by = (to - from) * part;
     this.see({ from: from + by, to: to + by });
   }
 
-  /** What is chosen, if it is seen, else the middle. */
+  /** The selection, if it is visible, else the middle. */
   #focus(): number {
     const { from, to } = this.range;
     const at = this.selected === undefined ? Number.NaN : this.model.x[this.selected]!;
     return at >= from && at <= to ? at : (from + to) / 2;
   }
 
-  /** Chooses an event, and moves what is seen so that it is. */
+  /** Selects an event, and moves the visible range so that it shows it. */
   go(event: number | undefined): void {
     this.selected = event;
     this.selectedGap = undefined;
@@ -263,7 +263,7 @@ export class View {
     this.draw();
   }
 
-  /** The next event, or the one before, of the connection of the chosen one; of the chosen lane if there is none. */
+  /** The next event, or the previous one, of the selected event's connection; of the selected lane if there is none. */
   step(by: 1 | -1): void {
     const { model } = this;
     if (this.selected !== undefined) {
@@ -281,7 +281,7 @@ export class View {
     if (found !== undefined) this.go(found);
   }
 
-  /** From what is chosen, or what is seen, the next of some events, in a circle. */
+  /** From the selection, or the visible range, the next of some events, in a circle. */
   #circle(order: Uint32Array, by: 1 | -1, what: string): void {
     const { model, selected } = this;
     if (order.length === 0) {
@@ -341,7 +341,7 @@ export class View {
     if (this.selected !== undefined) this.go(this.selected);
   }
 
-  /** To what is chosen: its connection, or the gap. */
+  /** To the selection: its connection, or the gap. */
   focus(): void {
     const range = extentOf(this.model, this.selected, this.selectedGap);
     if (range === undefined) return;
@@ -363,7 +363,7 @@ export class View {
     this.#showDetails();
   }
 
-  /** What is at a place of the lanes: chosen, or opened. */
+  /** What is at a position of the lanes: selected, or opened. */
   clickLanes(x: number, y: number): void {
     if (y < AXIS_HEIGHT) return;
     const row = this.rows.at(y - AXIS_HEIGHT + this.scroller.scrollTop);

@@ -3,7 +3,7 @@ import { topicFilter } from "../../../host/receive/links/mqtt-topic.ts";
 import type { TelemetryError } from "../../../host/text/errors.ts";
 
 describe("a topic filter", () => {
-  it("names the device by what its + and # stand for", () => {
+  it("names the device by what its + and # match", () => {
     for (const [topic, of, device] of [
       [undefined, "xs-telemetry/kitchen", "kitchen"],
       ["site/+/telemetry", "site/pump-1/telemetry", "pump-1"],

@@ -47,7 +47,7 @@ describe("the MQTT link", () => {
     });
     after(() => broker.close());
 
-    it("hands on a packet a message, with what + stands for as the device", async () => {
+    it("passes on one packet per message, with what + matches as the device", async () => {
       const events = new RecordedEvents();
       const link = await open({ url: broker.url }, events);
       assert.equal(link.description, `xs-telemetry/+ of ${broker.url}`);
@@ -287,7 +287,7 @@ describe("the MQTT link", () => {
     });
   });
 
-  it("refuses URLs, topics and groups that are none, showing no password", async () => {
+  it("refuses invalid URLs, topics and groups, showing no password", async () => {
     for (const url of [
       "broker",
       "mqtt://",

@@ -95,7 +95,7 @@ describe("the serial link", () => {
     });
   });
 
-  it("says what to do when the port is in use, is not there, or is none", async () => {
+  it("says what to do when the port is in use, is missing, or is not a port", async () => {
     const events = new RecordedEvents();
     const link = await openSerialLink({ path: line.hostPath, baud: BAUD }, events);
     const busy = openSerialLink({ path: line.hostPath, baud: BAUD }, events);

@@ -59,7 +59,7 @@ describe("devices that send datagrams", () => {
     assert.deepEqual(told, []);
   });
 
-  it("are not told apart by what is no packet", () => {
+  it("are not distinguished by bytes that are not a packet", () => {
     const all = devices();
     assert.equal(all.nameOf(from(1), of(1), 0), ADDRESS);
     for (const noise of [new Uint8Array(3), new Uint8Array(500)]) assert.equal(all.nameOf(from(7), noise, 1), ADDRESS);

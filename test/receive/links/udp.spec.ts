@@ -94,7 +94,7 @@ describe("the UDP link", () => {
     assert.ok(turns > 10, `timers, and so signals, have had ${turns} turns meanwhile`);
   });
 
-  it("tells how many datagrams were lost because too many waited", async () => {
+  it("reports how many datagrams were lost because too many waited", async () => {
     const events = new BusyEvents();
     const link = await openUdpLink({ port: 0, mostWaitingBytes: 20_000 }, events);
     await sendBurst(portOf(link.description));

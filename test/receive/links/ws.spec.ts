@@ -283,7 +283,7 @@ describe("the WebSocket link", () => {
   });
 
   describe("refuses, and says what to do:", () => {
-    it("a URL that is none, or has a secret", async () => {
+    it("a URL that is invalid, or has a secret", async () => {
       const cases: [string, RegExp][] = [
         ["hunter2", /not a URL: expected one such as ws:/],
         ["http://board", /begins with "http:"/],
@@ -330,7 +330,7 @@ describe("the WebSocket link", () => {
       plain.close();
     });
 
-    it("HTTP without WebSockets, a port where nothing listens, a host that is none", async () => {
+    it("HTTP without WebSockets, a port where nothing listens, a host that does not exist", async () => {
       let status = 404;
       const http = createHttpServer((_, response) => response.writeHead(status).end()).listen(0, "127.0.0.1");
       await once(http, "listening");

@@ -24,7 +24,7 @@ export class OtlpExporter implements Exporter {
   }
 
   get problems(): readonly Problem[] {
-    return lateProblems(this.#records);
+    return timeProblems(this.#records);
   }
 
   async add(items: readonly BootItem[]): Promise<void> {
@@ -49,9 +49,9 @@ export class OtlpExporter implements Exporter {
   }
 }
 
-export function lateProblems({ tooLate: count }: OtlpRecords): readonly Problem[] {
+export function timeProblems({ inexpressible: count }: OtlpRecords): readonly Problem[] {
   if (count === 0) return [];
-  const message = `${count} ${count === 1 ? "event is" : "events are"} later than OTLP can express, which ends in 2554: their time is left out`;
+  const message = `OTLP cannot express the time of ${count} ${count === 1 ? "event" : "events"}, since it has 1970 to 2554: that time is left out`;
   return [{ code: "W_TIME", message, count }];
 }
 

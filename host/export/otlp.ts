@@ -27,7 +27,7 @@ export interface OtlpScope {
 
 export interface OtlpRecord {
   readonly resource: OtlpResource;
-  /** Undefined if the time of day is unknown, or later than OTLP can express. */
+  /** Undefined if the time of day is unknown, or not one that OTLP can express. */
   readonly unixMs: number | undefined;
   readonly observedMs: number;
   /** 0: none. */
@@ -49,8 +49,8 @@ export interface OtlpRecord {
 
 const LOST = "xs_telemetry.lost";
 const WARN = 13;
-/** Nanoseconds since 1970 have 64 bits, which end in 2554. */
-export const MOST_OTLP_MS = 18_446_744_073_709;
+/** Nanoseconds since 1970, of which 0 stands for unknown, have 64 bits, which end in 2554. */
+const MOST_OTLP_MS = 18_446_744_073_709;
 /** OpenTelemetry has it for errors only. */
 const ERROR_TYPE = "error.type";
 
@@ -69,8 +69,8 @@ interface Named {
 /** Makes records from items, in their order. Memory: a little for each boot. */
 export class OtlpRecords {
   readonly scope: OtlpScope;
-  /** Events with a time later than OTLP can express. */
-  tooLate = 0;
+  /** Events with a time that OTLP cannot express. */
+  inexpressible = 0;
   readonly #identity: OtlpIdentity;
   readonly #now: () => number;
   /** By the registry's key. */
@@ -134,9 +134,9 @@ export class OtlpRecords {
   }
 
   #eventRecords({ boot, event, unixMs, uncertaintyMs }: ExportEvent): OtlpRecord[] {
-    const isLate = unixMs !== undefined && unixMs > MOST_OTLP_MS;
-    if (isLate) this.tooLate++;
-    const time = isLate ? undefined : unixMs;
+    const isExpressible = unixMs === undefined || (unixMs > 0 && unixMs <= MOST_OTLP_MS);
+    if (!isExpressible) this.inexpressible++;
+    const time = isExpressible ? unixMs : undefined;
     const sequence = event[this.#sequenceKey];
     const seq = Number.isSafeInteger(sequence) && (sequence as number) >= 0 ? (sequence as number) : undefined;
     const resource = this.#resourceOf(boot, event);
@@ -198,7 +198,7 @@ export class OtlpRecords {
       if (count > 0) add(`${LOST}.${name}`, count);
     }
     if (boot.bootId !== undefined)
-      add(OURS.uid, this.#uid(boot, `${kind.replace(" ", "-")}-${seq ?? after ?? "nothing"}`));
+      add(this.#ours.uid, this.#uid(boot, `${kind.replace(" ", "-")}-${seq ?? after ?? "nothing"}`));
     return {
       resource,
       unixMs,

@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import type { BootItem } from "../export/exporter.ts";
 import { type OtlpRecord, OtlpRecords } from "../export/otlp.ts";
 import type { OtlpIdentity } from "../export/otlp-identity.ts";
-import { lateProblems, OtlpLines } from "../export/otlp-json.ts";
+import { OtlpLines, timeProblems } from "../export/otlp-json.ts";
 import { writeError } from "../export/output.ts";
 import type { ExportBoot } from "../export/source.ts";
 import type { RegistryModel } from "../registry/model.ts";
@@ -126,9 +126,9 @@ export class RecordingForwarding {
 
   get problems(): readonly Problem[] {
     const count = this.#anonymous;
-    if (count === 0) return lateProblems(this.#records);
+    if (count === 0) return timeProblems(this.#records);
     const message = `${count} records have no boot id, so repeated ones cannot be recognised: decode --with device,boot,time adds it`;
-    return [...lateProblems(this.#records), { code: "W_NO_BOOT_ID", message, count }];
+    return [...timeProblems(this.#records), { code: "W_NO_BOOT_ID", message, count }];
   }
 
   /** Takes items in the order of the recording; resolves when there is room for more. Fails as Sender.add(). */

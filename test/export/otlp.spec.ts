@@ -220,6 +220,9 @@ describe("export --to otlp", () => {
       line("ws.connect", { ip: "10.0.0.1" }) +
       line("ws.connect", { ip: "10.0.0.2" }) +
       line("msg.recv", { msgType: "x", result: "ok", reason: "" });
+    const lossy = await both(text + line("msg.recv", { eventSeq: 9, msgType: "x", result: "ok", reason: "" }), model);
+    const [lost] = lossy.records.filter(isLost);
+    assert.ok(lost?.attributes["_log.record.uid"] && !("log.record.uid" in lost.attributes), "a loss's is not another");
     const { records } = await both(text, model);
     assert.deepEqual(
       records.map(({ resource }) => resource["host.ip"]),
@@ -245,6 +248,23 @@ describe("export --to otlp", () => {
     const { attributes } = scopeLogs[0].logRecords[0];
     const values = attributes.map(({ value }: { value: Record<string, unknown> }) => value.doubleValue);
     assert.ok(values.includes("Infinity"), stdout);
+  });
+
+  it("leaves out times before 1970, and 1970 itself, which means unknown", async () => {
+    for (const [time, expected, codes] of [
+      ["1969-12-31T23:59:59.999Z", "0", ["W_TIME"]],
+      ["1970-01-01T00:00:00.000Z", "0", ["W_TIME"]],
+      ["1970-01-01T00:00:00.001Z", "1000000", []],
+    ] as const) {
+      const line = `{"event":"ws.connected","ts_mono_ms":5,"connEpoch":0,"eventSeq":0,"clientId":1,"schemaVersion":"1.0.0","time":"${time}"}\n`;
+      const { records, problems, request } = await both(line);
+      protocDecoded(request);
+      assert.deepEqual(
+        [records.map((record) => record.time), problems.map(({ code }) => code)],
+        [[expected], [...codes]],
+        time,
+      );
+    }
   });
 
   it("has known bytes", async () => {

@@ -3,7 +3,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import type { ExportOutput } from "./output.ts";
 import { ProtobufWriter } from "./protobuf.ts";
 import type { Values } from "./source.ts";
-import type { Flows, TraceTarget, Track } from "./trace.ts";
+import { type Flows, Steps, type TraceTarget, type Track, withoutNul } from "./trace.ts";
 
 // Field numbers, by message.
 const TRACE_PACKET = 1;
@@ -57,12 +57,14 @@ const CHRONOLOGICAL = 2;
 const SEQUENCE = 1;
 const MOST_MS = 9_223_372_036_854;
 const NS_PER_MS = 1_000_000n;
+const MOST_STEP = 999_999;
 const TAKE_BYTES = 32 * 1024;
 
 export class PerfettoTrace implements TraceTarget {
   readonly #output: ExportOutput;
   readonly #out = new ProtobufWriter();
   readonly #isTimed: boolean;
+  readonly #steps = new Steps();
   readonly #eventNames: ReadonlyMap<string, number>;
   readonly #keys: ReadonlyMap<string, { readonly iid: number; readonly isDouble: boolean }>;
   #hasBegun = false;
@@ -144,7 +146,9 @@ export class PerfettoTrace implements TraceTarget {
 
   #event(track: Track, ms: number, type: number, write: () => void): void {
     const out = this.#out;
-    const ns = BigInt(Math.max(0, Math.min(ms, MOST_MS))) * NS_PER_MS;
+    // A nanosecond for each instant before it in its millisecond, so that none is within another.
+    const step = type === COUNT ? 0 : Math.min(this.#steps.of(track, ms, type === INSTANT), MOST_STEP);
+    const ns = BigInt(Math.max(0, Math.min(ms, MOST_MS))) * NS_PER_MS + BigInt(step);
     if (!this.#hasBegun) {
       this.#hasBegun = true;
       if (this.#isTimed) this.#clocks(ns);
@@ -200,9 +204,4 @@ export class PerfettoTrace implements TraceTarget {
     out.finish(from);
     if (out.length >= TAKE_BYTES) this.#output.write(out.take());
   }
-}
-
-/** Readers end texts at U+0000; its symbol replaces it. */
-function withoutNul(text: string): string {
-  return text.includes("\0") ? text.replaceAll("\0", "␀") : text;
 }

@@ -8,6 +8,7 @@ import type { PacketHeader } from "../packet/packet.ts";
 import type { CheckedPacket, RecordDecoder, RecordTally } from "../packet/records.ts";
 import { type ReadItem, type ReadPlace, readEvents } from "../read/events.ts";
 import { followFolder } from "../read/follow.ts";
+import { GapPlaces, missingOf } from "../read/gap-places.ts";
 import type { Recording } from "../read/recording.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -111,6 +112,7 @@ export async function* exportItems(
   registry: RegistryModel,
 ): AsyncGenerator<readonly ExportItem[], void, void> {
   const boots = new Boots();
+  const gaps = new GapPlaces<ExportBoot>();
   if (recording.form === "lines") {
     const items = readEvents(recording, { registry, registries: [registry] });
     yield* readItems(items, registry, boots);
@@ -120,7 +122,7 @@ export async function* exportItems(
   const items = recording.items({
     registry,
     output: (records, timeOf) => {
-      sink = new ExportSink(records, timeOf, boots);
+      sink = new ExportSink(records, timeOf, boots, gaps);
       return sink;
     },
   });
@@ -129,7 +131,13 @@ export async function* exportItems(
     if (item.kind === "problem" || item.kind === "summary") found.push(item);
     yield found;
   }
-  yield [...(sink?.takeFound() ?? []), ...boots.repetitions()];
+  const found = sink?.takeFound() ?? [];
+  for (const [boot, gap] of gaps.rest()) found.push(gapItem(boot, gap));
+  yield [...found, ...boots.repetitions()];
+}
+
+function gapItem(boot: ExportBoot, causes: Gap): ExportGap {
+  return { kind: "gap", boot, missing: missingOf(causes), causes };
 }
 
 /**
@@ -197,13 +205,20 @@ class ExportSink implements PacketSink {
   readonly #records: RecordDecoder;
   readonly #timeOf: (place: BootPlace) => TimeOf | undefined;
   readonly #boots: Boots;
+  readonly #gaps: GapPlaces<ExportBoot>;
   readonly #lines = new JsonOutput(64 * 1024);
   #found: ExportItem[] = [];
 
-  constructor(records: RecordDecoder, timeOf: (place: BootPlace) => TimeOf | undefined, boots: Boots) {
+  constructor(
+    records: RecordDecoder,
+    timeOf: (place: BootPlace) => TimeOf | undefined,
+    boots: Boots,
+    gaps: GapPlaces<ExportBoot>,
+  ) {
     this.#records = records;
     this.#timeOf = timeOf;
     this.#boots = boots;
+    this.#gaps = gaps;
   }
 
   packet(packet: CheckedPacket, { place, names }: PacketReader, tally: RecordTally): void {
@@ -227,8 +242,10 @@ class ExportSink implements PacketSink {
     let offsetMs = Number.NaN;
     let uncertaintyMs = 0;
     let index = 0;
-    this.#records.visit(packet, this.#records.tally(), (_shape, _at, deviceMs) => {
+    this.#records.visit(packet, this.#records.tally(), (_shape, _at, deviceMs, eventSeq) => {
       const event = events[index++]!;
+      const gap = this.#gaps.before(boot, eventSeq);
+      if (gap !== undefined) this.#found.push(gapItem(boot, gap));
       // As in lines: the time of day is computed once for each second since boot.
       const ownSecond = Math.floor(deviceMs / SECOND_MS);
       if (timeOf !== undefined && ownSecond !== second) {
@@ -256,8 +273,7 @@ class ExportSink implements PacketSink {
     const { device, boot, bootId, reader, lostOnDevice, lostInTransit, beforeFirstPacket } = gap;
     const own = this.#boots.of({ device, boot, bootId, reader });
     if (own === undefined) return;
-    const causes = { lostOnDevice, lostInTransit, beforeFirstPacket };
-    this.#found.push({ kind: "gap", boot: own, missing: lostOnDevice + lostInTransit + beforeFirstPacket, causes });
+    this.#gaps.add(own, { lostOnDevice, lostInTransit, beforeFirstPacket });
   }
 
   boot({ device, boot, bootId, reader, record }: DecodeItem & { readonly kind: "boot" }): void {

@@ -1,12 +1,17 @@
 // Tables for spreadsheets, read back by a reader of RFC 4180.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
+import { Telemetry } from "xs-telemetry";
 import { CsvExporter } from "../../host/export/csv.ts";
 import { registries, registry } from "../../host/generated/registry.ts";
+import { openRecording } from "../../host/read/recording.ts";
 import { arbitraryEvent, type Json } from "../support/arbitrary-events.ts";
 import { COMMAND, run } from "../support/command.ts";
-import { exportTo, MemoryOutput, recordingFrom } from "../support/exports.ts";
+import { captureFleet, exportTo, MemoryOutput, recordingFrom } from "../support/exports.ts";
 import { ownRecordings } from "../support/own-recordings.ts";
 import { joined, mixedPackets } from "../support/packets.ts";
 import { runs } from "../support/properties.ts";
@@ -105,6 +110,38 @@ describe("export --to csv", () => {
       missing,
     );
     assert.deepEqual([rows.length, missing], [11, 57]);
+  });
+
+  it("shows events as missing where their numbers are, also within a packet", async () => {
+    const telemetry = new Telemetry({ capacityBytes: 4096, policy: "discard", clock: { now: () => 5 } });
+    const connection = telemetry.connect(1);
+    const reader = telemetry.reader();
+    const buffer = new Uint8Array(1400);
+    const packets: Uint8Array[] = [];
+    for (let round = 0; round < 40; round++) {
+      for (let count = 0; count < 60 + 40 * (round % 5); count++) connection.received(0);
+      packets.push(buffer.slice(0, reader.next(buffer)));
+    }
+    for (let bytes = reader.next(buffer); bytes > 0; bytes = reader.next(buffer)) packets.push(buffer.slice(0, bytes));
+    const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-csv-"));
+    captureFleet(1006, folder);
+    for (const recording of [await recordingFrom(Buffer.concat(packets)), await openRecording(folder)]) {
+      const output = new MemoryOutput();
+      const { missing } = await exportTo(new CsvExporter("it", output, registry), recording);
+      const [names, ...rows] = readCsv(output.bytes.toString().slice(1));
+      const cell = (row: readonly (string | undefined)[], name: string) => row[names!.indexOf(name)];
+      const next = new Map<string, number>();
+      let shown = 0;
+      for (const row of rows) {
+        const boot = `${cell(row, "device_id")} ${cell(row, "boot")}`;
+        const number = Number(cell(row, "eventSeq"));
+        assert.equal(Number(cell(row, "missing_before")), number - (next.get(boot) ?? 0), `${boot}, event ${number}`);
+        shown += Number(cell(row, "missing_before"));
+        next.set(boot, number + 1);
+      }
+      assert.ok(shown > 0 && shown <= missing, `${shown} of ${missing} are before an event`);
+    }
+    rmSync(folder, { recursive: true });
   });
 
   it("gives way to a registry's own names", async () => {

@@ -42,6 +42,8 @@ export interface ReadEvent {
   readonly track: readonly string[];
   readonly uuid: string;
   readonly ms: number;
+  /** Beyond the whole millisecond, in the format's unit. */
+  readonly step: number;
   readonly name: string;
   readonly values: Line;
   readonly value: number | undefined;
@@ -110,7 +112,6 @@ export function readPerfetto(bytes: Uint8Array): ReadTrace {
     }
     if (!event) continue;
     assert.equal(flags, 2);
-    assert.equal(BigInt(timestamp) % 1_000_000n, 0n);
     const value = ({ bool, int, double, string }: ReadAnnotation) =>
       bool ?? (int === undefined ? (double ?? string) : Number(int));
     found.push({
@@ -118,6 +119,7 @@ export function readPerfetto(bytes: Uint8Array): ReadTrace {
       track: tracks.get(event.track)!,
       uuid: event.track,
       ms: Number(BigInt(timestamp) / 1_000_000n),
+      step: Number(BigInt(timestamp) % 1_000_000n),
       name: event.name ?? events.get(event.name_iid) ?? "",
       values: Object.fromEntries(event.annotations.map((each) => [each.name ?? keys.get(each.key!)!, value(each)!])),
       value: event.double_counter ?? (event.counter === undefined ? undefined : Number(event.counter)),
@@ -136,26 +138,23 @@ export function readChrome(bytes: Uint8Array): ReadTrace {
   const threads = new Map<string, string>();
   const found: ReadEvent[] = [];
   const phases: Record<string, ReadEvent["type"]> = { b: "begin", e: "end", n: "instant", C: "counter" };
-  for (const { ph, name, pid, tid, args, ts, id, id2 } of traceEvents) {
-    const last = found.at(-1)!;
+  for (const { ph, name, pid, tid, args, ts, id2, bind_id, flow_out, flow_in } of traceEvents) {
     if (ph === "M" && name === "process_name") processes.set(pid, args.name);
     else if (ph === "M" && name === "thread_name") threads.set(`${pid} ${tid}`, args.name);
-    else if (ph === "s" || ph === "f") {
-      assert.deepEqual([last.type, last.ms], ["instant", ts / 1000]);
-      (last[ph === "s" ? "flows" : "ends"] as string[]).push(String(id));
-    } else if (ph !== "M") {
+    else if (ph !== "M") {
       if (ph !== "C") assert.equal(id2.local, `0x${tid.toString(16)}`);
       const track = ph === "C" ? name : threads.get(`${pid} ${tid}`)!;
       found.push({
         type: phases[ph as string]!,
         track: [...processes.get(pid)!.split(/: (?=boot [^:]*$)/), ...track.split(", ")],
         uuid: String(tid),
-        ms: ts / 1000,
+        ms: Math.floor(ts / 1000),
+        step: ts % 1000,
         name: name ?? "",
         values: ph === "C" ? {} : (args ?? {}),
         value: ph === "C" ? (Object.values(args)[0] as number) : undefined,
-        flows: [],
-        ends: [],
+        flows: flow_out ? [String(bind_id)] : [],
+        ends: flow_in ? [String(bind_id)] : [],
       });
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Bytes of a serial line, a log or a flash image: packets in frames, log text between and within them, damage. One
- * file, because it is one state machine: the step for each byte continues from the state that earlier steps have set.
+ * Bytes of a serial line, a log or a flash image: packets in frames, log text between and within them, damage.
+ * One file, because it is one state machine: the step for each byte continues from the state that earlier steps have set.
  */
 
 import { maxFrameBytes } from "../../src/drain/frame.ts";

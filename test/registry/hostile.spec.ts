@@ -58,7 +58,7 @@ describe("text that is no registry", () => {
   it("is read up to a hundred mistakes of syntax, and not beyond", () => {
     const { Error: RealError } = globalThis;
     let made = 0;
-    // What the parser's errors are made of.
+    // What the parser's errors contain.
     globalThis.Error = new Proxy(RealError, {
       construct(target, args, newTarget) {
         made++;

@@ -107,7 +107,7 @@ export function referenceDocument(model: RegistryModel, source: string, origin =
     if (attribute.note) out.push("", attribute.note);
     if (attribute.renamedTo)
       out.push("", `Deprecated: renamed to \`${attribute.renamedTo}\`. No event has it; it keeps the field.`);
-    if (attribute.sameAs) out.push("", `Stands in the field of \`${attribute.sameAs}\`.`);
+    if (attribute.sameAs) out.push("", `Uses the field of \`${attribute.sameAs}\`.`);
     if (attribute.maxBytes !== undefined) out.push("", `At most ${attribute.maxBytes} bytes of UTF-8.`);
     if (attribute.emptyExactlyWhen)
       out.push(

@@ -41,8 +41,8 @@ const LAYOUT: Layout = Object.freeze({
 
 /**
  * Records the events of sensor.yaml, schema version 1.0.0, in a preallocated ring, to be drained as packets.
- * Only the constructor throws, as that of xs-telemetry's Telemetry does. A number out of range is brought into range, anything else
- * counts as 0, an invalid optional text is left out; an invalid value of an enum emits nothing. All of these are
+ * Only the constructor throws, as that of xs-telemetry's Telemetry does. A number out of range is brought into range, anything but
+ * a number counts as 0, an invalid optional text is left out; an invalid enum value emits nothing. All of these are
  * counted in invalidArguments.
  */
 export class Telemetry {

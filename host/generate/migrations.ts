@@ -149,7 +149,9 @@ function lossList({ from, to, events }: MigrationStep): string[] {
     }
   }
   const said = [...leftOut, ...losses];
-  return said.length > 0 ? said.map((each) => `- ${each}`) : [`Every event that conforms to ${from.schemaVersion} is migrated.`];
+  return said.length > 0
+    ? said.map((each) => `- ${each}`)
+    : [`Every event that conforms to ${from.schemaVersion} is migrated.`];
 }
 
 const code = (text: string): string => `\`${text}\``;

@@ -1,14 +1,14 @@
-// What the examples use of Moddable's SDK 8.2 and @moddable/typings 5.6 does not have, or has otherwise.
+// What the examples use of Moddable's SDK 8.2 and @moddable/typings 5.6 lacks or declares differently.
 
 /** Adds Time.microseconds. */
 declare module "microseconds" {}
 
-/** examples/firmware/sinks/*.ts; which of them, manifest.json says. */
+/** examples/firmware/sinks/*.ts; manifest.json says which of them. */
 declare module "sink" {
   export function openSink(): import("xs-telemetry/drainer").OpenSink;
 }
 
-/** What npm run build writes of the specs. */
+/** What npm run build writes for the specs. */
 declare module "selftest/specs" {
   const names: readonly string[];
   export default names;

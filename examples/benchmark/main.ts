@@ -1,6 +1,6 @@
 /**
- * What an event costs on this board: the cases of `npm run bench`, each a line of JSON on the console, which
- * `xs-telemetry bench --device` collects. Time by the board's microsecond clock; allocated bytes by the engine's instrumentation.
+ * What an event costs on this board: the cases of `npm run bench`, each a line of JSON on the console, which `xs-telemetry bench --device` collects.
+ * Time by the board's microsecond clock; allocated bytes by the engine's instrumentation.
  */
 import Debug from "debug";
 import Instrumentation from "instrumentation";
@@ -21,7 +21,7 @@ const slotBytes = Instrumentation.map("XS Slot Heap Used");
 const chunkBytes = Instrumentation.map("XS Chunk Heap Used");
 const collections = Instrumentation.map("XS Garbage Collection Count");
 
-/** NaN where the engine is built without: `mcconfig` without -i. */
+/** NaN if the engine is built without it: `mcconfig` without -i. */
 function counter(index: number | undefined): number {
   return (index === undefined ? undefined : Instrumentation.get(index)) ?? Number.NaN;
 }

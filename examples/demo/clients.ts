@@ -62,7 +62,7 @@ async function unauthorised(port: number, client: number): Promise<void> {
   await close(socket);
 }
 
-/** Loses its connection without a word, and comes back. */
+/** Loses its connection without a close frame, and comes back. */
 async function dropped(port: number, client: number): Promise<void> {
   for (let time = 0; time < 3; time++) {
     const socket = await open(port, client);
@@ -72,7 +72,7 @@ async function dropped(port: number, client: number): Promise<void> {
   }
 }
 
-/** Asks for a path that there is not. */
+/** Asks for a path that does not exist. */
 async function lost(port: number, client: number): Promise<void> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/elsewhere?client=${client}`);
   await once(socket, "error");

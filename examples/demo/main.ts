@@ -46,7 +46,7 @@ function parseOut(): string {
 const out = parseOut();
 const captureFolder = join(out, "capture");
 const traceFile = join(out, "trace.jsonl");
-// What an earlier run left may go; anything else in its place stays, and the capture is refused.
+// Remains of an earlier run may go; anything else in its place stays, and the capture is refused.
 if (existsSync(captureFolder) && readdirSync(captureFolder).every((name) => /^boot-\d{4}-/.test(name)))
   rmSync(captureFolder, { recursive: true });
 
@@ -110,7 +110,7 @@ for (const variant of ["typescript", "native"] as const) {
     );
 }
 
-// 4. What it comes to.
+// 4. The summary.
 const packetBytes = recorder.packets.reduce((sum, packet) => sum + packet.length / 2, 0);
 const recordBytes = recorder.recordBytes;
 const perEvent = (bytes: number) => (bytes / tally.events).toFixed(1);

@@ -1,4 +1,4 @@
-// The emitter with every call and every reading of its clock noted, so that another engine can play them again.
+// The emitter, noting every call and every reading of its clock, so that another engine can replay them.
 import { type Connection, type Payload, type Reader, type Reason, Telemetry } from "xs-telemetry";
 import { AT_STREAM_ID, PACKET_HEADER_BYTES, STREAM_DATA } from "../../src/ring/packet-layout.ts";
 import { toHex } from "../../test/support/assert.ts";
@@ -9,7 +9,7 @@ const payloadOf = (payload: Payload | undefined): { payload?: ScriptPayload } =>
     ? {}
     : { payload: typeof payload === "string" ? payload : { hex: toHex(new Uint8Array(payload)) } };
 
-/** A connection by the names of what the demo's server reports; message types are strings. */
+/** A connection with the names of the demo server's reports; message types are strings. */
 export interface RecordedConnection {
   connected(): void;
   received(type: string, payload: Payload): void;

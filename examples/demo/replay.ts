@@ -11,6 +11,6 @@ function textOf(buffer: ArrayBuffer): string {
   return text;
 }
 
-// The file is ASCII: everything else stands there as \u escapes.
+// The file is ASCII: everything else is in it as \u escapes.
 const script: Script = JSON.parse(textOf(readFile(args[0]!)));
 for (const packet of play(script)) print(packet);

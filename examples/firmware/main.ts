@@ -1,6 +1,6 @@
 /**
- * A WebSocket server whose traffic is recorded and drained. Where to, one line of manifest.json says: SINK is udp, serial or mqtt.
- * It answers {"type":"getStatus"} and {"type":"setLight","on":true}, and rejects all else.
+ * A WebSocket server with traffic that is recorded and drained. One line of manifest.json says where to: SINK is udp, serial or mqtt. It answers
+ * {"type":"getStatus"} and {"type":"setLight","on":true}, and rejects everything else.
  */
 import config from "mc/config";
 import { openSink } from "sink";

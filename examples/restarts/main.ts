@@ -1,7 +1,4 @@
-/**
- * A WebSocket server whose traffic is recorded, and sent also if an unhandled exception restarts the board before it could be:
- * {"type":"crash"} throws one.
- */
+/** A WebSocket server that records its traffic, and sends it even if an unhandled exception restarts the board first: {"type":"crash"} throws one. */
 import UDP from "embedded:io/socket/udp";
 import flash from "embedded:storage/flash";
 import config from "mc/config";

@@ -1,6 +1,6 @@
 /**
- * The specs of xs-telemetry on this board, each case a line of JSON on the console, which `xs-telemetry selftest --device` collects.
- * One spec at a time is in memory, and one case runs with each tick, so that the system's watchdog gets its turn.
+ * The specs of xs-telemetry on this board, each case a line of JSON on the console, which `xs-telemetry selftest --device` collects. One spec at a
+ * time is in memory, and one case runs with each tick, so that the system's watchdog gets its turn.
  */
 import Debug from "debug";
 import Instrumentation from "instrumentation";
@@ -19,7 +19,7 @@ let cases: Case[] = [];
 /** A case that this build cannot run. */
 class NotHere extends Error {}
 
-/** One of the engine's counters. Without them it cannot say what a call allocates, and a counter that stands still would say: nothing. */
+/** One of the engine's counters. Without them the engine cannot say what a call allocates, and a stopped counter would say: nothing. */
 function counter(name: Parameters<typeof Instrumentation.map>[0]): () => number {
   const index = Instrumentation.map(name);
   const read = () => (index === undefined ? undefined : Instrumentation.get(index));
@@ -37,7 +37,7 @@ function counter(name: Parameters<typeof Instrumentation.map>[0]): () => number 
 
 const SLOT_BYTES = 16;
 const slotBytes = counter("XS Slot Heap Used");
-// What specs find around them inside XS.
+// What specs expect to exist inside XS.
 Object.assign(globalThis, {
   // Which emitter, no stress, campaigns in part, the seed, a slow engine.
   args: [config.path, "", "usual", "0", "slow"],
@@ -49,12 +49,12 @@ Object.assign(globalThis, {
     slotBytes: SLOT_BYTES,
   },
   stringOf(buffer: ArrayBuffer): string | undefined {
-    // It makes a U+0000 of a zero byte; C's strings, which this stands for, end there.
+    // It turns a zero byte into U+0000; C's strings, which this replaces, end there.
     if (new Uint8Array(buffer).includes(0)) return undefined;
     try {
       return String.fromArrayBuffer(buffer);
     } catch {
-      return undefined; // no string of this engine's
+      return undefined; // not a string of this engine
     }
   },
   setTimeout: (callback: () => void, ms: number) => Timer.set(callback, ms),

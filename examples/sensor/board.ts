@@ -1,4 +1,4 @@
-/** A sensor board: what happens on it is recorded, and drained when there is time. Runs as it is in XS and in Node. */
+/** A sensor board: its events are recorded, and drained when there is time. Runs unchanged in XS and in Node. */
 import { Severity, type Telemetry } from "./telemetry.gen.ts";
 
 /** What the board measures; an application reads its sensors instead. */
@@ -23,7 +23,7 @@ export function runBoard(telemetry: Telemetry): void {
   telemetry.battery(79, true);
 }
 
-/** Hands over all that waits, packet by packet: send is done with the bytes when it returns. */
+/** Passes on all waiting packets, one by one: send must be done with the bytes when it returns. */
 export function drainBoard(telemetry: Telemetry, send: (packet: Uint8Array) => void): void {
   const reader = telemetry.reader();
   const buffer = new Uint8Array(1400);

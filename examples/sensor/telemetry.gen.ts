@@ -41,8 +41,8 @@ const LAYOUT: Layout = Object.freeze({
 
 /**
  * Records the events of sensor.yaml, schema version 1.0.0, in a preallocated ring, to be drained as packets.
- * Only the constructor throws, as that of xs-telemetry's Telemetry. A number out of range is brought into it, what is no number
- * is taken for 0, an invalid optional text is left out; an invalid value of an enum emits nothing. All that is
+ * Only the constructor throws, as that of xs-telemetry's Telemetry does. A number out of range is brought into range, anything but
+ * a number counts as 0, an invalid optional text is left out; an invalid enum value emits nothing. All of these are
  * counted in invalidArguments.
  */
 export class Telemetry {
@@ -120,7 +120,7 @@ export class Telemetry {
   /**
    * error: Something went wrong.
    * `severity`: How bad it is. One of Severity.
-   * `component`: The part that failed. A name that comes again and again is two bytes. What token() gave.
+   * `component`: The part that failed. A name that comes again and again is two bytes. A result of token().
    * `detail` (optional): What happened, at most 60 bytes. At most 60 bytes of UTF-8 are kept, cut at a code point.
    */
   error(severity: Severity, component: Token, detail?: Text): void {
@@ -144,14 +144,14 @@ export class Telemetry {
   }
 
   /**
-   * Token of a name: the same string gives the same token. 0, which stands for "", if the table is full or the name has more
-   * than 64 bytes; that is counted in unlistedTypes. A known name allocates nothing.
+   * Returns the token of a name: the same string gives the same token. Returns 0, which is "", if the table is full or the
+   * name has more than 64 bytes; that is counted in unlistedTypes. A known name allocates nothing.
    */
   token(name: string): Token {
     return this.#recorder.messageType(name);
   }
 
-  /** A new reader, which begins at the oldest record still in the ring. */
+  /** Makes a new reader, which begins at the oldest record still in the ring. */
   reader(): Reader {
     return this.#recorder.reader();
   }

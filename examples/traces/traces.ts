@@ -1,8 +1,8 @@
-/** What a device's day looks like: the traces beside this file, as the emitter records them and `decode` prints them. */
+/** A day of a device: the traces beside this file, as the emitter records them and `decode` prints them. */
 import { Reason, Telemetry } from "xs-telemetry";
 import { decode, registry } from "xs-telemetry/host";
 
-/** By file name: what happens on the device. A boot each. */
+/** By file name: what happens on the device, one boot each. */
 const SCRIPTS: Readonly<Record<string, readonly ((device: Device) => void)[]>> = {
   "happy_path.jsonl": [oneClient],
   "reconnect.jsonl": [reconnect],
@@ -71,13 +71,13 @@ function losses({ telemetry, wait, drain }: Device): void {
 
 interface Device {
   readonly telemetry: Telemetry;
-  /** Lets so many milliseconds pass. */
+  /** Lets this many milliseconds pass. */
   wait(ms: number): void;
   /** Reads all packets that wait. */
   drain(): void;
 }
 
-/** The traces by file name: JSON lines. The same every time. */
+/** The traces by file name: JSON lines. Always the same. */
 export async function makeTraces(): Promise<Map<string, string>> {
   const traces = new Map<string, string>();
   for (const [file, boots] of Object.entries(SCRIPTS)) {

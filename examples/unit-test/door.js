@@ -1,4 +1,4 @@
-// What a board does with a message, as firmware has it: it knows nothing of sockets, so that a test can play them.
+// A board's handling of a message, as in firmware: it knows nothing of sockets, so a test can replace them.
 import { Reason } from "xs-telemetry";
 
 /** Handles what a client sends to a door. Returns the answer, undefined if there is none. */

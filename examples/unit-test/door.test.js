@@ -1,4 +1,4 @@
-// node --test: what a board's logic records, event by event.
+// node --test: the events that a board's logic records.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Telemetry } from "xs-telemetry";

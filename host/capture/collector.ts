@@ -89,13 +89,11 @@ interface Device {
 }
 
 /**
- * Sorts what arrives into folders: a capture for each device, its packets in order, its log text with the time of day
- * beside it. Everything on disk can be read at any moment, also after the process was killed. `packet`, `text`, `tick`
- * and `close` throw TelemetryError E_WRITE, exit code 2, if something cannot be written; what was written before is
- * intact.
+ * Sorts what arrives into folders: a capture for each device, its packets in order, its log text with the time of day beside it. Everything on
+ * disk can be read at any moment, also after the process was killed. `packet`, `text`, `tick` and `close` throw TelemetryError E_WRITE, exit
+ * code 2, if something cannot be written; what was written before is intact.
  *
- * Memory: waiting packets, at most 64 MB plus one packet over all devices; about a million token names; about 10 KB per
- * device.
+ * Memory: waiting packets, at most 64 MB plus one packet over all devices; about a million token names; about 10 KB per device.
  */
 export class Collector {
   readonly #folder: OwnFolder;
@@ -144,9 +142,8 @@ export class Collector {
   }
 
   /**
-   * Takes a packet of a device, which arrived at `wallMs`, milliseconds since 1970. Its bytes must not change any more.
-   * `device`: undefined if the link has only one device, whose capture is `dir` itself; else its capture is a folder of
-   * `dir` named after it.
+   * Takes a packet of a device, which arrived at `wallMs`, milliseconds since 1970. Its bytes must not change any more. `device`: undefined if the
+   * link has only one device, whose capture is `dir` itself; else its capture is a folder of `dir` named after it.
    */
   packet(device: string | undefined, packet: Uint8Array, wallMs: number): void {
     this.#mustBeOpen();

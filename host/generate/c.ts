@@ -14,13 +14,13 @@ export function layoutHeader(model: RegistryModel, source: string): string {
     `#define FINGERPRINT_WORDS { ${[0, 4, 8, 12].map((at) => unsigned(fingerprint.readUInt32LE(at))).join(", ")} }`,
   );
   const slots = recordSlots(model);
-  out.push("/* Slots by record type; those beyond the end have one. */");
+  out.push("/* Slots by record type; ids beyond the end have one. */");
   out.push(`#define RECORD_SLOTS { ${slots.join(", ")} }`);
   const { recordTypes, bySlots, places, maxBytes, codes } = layoutNumbers(model);
   for (const [name, id] of recordTypes) out.push(define(name, id));
-  out.push("/* Record types by the slots that the text takes. */");
+  out.push("/* Record types, by the slots of their text. */");
   for (const [name, ids] of bySlots) out.push(`#define ${name} { ${ids.join(", ")} }`);
-  out.push("/* Word of a record, and bits to shift a value there. */");
+  out.push("/* Word of a value in a record, and its shift in that word. */");
   for (const [name, { word, shift }] of places) out.push(define(`${name}_WORD`, word), define(`${name}_SHIFT`, shift));
   for (const [name, bytes] of maxBytes) out.push(define(name, bytes));
   for (const [name, members] of codes) {

@@ -80,7 +80,7 @@ function placeOf({ otelTarget = "attribute" }: Attribute): string {
 function wireSentence(older: RegistryModel, newer: RegistryModel): string {
   return older.fingerprint === newer.fingerprint
     ? "The records are the same, and so is the registry fingerprint: packets decode as either version."
-    : "The records differ only in what the newer version adds: packets of both decode as either version, without what that version does not have.";
+    : "The newer version adds to the records: packets of either version decode as the other, without what that version lacks.";
 }
 
 /**
@@ -131,10 +131,10 @@ function lossList({ from, to, events }: MigrationStep): string[] {
     for (const { key, sameAs, json } of dropped) {
       if (json !== undefined && targetKeys.has(key)) continue;
       if (sameAs === undefined && json === undefined)
-        losses.add(`${code(key)} of ${code(event)} has no place: a line with it is not written.`);
+        losses.add(`${code(key)} of ${code(event)} cannot be kept: a line with it is not written.`);
       else
         leftOut.add(
-          `${code(key)} is left out, because the way back restores it; a line is not written if its value is not ${sameAs === undefined ? code(json ?? "") : `that of ${code(sameAs)}`}.`,
+          `${code(key)} is left out, because the way back restores it; a line is not written if it is not ${sameAs === undefined ? code(json ?? "") : `equal to ${code(sameAs)}`}.`,
         );
     }
     for (const { key, isRequired, isEmptyWhenAbsent, origin, unknownValues } of attributes) {
@@ -151,7 +151,7 @@ function lossList({ from, to, events }: MigrationStep): string[] {
   const said = [...leftOut, ...losses];
   return said.length > 0
     ? said.map((each) => `- ${each}`)
-    : [`Every event that follows ${from.schemaVersion} can be migrated.`];
+    : [`Every event that conforms to ${from.schemaVersion} is migrated.`];
 }
 
 const code = (text: string): string => `\`${text}\``;

@@ -125,14 +125,14 @@ export function layoutSource(model: RegistryModel, source: string): string {
   out.push(`export const FINGERPRINT_WORDS = Object.freeze([${fingerprintWords(model).join(", ")}]);\n`);
   for (const [name, id] of recordTypes) out.push(`export const ${name} = ${id};`);
   for (const [name, ids] of bySlots) {
-    out.push("/** Record types by the slots that the text takes. */");
+    out.push("/** Record types, by the slots of their text. */");
     out.push(`export const ${name}: readonly number[] = Object.freeze([${ids.join(", ")}]);`);
   }
   const slots = recordSlots(model);
-  out.push("\n/** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */");
+  out.push("\n/** Slots of each record type, by id; ids beyond the end, including the format's own, have one. */");
   out.push(`export const RECORD_SLOTS: readonly number[] = Object.freeze([${slots.join(", ")}]);\n`);
   for (const [name, { key, word, shift }] of places) {
-    out.push(`/** ${key}: word of a record, and bits to shift it there. */`);
+    out.push(`/** ${key}: its word in a record, and its shift in that word. */`);
     out.push(`export const ${name}_WORD = ${word};`);
     out.push(`export const ${name}_SHIFT = ${shift};`);
   }

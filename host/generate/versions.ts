@@ -15,10 +15,10 @@ ${constants.join("\n")}
 /** All schema versions, oldest first. */
 export const registries: readonly RegistryModel[] = [${models.map(name).join(", ")}];
 
-/** The version that decode writes by default: the first, which traces out there have. */
+/** The version that decode writes by default: the first, which existing traces have. */
 export const registry: RegistryModel = ${name(models[0]!)};
 
-/** The version that devices emit, and that captures are written with. */
+/** The version that devices emit, and that captures use. */
 export const emittedRegistry: RegistryModel = ${name(emitted)};
 `;
 }

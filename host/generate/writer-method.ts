@@ -169,7 +169,7 @@ function documentation(plan: WriterPlan, nameOf: (argument: Argument) => string,
     const said = new Set(
       sets.filter((set) => set.length > 0).map((set) => set.map((each) => `\`${each}\``).join(" and ")),
     );
-    lines.push(`A record carries ${[...said].join(", or ")}; what is set beyond that is left out and counted.`);
+    lines.push(`A record carries ${[...said].join(", or ")}; further arguments are left out and counted.`);
   }
   return lines;
 }
@@ -187,7 +187,7 @@ function allowed({ field, attribute }: Argument, { enums }: ModuleNames): string
     case "enum":
       return `One of ${enums.get(field.key)!.type}.`;
     case "token":
-      return "What token() gave.";
+      return "A result of token().";
     default:
       return `At most ${attribute.maxBytes ?? field.maxBytes} bytes of UTF-8 are kept, cut at a code point.`;
   }

@@ -47,8 +47,8 @@ export function writersSource(model: RegistryModel, source: string): string {
     "",
     docComment([
       `Records the events of ${source}, schema version ${model.schemaVersion}, in a preallocated ring, to be drained as packets.`,
-      "Only the constructor throws, as that of xs-telemetry's Telemetry. A number out of range is brought into it, what is no number",
-      "is taken for 0, an invalid optional text is left out; an invalid value of an enum emits nothing. All that is",
+      "Only the constructor throws, as that of xs-telemetry's Telemetry does. A number out of range is brought into range, anything but",
+      "a number counts as 0, an invalid optional text is left out; an invalid enum value emits nothing. All of these are",
       "counted in invalidArguments.",
     ]),
     "export class Telemetry {",
@@ -69,14 +69,14 @@ export function writersSource(model: RegistryModel, source: string): string {
 
 const COMMON_METHODS = `
   /**
-   * Token of a name: the same string gives the same token. 0, which stands for "", if the table is full or the name has more
-   * than 64 bytes; that is counted in unlistedTypes. A known name allocates nothing.
+   * Returns the token of a name: the same string gives the same token. Returns 0, which is "", if the table is full or the
+   * name has more than 64 bytes; that is counted in unlistedTypes. A known name allocates nothing.
    */
   token(name: string): Token {
     return this.#recorder.messageType(name);
   }
 
-  /** A new reader, which begins at the oldest record still in the ring. */
+  /** Makes a new reader, which begins at the oldest record still in the ring. */
   reader(): Reader {
     return this.#recorder.reader();
   }

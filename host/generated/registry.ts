@@ -6576,8 +6576,8 @@ const registry2_1_0: RegistryModel = {
 /** All schema versions, oldest first. */
 export const registries: readonly RegistryModel[] = [registry1_0_0, registry1_1_0, registry2_0_0, registry2_1_0];
 
-/** The version that decode writes by default: the first, which traces out there have. */
+/** The version that decode writes by default: the first, which existing traces have. */
 export const registry: RegistryModel = registry1_0_0;
 
-/** The version that devices emit, and that captures are written with. */
+/** The version that devices emit, and that captures use. */
 export const emittedRegistry: RegistryModel = registry1_1_0;

@@ -21,7 +21,7 @@ export interface Change {
 export class ChangeList {
   readonly changes: Change[] = [];
 
-  patch(subject: string, message: string, reason = "it is said to people only"): void {
+  patch(subject: string, message: string, reason = "only people read it"): void {
     this.changes.push({ kind: "patch", subject, message, reason, wayOut: "", isForbidden: false });
   }
   minor(subject: string, message: string, reason: string): void {

@@ -20,7 +20,7 @@ export function diffAttributes(a: RegistryModel, b: RegistryModel, list: ChangeL
       );
   }
   for (const { key } of b.attributes)
-    if (!earlier.has(key)) list.minor(`attribute ${key}`, "is added", "nothing that was there changes");
+    if (!earlier.has(key)) list.minor(`attribute ${key}`, "is added", "nothing existing changes");
 }
 
 function diffAttribute(
@@ -32,7 +32,7 @@ function diffAttribute(
   const subject = `attribute ${before.key}`;
   const asNew = "add an attribute with another name, and deprecate this one";
   if (before.type !== after.type)
-    list.forbidden(subject, `is ${after.type}, was ${before.type}`, "values of old traces are of the old type", asNew);
+    list.forbidden(subject, `is ${after.type}, was ${before.type}`, "values in old traces have the old type", asNew);
   if (originOf(before) !== originOf(after))
     list.forbidden(
       subject,
@@ -44,7 +44,7 @@ function diffAttribute(
     list.breaking(
       subject,
       after.absentWhenEmpty ? "is absent when it is empty" : "is there when it is empty",
-      "whoever reads it counts on the other",
+      "readers rely on the other",
       "say so in the changelog",
     );
   diffRename(before, after, later, list);
@@ -73,11 +73,11 @@ function diffRename(
   if (last === undefined)
     list.forbidden(
       subject,
-      `was renamed to ${before.renamedTo}, which is no longer said`,
-      "lines could not be migrated on the way that released versions go",
+      `was renamed to ${before.renamedTo}, which is no longer stated`,
+      "lines could no longer be migrated as released versions do",
       `keep renamed_to: ${before.renamedTo}`,
     );
-  else list.patch(subject, `is renamed to ${after.renamedTo}, as ${before.renamedTo} is`, "it comes to the same name");
+  else list.patch(subject, `is renamed to ${after.renamedTo}, as ${before.renamedTo} is`, "it leads to the same name");
 }
 
 function diffRule(before: Attribute, after: Attribute, list: ChangeList): void {
@@ -86,14 +86,9 @@ function diffRule(before: Attribute, after: Attribute, list: ChangeList): void {
     rule && `empty exactly when ${rule.key} is ${shown(rule.value)}`;
   const [was, is] = [said(before), said(after)];
   if (was === is) return;
-  if (is === undefined) list.minor(subject, `need no longer be ${was}`, "what was valid still is");
+  if (is === undefined) list.minor(subject, `need no longer be ${was}`, "everything valid stays valid");
   else
-    list.breaking(
-      subject,
-      `must be ${is}`,
-      "events that were valid may not be",
-      "let the devices follow the rule first",
-    );
+    list.breaking(subject, `must be ${is}`, "valid events may become invalid", "let the devices follow the rule first");
 }
 
 function diffMembers(before: Attribute, after: Attribute, list: ChangeList): void {
@@ -108,7 +103,7 @@ function diffMembers(before: Attribute, after: Attribute, list: ChangeList): voi
   const earlier = new Set(before.members.map(({ value }) => value));
   for (const member of after.members)
     if (!earlier.has(member.value) && before.type === after.type)
-      list.minor(`member ${after.key}.${member.id}`, "is added", "what was there keeps its code");
+      list.minor(`member ${after.key}.${member.id}`, "is added", "existing members keep their codes");
 }
 
 function goneMember(

@@ -19,7 +19,7 @@ export function diffEvents(a: RegistryModel, b: RegistryModel, list: ChangeList)
       );
   }
   for (const { name } of b.events)
-    if (!earlier.has(name)) list.minor(`event ${name}`, "is added", "nothing that was there changes");
+    if (!earlier.has(name)) list.minor(`event ${name}`, "is added", "nothing existing changes");
 }
 
 function diffEvent(
@@ -38,7 +38,7 @@ function diffEvent(
       list.forbidden(
         subject,
         `no longer carries ${key}`,
-        "whoever reads it finds nothing, and lines cannot be migrated back",
+        "readers find nothing, and lines cannot be migrated back",
         "keep it, or rename it: deprecated: { reason: renamed, renamed_to: … }",
       );
       continue;
@@ -48,29 +48,29 @@ function diffEvent(
       list.breaking(
         subject,
         `${key} is called ${now}`,
-        "whoever reads it looks for the old name",
+        "readers look for the old name",
         "`xs-telemetry migrate` rewrites traces",
       );
     if (required !== same.required)
       list.breaking(
         subject,
         `${now} is ${same.required ? "required, was optional" : "optional, was required"}`,
-        same.required ? "events of devices in the field may not have it" : "whoever reads it counts on it",
+        same.required ? "events of devices in the field may not have it" : "readers rely on it",
         required ? "keep it required" : "keep it optional",
       );
   }
   for (const { key, required } of after.attributes)
     if (!matched.has(key))
-      list.minor(subject, `carries ${key}, ${required ? "required" : "optional"}`, "what was there is there as before");
+      list.minor(subject, `carries ${key}, ${required ? "required" : "optional"}`, "everything else stays as it was");
   const order = (event: EventModel) =>
     event.attributes
       .map(({ key }) => renamed(key, carried, renames))
       .filter((key) => key !== undefined && matched.has(key));
   if (order(before).join(" ") !== order(after).join(" "))
-    list.patch(subject, "its attributes have another order", "JSON says nothing with the order of keys");
+    list.patch(subject, "its attributes have another order", "the order of keys has no meaning in JSON");
   diffWords(subject, before, after, list);
   if (JSON.stringify(roleOf(before, carried, renames)) !== JSON.stringify(roleOf(after, carried, renames)))
-    list.minor(subject, "is another step of a span, or of another span", "sequence checks judge it anew");
+    list.minor(subject, "is another step of a span, or of another span", "sequence checks treat it differently");
   diffStanding(subject, before, after, list);
   diffOtel(subject, before, after, list);
 }

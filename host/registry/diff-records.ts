@@ -18,7 +18,7 @@ export function diffRecordTypes(a: RegistryModel, b: RegistryModel, list: Change
       );
   }
   for (const { id, event } of b.recordTypes)
-    if (!earlier.has(id)) list.minor(`record type ${id}`, `is added to ${event}`, "no other had that id");
+    if (!earlier.has(id)) list.minor(`record type ${id}`, `is added to ${event}`, "the id was free");
 }
 
 function diffRecordType(before: RecordType, after: RecordType, list: ChangeList): void {

@@ -51,8 +51,8 @@ export function diffStanding(subject: string, before: Standing, after: Standing,
     list.forbidden(
       subject,
       `is ${is}, was ${was}`,
-      "a promise that was given is taken back",
-      is === "deprecated" ? "say with deprecated: { reason: … } what takes its place" : `leave stability: ${was}`,
+      "a promise is taken back",
+      is === "deprecated" ? "use deprecated: { reason: … } to say what replaces it" : `leave stability: ${was}`,
     );
 }
 
@@ -67,8 +67,8 @@ export function diffOtel(
     list.breaking(
       subject,
       is === "" ? `has no OpenTelemetry name, was ${was}` : `its OpenTelemetry name is ${is}, was ${was}`,
-      "what is exported has another name from then on",
-      "let dashboards and alerts look for both names before",
+      "exports use another name from then on",
+      "first make dashboards and alerts look for both names",
     );
   else if (was !== is) list.minor(subject, `has the OpenTelemetry name ${is}`, "it had none");
 }

@@ -88,7 +88,7 @@ export function readWire(at: Cursor, type: Attribute["type"] | undefined): Wire 
   if (!wire) return undefined;
   const forms = ["type", "from", "same_as"].filter((key) => wire.get(key));
   if (forms.length !== 1) {
-    const found = forms.length === 0 ? "has none of type, from and same_as" : `has ${listed(forms)}`;
+    const found = forms.length === 0 ? "has neither type nor from nor same_as" : `has ${listed(forms)}`;
     return at.mistake(
       "E_MISSING",
       found,
@@ -116,9 +116,13 @@ function readDerived(wire: Mapping, type: Attribute["type"] | undefined): Wire |
   const value = at?.text();
   if (at === undefined || value === undefined) return undefined;
   if (from === "schema_version" && !isSemver(value))
-    return at.mistake("E_VALUE", `${at.shown} is no version (semver.org)`, 'write three numbers, for example "1.0.0"');
+    return at.mistake(
+      "E_VALUE",
+      `${at.shown} is not a version (semver.org)`,
+      'write three numbers, for example "1.0.0"',
+    );
   if (from === "schema_url" && !/^https?:\/\/[^\s"<>\\]+$/.test(value))
-    return at.mistake("E_VALUE", `${at.shown} is no URL`, "write one that begins with https://");
+    return at.mistake("E_VALUE", `${at.shown} is not a URL`, "write one that begins with https://");
   return { at: wire.at, derived: { from, value } };
 }
 const EXAMPLES = { schema_version: '"1.0.0"', schema_url: "https://example.com/schemas/1.0.0" };
@@ -190,11 +194,11 @@ function readWord(wire: Mapping, kind: Kind, name: string): FieldDraft | undefin
   const widthBits =
     kind.widthBits ||
     wire
-      .need("width_bits", `add width_bits: 1 to ${MAX_ENUM_BITS}, or have it put: ${LAYOUT}`)
+      .need("width_bits", `add width_bits: 1 to ${MAX_ENUM_BITS}, or have it placed: ${LAYOUT}`)
       ?.integer(1, MAX_ENUM_BITS);
   const at = wire.need(
     "offset_bits",
-    `add offset_bits: ${FIRST_FIELD_BIT} or more, the bit where the field begins, or have it put: ${LAYOUT}`,
+    `add offset_bits: ${FIRST_FIELD_BIT} or more, the bit where the field begins, or have it placed: ${LAYOUT}`,
   );
   const offsetBits = at?.integer(FIRST_FIELD_BIT, MOST_RECORD_BITS - (widthBits || 1));
   if (!at || offsetBits === undefined || !widthBits) return undefined;
@@ -219,5 +223,5 @@ function refuseOthers(wire: Mapping, allowed: readonly string[], form: string): 
     if (WIRE_KEYS.includes(key) && !allowed.includes(key))
       wire
         .keyAt(key)
-        .mistake("E_KEY", `${key} says nothing beside ${form}`, `leave it out; known beside it: ${listed(allowed)}`);
+        .mistake("E_KEY", `${key} has no meaning beside ${form}`, `leave it out; known beside it: ${listed(allowed)}`);
 }

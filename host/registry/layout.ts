@@ -26,7 +26,7 @@ export function layOut(events: readonly EventDraft[], drafts: AttributeDrafts): 
       const same = ids.get(draft.id);
       if (same) {
         const fix = draft.at.source.mistakes.isFull ? "" : `the next free id is ${nextFreeId(events, drafts)}`;
-        draft.at.mistake("E_DUPLICATE", `record type id ${draft.id} stands in line ${same.place.line} already`, fix);
+        draft.at.mistake("E_DUPLICATE", `record type id ${draft.id} is already in line ${same.place.line}`, fix);
         // A registry with more has duplicate ids.
         if (ids.size === MOST_RECORD_TYPES) return types;
         continue;
@@ -89,7 +89,7 @@ function layOutShorter(
     const same = ids.get(id);
     if (same || id > MOST_RECORD_TYPES) {
       const free = at.source.mistakes.isFull ? "" : nextFreeId(events, drafts, count);
-      const what = same ? `stands in line ${same.place.line} already` : "is more than a registry has";
+      const what = same ? `is already in line ${same.place.line}` : "is more than a registry has";
       at.mistake(
         "E_DUPLICATE",
         `takes ${count} ids from ${from} on, and ${id} ${what}`,

@@ -58,7 +58,7 @@ function checkSource(draft: AttributeDraft, drafts: AttributeDrafts): void {
     type !== source.type &&
     !(type === "string" && source.type === "enum")
   )
-    at.mistake("E_REFERENCE", `${name} is ${source.type}, this is ${type}`, "give both one type");
+    at.mistake("E_REFERENCE", `${name} is ${source.type}, this is ${type}`, "give both the same type");
   if (absentWhenEmpty && !mayBeEmpty(source))
     at.mistake("E_REFERENCE", `${name} is never empty`, "leave out absent_when_empty");
   if (type === "enum" && source.type === "enum") checkMembers(draft.members, source, at, absentWhenEmpty);
@@ -91,7 +91,7 @@ function checkMembers(
   if (missing.length > 0)
     at.mistake(
       "E_REFERENCE",
-      `${shown(source.key)} has values that this has not: ${listed(missing.map(({ value }) => shown(value)))}`,
+      `${shown(source.key)} has values that are missing here: ${listed(missing.map(({ value }) => shown(value)))}`,
       "add a member for each",
     );
 }

@@ -6,12 +6,12 @@ import { visible } from "../text/lines.ts";
 export const MISTAKE_CODES = {
   E_YAML: "not a YAML document that a registry may be",
   E_KEY: "an unknown, doubled or misplaced key",
-  E_MISSING: "something that every registry must say",
+  E_MISSING: "something that every registry must state is missing",
   E_VALUE: "a value of the wrong type or out of range",
   E_NAME: "an invalid name, or one that clashes with another",
   E_DUPLICATE: "an id, code, value or reference given twice",
   E_REFERENCE: "a reference to nothing, to the wrong thing or in a circle",
-  E_LAYOUT: "a field at a place where it cannot be",
+  E_LAYOUT: "a field at an impossible place",
   E_RECORD_TYPE: "record types that do not fit their event",
   E_EVOLUTION: "a change that a released version does not allow",
 } as const;

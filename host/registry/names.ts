@@ -21,9 +21,13 @@ function readNamed(at: Cursor | undefined, pattern: RegExp, rule: string): strin
   const name = at?.text();
   if (at === undefined || name === undefined) return undefined;
   if (name.length > MAX_NAME_CHARACTERS) {
-    return at.mistake("E_NAME", `has ${name.length} characters, most are ${MAX_NAME_CHARACTERS}`, "shorten it");
+    return at.mistake(
+      "E_NAME",
+      `has ${name.length} characters, at most ${MAX_NAME_CHARACTERS} are allowed`,
+      "shorten it",
+    );
   }
-  if (!pattern.test(name)) return at.mistake("E_NAME", `${shown(name)} is no name`, `write ${rule}`);
+  if (!pattern.test(name)) return at.mistake("E_NAME", `${shown(name)} is not a name`, `write ${rule}`);
   // Many programs that read events keep tables of attributes and events in objects.
   if (name in Object.prototype) {
     return at.mistake("E_NAME", `${shown(name)} is a property of every JavaScript object`, "choose another name");

@@ -102,7 +102,7 @@ export function readDeprecation(
     if (reason !== undefined) deprecated.need("note", "say what to use instead");
     return { reason, renamedTo: undefined };
   }
-  const at = deprecated.need("renamed_to", "name what has taken its place");
+  const at = deprecated.need("renamed_to", "name its replacement");
   const key = at?.text();
   return { reason, renamedTo: at && key !== undefined ? { key, at } : undefined };
 }
@@ -186,7 +186,7 @@ function readExamples(at: Cursor | undefined, type: Attribute["type"] | undefine
     if (wanted !== undefined && (found !== wanted || (isNumber && wanted !== "int" && wanted !== "double")))
       each.mistake(
         "E_VALUE",
-        `an example is of the attribute's type, ${wanted}; this is ${each.shown}`,
+        `an example must have the attribute's type, ${wanted}; this is ${each.shown}`,
         wanted === "string" ? "put it in quotes" : "change it",
       );
     else if (typeof value !== "string" || each.text(true) !== undefined)

@@ -93,7 +93,7 @@ function readRecordType(at: Cursor, refs: Refs, drafts: AttributeDrafts): Record
     const ref = findRef(each, refs);
     if (!ref) continue;
     checkCarried(each, ref, drafts);
-    if (carried.has(ref.key)) each.mistake("E_DUPLICATE", `${shown(ref.key)} stands twice`, "leave one of them out");
+    if (carried.has(ref.key)) each.mistake("E_DUPLICATE", `${shown(ref.key)} is listed twice`, "leave one of them out");
     carried.add(ref.key);
   }
   const emptyAt = entry.get("with_empty");
@@ -101,7 +101,7 @@ function readRecordType(at: Cursor, refs: Refs, drafts: AttributeDrafts): Record
   if (emptyAt && empty) {
     checkEmpty(emptyAt, empty, drafts);
     if (carried.has(empty.key))
-      emptyAt.mistake("E_DUPLICATE", `${shown(empty.key)} stands in with already`, "leave it out there");
+      emptyAt.mistake("E_DUPLICATE", `${shown(empty.key)} is already in with`, "leave it out there");
     if (!empty.required) carried.add(empty.key);
   }
   const shorterAt = entry.get("shorter_from");
@@ -117,7 +117,7 @@ function checkCarried(at: Cursor, { key, required, draft }: RefDraft, drafts: At
   let why: string | undefined;
   if (required) why = "is required, so every record type carries it";
   else if (sameAs?.absentWhenEmpty) why = `follows from ${shown(sameAs.key)}`;
-  else if (source?.wire && !source.wire.field) why = "is no field of a record";
+  else if (source?.wire && !source.wire.field) why = "is not a field of a record";
   if (why !== undefined) at.mistake("E_RECORD_TYPE", `${shown(key)} ${why}`, "leave it out here");
 }
 
@@ -125,5 +125,5 @@ function checkEmpty(at: Cursor, { key, draft }: RefDraft, drafts: AttributeDraft
   const source = sourceOf(draft, drafts);
   if (!source?.wire || source.wire.field?.type === "text") return;
   const fix = "with_empty names an attribute whose wire type is text or ip";
-  at.mistake("E_RECORD_TYPE", `${shown(key)} is no text`, fix);
+  at.mistake("E_RECORD_TYPE", `${shown(key)} is not a text`, fix);
 }

@@ -41,7 +41,7 @@ function readKeys(at: Cursor, refs: Refs): string[] {
         `${shown(ref.key)} is from: ${ref.draft.wire.derived.from}`,
         "a span's keys are fields, whose values its events share",
       );
-    if (keys.has(ref.key)) each.mistake("E_DUPLICATE", `${shown(ref.key)} stands twice`, "leave one of them out");
+    if (keys.has(ref.key)) each.mistake("E_DUPLICATE", `${shown(ref.key)} is listed twice`, "leave one of them out");
     keys.add(ref.key);
   }
   if (list?.length === 0) at.mistake("E_MISSING", "has no key", "name one, for example the connection's number");

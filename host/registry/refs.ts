@@ -42,7 +42,7 @@ export function readRefs(entry: Mapping, known: Known): Refs {
     if (!ref) isWhole = false;
     else if (same) {
       const line = same.at.place.line;
-      ref.at.mistake("E_DUPLICATE", `${shown(ref.key)} stands in line ${line} already`, "leave one of them out");
+      ref.at.mistake("E_DUPLICATE", `${shown(ref.key)} is already in line ${line}`, "leave one of them out");
     } else {
       byKey.set(ref.key, ref);
       checkAbsence(ref);

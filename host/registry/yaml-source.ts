@@ -42,7 +42,7 @@ export class YamlSource {
   }
 
   #invalid(offset: number, message: string): void {
-    this.fail(offset, "E_YAML", `not valid YAML: ${message}`, "mend it here, or in the line before");
+    this.fail(offset, "E_YAML", `not valid YAML: ${message}`, "fix it here, or in the previous line");
   }
 
   /**
@@ -52,7 +52,12 @@ export class YamlSource {
   read(text: string): Node | undefined {
     const bytes = Buffer.byteLength(text);
     if (bytes > MAX_REGISTRY_BYTES) {
-      this.fail(0, "E_YAML", `the file has ${bytes} bytes, most are ${MAX_REGISTRY_BYTES}`, "split the registry");
+      this.fail(
+        0,
+        "E_YAML",
+        `the file has ${bytes} bytes, at most ${MAX_REGISTRY_BYTES} are allowed`,
+        "split the registry",
+      );
       return undefined;
     }
     const before = this.mistakes.count;
@@ -83,7 +88,7 @@ export class YamlSource {
       if (left === 0) throw TOO_MANY;
       const offset = typeof source === "number" ? source : "offset" in source ? source.offset : source[0];
       if (--left === 0) {
-        this.fail(offset, "E_YAML", "no more mistakes of syntax are named", "mend those above first");
+        this.fail(offset, "E_YAML", "no further mistakes of syntax are listed", "fix those above first");
         throw TOO_MANY;
       }
       this.#invalid(offset, message);
@@ -127,7 +132,7 @@ export class YamlSource {
       }
       if (documents > 1) break;
       if (parser.stack.length > MOST_DEPTH) {
-        return refuse(`more than ${MOST_DEPTH} lists and mappings in each other`, "close those that are done");
+        return refuse(`more than ${MOST_DEPTH} nested lists and mappings`, "close those that are done");
       }
     }
     tokens.push(...parser.end());
@@ -151,7 +156,7 @@ export class YamlSource {
           const what = isScalar(key) ? shown(name) : "a list or mapping";
           this.fail(at, "E_KEY", `${what} is a key, keys are text`, "put it in quotes");
         } else if (seen.has(name)) {
-          this.fail(at, "E_KEY", `the key ${shown(name)} stands twice`, "leave one of them out");
+          this.fail(at, "E_KEY", `the key ${shown(name)} occurs twice`, "leave one of them out");
         } else seen.add(name);
         if (value) this.#checkKeys(value as Node);
       }

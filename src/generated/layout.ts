@@ -17,32 +17,32 @@ export const RECORD_WS_CONNECT_EMPTY_IP = 9;
 export const RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY = 10;
 export const RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY = 11;
 export const RECORD_WS_DISCONNECT_CLOSE_CODE = 26;
-/** Record types by the slots that the text takes. */
+/** Record types, by the slots of their text. */
 export const WS_CONNECT_IP_BY_SLOTS: readonly number[] = Object.freeze([9, 24, 25, 2]);
-/** Record types by the slots that the text takes. */
+/** Record types, by the slots of their text. */
 export const MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS: readonly number[] = Object.freeze([10, 12, 13, 14, 15, 16, 17, 6]);
-/** Record types by the slots that the text takes. */
+/** Record types, by the slots of their text. */
 export const MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS: readonly number[] = Object.freeze([11, 18, 19, 20, 21, 22, 23, 8]);
 
-/** Slots of each record type, by id; ids beyond the end, the format's own among them, have one. */
+/** Slots of each record type, by id; ids beyond the end, including the format's own, have one. */
 export const RECORD_SLOTS: readonly number[] = Object.freeze([1, 1, 4, 1, 1, 1, 8, 1, 8, 1, 1, 1, 2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6, 7, 2, 3]);
 
-/** clientId: word of a record, and bits to shift it there. */
+/** clientId: its word in a record, and its shift in that word. */
 export const CLIENT_ID_WORD = 2;
 export const CLIENT_ID_SHIFT = 0;
-/** connEpoch: word of a record, and bits to shift it there. */
+/** connEpoch: its word in a record, and its shift in that word. */
 export const CONN_EPOCH_WORD = 3;
 export const CONN_EPOCH_SHIFT = 0;
-/** result: word of a record, and bits to shift it there. */
+/** result: its word in a record, and its shift in that word. */
 export const RESULT_WORD = 1;
 export const RESULT_SHIFT = 8;
-/** reason: word of a record, and bits to shift it there. */
+/** reason: its word in a record, and its shift in that word. */
 export const REASON_WORD = 1;
 export const REASON_SHIFT = 12;
-/** msgType: word of a record, and bits to shift it there. */
+/** msgType: its word in a record, and its shift in that word. */
 export const MSG_TYPE_WORD = 1;
 export const MSG_TYPE_SHIFT = 16;
-/** closeCode: word of a record, and bits to shift it there. */
+/** closeCode: its word in a record, and its shift in that word. */
 export const CLOSE_CODE_WORD = 1;
 export const CLOSE_CODE_SHIFT = 16;
 export const IP_MAX_BYTES = 45;

@@ -1,4 +1,4 @@
-// The adapter for `ws`: put on and taken off, over sockets that are not as they were made.
+// The adapter for `ws`: attached and removed, on sockets that other code has changed.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -29,7 +29,7 @@ describe("the adapter for ws", () => {
     }).then(({ events }) => assert.deepEqual(events, ["1 ws.connect 127.0.0.1", "1 ws.connected"]));
   });
 
-  /** With `emit` and `send` of each socket's own, as another tool may put them there. */
+  /** With its own `emit` and `send` on each socket, as another tool may put them there. */
   class Own extends WebSocket {
     readonly seen: string[] = [];
     constructor(...args: ConstructorParameters<typeof WebSocket>) {

@@ -1,5 +1,5 @@
-// Deflate bombs against the adapter for `ws`: how far a message may be inflated is for `ws` to bound. The adapter records its
-// beginning, and its accounts stay exact.
+// Deflate bombs against the adapter for `ws`: limiting inflation is the task of `ws`. The adapter records their
+// beginning, and its counts stay exact.
 import { deepEqual, ok } from "node:assert/strict";
 import type { Socket } from "node:net";
 import { constants, deflateRawSync } from "node:zlib";
@@ -11,7 +11,7 @@ const BOMB_BYTES = 16 * MEGABYTE;
 const TEXT = 1;
 const BINARY = 2;
 
-/** A frame of a client that is inflated to these bytes, by permessage-deflate. */
+/** A frame of a client that inflates to these bytes, with permessage-deflate. */
 function deflated(bytes: Buffer, opcode: number): Buffer {
   const content = deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
   const header = Buffer.alloc(14); // its mask is zeros

@@ -1,4 +1,4 @@
-// The adapter for `ws`: handshakes that are refused, broken or left, which are answered as without it.
+// The adapter for `ws`: handshakes that are refused, broken or abandoned are answered as without it.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
@@ -79,7 +79,7 @@ describe("the adapter for ws", () => {
       request(""), // no key: 400
       request("Sec-WebSocket-Key: x\r\n"),
       request(key), // and vanishes when it is answered
-      request(key).slice(0, -2), // half a request: nothing is asked yet
+      request(key).slice(0, -2), // half a request: nothing has been requested yet
       "",
       "nonsense\r\n\r\n",
     ];

@@ -1,4 +1,4 @@
-// The adapter for `ws` in programs that do unusual things with servers and sockets: they go on as without it.
+// The adapter for `ws` in programs that do unusual things with servers and sockets: they run as without it.
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
@@ -18,7 +18,7 @@ async function listening(server: WebSocketServer): Promise<string> {
   return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Collects garbage, and lets what waits for that run. */
+/** Collects garbage, and lets finalizers run. */
 async function collect(): Promise<void> {
   setFlagsFromString("--expose-gc");
   const gc = runInNewContext("gc") as () => void;
@@ -166,7 +166,7 @@ describe("the adapter for ws, in odd programs", () => {
       events(),
       clients.flatMap((id) => [`${id} ws.connect`, `${id} ws.disconnect`]), // a socket that has gone has no address
     );
-    // The newest may still lie in a register or on a stack.
+    // The newest may still be in a register or on a stack.
     assert.ok(sockets.filter((socket) => socket.deref() !== undefined).length <= 1);
   });
 
@@ -309,7 +309,7 @@ describe("the adapter for ws, in odd programs", () => {
         assert.equal(Object.getPrototypeOf(first), layer);
         assert.equal(Object.getPrototypeOf(second), WebSocket.prototype);
         assert.ok(!Object.hasOwn(server, "handleUpgrade"));
-        // As play() wants to see it.
+        // In the form that play() expects.
         Object.assign(instrumented!, { counters: () => ({ failures: 0, lateRejections: 0 }) });
       },
     });

@@ -1,4 +1,4 @@
-/** A message that a server received and answered, with the adapter and without, on a server that behaves as the SDK's does. */
+/** A message that a server received and answered, with and without the adapter, on a server that behaves like the SDK's. */
 import { Telemetry } from "xs-telemetry";
 import { instrument } from "xs-telemetry/websocket";
 import { deepEqual, equal } from "../support/assert.ts";
@@ -7,9 +7,7 @@ import { FakeServer } from "../support/fake-websocket-server.ts";
 import { type BenchCase, RING_BYTES } from "./case.ts";
 import { charactersOf, SCENES, type Scene } from "./scenes.ts";
 
-/**
- * `disabled`: without the adapter. What the server itself does is next to nothing here: the difference is what counts.
- */
+/** `disabled`: without the adapter. The server itself does next to nothing here: only the difference counts. */
 export function adapterCases(path: "typescript" | "native" | "disabled"): BenchCase[] {
   return SCENES.map((scene) => ({
     path,
@@ -59,7 +57,7 @@ export function adapterCases(path: "typescript" | "native" | "disabled"): BenchC
   }));
 }
 
-/** The last messages that were recorded, each and its answer, have the types that the scene says. */
+/** The last recorded messages, each with its answer, have the types of the scene. */
 function checkTypes({ types, answer }: Scene, reader: ReturnType<Telemetry["reader"]>): void {
   const buffer = new Uint8Array(4096);
   const names: string[] = [""];

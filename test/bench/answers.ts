@@ -1,4 +1,4 @@
-/** What somebody asks who thinks of using it: what it costs, beside JSON. */
+/** What a prospective user asks: what it costs, compared with JSON. */
 import { number, type Table } from "./format.ts";
 import { type Engine, find, type Path, type Row } from "./rows.ts";
 import type { Sizes } from "./sizes.ts";

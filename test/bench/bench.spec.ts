@@ -1,4 +1,4 @@
-// The benchmark where the machine lacks what a part needs: every row is there, and why it has no figure.
+// The benchmark on a machine that lacks what a part needs: every row is there, with the reason for a missing figure.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
@@ -38,7 +38,7 @@ describe("the benchmark", () => {
         equal(row.engine, engine);
         deepEqual([row.instructions, row.ns, row.allocatedBytes, row.recordBytes], [null, null, null, null]);
       }
-      // What is measured elsewhere: the budgets have the emitter's cases, and the baselines are there beside them.
+      // Measured elsewhere: the budgets have the emitter's cases, together with the baselines.
       for (const call of readBudgets().calls)
         ok(
           rows.some((row) => sameCase(row, call)),

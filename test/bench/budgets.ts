@@ -1,4 +1,4 @@
-/** What calls on RV32 and Xtensa, code and RAM may cost: test/bench/budgets.json, compared with what is measured. */
+/** What calls on RV32 and Xtensa, code and RAM may cost: test/bench/budgets.json, compared with measurements. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { type CaseKey, nameOf, type Row, type Say, sameCase } from "./rows.ts";
@@ -6,7 +6,7 @@ import { measureSizes, type Sizes } from "./sizes.ts";
 import { measureXs } from "./xs-engines.ts";
 
 const FILE = "test/bench/budgets.json";
-/** Counts repeat exactly; this is for changes that nobody made on purpose. Allocated bytes have none. */
+/** Counts repeat exactly; this tolerance is for changes that nobody intended. Allocated bytes have none. */
 const TOLERANCE = 0.02;
 
 type Call = CaseKey & Pick<Row, "instructions" | "allocatedBytes">;
@@ -18,7 +18,7 @@ interface Calls {
   readonly calls: readonly Call[];
 }
 
-/** On RV32 all calls; on Xtensa the natives that its devices call most, since an engine is measured twice as long with two. */
+/** On RV32 all calls; on Xtensa the natives that its devices call most, because measuring two engines takes twice as long. */
 export interface Budgets extends Calls {
   readonly sizes: readonly Sizes[];
   readonly xtensa: Calls;
@@ -66,7 +66,7 @@ export function acceptBudgets({ compiler, calls, sizes, xtensa }: Budgets): stri
   return FILE;
 }
 
-/** A line a call, so that a change shows as one. */
+/** One line per call, so that a change shows as one line. */
 function linesOf(calls: readonly Call[], indent: string): string {
   const lines = calls.map((call) => {
     const members = Object.entries(call).map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`);

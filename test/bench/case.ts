@@ -9,15 +9,15 @@ export interface BenchCase extends CaseKey {
 }
 
 export interface Running {
-  /** Makes ready for a run of so many events; not measured. */
+  /** Prepares a run of this many events; not measured. */
   prepare?(count: number): void;
-  /** What is measured: so many events, a multiple of eventsPerTurn. */
+  /** What is measured: this many events, a multiple of eventsPerTurn. */
   run(count: number): void | Promise<void>;
   /** Throws unless exactly `count` events were recorded since the start, and the last one is right. Returns the bytes of one. */
   check(count: number): number | null;
 }
 
-/** The README's ring. It is full when a call is measured, so that every call evicts what is oldest. */
+/** The ring of the README. It is full when a call is measured, so every call evicts the oldest record. */
 export const RING_BYTES = 16_384;
 
 /** Messages as clients send them, by their length. */
@@ -27,7 +27,7 @@ export const PAYLOADS: Readonly<Record<number, string>> = Object.freeze({
 });
 export const PAYLOAD_LENGTHS: readonly number[] = Object.freeze([0, 20, 100]);
 
-/** What XS is given to compare with, for each length. */
+/** What XS gets for comparison, for each length. */
 export const XS_BASELINES = Object.freeze(["JSON.stringify", "template", "DataView"] as const);
 
 export const IP = "192.168.0.25";
@@ -35,7 +35,7 @@ export const MESSAGE_TYPE = "getStatus";
 export const CLIENT_ID = 7;
 export const CONN_EPOCH = 3;
 
-/** The event that baselines record, as the registry says it; with a payload or without. */
+/** The event that baselines record, according to the registry; with or without a payload. */
 export function messageOf(payload: string | undefined, ts_mono_ms: unknown, eventSeq: number): Record<string, unknown> {
   const event = {
     event: "msg.recv",

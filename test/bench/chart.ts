@@ -10,7 +10,7 @@ echarts.use([BarChart, GridComponent, LegendComponent, TitleComponent, SVGRender
 
 const WIDTH = 860;
 const HEIGHT = 470;
-/** Readable on white and on the dark grey that pages use by night. */
+/** Readable on white and on the dark grey of dark pages. */
 const TEXT = "#6f7c8a";
 const COLORS = ["#2f81f7", "#db8e21"];
 const FONT = "system-ui, sans-serif";

@@ -1,4 +1,4 @@
-/** `npm run bench`: measures, and prints a table or JSON. What it says on the way goes to stderr. */
+/** `npm run bench`: measures, and prints a table or JSON. Progress goes to stderr. */
 import { Argument, Command, Option } from "commander";
 import { NOT_MEASURED, orElse, unmeasured } from "./parts.ts";
 import { printed, type Row } from "./rows.ts";
@@ -31,14 +31,14 @@ Examples:
   $ npm run bench -- exports                 the same recording, exported to each format, and forwarded: two minutes
   $ npm run bench -- budgets                 fails if a call, the code or the RAM has grown`;
 
-/** What was said of parts that this machine cannot measure: it goes into the document, too. */
+/** Notes on parts that this machine cannot measure: they go into the document, too. */
 const missing: string[] = [];
 const say = (line: string) => {
   if (line.includes(NOT_MEASURED)) missing.push(line);
   process.stderr.write(`${line}\n`);
 };
 
-/** Each loads its own code once the module that it measures is built. */
+/** Each part loads its own code once the module that it measures is built. */
 const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   "xs-rv32": () => measureEngine("xs-rv32"),
   "xs-xtensa": () => measureEngine("xs-xtensa"),
@@ -53,7 +53,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   },
 };
 
-/** Rows without figures where the machine lacks what the engine is built with, or run by. */
+/** Rows without figures if the machine lacks what builds or runs the engine. */
 async function measureEngine(engine: XsEngine): Promise<Row[]> {
   const { keysOfXs, measureXs } = await import("./xs-engines.ts");
   return orElse(
@@ -229,7 +229,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  // A check that failed, or a tool that is missing: both say what it is.
+  // A failed check, or a missing tool: both say what it is.
   say(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 }

@@ -12,8 +12,8 @@ const TEXT_BYTES = 100;
 const MSG_RECV = 5;
 
 /**
- * What one writes who wants binary records and has not measured: eight words by DataView; with a payload its length and
- * its text by encodeInto; one record after the other. No losses counted, no wrap of time, no valid UTF-8, nobody who reads it.
+ * Binary records as somebody writes them who has not measured: eight words by DataView; with a payload its length and its text by encodeInto; one
+ * record after the other. No counted losses, no wrap of time, no guarantee of valid UTF-8, no reader.
  */
 export class DataViewRecorder {
   readonly #view: DataView;
@@ -53,7 +53,7 @@ export class DataViewRecorder {
     this.#at = at;
   }
 
-  /** Throws unless so many messages were recorded, the last with this payload. Returns its bytes. */
+  /** Throws unless this many messages were recorded, the last with this payload. Returns its bytes. */
   check(payload: string | undefined, count: number): number {
     const bytes = HEAD_BYTES + (payload === undefined ? 0 : LENGTH_BYTES + TEXT_BYTES);
     const from = this.#at - bytes;

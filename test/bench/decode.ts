@@ -1,4 +1,4 @@
-/** Decoding in Node against babeltrace2: two commands that turn the same capture into text, from start to end. */
+/** Decoding in Node compared with babeltrace2: two commands that turn the same capture into text, from start to end. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ import { outside } from "./outside.ts";
 import { orElse, unmeasured } from "./parts.ts";
 import type { Row, Say } from "./rows.ts";
 
-/** So many that starting a process does not count for much. */
+/** So many that starting a process hardly matters. */
 const EVENTS: Readonly<Record<number, number>> = { 0: 2_000_000, 100: 500_000 };
 const ROUNDS = 3;
 /** A datagram's worth, as in the README. */
@@ -97,7 +97,7 @@ function writeCapture(folder: string, payload: string | undefined, events: numbe
   equal(reader.counters().drained, events + 1, "drained");
 }
 
-/** Its output, once, not measured: as many lines as events, the last one right. */
+/** Its output, once, not measured: as many lines as events, and the last one is right. */
 async function check(
   { path, command, checkLast }: Decoder,
   folder: string,

@@ -40,7 +40,7 @@ const EXPORTING_DOCUMENT = "docs/exporting.md";
 const README = "README.md";
 const CHART = "docs/performance.svg";
 
-/** How the README's line of figures that are not measured with the rest begins. */
+/** The beginning of the README's line of figures that are measured separately. */
 const LINKED_LABEL = "… linked for a device: ";
 
 /** What is measured beside the rows. */
@@ -78,7 +78,7 @@ export async function writeDocs(
   return [DOCUMENT, README, CHART];
 }
 
-/** What stands in the document of test/bench/linked.json: it is not measured with the rest. */
+/** The document's section of test/bench/linked.json, which is measured separately. */
 export function linkedSections(linked: Linked): Record<string, string> {
   const sourceLines = [`${linkedSource(linked)}; ${linked.compiler}.`, ...linked.how];
   return {
@@ -102,7 +102,7 @@ export function linkedReadmeLine(linked: Linked): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** Writes the sections that stand in test/bench/linked.json, without measuring anything. Returns the files. */
+/** Writes the sections of test/bench/linked.json, without measuring. Returns the files. */
 export function writeLinked(): string[] {
   const linked = readLinked();
   writeSections(DOCUMENT, linkedSections(linked));
@@ -113,7 +113,7 @@ export function writeLinked(): string[] {
   return [DOCUMENT, README];
 }
 
-/** Writes what was measured of transport into its document; a part that was not measured stays. Returns the file. */
+/** Writes the measured parts of transport into its document; other parts stay. Returns the file. */
 export function writeScale(loads: Table | undefined, fleets: Table | undefined): string {
   writeSections(SCALE_DOCUMENT, {
     machine: machine("transport"),
@@ -157,7 +157,7 @@ function readmeFigures(rows: readonly Row[], sizes: readonly Sizes[]): string {
   const guarded = row("xs-rv32", "disabled");
   const device = sizes.find(({ path }) => path === "native");
   const value = (found: number | null | undefined, decimals = 0) => number(found ?? null, decimals);
-  /** The one line's price for a message received and answered, above the server without it. */
+  /** The cost of the one line for a message received and answered, above the server without it. */
   const line = (path: Path): number => {
     const key = { engine: "xs-rv32", event: "server", payloadChars: 21, scene: "four-types" } as const;
     const found = ([path, "disabled"] as const).map((each) => find(rows, { ...key, path: each })?.instructions);

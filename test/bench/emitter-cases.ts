@@ -30,7 +30,7 @@ interface Call {
   readonly payloadChars: number;
   /** Of what it writes. */
   readonly recordType: number;
-  /** The subject's members become locals: what an application's own variables cost is not the emitter's. */
+  /** The subject's members become locals: the cost of an application's own variables is not the emitter's. */
   run(count: number, subject: Subject): void;
 }
 
@@ -117,7 +117,7 @@ export function emitterCases(path: Path, clock?: Clock): BenchCase[] {
       eventsPerTurn: RECORDS_BYTES / recordBytes(payloadChars),
       start: () => startDrain(payloadChars, subjectOf),
     });
-  // Messages within the limits: what the limits cost.
+  // Messages within the limits: the cost of the limits.
   for (const payloadChars of [0, 20])
     cases.push({
       path,
@@ -146,7 +146,7 @@ export function emitterCases(path: Path, clock?: Clock): BenchCase[] {
   return cases;
 }
 
-/** One reading of the platform's clock, which every call makes that is given no other. */
+/** One reading of the platform's clock, which every call without another clock makes. */
 export function clockCase(now: () => number): BenchCase {
   return {
     path: "typescript",
@@ -229,7 +229,7 @@ function startDrain(payloadChars: number, subjectOf: (payload: string, capacityB
     run(count) {
       const into = buffer;
       const from = reader;
-      while (from.next(into) > 0); // now and then a packet of tokens, and at last nothing
+      while (from.next(into) > 0); // now and then a packet of tokens, and nothing at the end
       drained += count;
     },
     check(count) {

@@ -1,4 +1,4 @@
-/** Exports of a million events: how fast, in how much memory, and how large what they write is. */
+/** Exports of a million events: speed, memory, and size of the output. */
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { number, type Table } from "./format.ts";
@@ -36,7 +36,7 @@ export async function measureExports(say: Say): Promise<ExportFigure[]> {
   return found;
 }
 
-/** Of a file, or of all below a folder. */
+/** Size of a file, or of all files in a folder. */
 function bytesOf(path: string): number {
   const status = statSync(path);
   if (!status.isDirectory()) return status.size;

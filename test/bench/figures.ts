@@ -1,4 +1,4 @@
-/** The figures to reach, each with what this run measured. */
+/** The goals, each with the measurement of this run. */
 import { type Engine, type EventName, find, type Path, type Row } from "./rows.ts";
 import { charactersOf, SCENES } from "./scenes.ts";
 import type { Sizes } from "./sizes.ts";
@@ -47,7 +47,7 @@ export function figuresOf(rows: readonly Row[], sizes: readonly Sizes[]): Figure
     instructions("JSON.stringify", "msg.recv", payloadChars) / instructions(path, "msg.recv", payloadChars);
   const device = sizes.find(({ path }) => path === "native");
 
-  /** What the adapter takes for a message received and answered, above the server without it. */
+  /** The adapter's cost for a message received and answered, above the server without it. */
   const above = (path: Path, name: string, measured: typeof instructions = instructions): number => {
     const characters = charactersOf(SCENES.find((scene) => scene.name === name)!);
     return measured(path, "server", characters, name) - measured("disabled", "server", characters, name);

@@ -1,4 +1,4 @@
-/** Numbers and rows as people read them, on a terminal and in Markdown. */
+/** Numbers and rows for people, on a terminal and in Markdown. */
 import { RING_BYTES } from "./case.ts";
 import type { Figure } from "./figures.ts";
 import { ENGINES, type Engine, find, isMachine, type Path, type Row } from "./rows.ts";
@@ -13,7 +13,7 @@ const ENGINE_TITLES: Readonly<Record<Engine, string>> = {
   node: "Node, this machine",
 };
 
-/** 12,345 · 1,234.5 · 12.3 · 0.9; what was not measured is a dash. */
+/** 12,345 · 1,234.5 · 12.3 · 0.9; a dash if it was not measured. */
 export function number(value: number | null, decimals = 0): string {
   if (value === null || Number.isNaN(value)) return "–";
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
@@ -33,7 +33,7 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** One table an engine, for those that were measured. */
+/** One table per engine, for those that were measured. */
 export function tablesOf(rows: readonly Row[]): Table[] {
   return ENGINES.flatMap((engine) => {
     const own = rows.filter((row) => row.engine === engine);
@@ -65,7 +65,7 @@ export function sorted(rows: readonly Row[]): Row[] {
   );
 }
 
-/** Seconds that a full ring looks back, at so many messages a second. */
+/** Seconds that a full ring covers, at this rate of messages per second. */
 export function historyTable(rows: readonly Row[]): Table {
   const bytesOf = (engine: Engine, path: Path, payloadChars: number) =>
     find(rows, { engine, path, event: "msg.recv", payloadChars })?.recordBytes ?? Number.NaN;

@@ -1,4 +1,4 @@
-// What was measured by hand in a linked image stands in the documents as the data has it, and says the same of allocation as what the tests measure.
+// Measurements made by hand in a linked image are in the documents as in the data, and agree on allocation with what the tests measure.
 import { equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { readBudgets } from "./budgets.ts";

@@ -1,6 +1,6 @@
 /**
- * What was measured by hand in an image that Moddable's linker made, on the engine that a current SDK has: test/bench/linked.json. The
- * benchmarks cannot measure it, because the SDK is no package; so it stays apart from their rows, with its date.
+ * Measurements made by hand in an image from Moddable's linker, on the engine of a current SDK: test/bench/linked.json. The benchmarks cannot measure
+ * it, because the SDK is not a package; so it is kept apart from their rows, with its date.
  */
 import { readFileSync } from "node:fs";
 import { type Figure, figuresOf } from "./figures.ts";
@@ -47,7 +47,7 @@ export function readLinked(): Linked {
   return JSON.parse(readFileSync(LINKED_FILE, "utf8"));
 }
 
-/** Says what it is and from when: wherever one of its figures stands, this does too. */
+/** What it is and when it was measured: printed wherever one of its figures is. */
 export function linkedSource({ engine, sdk, date }: Linked): string {
   return `${engine}, in an image linked by ${sdk}, measured by hand on ${date}`;
 }
@@ -60,7 +60,7 @@ export function linkedRow({ rows }: Linked, path: CaseKey["path"], payloadChars:
   return row;
 }
 
-/** Those of the figures to reach that the device's engine has: code is not measured here, nor anything in Node. */
+/** The goals that apply to the device's engine: code is not measured here, nor anything in Node. */
 export function linkedFigures({ rows, ram }: Linked): Figure[] {
   const asMeasured = rows.map((row) => ({ engine: "xs-rv32" as const, ns: null, ...row }));
   const sizes = ram.flatMap(({ path, ...bytes }) =>
@@ -104,7 +104,7 @@ export function linkedOperationsTable({ operations }: Linked): Table {
   return { title: "", head: ["operation, instructions", "XS 13.3", "XS 17.3"], rows: cells };
 }
 
-/** What the adapter takes on both engines: nothing is tuned for the one that the other pays for. */
+/** The adapter's cost on both engines: nothing is tuned for one at the expense of the other. */
 export function linkedServerTable({ server }: Linked): Table {
   const cells = server.map(({ scene, payloadChars, path, xs13, xs17 }) => [
     scene,

@@ -1,4 +1,4 @@
-/** Memory that `decode` takes for captures of different sizes: it must not grow with them. */
+/** Memory of `decode` for captures of different sizes: it must not grow with them. */
 import { ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,12 +10,12 @@ import { number, type Table } from "./format.ts";
 import { CountingClock } from "./node/clock.ts";
 import type { Say } from "./rows.ts";
 
-/** The smaller one fills V8's young generation; from there on nothing may come. */
+/** The smaller one fills V8's young generation; beyond that memory must not grow. */
 const CAPTURE_MB = [250, 1000];
 const PACKET_BYTES = 1024;
 const MOST_GROWTH = 1.1;
 const FOLDER = "dist/bench/capture-memory";
-/** At its end the process says its own maximum on descriptor 3, in KB. */
+/** At its end the process reports its own maximum on descriptor 3, in KB. */
 const SAY_MAXIMUM =
   'data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>writeSync(3,String(process.resourceUsage().maxRSS)))';
 
@@ -50,7 +50,7 @@ export async function measureMemory(say: Say): Promise<Memory[]> {
   return found;
 }
 
-/** Messages with and without payload, drained as they come. Returns how many events. */
+/** Messages with and without payload, drained as they come. Returns the number of events. */
 function writeCapture(bytes: number): number {
   rmSync(FOLDER, { recursive: true, force: true });
   const telemetry = new Telemetry({ capacityBytes: 65_536, clock: new CountingClock() });

@@ -1,4 +1,4 @@
-/** Runs the cases in Node, each in processes of its own. */
+/** Runs the cases in Node, each in separate processes. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { type CaseKey, nameOf, type Row, type Say } from "./rows.ts";
@@ -9,8 +9,8 @@ const run = promisify(execFile);
 const MAIN = "dist/bench/node/main.mjs";
 
 /**
- * A case's figure is the median of as many processes: a process that was compiled or laid out badly stays so to its end. Rounds
- * go through all cases, so that a machine that slows down slows them all.
+ * A case's figure is the median of this many processes: a process that was compiled or laid out badly stays so to its end. Rounds go through all
+ * cases, so that a machine that slows down slows them all.
  */
 const ROUNDS = 7;
 

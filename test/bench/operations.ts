@@ -1,4 +1,4 @@
-/** What single operations cost in XS on RV32, and what they add up to for the calls that no way of writing makes cheap enough. */
+/** The cost of single operations in XS on RV32, and their sums for the calls that cannot be made cheap enough. */
 import { messageOf, PAYLOADS } from "./case.ts";
 import { number, type Table } from "./format.ts";
 import type { Say } from "./rows.ts";
@@ -30,7 +30,7 @@ function nsOf(call: () => unknown): number {
   return found.sort((left, right) => left - right)[found.length >> 1]!;
 }
 
-/** What bounds Node's call with 100 characters: the encoding of the text alone, beside the JSON of the event. */
+/** The lower bound for Node's call with 100 characters: encoding the text alone, compared with the JSON of the event. */
 export function nodeFloorTable(): Table {
   const text = PAYLOADS[100]!;
   const encoder = new TextEncoder();

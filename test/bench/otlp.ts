@@ -1,4 +1,4 @@
-/** OpenTelemetry's LogRecords: what making and encoding them takes, and `export` and `forward` from start to end. */
+/** OpenTelemetry's LogRecords: the cost of making and encoding them, and `export` and `forward` from start to end. */
 import { equal, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -139,7 +139,7 @@ async function seconds(args: readonly string[]): Promise<number> {
   return (performance.now() - from) / 1000;
 }
 
-/** The receiver, in this process, unpacks what it gets after the forwarder has ended. */
+/** The receiver, in this process, unpacks the requests after the forwarder has ended. */
 async function forwarded(): Promise<Omit<OtlpFigure, "what">> {
   const bodies: Buffer[] = [];
   const server = createServer((request, answer) => {

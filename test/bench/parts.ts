@@ -1,12 +1,12 @@
-/** The parts of a benchmark, and what is said of one that this machine cannot measure. */
+/** The parts of a benchmark, and the note for one that this machine cannot measure. */
 import { type Engine, printed, type Row, type RowKey, type Say } from "./rows.ts";
 
-/** Whether an error says that the machine lacks something. Any other is a fault of what was measured. */
+/** Whether an error says that the machine lacks something. Any other is an error in what was measured. */
 export function isUnavailable(error: unknown): error is Error {
   return error instanceof Error && (error as Error & { code?: unknown }).code === "E_UNAVAILABLE";
 }
 
-/** In the sentence that orElse() says. */
+/** In the sentence of orElse(). */
 export const NOT_MEASURED = "not measured on this machine";
 
 /** Rows without a figure: what would have been measured. */
@@ -17,7 +17,7 @@ export function unmeasured(engine: Engine, keys: readonly Omit<RowKey, "engine">
   });
 }
 
-/** Measures; where the machine lacks something, says so in one sentence and returns `otherwise()`. */
+/** Measures; if the machine lacks something, says so in one sentence and returns `otherwise()`. */
 export async function orElse<T>(
   what: string,
   measure: () => Promise<T>,

@@ -1,15 +1,15 @@
-/** What a process takes, as Linux says it. */
+/** The resources of a process, according to Linux. */
 import { readdirSync, readFileSync } from "node:fs";
 
 const SAMPLE_MS = 250;
-/** Of the kernel's clock, in which it counts CPU time. */
+/** Ticks of the kernel's clock, in which it counts CPU time. */
 const TICKS_PER_S = 100;
 
 export interface Use {
   readonly cpuS: number;
-  /** Most open files, sockets among them. */
+  /** Most open files, including sockets. */
   readonly files: number;
-  /** Resident memory, MB: after a tenth of the time, and the most from there to the end. */
+  /** Resident memory, MB: after a tenth of the time, and the maximum from there to the end. */
   readonly earlyMegabytes: number;
   readonly mostMegabytes: number;
 }

@@ -10,11 +10,11 @@ export const EVENTS = 1_000_000;
 export const CLIENTS = 96;
 const PACKET_BYTES = 1400;
 const TYPES = ["getStatus", "setLight", "subscribe", "ping", "firmwareChunk", "report"];
-/** At its end the process says its own maximum on descriptor 3, in KB. */
+/** At its end the process reports its own maximum on descriptor 3, in KB. */
 const SAY_MAXIMUM =
   'data:text/javascript,import{writeSync}from"node:fs";process.on("exit",()=>writeSync(3,String(process.resourceUsage().maxRSS)))';
 
-/** Connections of many clients that come and go, messages with payloads that differ, some rejected. */
+/** Connections of many clients that come and go, messages with different payloads, some rejected. */
 export function writeRecording(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   let now = 0;
@@ -61,7 +61,7 @@ export function writeRecording(folder: string): void {
   equal(reader.counters().drained, EVENTS, "drained");
 }
 
-/** What `xs-telemetry ...args` takes. Throws if it fails. */
+/** The cost of `xs-telemetry ...args`. Throws if it fails. */
 export async function timeCommand(
   args: readonly string[],
 ): Promise<{ readonly seconds: number; readonly maxRssMegabytes: number }> {

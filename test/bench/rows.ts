@@ -1,4 +1,4 @@
-/** What a benchmark says: one row a case and engine, all measured in one run. */
+/** The results of a benchmark: one row per case and engine, all measured in one run. */
 
 /** Emulated processors: they count instructions, and have a device's 32 bits. */
 export const MACHINES = ["xs-rv32", "xs-xtensa"] as const;
@@ -11,7 +11,7 @@ export function isMachine(engine: Engine): engine is MachineName {
   return (MACHINES as readonly Engine[]).includes(engine);
 }
 
-/** The emitter's implementations, telemetry switched off at the call site, or what it is compared with. */
+/** The emitter's implementations, telemetry switched off at the call site, or a library for comparison. */
 export type Path = "typescript" | "native" | "disabled" | "validate" | Baseline;
 export type Baseline =
   | "JSON.stringify"
@@ -47,7 +47,7 @@ export type EventName =
   | "limited"
   | "clock";
 
-/** Tells how far a measurement is: a line for people. */
+/** Reports the progress of a measurement: a line for people. */
 export type Say = (line: string) => void;
 
 /** What is measured. */
@@ -56,11 +56,11 @@ export interface CaseKey {
   readonly event: EventName;
   /** Characters of the payload, or of ws.connect's ip. */
   readonly payloadChars: number;
-  /** Of event `server`: what the messages are; of `traffic`: which; null for all others. */
+  /** For the event `server`: what the messages are; for `traffic`: which one; null for all others. */
   readonly scene?: string | null;
 }
 
-/** What tells a row from all others. */
+/** What distinguishes a row from all others. */
 export interface RowKey extends CaseKey {
   readonly engine: Engine;
 }

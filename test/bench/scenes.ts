@@ -1,18 +1,18 @@
-/** What clients of a server say while it is measured: each scene a row of event `server`. */
+/** What clients of a server send while it is measured: each scene is a row of the event `server`. */
 
 export interface Scene {
   readonly name: string;
   /** In turn. Each is answered by itself, unless the scene has an answer. */
   readonly messages: readonly string[];
   readonly answer?: string;
-  /** Of each message, if its length in Node is another: a character beyond U+FFFF is one on XS. */
+  /** Of each message, if its length in Node differs: a character beyond U+FFFF is one on XS. */
   readonly characters?: number;
-  /** The type that the adapter finds in each message, in their order; not looked for if one token stands for all. */
+  /** The type that the adapter finds in each message, in their order; not looked for if one token is used for all. */
   readonly types: readonly string[];
   readonly isToken?: true;
   /** Whether they are recorded as payloads. */
   readonly payloads?: true;
-  /** Nobody would send it but to cost the server time. */
+  /** Nobody would send it except to cost the server time. */
   readonly hostile?: true;
 }
 
@@ -50,7 +50,7 @@ export const SCENES: readonly Scene[] = Object.freeze([
   { ...hostile("megabyte", `{"a":${"[".repeat(1_000_000)}`), answer: "no" },
 ]);
 
-/** Characters that are looked at or kept, of each message: 0 where one token stands for all. */
+/** Characters of each message that are read or kept: 0 if one token is used for all. */
 export function charactersOf({ messages, isToken, characters }: Scene): number {
   return isToken ? 0 : (characters ?? messages[0]!.length);
 }

@@ -1,7 +1,6 @@
 /**
- * A `ws` server in Node with 100 real clients, without telemetry and with it: what a message, received and answered, takes of the
- * server's process. With telemetry means the adapter, the ring and its packets; all of them are captured and decoded, and every event
- * accounted for.
+ * A `ws` server in Node with 100 real clients, with and without telemetry: what a message, received and answered, costs the server's process. With
+ * telemetry means the adapter, the ring and its packets; all of them are captured and decoded, and every event is accounted for.
  */
 import { equal } from "node:assert/strict";
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
@@ -16,11 +15,11 @@ type RecordedKind = Exclude<ServerKind, "off">;
 const RECORDED_KINDS: readonly RecordedKind[] = ["forward", "switched-off", "token", "type"];
 const MAIN = "dist/bench/node/ws-server.mjs";
 const CLIENTS = 100;
-/** Of each kind: a million go through the adapter with the type found, and a million with a token. */
+/** For each kind: a million go through the adapter with the type found, and a million with a token. */
 const MESSAGES = 1_000_000;
-/** For each kind, one after the other: what a process was compiled to stays so to its end. */
+/** For each kind, one after the other: the compiled form of a process stays to its end. */
 const PROCESSES = 5;
-/** Of each process. The two servers in it take turns, and rounds are short, so that a machine that slows down slows both. */
+/** For each process. The two servers in it take turns, and rounds are short, so that a machine that slows down slows both. */
 const ROUNDS = 50;
 const PAYLOAD_CHARS = 20;
 const SHARE = MESSAGES / PROCESSES / ROUNDS;
@@ -28,7 +27,7 @@ const SHARE = MESSAGES / PROCESSES / ROUNDS;
 const WARM_UP_ROUNDS = 12;
 /** Before each round, and not measured: the other server was at work meanwhile, with other sockets and clients. */
 const WARM_UP_MESSAGES = 500;
-/** The server has a processor of its own: on one that clients share, how often it is woken changes what a message takes. */
+/** The server has its own processor: on one shared with clients, the number of wake-ups changes the cost of a message. */
 const SERVER_CPU = 0;
 const CLIENTS_CPU = 1;
 
@@ -39,14 +38,14 @@ export interface ServerCost {
   readonly cpuNs: number;
   /** From a round's first message to its last answer, clients included, for a message, as a mean. */
   readonly wallNs: number;
-  /** What the server without telemetry took for its million messages in the same processes, percent; and the least and most of a process. */
+  /** The cost of the server without telemetry for its million messages in the same processes, percent; and the minimum and maximum of a process. */
   readonly cpuPercent: Percent;
   readonly wallPercent: Percent;
 }
 
 type Percent = readonly [all: number, least: number, most: number];
 
-/** Of a process: what all messages of a server took. */
+/** Of a process: the cost of all messages of a server. */
 interface Totals {
   cpuNs: number;
   wallNs: number;
@@ -124,7 +123,7 @@ function pin(pid: number, cpu: number): void {
   execFileSync("taskset", ["--all-tasks", "--pid", "--cpu-list", String(cpu), String(pid)], { stdio: "ignore" });
 }
 
-/** Throws if the process ends instead: what it threw stands on standard error. */
+/** Throws if the process ends instead: its error is on standard error. */
 async function answerOf(child: ChildProcess): Promise<unknown> {
   const over = new AbortController();
   const { signal } = over;
@@ -155,7 +154,7 @@ function costOf(kind: ServerKind, pairs: readonly Pair[]): ServerCost {
   };
 }
 
-/** Processor time, for it is what bounds a server's throughput, and other work on the machine is not in it. */
+/** Processor time, because it limits a server's throughput, and does not include other work on the machine. */
 export function serverRows(costs: readonly ServerCost[]): Row[] {
   return costs.flatMap(({ kind, cpuNs }) =>
     kind === "forward" || kind === "switched-off"

@@ -1,4 +1,4 @@
-/** What the emitter takes of a device's flash and RAM. */
+/** The emitter's share of a device's flash and RAM. */
 
 import { basename } from "node:path";
 import { number, type Table } from "./format.ts";
@@ -46,7 +46,7 @@ export async function measureSizes(): Promise<Sizes[]> {
   return found;
 }
 
-/** What each C file takes: the ring, its packets, UTF-8, and what binds them to XS. */
+/** Sizes of the C files: the ring, its packets, UTF-8, and the binding to XS. */
 export async function nativesTable(): Promise<Table> {
   const { natives } = (await variants()).find(({ path }) => path === "native")!;
   const files = await (await rv32Machine(natives)).sizes();

@@ -1,4 +1,4 @@
-/** Results on a terminal: tables, bars, and the figures to reach. */
+/** Results on a terminal: tables, bars, and the goals. */
 import pc from "picocolors";
 import { figuresOf, isReached } from "./figures.ts";
 import {
@@ -17,7 +17,7 @@ import type { Sizes } from "./sizes.ts";
 const BAR_WIDTH = 48;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/** Everything measured, and the figures as far as the parts that were run allow. */
+/** Everything measured, and the goals as far as the parts that were run allow. */
 export function report(rows: readonly Row[], sizes: readonly Sizes[], colors = pc.createColors(hasColor())): string {
   const tables = tablesOf(sorted(rows));
   if (sizes.length > 0) tables.push(sizesTable(sizes), historyTable(rows));
@@ -42,7 +42,7 @@ export function report(rows: readonly Row[], sizes: readonly Sizes[], colors = p
   return lines.join("\n");
 }
 
-/** msg.recv without payload: how long each bar is against the others. */
+/** msg.recv without payload: the length of each bar relative to the others. */
 function bars(engine: Engine, rows: readonly Row[], color: (text: string) => string): string[] {
   const cost = ({ instructions, ns }: Row) => instructions ?? ns ?? 0;
   const own = rows

@@ -1,8 +1,8 @@
-// What an event takes in whole traffics: texts take the room that they need.
+// What an event takes in whole traffics: texts take only the room that they need.
 import { ok } from "node:assert/strict";
 import { measureTraffic } from "./traffic.ts";
 
-/** Bytes an event; with one record type for all texts they were 78, 57, 36 and 118. */
+/** Bytes per event; with one record type for all texts they were 78, 57, 36 and 118. */
 const MOST: Readonly<Record<string, number>> = {
   demo: 41,
   simulate: 32,

@@ -1,4 +1,4 @@
-/** Bytes that an event takes in the ring and on the line, in whole traffics: what is emitted, drained and decoded in this run. */
+/** Bytes that an event takes in the ring and on the line, in whole traffics: everything is emitted, drained and decoded in this run. */
 import { equal } from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -79,19 +79,19 @@ async function emitSimulated(): Promise<Emitted> {
       close() {},
     }),
   });
-  // What a reboot finds in the ring is gone.
+  // A reboot loses what is in the ring.
   return { packets, events: events.drained - events.unsent };
 }
 
 function emitTrace(name: string): Emitted {
   const lines = readFileSync(join(CAPTURES, name), "utf8").trim().split("\n");
-  // One that is not as the schema has it is emitted as what it can be.
+  // An event that does not follow the schema is emitted as well as it can be.
   const events = lines.map((line) => JSON.parse(line) as TelemetryEvent);
   const { telemetry, packets } = replay(events);
   return { packets, events: telemetry.counters().emitted };
 }
 
-/** Of the records: packets have headers besides. Each event that was emitted is decoded, or the figure is of something else. */
+/** Of the records: packets also have headers. Each emitted event is decoded, or the figure would be wrong. */
 async function bytesAnEvent({ packets, events }: Emitted): Promise<number> {
   let decoded = 0;
   let bytes = 0;

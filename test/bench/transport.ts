@@ -1,4 +1,4 @@
-/** From emitter to decoded capture, as commands on this machine: a million events by each link, and fleets of simulated devices. */
+/** From emitter to decoded capture, with commands on this machine: a million events over each link, and fleets of simulated devices. */
 import { equal, ok } from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
@@ -116,7 +116,7 @@ async function load(link: string, say: Say, from: readonly string[], to: (captur
   };
 }
 
-/** Devices at an event a second each: what they cost the host. */
+/** Devices that send one event per second each: their cost for the host. */
 export async function measureFleets(say: Say): Promise<Fleet[]> {
   const found: Fleet[] = [];
   for (const devices of FLEETS) found.push(await fleet("UDP", devices, say));
@@ -172,7 +172,7 @@ async function settled(capture: Run): Promise<void> {
   if (udp) await untilUdpRead(Number(udp[1]), true);
   for (let before = -1, quiet = 0; ; ) {
     const { cpuS } = watch(capture.child.pid!).use();
-    // Ten looks a second at what is due take less than this; while it waits for a disk it takes as little, but not so long.
+    // Ten checks a second for what is due take less than this; while it waits for a disk it takes as little, but not for so long.
     quiet = cpuS - before < 0.15 ? quiet + 1 : 0;
     if (quiet === QUIET_LOOKS) return;
     before = cpuS;
@@ -189,7 +189,7 @@ interface Told {
   readonly beforeFirst: number;
 }
 
-/** What `decode` says of the capture. */
+/** The output of `decode` for the capture. */
 async function decode(): Promise<Told> {
   const { status, stderr } = await run(["decode", FOLDER], "", { stdio: ["ignore", "ignore", "pipe"] });
   equal(status, 0, stderr);

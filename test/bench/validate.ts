@@ -1,6 +1,6 @@
 /**
- * Validating in Node, all checks, against a straightforward validator in Python with the schema checks alone, and against
- * what JSON.parse takes alone. Commands that read the same trace, from start to end.
+ * Validating in Node, all checks, compared with a straightforward validator in Python that has only the schema checks, and with JSON.parse alone.
+ * Commands that read the same trace, from start to end.
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -14,7 +14,7 @@ import { outside } from "./outside.ts";
 import { orElse, unmeasured } from "./parts.ts";
 import type { Row, Say } from "./rows.ts";
 
-/** So many that starting a process does not count for much. */
+/** So many that starting a process hardly matters. */
 const EVENTS: Readonly<Record<number, number>> = { 0: 1_000_000, 100: 1_000_000 };
 const ROUNDS = 3;
 const TRACE = "dist/bench/validate.jsonl";
@@ -114,7 +114,7 @@ async function traceOf(payload: string | undefined, count: number): Promise<stri
   return lines;
 }
 
-/** Both validators name the same lines of a trace with a mistake of every kind; so none is fast by looking away. */
+/** Both validators report the same lines of a trace with a mistake of every kind, so neither is fast because it checks less. */
 function checkMistakes(lines: readonly string[], contestants: readonly Contestant[]): void {
   const mistakes: readonly ((line: string) => string)[] = [
     (line) => line.slice(0, -1),
@@ -159,14 +159,14 @@ function outputOf(command: readonly string[]): string {
   try {
     return execFileSync(command[0]!, [...command.slice(1), TRACE], { encoding: "utf8", maxBuffer: 1 << 26 });
   } catch (error) {
-    // Exit code 1: the data is bad, as it is meant to be.
+    // Exit code 1: the data is bad, as intended.
     const { status, stdout } = error as { status?: number; stdout?: string };
     if (status !== 1 || stdout === undefined) throw error;
     return stdout;
   }
 }
 
-/** A whole run, in ns a line; what it says is checked. */
+/** A whole run, in ns per line; its output is checked. */
 async function timed({ path, command, foundIn }: Contestant, lines: number): Promise<number> {
   const from = performance.now();
   const child = spawn(command[0]!, [...command.slice(1), TRACE], { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,4 +1,4 @@
-/** A page of a million events: how long `view` takes to write it, and what it is in a real browser. */
+/** A page of a million events: how long `view` takes to write it, and how it performs in a real browser. */
 import { equal } from "node:assert/strict";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
@@ -69,7 +69,7 @@ async function rendererMegabytes(browser: Browser): Promise<number> {
   return (Math.max(...sizes) * 1024) / 1e6;
 }
 
-/** From one frame to the next while the range moves, in a twentieth of the cases more. Fails if nothing was drawn. */
+/** Time from one frame to the next while the range moves; 95 % of the frames are faster. Fails if nothing was drawn. */
 async function frameMs(page: Page, zoom: number): Promise<number> {
   const frames = (await page.evaluate(`(async () => {
     const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));

@@ -1,4 +1,4 @@
-/** Runs the cases inside XS: on this machine (xs-host) and on a device's kind of processor (xs-rv32, xs-xtensa). */
+/** Runs the cases inside XS: on this machine (xs-host) and on the kinds of processor of devices (xs-rv32, xs-xtensa). */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { build } from "esbuild";
@@ -8,7 +8,7 @@ import { type CaseKey, isMachine, type MachineName, type Row, type Say } from ".
 
 export type XsEngine = MachineName | "xs-host";
 
-/** Rounds, and by what batches are larger: a clock is not exact, a count of instructions is. */
+/** Rounds, and the factor by which batches are larger: a clock is not exact, a count of instructions is. */
 const ACCURACY = { clock: ["15", "3"], count: ["1", "1"] } as const;
 const TIMEOUT_MS = 300_000;
 /** What each form of the emitter imports. */
@@ -41,7 +41,7 @@ export async function xsHost(natives: readonly string[]): Promise<string> {
   return (await outside("build/xs/setup.mjs")).xsHost({ natives });
 }
 
-/** Bytes of what Moddable's compiler makes of a module. */
+/** Bytes of Moddable's compiler output for a module. */
 export async function bytecodeOf(module: string): Promise<{ code: number }> {
   return (await outside("build/xs/setup.mjs")).bytecode(module);
 }
@@ -83,7 +83,7 @@ export async function bundleBench(entry = "test/bench/xs/main.ts", outfile = "di
   return outfile;
 }
 
-/** Runs a module in xs-host. Returns what it printed. Throws with what it said if it fails. */
+/** Runs a module in xs-host. Returns its output. Throws with its messages if it fails. */
 export async function runInHost(natives: readonly string[], module: string, main: string, ...args: string[]) {
   const host = await xsHost(natives);
   const named = Object.entries({ "xs-telemetry": module, ...otherModules(natives) });
@@ -104,7 +104,7 @@ export async function runInHost(natives: readonly string[], module: string, main
   return printed("xs-host", { status, stdout, stderr });
 }
 
-/** Runs a module on the RV32 machine, or the one for Xtensa. Returns what it printed. Throws with what it said if it fails. */
+/** Runs a module on the RV32 machine, or the one for Xtensa. Returns its output. Throws with its messages if it fails. */
 const runIn =
   (engine: MachineName) =>
   async (natives: readonly string[], module: string, main: string, ...args: string[]) => {
@@ -137,7 +137,7 @@ export async function keysOfXs(): Promise<CaseKey[]> {
   return [...own("typescript"), clockCase(() => 0), ...baselines, ...adapterCases("disabled"), ...own("native")];
 }
 
-/** The cases of each variant of the emitter in one engine, or of one of them; with the baselines, or without them. */
+/** The cases of each variant of the emitter in one engine, or of one of them; with or without the baselines. */
 export async function measureXs(
   engine: XsEngine,
   say: Say,

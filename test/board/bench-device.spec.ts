@@ -1,4 +1,4 @@
-// `xs-telemetry bench --device`: a board's benchmark out of its log, over a serial line as a board writes it.
+// `xs-telemetry bench --device`: a board's benchmark from its log, over a serial line as a board writes it.
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";

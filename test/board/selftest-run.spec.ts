@@ -1,5 +1,5 @@
-// `xs-telemetry selftest --device`: the cases that a board runs of these very specs, over a serial line as a board writes them; and
-// examples/selftest itself, inside XS with stand-ins for what the SDK has.
+// `xs-telemetry selftest --device`: the cases of these very specs that a board runs, over a serial line as a board writes them; and
+// examples/selftest itself, inside XS with substitutes for parts of the SDK.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -35,7 +35,7 @@ let problems: Problem[] = [];
 
 const codes = () => problems.map(({ code }) => code);
 
-/** A process that goes on in the folder. Whoever does not close it has it killed: nothing of it is held open. */
+/** A process that continues in the folder. Unless it is closed, it counts as killed: nothing of it is held open. */
 function collector(options: Partial<CollectorOptions> = {}): Collector {
   problems = [];
   return new Collector(dir, {
@@ -205,7 +205,7 @@ describe("a capture that goes on", () => {
     assert.equal((await decoded()).events.length, 6);
     recover(new OwnFolder(dir), [UUID], Date.now(), (problem) => found.push(problem));
     assert.equal(found.length, 1);
-    // What stands there for longer was not written by the process that was killed.
+    // Older leftovers were not written by the killed process.
     appendFileSync(stream, Buffer.alloc(100));
     recover(new OwnFolder(dir), [UUID], Date.now() + 1e6, (problem) => found.push(problem));
     assert.equal(found.length, 1);
@@ -225,7 +225,7 @@ describe("a capture that goes on", () => {
       second.close();
       return boots().length;
     };
-    // Damage in the middle, and bytes at the end that begin no packet.
+    // Damage in the middle, and bytes at the end that are not the beginning of a packet.
     let path = join(start(), STREAM_FILE);
     const bytes = readFileSync(path);
     bytes[20]! ^= 1;
@@ -235,7 +235,7 @@ describe("a capture that goes on", () => {
     appendFileSync(path, "not a packet");
     const { size } = statSync(path);
     assert.deepEqual([goOn(), statSync(path).size, codes()], [2, size, []]);
-    // Token packets that are gone: names that metadata has are not overwritten by none.
+    // Token packets are gone: they must not overwrite names in the metadata with none.
     rmSync(join(start(), TOKENS_FILE));
     const metadata = readFileSync(join(dir, boots()[0]!, "metadata"), "utf8");
     assert.equal(goOn(), 2);

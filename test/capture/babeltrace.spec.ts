@@ -1,4 +1,4 @@
-// What the emitter writes, in a capture folder: babeltrace2 and decode must tell the same.
+// What the emitter writes, in a capture folder: babeltrace2 and decode must agree.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ describe("captures of what the emitter writes", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Opens the capture with both; returns the events of each boot, how many babeltrace2 says were lost, and its internal records. */
+  /** Opens the capture with both; returns the events of each boot, how many are lost according to babeltrace2, and its internal records. */
   async function compare() {
     capture.close();
     const decoded = new Map<string, Shown[]>();

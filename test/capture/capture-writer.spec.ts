@@ -34,7 +34,7 @@ function writer(name = "capture"): CaptureWriter {
   return new CaptureWriter(join(dir, name), { registry, onProblem: (problem) => problems.push(problem) });
 }
 
-/** Writes packets; returns for each whether it was taken. */
+/** Writes packets; returns for each whether it was accepted. */
 function write(packets: readonly { readonly bytes: Uint8Array }[], name = "capture"): boolean[] {
   const capture = writer(name);
   const taken = packets.map(({ bytes }) => capture.write(bytes));
@@ -197,7 +197,7 @@ describe("writing a capture folder", () => {
         record({ event: "ws.connected", time }),
       ),
     });
-    // After a first packet numbered 5 nothing can tell which of two is wrong: decode takes the later, a stream file takes nothing back.
+    // After a first packet numbered 5 nothing shows which of two is wrong: decode takes the later, a stream file cannot take anything back.
     assert.deepEqual(write([late(50, 5, 10, 20), late(40, 6, 10, 21), late(60, 7, 10, 22)]), [true, false, true]);
     assert.deepEqual(codes(), ["W_LATE", "E_COUNTS"]);
     assert.deepEqual(write([late(50, 5, 10, 20), late(50, 6, 9, 21)], "losses"), [true, false]);
@@ -350,7 +350,7 @@ describe("writing a capture folder", () => {
         eventsIn(list)
           .map(({ ts_mono_ms, eventSeq }) => `${ts_mono_ms} ${eventSeq}`)
           .sort();
-      // Where a further boot begins, packets that were passed over before may turn out to be its first: the capture has more than was taken.
+      // Where another boot begins, packets that were ignored before may turn out to be its first: the capture has more than was accepted.
       const held = new Set(keys(items));
       if (codes().includes("W_BOOT_ID"))
         assert.deepEqual(

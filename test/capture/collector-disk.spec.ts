@@ -1,4 +1,4 @@
-// What the collector leaves behind on a disk that is full, a process that ends, and others that write or read beside it.
+// What the collector leaves on a full disk, after the end of its process, and beside others that write or read.
 import assert from "node:assert/strict";
 import fs, { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -88,7 +88,7 @@ describe("collecting packets of devices", () => {
       let taken = 0;
       try {
         const all = at.collector({ rotateBytes: 500, keepParts: 3 });
-        // From here on nothing is written any more: what is there now is what a kill leaves.
+        // From here on nothing is written: what is there now is what a kill leaves.
         for (const name of steps)
           (fs as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
             if (left-- > 0) return (real[name] as (...all: unknown[]) => unknown)(...args);

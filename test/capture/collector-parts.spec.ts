@@ -1,4 +1,4 @@
-// Captures in parts: rotated by size, the oldest given up.
+// Captures in parts: rotated by size, the oldest deleted.
 import assert from "node:assert/strict";
 import fs, { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -108,7 +108,7 @@ describe("collecting packets of devices", () => {
     const source = new PacketSource({ bootId: 7 });
     const same = Array.from({ length: 5000 }, (): [number, string] => [1, "a"]);
     for (let token = 2; token < 100; token++) all.write(source.tokens([...same, [token, "b"]]).bytes);
-    // 98 packets of 25 KB: each alone tells a name, none is let go for another.
+    // 98 packets of 25 KB: each has a different name, none may be dropped in favour of another.
     assert.ok(all.names < 99 + (99 * 4 * 105 + 16384) / 128, String(all.names));
     const part = join(at.dir, listBoots(at.dir).at(-1)!.path.split("/").at(-1)!, TOKENS_FILE);
     assert.ok(readFileSync(part).length < 99 * 4 * 105 + 16384 + 26_000);

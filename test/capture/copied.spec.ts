@@ -15,7 +15,7 @@ import { babeltrace } from "../support/babeltrace.ts";
 import { mixedPackets, PacketSource } from "../support/packets.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
-/** Names that fill a token packet's bounds, and such as would leave their string in metadata that are not escaped. */
+/** Names at the limits of a token packet, and names that would leave their string in metadata if they were not escaped. */
 const HOSTILE = ['a" = 9, "b', "};\nenum", "\\", "\\101", "\u001b[31m\n", "😀".repeat(15), "x".repeat(63), " "];
 
 let root = "";
@@ -55,7 +55,7 @@ async function decoded(path: string): Promise<{ lines: string; problems: Problem
 }
 
 const entries = (path: string) => readdirSync(path, { recursive: true, withFileTypes: true });
-/** As `cp -r c/* d/`, zip and uploads of CI leave files out. */
+/** `cp -r c/* d/`, zip and uploads of CI leave such files out. */
 const withoutHidden = (from: string, to: string) =>
   cpSync(from, to, { recursive: true, filter: (path) => path === from || !basename(path).startsWith(".") });
 const codesOf = (problems: readonly Problem[]) => problems.map(({ code }) => code);
@@ -78,7 +78,7 @@ describe("a capture that was copied", () => {
     ] as const)
       it(`without its hidden files decodes to the same lines, boots in the same order, devices with their names: ${how}, ${when}`, async () => {
         const all = capture(options);
-        // Killed: what is on disk is all there is.
+        // Killed: only what is on disk remains.
         if (isClosed) all.close();
         const copy = join(root, "copy");
         withoutHidden(dir, copy);

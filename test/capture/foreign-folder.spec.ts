@@ -53,7 +53,7 @@ const linkToFifo = (path: string) => {
   symlinkSync(join(dir, ".fifo"), path);
 };
 
-/** Puts a link in a path's place, and what was there back. */
+/** Puts a link in place of a path, and restores it. */
 function swap(path: string, target: string): { out: () => void; back: () => void } {
   return {
     out() {
@@ -67,7 +67,7 @@ function swap(path: string, target: string): { out: () => void; back: () => void
   };
 }
 
-/** What somebody may put where a file is expected, and what is said of it. */
+/** What somebody may put where a file is expected, and what is reported of it. */
 const PLANTS: readonly [name: string, plant: (path: string) => void, said: RegExp][] = [
   ["a link to /dev/zero", (path) => symlinkSync("/dev/zero", path), /^a link that leads out of the capture/],
   ["a FIFO", mkfifo, /^not a regular file/],
@@ -98,7 +98,7 @@ describe("a capture folder of somebody else's", () => {
         const { events, problems } = await decoded();
         const [problem, ...others] = problems;
         assert.deepEqual([problem!.code, problem!.file], ["E_READ", file]);
-        // The names stand in the metadata, too.
+        // The names are in the metadata, too.
         assert.deepEqual(
           others.map(({ code }) => code),
           file.endsWith("tokens") ? ["W_NO_TOKENS"] : [],

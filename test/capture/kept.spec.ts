@@ -47,7 +47,7 @@ describe("a capture of which the newest parts are kept", () => {
       const heap: number[] = [];
       for (let boot = 1; boot <= boots; boot++) {
         const source = new PacketSource({ bootId: bootIdOf(boot) });
-        // Deep sleep: a boot wakes, tells, sleeps.
+        // Deep sleep: a boot wakes, reports, sleeps.
         all.packet("pump", source.tokens([[1, "wake"]], boot % 1000).bytes, T0 + boot * 5000);
         all.packet("pump", source.data([{ event: "msg.send", time: boot, token: 1 }]).bytes, T0 + boot * 5000);
         if (boot % 100 === 0) all.tick(T0 + boot * 5000);

@@ -1,4 +1,4 @@
-// Somebody else swaps folders and files of a capture for links out of it, as fast as a process can, while it is written and read.
+// Somebody replaces folders and files of a capture by links out of it, as fast as a process can, while it is written and read.
 import { equal, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ import { endsWithUs } from "../support/processes.ts";
 const PACKETS_OF_ROUND = 300;
 const SECRET = '{"secret":"of somebody else"}\n';
 
-/** In a process of its own: each of the paths is, again and again, a link to what stands at the same place of another folder. */
+/** In a separate process: each of the paths becomes, again and again, a link to the same place in another folder. */
 const SWAPPER = `
 const { renameSync, symlinkSync, unlinkSync, writeFileSync } = require("node:fs");
 const [outside, ...paths] = process.argv.slice(1);

@@ -42,7 +42,7 @@ function shown({ event, ts_mono_ms, eventSeq, schemaVersion, ...fields }: AnyEve
   return { name: event, timeMs: ts_mono_ms, fields };
 }
 
-/** Opens a folder with babeltrace2: it must show what decode shows, and complain of nothing. Returns what both say. */
+/** Opens a folder with babeltrace2: it must show what decode shows, without complaints. Returns the results of both. */
 async function assertSame(path: string, label = "") {
   const { events, summary } = await decodedBy(path);
   const output = babeltrace(path);
@@ -205,7 +205,7 @@ describe("CTF traces that babeltrace2 opens", () => {
       "}",
       "x".repeat(64),
       ...Array.from({ length: 127 }, (_, code) => String.fromCharCode(code + 1)),
-      ...Array.from({ length: 127 }, (_, code) => `${String.fromCharCode(code + 1)}0`), // an escape and a digit behind it
+      ...Array.from({ length: 127 }, (_, code) => `${String.fromCharCode(code + 1)}0`), // an escape followed by a digit
     ];
     const source = new PacketSource({ bootId: 5 });
     const tokens = source.tokens(names.map((name, index) => [index + 1, name]));
@@ -322,7 +322,7 @@ describe("CTF traces that babeltrace2 opens", () => {
   });
 });
 
-/** Record types whose first field no alignment reaches, with holes, with bits left over, and with no field at all. */
+/** Record types with a first field that no alignment reaches, with holes, with spare bits, and with no field at all. */
 function awkwardRegistry(): RegistryModel {
   const attribute = {
     type: "int" as const,

@@ -1,4 +1,4 @@
-// What capture does with its folder: whose it is, how it is begun, gone on with and kept small.
+// What capture does with its folder: who owns it, how it is started, continued and kept small.
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ describe("capture", () => {
       [".", /^xs-telemetry: E_NOT_EMPTY: /],
       ["file/x", /^xs-telemetry: E_WRITE: /],
     ];
-    // Where no folder can be made, whoever asks.
+    // Where nobody can make a folder.
     if (existsSync("/proc"))
       for (const output of ["/proc/x", "/proc/x/y"])
         cases.push([output, /^xs-telemetry: E_WRITE: \/proc\/x.* cannot be written: ENOENT: .*name one on a disk/]);

@@ -17,7 +17,7 @@ describe("capture", () => {
   const capture = (...args: string[]) => at.capture(...args);
 
   it("counts lines of log text that it wrote, not those that it could not", async () => {
-    // No file may be over 512 bytes: as on a full disk, but for the code.
+    // No file may exceed 512 bytes: as on a full disk, except for the code.
     const full = ["sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "sh"];
     const run = new Run(["capture", "--stdin", "-o", "full"], { cwd: at.folder }, full);
     await run.said(/capturing/);
@@ -92,7 +92,7 @@ describe("capture", () => {
     await pause(200);
     const { status, stderr } = await running.end("SIGTERM");
     assert.equal(status, 1);
-    assert.equal(stderr.split("E_DATAGRAM: ").length - 1, 2, stderr); // said once, and counted
+    assert.equal(stderr.split("E_DATAGRAM: ").length - 1, 2, stderr); // reported once, and counted
     assert.match(stderr, /\n {2}30 packets refused: from another registry/);
     assert.match(stderr, /E_TOO_MANY_DEVICES: /);
     assert.equal(readdirSync(join(at.folder, "udp")).length, 3);

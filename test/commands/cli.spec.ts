@@ -109,7 +109,7 @@ describe("the command line", () => {
     });
 
     it("names a file that fails while it is read, and exits with 2", async () => {
-      // Reading one's own memory from address 0 is an I/O error.
+      // Reading its own memory from address 0 is an I/O error.
       for (const name of ["extract", "validate"]) {
         const { status, stdout, stderr } = await run([name, "/proc/self/mem"]);
         assert.deepEqual([status, stdout], [2, ""]);

@@ -1,4 +1,4 @@
-// The commands with a registry of one's own, as a new user types them.
+// The commands with a user's own registry, as a new user types them.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {

@@ -24,7 +24,7 @@ describe("the command line", () => {
         child.stdout?.once("data", () => child.stdout?.destroy());
         const [status, signal] = await once(child, "exit");
         assert.deepEqual([signal, stderr], [null, ""]);
-        // What it had found out by then: errors.
+        // What it had found by then: errors.
         assert.equal(status, args[0] === "validate" ? 1 : 0);
         child.stdin?.destroy();
       }

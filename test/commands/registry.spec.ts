@@ -103,8 +103,8 @@ describe("xs-telemetry registry", () => {
     const { status, stdout, stderr } = run(["diff", old, later]);
     deepEqual(stdout.split("\n"), [
       "breaking: record type 10: is gone: devices in the field send it; no version may do this; keep { id: 10 } in station.label",
-      "minor: record type 11: is added to station.label: no other had that id",
-      "patch: attribute pressure: other words in brief: it is said to people only",
+      "minor: record type 11: is added to station.label: the id was free",
+      "patch: attribute pressure: other words in brief: only people read it",
       "1 breaking, 1 minor, 1 patch: the version needs a major step; 1.2.3 to 1.3.0 is not enough",
       "The records differ, and so does the fingerprint: named together, each version reads what it knows of the other's packets.",
       "",

@@ -31,7 +31,7 @@ function traffic(bootId = 7) {
 }
 
 const framed = (packets: readonly Uint8Array[]) => Buffer.concat(packets.map((packet) => frame(packet)));
-/** Without the time of day, which stands first. */
+/** Without the time of day at the beginning. */
 const undated = (stdout: string) =>
   stdout.split("\n").map((line) => line.replace(/^\d\d:\d\d:\d\d\.\d{3}( ±\d+ms)? +/, ""));
 
@@ -201,12 +201,12 @@ describe("tail", () => {
     for (let round = 0; round < 200 && !/W_OUTPUT_WAITS: 16 MB of output/.test(tail.stderr); round++) {
       for (let count = 0; count < 5000; count++) connection.sent(0);
       await datagrams(port, drain(reader, 1400), socket);
-      await pause(20); // for it to take them
+      await pause(20); // so that it takes them
     }
     tail.child.stdout!.resume();
     const size = () => tail.stdout.length;
     for (let before = -1; before !== size(); await pause(500)) before = size();
-    // It may still be busy, and the system drop a datagram: losses are told by what comes after them.
+    // It may still be busy, and the system may drop a datagram: later packets show the loss.
     let isSeen = false;
     for (let tries = 0; tries < 20 && !isSeen; tries++) {
       connection.disconnected();

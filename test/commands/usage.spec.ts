@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { COMMAND, Run, run } from "../support/command.ts";
 import { drain, emitter } from "../support/emit.ts";
 
-/** In a terminal of its own. */
+/** In its own terminal. */
 function inTerminal(args: string, input = ""): { status: number | null; stdout: string } {
   const line = `'${process.execPath}' '${COMMAND}' ${args}`;
   return spawnSync("script", ["-qec", line, "/dev/null"], { input, encoding: "utf8", timeout: 20_000 });
@@ -65,7 +65,7 @@ describe("how the command is used", () => {
 
   it("names the limit and the way out where no more files may be opened, from its own files on", async () => {
     writeFileSync(join(folder, "log"), "hello\n");
-    // Where Node cannot even open what is to say so, nobody does.
+    // If Node cannot even open the file that would report it, nobody does.
     const first = ["cli.js", ...readFileSync(COMMAND, "utf8").match(/chunk-\w+\.js/g)!].map((name) =>
       join(dirname(COMMAND), name),
     );

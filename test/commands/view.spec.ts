@@ -54,7 +54,7 @@ describe("the command view", () => {
       spawnSync("bash", ["-o", "pipefail", "-c", script, process.execPath, COMMAND, recording, out], {
         encoding: "utf8",
       });
-    // A file may have 4 KB, and the signal for more is not heeded, as the system has it where a disk is full.
+    // A file may have 4 KB, and the signal for more is ignored, as if the disk were full.
     const small = shell('trap \'\' XFSZ; ulimit -f 4; "$0" "$1" view "$2" -o "$3"');
     assert.equal(small.status, 2, small.stderr);
     assert.match(small.stderr, /large\.html cannot be written: EFBIG: .*write elsewhere/);

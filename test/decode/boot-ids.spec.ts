@@ -19,7 +19,7 @@ import { type BuiltPacket, joined, mixedPackets, PacketSource, randomIntegers } 
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 
-/** Packets of a boot whose id is a constant: `received` messages, the clock as in every boot. */
+/** Packets of a boot with a constant id: `received` messages, the same clock in every boot. */
 function constantBoot(received: number): Uint8Array[] {
   let now = 1000;
   const clock = {
@@ -37,7 +37,7 @@ function constantBoot(received: number): Uint8Array[] {
   return drain(telemetry.reader());
 }
 
-/** A boot with the id of others: `count` data packets from `fromMs` on; its types are told again and again. */
+/** A boot with the id of others: `count` data packets from `fromMs` on; its types are repeated again and again. */
 function boot(count: number, fromMs: number, types = 2, header = {}): BuiltPacket[] {
   const source = new PacketSource({ bootId: 7, ...header });
   const packets: BuiltPacket[] = [];
@@ -191,7 +191,7 @@ describe("two boots with one boot id", () => {
     const same = boot(5, 100);
     const source = new PacketSource({ bootId: 7 });
     const rest: BuiltPacket[] = [];
-    // As boot(), but for what the fourth data packet holds.
+    // As boot(), except for the content of the fourth data packet.
     for (let index = 0; index < 8; index++) {
       const time = 100 + 50 * index;
       if (index === 0)
@@ -225,7 +225,7 @@ describe("two boots with one boot id", () => {
   it("do not take late packets of the first for the second's, nor the second's for late ones: 64 packets out of order", async function () {
     this.timeout(0);
     const random = randomIntegers(seedFor(41));
-    // The last token packet of a boot may look like the second one of the next: test/packet/boot-teller.spec.ts says how seldom. That is told.
+    // The last token packet of a boot may look like the second one of the next: test/packet/boot-teller.spec.ts shows how rarely. That is reported.
     let confused = 0;
     for (let round = 0; round < rounds(300, 6); round++) {
       rmSync(dir, { recursive: true, force: true });
@@ -262,7 +262,7 @@ describe("two boots with one boot id", () => {
       for (let start = 0; start < 1 + random(6); start++) {
         const packets = boot(1 + random(120), random(3) * 1000 + start, random(3), { reader: random(2) });
         sent.push(...packets);
-        // A flash store gives again what it is not sure of.
+        // A flash store repeats packets that it is not sure of.
         if (random(3) === 0) sent.push(...packets.slice(-1 - random(packets.length)));
       }
       const where = `round ${round}`;

@@ -5,7 +5,7 @@ import { registry } from "../../host/generated/registry.ts";
 import { type Extracted, extract } from "../../host/text/extract.ts";
 import { Validator } from "../../host/validate/validate.ts";
 
-/** Serial logs and traces of a real device. They are not part of the project: where they are not, there is nothing to test. */
+/** Serial logs and traces of a real device. They are not part of the project: without them there is nothing to test. */
 const FOLDER = resolve(process.env.XS_TELEMETRY_CAPTURES ?? "../shared/captures");
 
 type Found = [line: number, code: string, attribute: string | null];
@@ -56,7 +56,7 @@ describe("captures of a real device", () => {
     // The good ones carry no payload: two connects and the disconnect between them.
     assert.deepEqual(eventsOf(found), [trace[0], trace[4], trace[5]]);
 
-    // What is printed unescaped is the payload, and every msg.recv has one.
+    // The payload is printed unescaped, and every msg.recv has one.
     const raw = readFileSync(join(FOLDER, "zones_happy_path_raw.txt"), "latin1");
     const expected: { line: number; offsetBytes: number }[] = [];
     let offsetBytes = 0;

@@ -16,13 +16,13 @@ let dir = "";
 
 type Event = Readonly<Record<string, string | number>>;
 
-/** Events of a boot, a second from each to the next. */
+/** Events of a boot, one second apart. */
 function boot(bootId: number, reader = 0, fromMs = 0): BuiltPacket[] {
   const source = new PacketSource({ bootId, reader });
   return [0, 1000, 2000].map((time) => source.data([{ event: "ws.connected", time: fromMs + time }]));
 }
 
-/** Writes what these devices send, each packet 10 ms after its time; a boot an hour after the one before. */
+/** Writes what these devices send, each packet 10 ms after its time; each boot an hour after the previous one. */
 function capture(devices: Readonly<Record<string, readonly BuiltPacket[][]>>): void {
   const all = new Collector(dir, { registry });
   for (const [device, boots] of Object.entries(devices))

@@ -60,7 +60,7 @@ describe("decoding damaged packets", () => {
           else assert.equal(events.length, others.length, where);
           const at = problems.filter(({ offsetBytes }) => offsetBytes === start);
           assert.ok(at.length > 0, `${where}: ${JSON.stringify(problems)}`);
-          // If as many bytes are lost as the next packet has, another one stands where this one should end.
+          // If exactly as many bytes are lost as the next packet has, another one takes its place.
           const isHidden = after.some((_, count) => lost === joined(after.slice(0, count + 1)).length);
           if (left >= 20) assert.match(at[0]!.code, isHidden ? /^E_/ : /^E_CUT$/, where);
           assert.equal(summary.damaged, problems.filter(({ code }) => code.startsWith("E_")).length, where);
@@ -119,7 +119,7 @@ describe("decoding damaged packets", () => {
           if (problems.length > 0) told++;
           for (const other of packets) {
             if (other === built || other.kind === "tokens") continue;
-            // A flipped packet number may be another packet's.
+            // A flipped packet number may be that of another packet.
             const all = byPacket.get(`${0x1234}/2/${other.packetNumber}`);
             const found = all?.filter((event) => other.events.some(({ eventSeq }) => eventSeq === event.eventSeq));
             const unnamed = (event: object) => ({ ...event, msgType: undefined });

@@ -1,4 +1,4 @@
-// Packets that came whole and say what cannot be: numbers, headers, records, tokens.
+// Packets that arrived whole with impossible content: numbers, headers, records, tokens.
 import assert from "node:assert/strict";
 import { decoded, eventsOf, patched, time0 } from "../support/decoded.ts";
 import {

@@ -1,4 +1,4 @@
-// Packets of devices that had one record type for all texts: another fingerprint, the same ids. Everything that reads packets takes them.
+// Packets from devices with one record type for all texts: another fingerprint, the same ids. Everything that reads packets accepts them.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,7 +46,7 @@ describe("packets with the fingerprint from before there were record types for s
   it("are decoded to the events that the same calls give today", async () => {
     let compared = 0;
     for (const [name, { packets }] of Object.entries(earlier)) {
-      // Where the ring was full, it holds more events now.
+      // A full ring holds more events now.
       if (name.startsWith("overwritten") || name.startsWith("refused")) continue;
       const today = await eventsOf(firstReader(play(scripts[name]!)));
       deepEqual(await eventsOf(firstReader(packets)), today, name);

@@ -29,7 +29,7 @@ describe("extract --frames", () => {
   it("decodes the packets in frames among log text", async () => {
     const items = await extracted(log());
     assert.deepEqual(eventsIn(items), EVENTS);
-    // The log's own lines look like telemetry: that they are not read is said, once.
+    // The log's own lines look like telemetry: that they are not read is reported once.
     assert.deepEqual(problemsIn(items), ["W_LINES@undefined"]);
     const summary = items.at(-1);
     assert.ok(summary?.kind === "summary" && summary.summary.lostOnDevice === 57);

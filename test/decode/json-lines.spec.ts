@@ -1,4 +1,4 @@
-// The JSON lines that decoding writes byte by byte, against what JSON.stringify makes of the same events.
+// The JSON lines that decoding writes byte by byte, compared with JSON.stringify of the same events.
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { StreamDecoder } from "../../host/decode/decode.ts";
@@ -30,7 +30,7 @@ const escaped = (json: string) =>
   json.replace(/[\x85\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const linesOf = (events: readonly object[]) => events.map((event) => `${escaped(JSON.stringify(event))}\n`).join("");
 
-/** All that decoding brings, in order, as text. Batches are read when they come, as their bytes do not last. */
+/** All results of decoding, in order, as text. Batches are read when they come, because their bytes do not last. */
 function transcript(bytes: Uint8Array, options: Partial<DecodeOptions>, pieceBytes: number): string {
   const decoder = new StreamDecoder({ registry, with: "none", ...options });
   const said = (item: DecodeItem) => {
@@ -56,7 +56,7 @@ function assertLines(bytes: Uint8Array, expected: readonly object[], pieceBytes:
   }
 }
 
-/** What fits in so many bytes, cut at a code point, without U+0000. */
+/** What fits in this many bytes, cut at a code point, without U+0000. */
 function fitting(text: string, bytes: number): string {
   let kept = "";
   for (const character of text) {
@@ -102,7 +102,7 @@ const EDGES = [...POWERS, ...POWERS.map((power) => power - 1), 2 ** 31 - 1, 2 **
 const u32 = fc.oneof(fc.constantFrom(...EDGES.filter((edge) => edge < 2 ** 32)), fc.nat(0xffff_ffff), fc.nat(9));
 const token = fc.oneof(fc.nat(4), fc.nat(0xffff));
 
-/** An event; `time` is how much later than the one before it. */
+/** An event; `time` is how much later it is than the previous one. */
 const event: fc.Arbitrary<EventSpec> = fc.oneof(
   fc.record(
     { event: fc.constant("ws.connect" as const), time: fc.nat(99), clientId: u32, connEpoch: u32, ip: text(45) },
@@ -149,7 +149,7 @@ describe("JSON lines", () => {
         fc.oneof(fc.nat(2 ** 52), fc.constantFrom(0, 9999, 10_000, 10 ** 8 - 3, 10 ** 12, 2 ** 53 - 200)),
         fc.integer({ min: 1, max: 5000 }),
         (specs, timeHigh, firstEventSeq, pieceBytes) => {
-          // Readers whose packets alternate, and that know the same tokens by other names.
+          // Readers whose packets alternate, and that have other names for the same tokens.
           const sources = [0, 1].map((reader) => new PacketSource({ bootId: 5, reader }, firstEventSeq));
           const times = [0, 0].map(() => timeHigh * 2 ** 32);
           const built = specs.flatMap(({ reader, records, names }) => {
@@ -335,7 +335,7 @@ describe("JSON lines", () => {
   });
 });
 
-/** A registry of one event whose integers, enums and tokens stand anywhere, and are written in any order. */
+/** A registry of one event with integers, enums and tokens anywhere, written in any order. */
 const layout: fc.Arbitrary<RegistryModel> = fc
   .record({
     cells: fc.array(
@@ -354,7 +354,7 @@ const layout: fc.Arbitrary<RegistryModel> = fc
     for (const { type, width, gap } of cells) {
       const widthBits = { u8: 8, u16: 16, u32: 32, token: 16, enum: width }[type];
       let offsetBits = type === "enum" ? bit + gap : Math.ceil((bit + gap) / 8) * 8;
-      // An enum stands within a word; the others are as the emitter never writes them, but any bytes are read.
+      // An enum is within a word; the others are as the emitter never writes them, but any bytes are read.
       if (type === "enum" && (offsetBits & 31) + widthBits > 32) offsetBits = (offsetBits + 31) & ~31;
       if (offsetBits + widthBits > 128) break;
       fields.push({ key: `f${fields.length}`, type, offsetBits, widthBits, maxBytes: 0 });

@@ -65,7 +65,7 @@ describe("decoding live", () => {
     decoder.tick(T0 + 300);
     for (const token of [1, 2, 0]) decoder.push("a", send(5, token), T0 + 301);
     assert.deepEqual(types(), ["", "", "", ""]);
-    // A name that is new is waited for.
+    // A new name is waited for.
     decoder.push("a", send(10, 3), T0 + 400);
     decoder.push("a", send(11, 1), T0 + 400);
     decoder.push("a", tokens, T0 + 410);

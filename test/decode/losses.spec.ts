@@ -13,7 +13,7 @@ import {
 } from "../support/packets.ts";
 
 describe("counting losses", () => {
-  /** Eight packets of three events; before the fifth 20 events were overwritten, the sixth tells of 4 refused ones. */
+  /** Eight packets of three events; before the fifth 20 events were overwritten, the sixth reports 4 refused ones. */
   function eight(header: HeaderSpec = {}): BuiltPacket[] {
     const source = new PacketSource(header);
     return Array.from({ length: 8 }, (_, index) => {
@@ -26,7 +26,7 @@ describe("counting losses", () => {
 
   it("distinguishes losses on the device, losses on the way and what came before, whatever is missing", () => {
     const packets = eight();
-    const last = 24 + 24; // the number of the event that would come next
+    const last = 24 + 24; // the number of the next event
     for (let missing = 0; missing < 128; missing++) {
       const arrived = packets.filter((_, index) => index === 7 || ((missing >> index) & 1) === 0);
       const first = packets.indexOf(arrived[0]!);
@@ -63,9 +63,9 @@ describe("counting losses", () => {
   it("counts the events after damage as lost on the way once the next packet has come", () => {
     const packets = eight();
     const bytes = joined(packets);
-    const damaged = patched(bytes, 5 * (96 + 48) + 96 + 16 + 16 + 5, 1); // the second event of packet 6, behind its _lost
+    const damaged = patched(bytes, 5 * (96 + 48) + 96 + 16 + 16 + 5, 1); // the second event of packet 6, after its _lost
     assert.deepEqual(sums(decoded(damaged)), [24, 2, 0]);
-    const gone = patched(bytes, 5 * (96 + 48) + 96 + 5, 1); // its _lost record, so that nothing of it is left
+    const gone = patched(bytes, 5 * (96 + 48) + 96 + 5, 1); // its _lost record, so that nothing of the packet is left
     assert.deepEqual(sums(decoded(gone)), [24, 3, 0]);
   });
 

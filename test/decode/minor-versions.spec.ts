@@ -1,4 +1,4 @@
-// Versions that add something: packets of each are read as any of them, without what it has no attribute for.
+// Versions with additions: packets of each are read as any of them, without what it has no attribute for.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,7 +45,7 @@ describe("a schema version and those that add to it", () => {
       const expected = [0, 1000, 1006, 4999, 32_768, 65_535].map((code) => [key, code]);
       deepEqual(codes, key === undefined ? [] : expected);
       ok(events.every(({ schemaVersion }) => schemaVersion === version.schemaVersion));
-      // Dropped, and said.
+      // Dropped, and reported.
       deepEqual(summary.leftOut, key === undefined ? { closeCode: 6 } : undefined);
     }
   });

@@ -1,4 +1,4 @@
-// `_suppressed` records: messages over the device's limits, which are no events.
+// `_suppressed` records: messages beyond the device's limits, which are not events.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

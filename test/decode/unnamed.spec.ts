@@ -12,7 +12,7 @@ import { joined, PacketSource } from "../support/packets.ts";
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 
-/** Three packets of a boot: of six uses of tokens two are of token 0, two of one that has a name, two of one that has none. */
+/** Three packets of a boot: of six uses of tokens two are of token 0, two of a named one, two of one without a name. */
 function boot(header: object) {
   const source = new PacketSource(header);
   const packets = [source.tokens([[1, "named"]])];

@@ -1,4 +1,5 @@
-// More than can be taken, for as long as it lasts, over every link: memory stays as it was, a signal ends it in the middle, and its accounts are exact.
+// More than can be taken, for as long as it lasts, over every link: memory stays constant, a signal ends the command in the middle, and its counts
+// are exact.
 import { equal, ok } from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -18,7 +19,7 @@ import { openSerialLine } from "../support/pty.ts";
 
 const SECONDS = rounds(60, 1);
 const PACKET_BYTES = 1400;
-/** What it may take more at the end than after a tenth of the flood, when it has warmed up. */
+/** How much more memory it may take at the end than after a tenth of the flood, when it has warmed up. */
 const MOST_GROWTH_KB = 64 * 1024;
 
 /** Writes one packet, and resolves when the link may take the next. */
@@ -34,7 +35,7 @@ describe("a flood", () => {
   const peakKb = ({ child }: Run) =>
     Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]);
 
-  /** Sends until the capture has ended, which a signal asks for in the middle. Returns what it said in the end. */
+  /** Sends until the capture has ended, which is requested by a signal in the middle. Returns its last output. */
   async function flood(capture: Run, send: Send): Promise<string> {
     const { telemetry, reader, clock } = emitter({ capacityBytes: 1 << 16 });
     const connection = telemetry.connect(1);
@@ -69,7 +70,7 @@ describe("a flood", () => {
     return stderr;
   }
 
-  /** What it says is what is in its folder. */
+  /** What it reports is what is in its folder. */
   async function check(said: string, isLossless: boolean): Promise<void> {
     const account = await accountOf(join(folder, "c"));
     const [, events] = / (\d+) events, \d+ packets, 1 device/.exec(said) ?? [];
@@ -101,7 +102,7 @@ describe("a flood", () => {
     const line = await openSerialLine();
     try {
       const capture = await startCapture(join(folder, "c"), "--serial", line.hostPath);
-      // Who writes does not wait in the system, which nobody would end who has stopped to read.
+      // A writer must not block in the system: nobody would end one that has stopped reading.
       const port = openSync(line.devicePath, constants.O_WRONLY | constants.O_NONBLOCK);
       const said = await flood(capture, async (packet) => {
         const bytes = framed(packet);

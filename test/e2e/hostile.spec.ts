@@ -1,4 +1,4 @@
-// Hostile senders beside good devices: the good ones' accounts stay exact; disk and memory stay bounded.
+// Hostile senders beside good devices: the counts of the good ones stay exact; disk and memory stay bounded.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -30,7 +30,7 @@ function packetsOf(bootId: number, rounds = 4): Uint8Array[] {
   return packets;
 }
 
-/** What hostile senders send: seeded. */
+/** Seeded data from hostile senders. */
 function hostile(random: Random): Uint8Array {
   const good = packetsOf(random.below(1000));
   const packet = good[random.below(good.length)]!;
@@ -55,7 +55,7 @@ function hostile(random: Random): Uint8Array {
   }
 }
 
-/** A socket with a port of its own. */
+/** A socket with its own port. */
 async function openSocket(): Promise<Socket> {
   const socket = createSocket("udp4").bind();
   await once(socket, "listening");
@@ -71,7 +71,7 @@ describe("hostile senders", () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** The good devices' events, all of them, in a capture where others' may be too. */
+  /** All events of the good devices, in a capture that may also contain others. */
   function checkGood(account: Account, boots: readonly BootCounters[]): void {
     for (const { bootId, emitted, drained } of boots) {
       equal(drained, emitted, "all was given to the link");
@@ -86,20 +86,20 @@ describe("hostile senders", () => {
       ..."--udp 0 --max-devices 40 --rotate 64k --keep 2".split(" "),
     );
     const port = udpPort(capture);
-    // All open before the good devices are: a port that one of those has given back would make a hostile sender the same device.
+    // All are open before the good devices: with a port that one of those has released, a hostile sender would be the same device.
     const sockets = await Promise.all(Array.from({ length: 300 }, openSocket));
     const simulation = startSimulation(
       ..."--devices 4 --events 500 --rate 250 --reboot-every 0 --every 20 --seed 31".split(" "),
       ...["--udp", `127.0.0.1:${port}`],
     );
-    // The good ones first, as --max-devices is for the others.
+    // The good ones first, because --max-devices is for the others.
     await until("the good devices", () => readdirSync(join(folder, "c")).length > 4);
     const send = (socket: Socket, bytes: Uint8Array) =>
       new Promise<void>((resolve) => socket.send(bytes, port, "127.0.0.1", () => resolve()));
     for (const [sender, socket] of sockets.entries()) {
       for (const packet of packetsOf(5000 + sender, 1)) await send(socket, packet);
       for (let count = 0; count < 5; count++) await send(socket, hostile(random));
-      if (sender % 10 === 0) await pause(5); // no faster than it is read: what the system drops is not the capture's
+      if (sender % 10 === 0) await pause(5); // no faster than it is read: what the system drops does not count
     }
     const { devices } = await simulation.found();
     await untilUdpRead(port);

@@ -14,7 +14,7 @@ import { frame } from "../support/frames.ts";
 import { PacketSource, randomIntegers } from "../support/packets.ts";
 import { pause, until } from "../support/processes.ts";
 
-/** A device that goes on for ever, and is started anew now and then. */
+/** A device that never ends, and is restarted now and then. */
 class Device {
   events = 0;
   /** The last packets. */
@@ -36,7 +36,7 @@ class Device {
   }
 }
 
-/** Which events a capture holds: each is numbered in its clientId. Each must be there once. */
+/** The events in a capture: each is numbered in its clientId. Each must be there once. */
 function numbersIn({ events }: Decoded, seed: number): Set<number> {
   const numbers = new Set(events.map(({ clientId }) => Number(clientId)));
   assert.equal(numbers.size, events.length, `an event stands there twice, seed ${seed}`);
@@ -46,7 +46,7 @@ function numbersIn({ events }: Decoded, seed: number): Set<number> {
 const decoded = (path: string) => gathered(decodePath(path, { registry }));
 /** Whether a folder holds a capture by now, of one device or of several. */
 const isThere = (path: string) => existsSync(path) && listCaptures(path).length > 0;
-/** Kills it: while it starts, or soon after it has. */
+/** Kills it: while it starts, or soon after. */
 async function killed(run: Run, random: (limit: number) => number): Promise<void> {
   if (random(3) > 0) await run.said(/capturing/);
   await pause(random(400));
@@ -70,7 +70,7 @@ describe("a capture that is killed at any moment and started again", () => {
     const out = join(folder, "capture");
     const args = ["capture", "--mqtt", broker.url, "--client-id", "c", "-o", out, "--append", "--rotate", "64k"];
     let isOver = false;
-    // From here on the broker holds what it has acknowledged for the session.
+    // From here on the broker holds for the session what it has acknowledged.
     const first = new Run(args);
     await first.said(/capturing/);
     const sending = (async () => {

@@ -1,4 +1,4 @@
-// `capture` killed while it writes, at any moment: what is there is whole, and stays so when the rest is captured beside it.
+// `capture` killed while it writes, at any moment: what is there is intact, and stays so when the rest is captured beside it.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,10 +13,10 @@ import { pause } from "../support/processes.ts";
 
 const PIECE_BYTES = 16 * 1024;
 const BOOTS = [11, 12, 13];
-/** Wherever it is killed, it is in the middle of a part, of the tokens that begin one, or between two. */
+/** Wherever it is killed, it is in the middle of a part, of the tokens at the beginning of one, or between two. */
 const ROTATE_BYTES = 64 * 1024;
 
-/** What stands on a line that three devices share with their log text, and the events of each. */
+/** The content of a line that three devices share with their log text, and the events of each. */
 function traffic(): { wire: Buffer; events: Map<number, number> } {
   const { below } = random(31);
   const parts: Buffer[] = [];

@@ -1,4 +1,4 @@
-// A line without an end, through every command that reads lines: memory stays bounded, it is told, and what stands before and after it is read.
+// A line without an end, through every command that reads lines: memory stays bounded, the line is reported, and the lines around it are read.
 import { equal, match, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Devices by a real broker: it is restarted in the middle, a capture process is killed, senders are hostile.
+// Devices over a real broker: it is restarted in the middle, a capture process is killed, senders are hostile.
 import { equal, ok } from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ describe("end to end, by a broker", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** What is in the capture, or the captures, once all that was given to the link is decoded or reported. */
+  /** The content of the capture, or the captures, once everything that was given to the link is decoded or reported. */
   async function whole(path: string, boots: readonly BootCounters[]): Promise<Account> {
     const given = sum(boots.map(({ drained, unsent }) => drained - unsent));
     let account: Account | undefined;

@@ -12,7 +12,7 @@ import withoutCodes from "../vectors/wire-format-1-72edeb70.json" with { type: "
 
 const ALL = [vectors, withoutCodes, earlierVectors] as readonly Record<string, { packets: string[] }>[];
 
-/** UTF-8 of at most so many bytes, cut at a code point. */
+/** UTF-8 of at most this many bytes, cut at a code point. */
 function cut(text: string, bytes: number): string {
   let kept = "";
   for (const character of text) {
@@ -22,7 +22,7 @@ function cut(text: string, bytes: number): string {
   return kept;
 }
 
-/** What must come back: the attributes declared, in order, text cut; connEpoch and eventSeq are the emitter's. */
+/** What must come back: the declared attributes, in order, text cut; connEpoch and eventSeq are the emitter's. */
 function expected(event: TelemetryEvent, eventSeq: number, connEpoch: number): object {
   const model = registry.events.find(({ name }) => name === event.event)!;
   const given = event as unknown as Record<string, unknown>;

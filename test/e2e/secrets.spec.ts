@@ -1,4 +1,4 @@
-// In Node: the way of a secret from the emitter to the computer. What the emitter itself keeps: test/xs/secrets.spec.ts.
+// In Node: the path of a secret from the emitter to the computer. What the emitter itself keeps: test/xs/secrets.spec.ts.
 import { ok } from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 let captures = 0;
 
-/** Every place that has part of what was told. */
+/** Every place that has part of the secret. */
 async function places(options: Partial<TelemetryOptions>, made: (telemetry: Telemetry) => void): Promise<string[]> {
   const telemetry = new Telemetry({ capacityBytes: 65_536, ...options });
   made(telemetry);

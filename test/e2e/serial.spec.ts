@@ -1,4 +1,4 @@
-// A device on a serial line that it shares with its log: every event is decoded or reported.
+// A device on a serial line shared with its log: every event is decoded or reported.
 import { equal, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ describe("end to end, by a serial line at 115,200 baud", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** What is in the capture, once it has all that it says was given to the link. */
+  /** The content of the capture, once it has everything that was given to the link. */
   async function whole(given: number): Promise<Account> {
     let account: Account | undefined;
     await until(`${given} events to be decoded or reported`, async () => {
@@ -59,7 +59,7 @@ describe("end to end, by a serial line at 115,200 baud", () => {
   it("separates log text between and within frames; each event is decoded or reported as lost", async () => {
     const random = new Random(9);
     const capture = await startCapture(join(folder, "c"), "--serial", line.hostPath);
-    await line.write("boot\r\n"); // opened before the device takes the port for itself
+    await line.write("boot\r\n"); // opened before the device opens the port exclusively
     const simulation = startSimulation(
       ..."--events 1000 --rate 150 --reboot-every 0 --packet 512 --slice 20 --seed 9 --serial".split(" "),
       line.devicePath,

@@ -9,10 +9,10 @@ import { until } from "../support/processes.ts";
 
 /** Written at once. */
 const PIECE_BYTES = 64 * 1024;
-/** Of what has been written, so much may wait in the pipe and in the streams on both sides of it. */
+/** The most written bytes that wait in the pipe and in the streams on both sides of it. */
 const WAITING_BYTES = 1024 * 1024;
 
-/** Writes the bytes again and again as long as they are taken. Returns how many have been written. */
+/** Writes the bytes again and again as long as they are accepted. Returns how many have been written. */
 function feed({ child }: Run, bytes: Buffer): () => number {
   let written = 0;
   const next = (): void => {
@@ -54,7 +54,7 @@ describe("a signal, while what is read takes all there is of a core", () => {
         const run = new Run(args);
         run.child.stdout!.resume();
         const written = feed(run, bytes);
-        // More than waits anywhere: it is at work.
+        // More than can wait anywhere: it is at work.
         await until("the command to take what it is given", () => written() > 2 * WAITING_BYTES);
         const before = written();
         const { status, signal } = await run.end();

@@ -1,4 +1,4 @@
-// Devices by UDP, with all that a network does to datagrams: every event is decoded or reported, by cause.
+// Devices over UDP, with everything that a network does to datagrams: every event is decoded or reported, by cause.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// A WebSocket server that hands its telemetry to whoever asks for it, and the commands that listen: connections break, both ends die.
+// A WebSocket server that gives its telemetry to any client that asks for it, and the commands that listen: connections break, both ends die.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ import { gathered } from "../support/decoded.ts";
 import { endCapture, startCapture } from "../support/ends.ts";
 import { freePort, pause, until } from "../support/processes.ts";
 
-/** A board that numbers its events, in their clients. */
+/** A board that numbers its events by their clients. */
 class Board {
   readonly telemetry: Telemetry;
   readonly listeners: Listeners;

@@ -1,4 +1,4 @@
-// Runs inside XS only: what the adapters take from the engine's heaps, on servers that behave as the SDK's do.
+// Runs inside XS only: what the adapters take from the engine's heaps, on servers that behave like the SDK's.
 import { Reason, Telemetry, type Token } from "xs-telemetry";
 import { instrument } from "xs-telemetry/websocket";
 import { instrument as instrumentUpgrade } from "xs-telemetry/websocket-419";
@@ -11,11 +11,11 @@ declare const gc: () => void;
 /** Of the command line: which emitter it is. */
 declare const args: readonly string[];
 
-/** One that the emitter gave nobody yet. */
+/** One that the emitter has not returned yet. */
 const TOKEN = 1 as Token;
 const status = '{"type":"getStatus"}';
 
-/** What a call takes with the adapter beyond what it takes without. */
+/** What a call takes with the adapter, above what it takes without. */
 function ownOf(plain: () => void, recorded: () => void): Allocation {
   const without = allocationOf(plain, FEW_CALLS);
   const found = allocationOf(recorded, FEW_CALLS);
@@ -30,7 +30,7 @@ describe("allocation of the adapter for callback servers", () => {
   const handler = function (this: FakeConnection, message: number) {
     if (message === 3) this.write("answer");
   };
-  /** A server whose connection takes what it is sent without keeping it. */
+  /** A server whose connection accepts everything without keeping it. */
   const accept = (options?: Parameters<typeof instrument>[2]) => {
     const telemetry = new Telemetry({ capacityBytes: 1024 });
     const server = new FakeServer();

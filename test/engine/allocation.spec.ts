@@ -179,7 +179,7 @@ describe("allocation", () => {
 
     describe(`of payloads, ${policy}`, () => {
       const { connection, token, telemetry } = setUp(policy);
-      // The floor from TypeScript: the object that encodeInto returns, three slots. docs/design.md states these figures.
+      // The minimum from TypeScript: the object that encodeInto returns, three slots. docs/design.md states these figures.
       const slots = isNative ? 0 : 3;
       const texts: Record<string, string> = {
         "20 characters": "x".repeat(20),
@@ -190,7 +190,7 @@ describe("allocation", () => {
       };
       for (const [name, text] of Object.entries(texts)) {
         it(`${name}: ${slots} slots`, () => {
-          // Each call searches the whole string: a few of the long one tell as much.
+          // Each call searches the whole string: a few of the long one are enough.
           const calls = text.length > 1000 ? 20 : FEW_CALLS;
           const expected: Allocation = { ...NOTHING, slotBytes: slots * slotBytes };
           deepEqual(
@@ -259,7 +259,7 @@ describe("allocation", () => {
         const view = allocationOf(() => {
           held = buffer.subarray(1, 2);
         }, FEW_CALLS);
-        // Fewer than 64 packets, so that no packet of tokens is among them.
+        // Fewer than 64 packets, so that none of them is a packet of tokens.
         const found = allocationOf(() => {
           fresh.connection.received(fresh.token);
           reader.next(buffer);

@@ -37,7 +37,7 @@ const timer = {
   clear() {},
 };
 
-/** A tick with `events` events to drain before it, by a sink that is open; the first packets, with tokens, are gone. */
+/** A tick with `events` events to drain before it, with an open sink; the first packets, with tokens, have been sent. */
 function drained(open: OpenSink, events: number, connect?: () => void): { tick: () => void; packets: () => number } {
   const telemetry = new Telemetry({ capacityBytes: 4096, policy: "overwrite" });
   const drainer = new Drainer({ source: telemetry.reader(), open, timer, tokensEveryMs: 86_400_000 });
@@ -56,7 +56,7 @@ function drained(open: OpenSink, events: number, connect?: () => void): { tick: 
   };
 }
 
-/** Few enough, with those cut in two at the end of the ring, to come before the 64th, which brings the tokens again. */
+/** Few enough, including those cut in two at the end of the ring, to come before the 64th, which repeats the tokens. */
 const PACKETS = 40;
 
 // IO that takes all and allocates nothing.
@@ -179,7 +179,7 @@ describe("allocation of draining", () => {
       const found = drained(TAKES_ALL, events);
       const before = found.packets();
       const each = allocationOf(found.tick, PACKETS);
-      // The ring's end cuts a packet in two now and then.
+      // The end of the ring cuts a packet in two now and then.
       const packets = found.packets() - before - 1;
       ok(packets >= PACKETS, `${packets} packets`);
       deepEqual(

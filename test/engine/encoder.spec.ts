@@ -1,4 +1,4 @@
-// Runs inside XS only. The host's text/encoder does with any string what the SDK's does: copies what is not UTF-8, cuts no character.
+// Runs inside XS only. The host's text/encoder treats any string as the SDK's does: copies invalid UTF-8, cuts no character.
 import TextEncoder from "text/encoder";
 import { equal, random, toHex } from "../support/assert.ts";
 

@@ -1,4 +1,4 @@
-// Runs inside XS only: what a script can do that got hold of what is not for it. The natives as hostile.spec.ts tries them.
+// Runs inside XS only: what a script can do that got hold of internal objects. For the natives, as in hostile.spec.ts.
 import { type Connection, type Reader, Reason, setEnabled, Telemetry } from "xs-telemetry";
 import { equal, ok, throwsSomething } from "../support/assert.ts";
 import { frozenBuiltins } from "../support/frozen.ts";
@@ -127,7 +127,7 @@ describe("hostile use", () => {
       gc();
     }
 
-    // Its methods, with what nobody passes.
+    // Its methods, with arguments that nobody passes.
     const methods = leaked as Record<string, ((...parameters: unknown[]) => unknown) | undefined>;
     for (const name of ["enable", "messageType", "count"]) {
       throwsOrMakesNothing(() => methods[name]?.());
@@ -177,7 +177,7 @@ describe("hostile use", () => {
       connection.typeOf(message);
     connection.typeOf();
 
-    // What is called takes the relay from its functions, collects, comes back, throws.
+    // The called function takes the relay from its functions, collects, calls back, throws.
     let inside: Function = nothing;
     const text = ["{", '"type":"', "long ".repeat(8), '"}'].join(""); // on the heap, where a collection moves it
     const relay = connection.relay(

@@ -1,4 +1,4 @@
-// Runs inside XS only: what clocks and payloads do that call, collect, throw and switch while they are read. As hostile.spec.ts, for the natives.
+// Runs inside XS only: clocks and payloads that call, collect, throw and switch while they are read. For the natives, as in hostile.spec.ts.
 import { type Connection, Reason, setEnabled, Telemetry } from "xs-telemetry";
 import { equal, ok, throwsSomething } from "../support/assert.ts";
 import { readPacket } from "../support/bytes.ts";

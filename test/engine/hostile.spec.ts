@@ -1,5 +1,5 @@
-// Runs inside XS only: what a script can do to an emitter with objects, collections and re-entrance. Made for the natives, under
-// AddressSanitizer and with a collection before each allocation; the TypeScript emitter behaves the same.
+// Runs inside XS only: what a script can do to an emitter with objects, collections and re-entrance. Made for the natives, with
+// AddressSanitizer and a collection before each allocation; the TypeScript emitter behaves the same.
 import { type Connection, Reason, setEnabled, Telemetry } from "xs-telemetry";
 import { equal, ok, throwsSomething } from "../support/assert.ts";
 import { BUFFER, isSound, recordsOf, setUp, throwsOrMakesNothing } from "../support/hostile-scripts.ts";

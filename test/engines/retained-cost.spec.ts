@@ -1,4 +1,4 @@
-// What a retained ring costs who has one, and that it costs nothing who has none.
+// What a retained ring costs, and that it costs nothing if it is not used.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The natives with memory that outlives a reset: what it is for, and that all else is as without.
+// The natives with memory that outlives a reset: what it is for, and that everything else is as without.
 import { declareXsCases } from "../support/xs-cases.ts";
 
 const OTHERS = ["vectors", "ring", "readers", "message-type", "connection"].map((name) => `./test/xs/${name}.spec.ts`);

@@ -2,7 +2,7 @@ import { declareXsCases, HOSTILE_SPECS, MODEL_SPEC, ROOM, SHARED_SPECS } from ".
 
 // Of code without a part in C but for frames, which frame.spec.ts has; what they allocate is more than AddressSanitizer can keep.
 const WITHOUT_C = /\/(drainer|drainer-failures|sinks|mqtt-sink|listeners|flash)\.spec\.ts$/;
-// XS allocates otherwise there, so that what a call allocates says nothing.
+// XS allocates differently there, so the allocations of a call mean nothing.
 const specs = [...SHARED_SPECS.filter((spec) => !WITHOUT_C.test(spec)), ...HOSTILE_SPECS];
 
 await declareXsCases({ engine: "sanitize", variant: "native", specs, options: ROOM });

@@ -1,4 +1,4 @@
-// HAR, read back by JSON.parse: what decode says of a recording is what stands in it.
+// HAR, read back with JSON.parse: it contains what decode says of a recording.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

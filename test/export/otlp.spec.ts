@@ -1,4 +1,4 @@
-// OpenTelemetry's LogRecords, read back by other implementations: what decode says of a recording is what stands in them.
+// OpenTelemetry's LogRecords, read back by other implementations: they contain what decode says of a recording.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -27,7 +27,7 @@ const NOW = Date.UTC(2026, 10, 28, 3, 54, 15, 123);
 const NOW_NS = `${NOW}000000`;
 const NOBODY = identityFrom({});
 
-/** A recording by both encodings, which have to say the same. */
+/** A recording in both encodings, which have to agree. */
 async function both(bytes: Uint8Array | string, model: RegistryModel = registry, environment = {}) {
   const output = new MemoryOutput();
   const buffer = Buffer.from(bytes);
@@ -61,7 +61,7 @@ const isLost = ({ eventName }: ReadRecord) => eventName === "xs_telemetry.lost";
 const wellFormed = (value: unknown) => (typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value);
 const escaped = (text: unknown) => String(text).replaceAll("%", "%25").replaceAll("/", "%2F");
 
-/** What decode says of an event, of its record: the registry's attributes under the registry's keys, and whose and when. */
+/** An event of decode, made from its record: the registry's attributes under the registry's keys, with device, boot and time. */
 function lineOf({ attributes, eventName, resource, scope, time }: ReadRecord, model: RegistryModel): Line {
   const own: Record<string, unknown> = {};
   const rest = new Map(Object.entries(attributes));

@@ -172,7 +172,7 @@ describe("export --to parquet", () => {
     const packets = [1, 2, 3].map((time) => source.data([{ event: "ws.connected", time, clientId: time }]));
     const to = join(root, "grown");
     for (const count of [1, 2, 2, 3]) await exported(to, joined(packets.slice(0, count)));
-    // A recording that has less takes nothing away.
+    // A recording with fewer events removes nothing.
     await exported(to, packets[1]!.bytes);
     assert.deepEqual((await rowsOf(to)).map(({ eventSeq }) => Number(eventSeq)).sort(), [0, 1, 2]);
     assert.deepEqual(

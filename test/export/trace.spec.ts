@@ -1,4 +1,4 @@
-// Traces for viewers, read back by another protobuf implementation and by JSON.parse: what decode says of a recording is what stands in them.
+// Traces for viewers, read back by another protobuf implementation and by JSON.parse: they contain what decode says of a recording.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -7,10 +7,10 @@ import { type Cut, NorFlash, type Operation } from "../support/dying-flash.ts";
 import { runScenario } from "../support/flash-scenario.ts";
 
 const times = <T>(count: number, item: T): T[] => Array<T>(count).fill(item);
-/** Of each of these cuts, usually one in so many is made. */
+/** Usually one in this many of these cuts is made. */
 const EVERY = 4;
 let cutsOffered = 0;
-/** Each byte of a write, those of a header or mark again and again; an erase in so many ways. */
+/** Each byte of a write, repeatedly for those of a header or mark; several ways of an interrupted erase. */
 const everyByte = (operation: Operation): Cut[] => {
   const { bytes } = operation.kind === "erase" ? { bytes: [] } : operation;
   const places = [...bytes.keys()];

@@ -1,4 +1,4 @@
-// forward as a command, against receivers on loopback: every event arrives, whoever dies.
+// forward as a command, with receivers on loopback: every event arrives, whoever dies.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
@@ -25,7 +25,7 @@ const isLost = ({ eventName }: ReadRecord) => eventName === "xs_telemetry.lost";
 const uidOf = ({ attributes }: ReadRecord) => String(attributes["log.record.uid"]);
 const uidsOf = (records: readonly ReadRecord[]) => records.map(uidOf);
 
-/** What each event of a recording is known by. */
+/** What identifies each event of a recording. */
 async function identities(path: string): Promise<string[]> {
   const part = (text: unknown) =>
     String(text ?? "")
@@ -40,7 +40,7 @@ async function assertDelivered(records: readonly ReadRecord[], path: string): Pr
   assert.deepEqual([...new Set(uids)].sort(), expected, "every event, and none that is not in it");
 }
 
-/** A capture of one boot with payloads: each 3,000 events or so are a request. */
+/** A capture of one boot with payloads: about 3,000 events are a request. */
 function writeCapture(path: string, events: number): void {
   let now = 0;
   const telemetry = new Telemetry({ capacityBytes: 1 << 20, bootId: 77, clock: { now: () => now++ | 0 } });
@@ -139,14 +139,14 @@ describe("forward", () => {
     };
     const forwarding = () =>
       new Run(["forward", "--otlp", `http://127.0.0.1:${port}`, capture], { stdio: ["ignore", "ignore", "pipe"] });
-    /** All is delivered, says the forwarder: then it is on some receiver's disk. */
+    /** According to the forwarder, everything is delivered: then it is on some receiver's disk. */
     const check = (stderr: string) => {
       const uids = new Set<string>();
       for (const file of files.splice(0)) {
         const bytes = fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0);
         for (let at = 0; at + 4 <= bytes.length; ) {
           const end = at + 4 + bytes.readUInt32LE(at);
-          // It was killed before it had written it: it has not answered.
+          // It was killed before writing it: it has not answered.
           if (end > bytes.length) break;
           for (const record of readRequest(bytes.subarray(at + 4, end))) uids.add(uidOf(record));
           at = end;
@@ -155,7 +155,7 @@ describe("forward", () => {
       }
       assert.deepEqual([uids.size, [...uids].every((uid) => expected.has(uid))], [expected.size, true], stderr);
     };
-    /** All over again, to a receiver that has nothing. */
+    /** Everything again, to a receiver that has nothing. */
     const again = () => {
       for (const name of fs.readdirSync(capture)) if (name.startsWith(".forwarded")) fs.rmSync(join(capture, name));
       receiver!.kill("SIGKILL");
@@ -338,7 +338,7 @@ describe("forward", () => {
       assert.equal(status, 0, stderr);
       assert.doesNotMatch(stderr, /delivered by earlier runs/);
     }
-    // A secret that is renewed makes no other receiver.
+    // A renewed secret does not make another receiver.
     assert.match(
       (await to("", "--header", "x-scope-orgid: a", "--header", "api-key: new")).stderr,
       /delivered by earlier runs/,

@@ -1,4 +1,4 @@
-// What is sent, tried again, parted and put aside, over answers that are made up.
+// What is sent, tried again, split and put aside, with simulated answers.
 import assert from "node:assert/strict";
 import type { OtlpRecord } from "../../host/export/otlp.ts";
 import type { Answer } from "../../host/forward/post.ts";

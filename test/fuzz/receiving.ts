@@ -1,4 +1,4 @@
-/** Hostile bytes through all that receives: Deframer, PacketOrder, StreamDecoder, and Collector with decodePath. */
+/** Hostile bytes through everything that receives: Deframer, PacketOrder, StreamDecoder, and Collector with decodePath. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ import { frame } from "../support/frames.ts";
 import { OTHER_FINGERPRINT, PacketSource, randomEvent, randomIntegers, randomPackets } from "../support/packets.ts";
 
 const RUNS_OF_EPISODE = 2000;
-/** Of an episode, so many packets go into a capture folder. */
+/** The number of packets of an episode that go into a capture folder. */
 const MOST_CAPTURED = 60;
 const WINDOW = 16;
 const GOOD_BOOT = 0xabcdef;
@@ -33,8 +33,8 @@ export interface FuzzResult {
 }
 
 /**
- * Feeds so many mutated inputs. Throws an AssertionError that names the seed and the episode where something does not hold.
- * `captureEvery`: of so many episodes one goes into a capture folder, too, which costs more than all the rest of it.
+ * Feeds this many mutated inputs. Throws an AssertionError that names the seed and the episode if a condition does not hold. `captureEvery`: one in
+ * this many episodes also goes into a capture folder, which costs more than everything else.
  */
 export async function fuzzReceiving(runs: number, seed: number, captureEvery: number): Promise<FuzzResult> {
   const sums = { runs: 0, packets: 0, damages: 0, lines: 0 };
@@ -53,7 +53,7 @@ export async function fuzzReceiving(runs: number, seed: number, captureEvery: nu
 class Episode {
   readonly #random: Random;
   readonly #sums: { runs: number; packets: number; damages: number; lines: number };
-  /** What attackers have: packets of other boots, of other registries, and what was on the line before. */
+  /** An attacker's material: packets of other boots and registries, and earlier bytes of the line. */
   readonly #pool: Uint8Array[];
   readonly #good = new PacketSource({ bootId: GOOD_BOOT });
   #goodEvents = 0;
@@ -160,7 +160,7 @@ class Episode {
     for (const item of this.#decoder.push(packet)) {
       if (item.kind !== "events") continue;
       this.#decoded += item.events.length;
-      // Forged numbers of the good boot go through at the end.
+      // Forged numbers of the good boot are released at the end.
       if (item.bootId === GOOD_BOOT && item.packet < 2 ** 50) this.#decodedGood += item.events.length;
     }
   }
@@ -191,13 +191,13 @@ class Episode {
       const { counters } = { counters: collector.counters() };
       const { packets, tokenPackets, repeated, late, stray, refused, damaged, ofRefusedDevices } = counters;
       const accounted = packets + tokenPackets + repeated + late + stray + refused + damaged + ofRefusedDevices;
-      // A token packet that came again is in the capture if it brings a name.
+      // A repeated token packet is in the capture if it brings a name.
       assert.ok(accounted >= this.#captured.length && accounted <= this.#captured.length + tokenPackets);
       if (counters.devices === 0) return;
       let events = 0;
       for await (const item of decodePath(join(dir, "capture"), { registry, with: "none" })) {
         if (item.kind === "events" && item.bootId === GOOD_BOOT && item.packet < 2 ** 50) events += item.events.length;
-        // Counts may be forged; then they are told.
+        // Counts may be forged; then they are reported.
         const isWrong =
           item.kind === "problem" && item.problem.code.startsWith("E_") && item.problem.code !== "E_COUNTS";
         assert.ok(!isWrong, JSON.stringify(item));
@@ -241,7 +241,7 @@ class Episode {
         return random(50) ? bytes : Buffer.concat([frame(bytes).subarray(0, -1), Buffer.alloc(random(150_000), 0x55)]);
       case 10: // without a frame, erased flash
         return Buffer.concat([bytes, Buffer.alloc(random(400), random(2) ? 0xff : 0)]);
-      case 11: // costly to mend
+      case 11: // expensive to repair
         if (random(200) === 0) return brokenOff(65_536, random(72_000));
         return random(8) ? frame(bytes) : mutated(this.#costly[random(this.#costly.length)]![1], random);
       default: // replayed
@@ -266,7 +266,7 @@ class PacketSourceOf {
 
 function damaged(bytes: Buffer, random: Random): Buffer {
   for (let count = 1 + random(3); count > 0; count--) bytes[random(bytes.length)] = random(256);
-  // What is of the good boot must stay as it was: nobody could tell it from what the device sends.
+  // Packets of the good boot must stay as they were: nobody could tell a change from what the device sends.
   if (bytes.length > 68 && bytes.readUInt32LE(64) === GOOD_BOOT) bytes.writeUInt32LE(1, 64);
   return bytes;
 }

@@ -1,4 +1,4 @@
-// The bundled registry's own events by generated writers: the same packets as Telemetry writes, byte for byte.
+// The bundled registry's own events through generated writers: the same packets as from Telemetry, byte for byte.
 
 import { deepEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
@@ -23,7 +23,7 @@ const Generated = evaluate(writersSource(emittedRegistry, `registry/${emittedReg
   options: TelemetryOptions,
 ) => Writers;
 
-/** Writers bring a number into range, where Telemetry leaves it out. */
+/** Writers bring a number into range, Telemetry leaves it out. */
 const isCode = (code: unknown) => Number.isInteger(code) && (code as number) >= 0 && (code as number) <= 65_535;
 
 /** Telemetry's calls by the generated writers. */

@@ -1,4 +1,4 @@
-// Records of any registry that bytes have made wrong: named, and never an event that does not conform.
+// Records of any registry with invalid bytes: reported, and never an event that does not conform.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
@@ -63,7 +63,7 @@ describe("damage in records of a registry of one's own", () => {
         const device = new OwnDevice(registry);
         for (const call of calls) device.call(call);
         const packets = drain(device.telemetry.reader());
-        // Not in headers: what comes of those is not a matter of the registry.
+        // Not in headers: errors there are not a matter of the registry.
         for (const { at, bit } of changes) {
           const packet = packets[at % packets.length]!;
           packet[RECORD + (at % (packet.length - RECORD))]! ^= 1 << bit;

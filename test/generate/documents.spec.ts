@@ -22,7 +22,7 @@ const withCalls = registries.chain((registry) =>
   fc.record({ registry: fc.constant(registry), calls: goodCalls(registry) }),
 );
 
-/** Asserts that babeltrace2 shows a call's values. Of a fraction it prints six digits. */
+/** Asserts that babeltrace2 shows a call's values. It prints six digits of a fraction. */
 function assertShown({ event, values }: Call, shown: Readonly<Record<string, unknown>>): void {
   const given = event.fields.filter(({ key }) => values[key] !== undefined);
   const identifiers = given.map(({ key }) => key.replaceAll(".", "_"));

@@ -114,7 +114,7 @@ const mayRefuse = ({ event, values }: Call) =>
 const mustRefuse = ({ event, values }: Call) =>
   event.fields.some((field) => !field.isOptional && isBadEnum(field, values[field.key]));
 
-/** That the event carries as many of the optional values as records can, each as it is kept, and that the rest is counted. */
+/** Checks that the event has as many of the optional values as records can hold, each as it is kept, and that the rest is counted. */
 function assertKept({ event, values }: Call, counted: number, decoded: Record<string, unknown>): void {
   const isText = ({ kind }: FieldSpec) => kind === "text" || kind === "ip";
   const given = event.fields.filter(({ key }) => values[key] !== undefined);

@@ -1,4 +1,4 @@
-// examples/sensor, from its registry to what decode, validate and babeltrace2 make of its packets.
+// examples/sensor, from its registry to the output of decode, validate and babeltrace2 for its packets.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// ECMA-419's IO classes over Node's: what the device's sinks rely on.
+// ECMA-419's IO classes on Node's: what the device's sinks rely on.
 import { deepEqual, equal, fail, ok, throws } from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// Compiled and linked by Moddable's tools into forms.json, which says how. Each function has literals of its own.
+// Compiled and linked by Moddable's tools into forms.json, which says how. Each function has its own literals.
 export const constant = "of the module";
 
 export function short() {

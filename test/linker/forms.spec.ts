@@ -1,4 +1,4 @@
-// The XS host links as Moddable's linker does: which literals and function bodies are copied when they are reached, and which lie in flash.
+// The XS host links as Moddable's linker does: which literals and function bodies are copied when they are reached, and which are in flash.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -24,9 +24,9 @@ interface Linked {
 interface Instruction {
   readonly name: string;
   readonly at: number;
-  /** Behind it. For a function body that is where the body begins. */
+  /** After it. For a function body: where the body begins. */
   readonly end: number;
-  /** Of a function body, the bytes that follow. */
+  /** For a function body, the bytes that follow. */
   readonly bodyBytes: number;
   /** What a text says. */
   readonly text: string;
@@ -59,14 +59,14 @@ function* instructions(hex: string): Generator<Instruction> {
   }
 }
 
-/** The instructions that may be archived: what they are called, and the text. How long a body is, is the compiler's affair. */
+/** The instructions that may be archived: their names, and the text. The length of a body depends on the compiler. */
 function formsOf(hex: string): string[] {
   return [...instructions(hex)]
     .filter(({ name }) => /^(string|code)(_|$)/.test(name))
     .map(({ name, text }) => (text ? `${name} ${text}` : name.replace(/_[124]$/, "")));
 }
 
-/** The bodies of the functions that a module's own code makes: those within a body that is within none. */
+/** The bodies of the functions that a module's own code makes: those that are not nested in another function. */
 function functionsOf(hex: string): string[] {
   const found: string[] = [];
   let moduleEnd = 0;
@@ -116,7 +116,7 @@ describe("the XS host's forms of literals and functions", () => {
     const own = functionsOf(linked.preloaded).reduce((rest, body) => rest.replace(body, ""), linked.preloaded);
     const bodies = own.length / 2;
     ok(bodies > 0 && linked.preloaded.length > own.length, "functions were taken out");
-    // Without the functions the code cannot be walked; with them in their archived form all of it is archived.
+    // Without the functions the code cannot be traversed; with them in their archived form all of it is archived.
     const archived = functionsOf(linked.loaded).reduce((rest, body) => rest.replace(body, ""), linked.loaded);
     equal(own, archived);
   });

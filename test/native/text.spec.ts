@@ -1,5 +1,5 @@
-// What the natives in C make of any bytes, under AddressSanitizer and UBSan, compared with the rules and with src/ring/text.ts: by itself this
-// is quick enough for every byte string of one to three bytes.
+// What the natives in C make of any bytes, under AddressSanitizer and UBSan, compared with the rules and with src/ring/text.ts: on their own they
+// are fast enough for every byte string of one to three bytes.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -17,7 +17,7 @@ const FOLDER = "dist/test-native";
 const PAYLOAD_BYTES = 100;
 const IP_BYTES = 45;
 
-/** Moddable's text/encoder over a string of XS that is given as its bytes: what String.fromArrayBuffer takes. */
+/** Moddable's text/encoder over a string of XS that is given as its bytes: what String.fromArrayBuffer accepts. */
 const encoder = {
   encodeInto(value: unknown, into: Uint8Array) {
     const bytes = value as Uint8Array;

@@ -1,4 +1,4 @@
-// What the build does with texts in device modules, whose literals XS copies to the chunk heap each time a function reaches them.
+// What the build does with texts in device modules: XS copies their literals to the chunk heap each time a function reaches them.
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

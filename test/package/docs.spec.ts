@@ -15,7 +15,7 @@ const documents = [
     .sort(),
 ];
 
-/** What is no code: pictures, and what a program prints, unless it is to be compared. */
+/** Not code: pictures, and the output of programs, unless it is to be compared. */
 const isNoCode = ({ language, check }: CodeBlock) => ["", "text"].includes(language) && check !== "output";
 /** Blocks that cannot be checked, by their first line, and why. */
 const UNCHECKED: Readonly<Record<string, string>> = {};
@@ -50,7 +50,7 @@ function check(block: CodeBlock, workspace: Workspace): void | Promise<void> {
     case "ts": {
       ok(["", "continues", "types", `file ${file}`].includes(block.check), `<!-- check: ${block.check} --> is unknown`);
       const path = workspace.writeModule(text, place, { continues: block.check === "continues", file });
-      // Where the document gives the file a name, its own commands run it.
+      // If the document names the file, its own commands run it.
       if (file === "" && block.check !== "types" && !SDK_IMPORT.test(text)) workspace.runModule(path);
       break;
     }
@@ -119,7 +119,7 @@ describe("documents", () => {
     });
   }
 
-  // A suite of its own: it comes after those before it.
+  // A separate suite: it runs after those before it.
   describe("TypeScript in them", () => {
     it("type-checks as a program for Node", () => {
       const sources = workspaces.flatMap((workspace) => workspace.sources).filter(({ file }) => !isFirmware(file));

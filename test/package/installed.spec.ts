@@ -1,4 +1,4 @@
-// The package as its users get it: packed, installed into an empty folder, used there.
+// The package as users get it: packed, installed into an empty folder, used there.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const readJson = (file: string) => JSON.parse(readFileSync(file, "utf8"));
 const importsOf = (text: string) =>
   [...text.matchAll(/(?:from|import)\s*\(?\s*["'](\.[^"']+)["']/g)].map(([, specifier]) => specifier!);
 
-/** Runs a program in the folder. Returns what it prints; throws with what it says if it fails. */
+/** Runs a program in the folder. Returns its output; throws with its messages if it fails. */
 function run(command: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: FOLDER, encoding: "utf8" });
   if (error) throw error;
@@ -33,7 +33,7 @@ function run(command: string, ...args: string[]): string {
   return stdout;
 }
 
-/** Files reached from these by relative imports, themselves among them; declarations stand beside names that end in .js. */
+/** Files reached from these by relative imports, including themselves; declarations are beside files that end in .js. */
 function reachable(root: string, from: Iterable<string>): Set<string> {
   const found = new Set<string>();
   const visit = (file: string) => {
@@ -80,12 +80,12 @@ describe("the package, installed", function () {
     const natives = modules.filter(isNative).map((path) => path.replace(/\*$/, ""));
     const named = modules.filter((path) => !isNative(path)).flatMap((path) => [`${path}.js`, `${path}.d.ts`]);
     const reached = reachable(installed, [...roots, ...Object.values(bin as Record<string, string>), ...named]);
-    // Forms without C of what exports name with it: mods, which can have none, name them by their files.
+    // Forms without C of modules that exports name with it: mods, which cannot have C, name them by their files.
     for (const file of reached)
       if (existsSync(join(installed, file.replace("/native/", "/")))) reached.add(file.replace("/native/", "/"));
     const isWanted = (file: string) =>
       reached.has(file) ||
-      // Beside every device module there are declarations, also where no manifest names that form of it.
+      // Every device module has declarations beside it, even if no manifest names that form of it.
       (file.startsWith("dist/moddable/") && reached.has(file.replace(/\.d\.ts$/, ".js"))) ||
       manifests.includes(file) ||
       natives.some((start) => file.startsWith(start)) ||
@@ -111,7 +111,7 @@ describe("the package, installed", function () {
 
   it("loads without doing anything, but for the command, as sideEffects says: what is not used can be left out", async () => {
     const { sideEffects } = readJson(join(installed, "package.json"));
-    // Of what is shipped, the command. The rest is of a clone, whose own bundles keep what they import.
+    // Of the shipped files, only the command. The rest belongs to a clone, whose own bundles keep what they import.
     deepEqual(
       sideEffects.filter((path: string) => path.startsWith("./dist/")),
       ["./dist/host/cli.js", "./dist/host/cli-*.js"],
@@ -127,7 +127,7 @@ describe("the package, installed", function () {
       logLevel: "silent",
     });
     equal(outputFiles[0]!.text.trim(), "");
-    // That it is true: nothing is added to the globals, nothing goes on that would keep the process alive, nothing is printed.
+    // Checks that it is true: nothing is added to the globals, nothing keeps the process alive, nothing is printed.
     writeFileSync(
       join(FOLDER, "loads.mjs"),
       `const before = Object.getOwnPropertyNames(globalThis);

@@ -1,4 +1,4 @@
-// The manifests for Moddable's tools, all that there are.
+// All manifests for Moddable's tools.
 import { deepEqual, ok } from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
@@ -16,7 +16,7 @@ const SDK_MODULES: Readonly<Record<string, readonly string[]>> = {
 };
 /** Every platform of the SDK has these in its own manifest, which every application includes. */
 const PLATFORM_MODULES = ["time", "timer"];
-/** What C may include beside files of the package: XS's, the C library's, and ESP-IDF's where it is asked for. */
+/** What C may include besides files of the package: XS's, the C library's, and ESP-IDF's where it is needed. */
 const SDK_HEADERS = /^(xs|xsmc|xsHost|xsPlatform|mc\.xs|mc\.defines|std\w+|string|math|esp_attr|esp_system)\.h$/;
 
 const read = <T>(file: string) => JSON.parse(readFileSync(file, "utf8")) as T;
@@ -28,7 +28,7 @@ const exampleManifests = readdirSync("examples", { recursive: true, encoding: "u
   .map((name) => join("examples", name));
 const listed = (value: string | readonly string[] | undefined) => [value ?? []].flat() as string[];
 
-/** Our manifests among these and what they include, each once; and what the SDK's bring. */
+/** Our manifests among these and those that they include, each once; and what the SDK's bring. */
 function withIncludes(name: string, ours = new Map<string, Manifest>(), theirs = new Set<string>()) {
   if (ours.has(name)) return { ours, theirs };
   const manifest = read<Manifest>(name);
@@ -60,7 +60,7 @@ function modulesOf(name: string) {
   return { files, natives };
 }
 
-/** What the tools find for a path: its files without their endings, or all of a folder. */
+/** What the tools find for a path: its files without their endings, or everything in a folder. */
 function filesLike(path: string): string[] {
   const base = basename(path);
   return readdirSync(dirname(path))
@@ -111,7 +111,7 @@ describe("manifests", () => {
 
       it("names files that are built and shipped", () => {
         ok(files.length + natives.length > 0);
-        // Moddable's tools look for declarations beside the file; what is found at the package's name does not count.
+        // Moddable's tools look for declarations beside the file; those at the package's name do not count.
         for (const [module, file] of files)
           for (const each of [file, file.replace(/\.js$/, ".d.ts")])
             ok(existsSync(each) && isShipped(each), `${module}: ${each}`);
@@ -173,7 +173,7 @@ describe("an application that Moddable's packer makes", () => {
   const names = Object.entries(pkg.exports)
     .filter(([, target]) => typeof target === "object" && "moddable" in target)
     .map(([name]) => name.replace(".", "xs-telemetry"));
-  /** What imports one name, and what imports all; whichever of two sources of one name the tools take. */
+  /** A module that imports one name, and one that imports all; whichever of two sources of a name the tools use. */
   const images = [...names.map((name) => [name]), names].flatMap((imported) =>
     (["first", "last"] as const).map((twice) => ({ imported, ...packed(pkg, imported, twice) })),
   );

@@ -18,11 +18,11 @@ const importsOf = (text: string) =>
 const NATIVE_MODULE = "./dist/moddable/native/xs-telemetry.js";
 /** The same without C. */
 const TYPESCRIPT_MODULE = "./dist/moddable/xs-telemetry.js";
-/** What moves packets off the device, each in a manifest of its own. */
+/** What moves packets off the device, each in its own manifest. */
 const LINKS = ["drainer", "console", "serial", "udp", "mqtt", "listeners", "flash"];
 /** Those that move packets by themselves. */
 const WITHOUT_DRAINER = ["drainer", "listeners", "flash"];
-/** Those of them that the manifests take with frames in C. */
+/** Those of them that the manifests combine with frames in C. */
 const IN_C: Record<string, string> = {
   console: "./dist/moddable/native/console.js",
   serial: "./dist/moddable/native/serial.js",
@@ -219,7 +219,7 @@ describe("the package", () => {
       ok(topLevel.length >= 1, `${file}: ${topLevel.length} declarations found`);
       for (const line of topLevel)
         ok(!/new (ArrayBuffer|[A-Za-z0-9]*Array|Map|Set|DataView|TextEncoder|WeakRef)\b|Time\./.test(line), line);
-      // What can change has a place in RAM, and the linker warns of it. The switch must, and what adapters look at a message with.
+      // Variables have a place in RAM, and the linker warns of it. The switch must have one, and so must what adapters read a message with.
       const mayChange = /\/websocket/.test(file)
         ? /^let (isCut|piecesOfType)\b/
         : file.endsWith("/switch.js")

@@ -1,4 +1,4 @@
-// The published declarations, where nothing of ours is near: packed, installed into a folder outside of the repository, compiled there.
+// The published declarations, far from our sources: packed, installed into a folder outside of the repository, compiled there.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
@@ -27,12 +27,12 @@ const MODES = {
 } as const;
 type Mode = keyof typeof MODES;
 
-/** The only one whose declarations name another package: who records a server of `ws` in TypeScript has `@types/ws`. */
+/** The only one whose declarations name another package: recording a server of `ws` in TypeScript needs `@types/ws`. */
 const NEEDS_TYPES = "xs-telemetry/ws";
 
 let folder = "";
 
-/** Runs the command line of `ts` in the folder, declarations checked too. Returns what it prints. */
+/** Runs the command line of `ts` in the folder, checking declarations, too. Returns its output. */
 function compile(mode: Mode, types: readonly string[], files: readonly string[]): string {
   const compilerOptions = {
     ...MODES[mode],
@@ -64,7 +64,7 @@ function withoutTypes<T>(work: () => T): T {
   }
 }
 
-/** `line: error` of what a program says of itself: the error of the next line of code. */
+/** `line: error` as a program announces it: the error of the next line of code. */
 function expectedErrors(file: string): string[] {
   const lines = readFileSync(join(folder, file), "utf8").split("\n");
   return lines.flatMap((line, index) => {

@@ -11,7 +11,7 @@ function headerOf(bytes: Uint8Array): PacketHeader {
   return outcome.header;
 }
 
-/** Which boot each packet is said to be of. */
+/** The boot that each packet is assigned to. */
 function told(teller: BootTeller, packets: readonly Uint8Array[]): number[] {
   return packets.map((bytes) => {
     const boot = teller.of(headerOf(bytes), bytes);
@@ -19,7 +19,7 @@ function told(teller: BootTeller, packets: readonly Uint8Array[]): number[] {
   });
 }
 
-/** Data packets of two events each, token packets among them, all names told again every twenty. */
+/** Data packets of two events each, with token packets among them; all names are repeated every twenty. */
 function boot(count: number, fromMs: number, everyMs = 50): Uint8Array[] {
   const source = new PacketSource({ bootId: 7 });
   return Array.from({ length: count }, (_, index) => {

@@ -35,7 +35,7 @@ async function read(bytes: Uint8Array, size = bytes.length) {
   return { form: recording.form, events, codes: problems.map(({ code }) => code), problems };
 }
 
-/** As kubectl, docker and journald keep it. */
+/** In the forms of kubectl, docker and journald. */
 const docker = (text: string) =>
   text.replace(
     /.*\n/g,
@@ -303,7 +303,7 @@ describe("a recording", () => {
         issues.map(({ code, line }) => `${line} ${code}`),
       ];
       assert.deepEqual(brief(asFolder!), brief(asLines!));
-      // Devices by turns, as tail prints them: each boot is followed by itself.
+      // Devices alternate, as tail prints them: each boot is followed separately.
       const lines = (await text("auto"))
         .toString()
         .trimEnd()

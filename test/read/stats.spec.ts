@@ -18,7 +18,7 @@ import { randomIntegers } from "../support/packets.ts";
 const OPTIONS = { registry, registries };
 let root = "";
 
-/** Writes a fleet as it arrives by UDP: packets overtake each other, a few are lost. */
+/** Writes a fleet as it arrives over UDP: packets overtake each other, a few are lost. */
 function capture(seed: number, folder: string): void {
   const random = randomIntegers(seed);
   const all = new Collector(folder, { registry });
@@ -50,7 +50,7 @@ async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
 }
 
-/** Percentiles to within a hundredth, or the step of whole numbers; all else exact. */
+/** Percentiles to within 1 %, or the step of integers; everything else exact. */
 function assertSpread(found: Spread, expected: ReturnType<typeof spreadOf>, said: string): void {
   assert.deepEqual([found.count, found.greatest], [expected.count, expected.greatest], said);
   for (const key of ["p50", "p90", "p99"] as const) {
@@ -108,7 +108,7 @@ describe("stats", () => {
       assert.deepEqual(statistics.lost, { lostOnDevice, lostInTransit, beforeFirstPacket, missing: 0 });
       const lines = (await summarize(await recordingOf(bytesOf(text), "lines"), OPTIONS)).statistics;
       assertSame(lines, text);
-      // But for who knows where something was lost, and what else only packets say, both are the same.
+      // Except for where something was lost, and what else only packets say, both are the same.
       const rows = (from: Statistics) =>
         from.boots
           .filter(({ events }) => events > 0)

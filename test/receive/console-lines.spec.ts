@@ -72,7 +72,7 @@ describe("packets printed on a console", () => {
         const whole = new Set(hex(packetsIn(items)));
         for (const [index, packet] of hex(PACKETS).entries()) {
           if (!hurt.has(index)) assert.ok(whole.has(packet), `packet ${index} of none of the changes`);
-          // Of a packet without a single line left, the number of the next one tells.
+          // If a packet has lost all of its lines, the number of the next one shows it.
           else if (!whole.has(packet) && left.has(index)) assert.ok(damageIn(items).length > 0);
         }
         for (const packet of whole) assert.ok(hex(PACKETS).includes(packet), "a packet that nobody sent");

@@ -16,7 +16,7 @@ const LINES = [
   "E (9) x: 0x1f",
 ];
 
-/** Frames with a line of text behind each. */
+/** Frames with a line of text after each. */
 function clean(): { wire: Buffer; lines: string[] } {
   const lines = PACKETS.map((_, index) => LINES[index % LINES.length]!);
   const wire = Buffer.concat(PACKETS.flatMap((bytes, index) => [frame(bytes), text(`${lines[index]}\r\n`)]));
@@ -126,8 +126,8 @@ describe("frames and log text on one line", () => {
           PACKETS.filter((_, index) => index !== hit),
         );
         assert.deepEqual(damageIn(items), ["E_FRAME"], place);
-        // A name that holds a line's end is text as good as any, once the frame around it is gone.
-        // So is what stands behind the damage of a checksum, if it happens to be characters.
+        // A name with a line end is valid text, once the frame around it is gone.
+        // So are the bytes after a damaged checksum, if they happen to be characters.
         const end = hit < 0 ? at : starts[hit]! + frame(PACKETS[hit]!).length - 2;
         const ofSum = end - at <= 4 ? wire.toString("utf8", at + 1, end).split("\n") : [];
         const ofName = (line: string) => 'we"ird'.endsWith(line) || ofSum.includes(line);
@@ -200,7 +200,7 @@ describe("frames and log text on one line", () => {
           const items = deframe(Buffer.concat(wire));
           sameBytes(packetsIn(items), [bytes]);
           assert.deepEqual(damageIn(items), []);
-          // Where a piece without a line's end begins cannot be told when the bytes around it are equal.
+          // Where a piece without a line end begins is ambiguous if the bytes around it are equal.
           const sorted = (value: string) => (insert.endsWith("\n") ? value : [...value].sort().join(""));
           const expected = `before\n${insert}\nafter`.replaceAll("\r", "");
           assert.equal(sorted(textIn(items).join("\n")), sorted(expected), `${JSON.stringify(insert)} at ${at}`);
@@ -324,7 +324,7 @@ describe("frames and log text on one line", () => {
       const rest = first.subarray(from);
       const wire = Buffer.concat([rest, text(`${logs[0]}\n`), frame(next), text(`${logs[1]}\n`)]);
       const items = deframe(wire, 1 + (from % 600));
-      // A payload's second line, and nothing before it, could be the log's.
+      // A payload's second line, with nothing before it, could be the log's.
       const begins = rest.subarray(
         0,
         rest.findIndex((byte) => !isTextByte(byte)),
@@ -344,7 +344,7 @@ describe("frames and log text on one line", () => {
       const wire = Buffer.concat([Uint8Array.of(0x8e, 2, 0x41, 0x1f, 10), text(`${lines.join("\n")}\n${tail}`)]);
       for (const chunk of [1, 1000]) assert.deepEqual(textIn(deframe(wire, chunk)), tail ? [...lines, tail] : lines);
     }
-    // A log of another encoding is no garbage.
+    // A log in another encoding is not garbage.
     assert.deepEqual(textIn(deframe(Buffer.from("Gerät\nnächste\n", "latin1"))), ["Ger\ufffdt", "n\ufffdchste"]);
   });
 

@@ -1,4 +1,4 @@
-// A store's flash as a file and as an image: what the device keeps and the computer reads.
+// A store's flash as a file and as an image: what the device stores and the computer reads.
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ const put = (store: FlashStore, id: number, byteLength = 40) => store.write(pack
 const idsOf = (packets: readonly Uint8Array[]) => packets.map(idOf);
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-/** A store that has gone round, its newest block in the middle of the flash. */
+/** A store that has wrapped, with its newest block in the middle of the flash. */
 function goneRound() {
   const flash = new NorFlash({ blockLength: 1024, blocks: 4 });
   const store = new FlashStore({ flash, maxPacketBytes: 600 });

@@ -9,7 +9,7 @@ import { mixedPackets, randomIntegers } from "../support/packets.ts";
 const PACKETS = mixedPackets().map(({ bytes }) => bytes);
 const CHUNK_BYTES = 64 * 1024;
 
-/** What a deframer takes for these bytes, fed as a file is read. */
+/** What a deframer finds in these bytes, fed as a file is read. */
 function stepsFor(wire: Buffer): number {
   const deframer = new Deframer();
   for (let at = 0; at < wire.length; at += CHUNK_BYTES) deframer.push(wire.subarray(at, at + CHUNK_BYTES));
@@ -17,7 +17,7 @@ function stepsFor(wire: Buffer): number {
   return deframer.steps;
 }
 
-/** The body, and how often its bytes are looked at: each by itself, eight together where they are copied or searched. */
+/** The body, counting how often its bytes are read: one at a time, or eight together where they are copied or searched. */
 function watched(body: Buffer): { body: Buffer; looks: () => number } {
   let looks = 0;
   const together = (bytes: number) => {
@@ -82,7 +82,7 @@ describe("what mending frames may cost", () => {
     bodies.push(["broken off at 16384", brokenOff(16_384, 30_000).subarray(1, -1)]);
     for (const [name, bytes] of bodies) {
       const recovery = new FrameRecovery();
-      // What is saved up goes to the first; the others are of a flood.
+      // The saved budget goes to the first one; the others belong to a flood.
       for (const streamBytes of [0, bytes.length, 2 * bytes.length]) {
         const { body, looks } = watched(bytes);
         const before = recovery.steps;

@@ -16,7 +16,7 @@ function found(bytes: Uint8Array, sought: Sought = "packets", chunkBytes = 1000)
   return sample.nothingFound(sought);
 }
 
-/** As a terminal in cooked mode passes bytes on: `icrnl`, `ixon`, `isig`, `icanon` with their usual characters. */
+/** Bytes as a terminal in cooked mode passes them on: `icrnl`, `ixon`, `isig`, `icanon` with their usual characters. */
 function cooked(bytes: Uint8Array): Buffer {
   const swallowed = [0x03, 0x04, 0x11, 0x13, 0x15, 0x16, 0x17, 0x1a, 0x1c, 0x7f, 0x12, 0x0f];
   return Buffer.from(bytes.filter((byte) => !swallowed.includes(byte)).map((byte) => (byte === 0x0d ? 0x0a : byte)));

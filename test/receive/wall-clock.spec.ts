@@ -152,7 +152,7 @@ describe("time of day from anchors", () => {
         assert.equal(at(3000, setMs), 0);
         assert.equal(watch.sleptMs, 0);
       }
-    // As on systems whose steady clock goes on while they sleep.
+    // As on systems whose steady clock continues while they sleep.
     let elapsed = 1000;
     const watch = new ClockWatch(() => 5 + elapsed);
     const steps = [1000, HOURS_8, HOURS_8 + 1000].map((ms) => {
@@ -175,7 +175,7 @@ describe("time of day from anchors", () => {
       clock.add({ deviceMs: 1000, unixMs: BOOT + 1000 });
       clock.shift(byMs);
       assert.deepEqual(clock.at(1000), { unixMs: BOOT + 1000, uncertaintyMs: 1 }, "no packet came since");
-      // So much later for the device, too.
+      // As much later for the device, too.
       clock.add({ deviceMs: 2000 + byMs, unixMs: BOOT + 2003 + byMs });
       assert.deepEqual(clock.at(1000)!.unixMs, BOOT + 1000);
       clock.add({ deviceMs: 3000 + byMs, unixMs: BOOT + 3003 + byMs });
@@ -187,11 +187,11 @@ describe("time of day from anchors", () => {
     const clock = new WallClock();
     clock.add({ deviceMs: 1000, unixMs: BOOT + 1000 });
     clock.shift(28_800_000, false);
-    // A packet that had waited for so long, or a clock that was set.
+    // A packet that had waited that long, or a clock that was set.
     clock.add({ deviceMs: 2000, unixMs: BOOT + 28_802_003 });
     const doubtful = clock.at(1000)!;
     assert.ok(doubtful.uncertaintyMs >= 28_800_000, String(doubtful.uncertaintyMs));
-    // It had waited: the device's clock went on all the time.
+    // It had waited: the device's clock ran all the time.
     clock.add({ deviceMs: 28_803_000, unixMs: BOOT + 28_803_010 });
     assert.ok(Math.abs(clock.at(28_803_000)!.unixMs - BOOT - 28_803_010) < 2);
     assert.ok(Math.abs(clock.at(1000)!.unixMs - BOOT - 1000) <= clock.at(1000)!.uncertaintyMs);

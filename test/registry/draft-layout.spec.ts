@@ -1,4 +1,4 @@
-// Fields of a draft get their places, and the file says them.
+// Fields of a draft get their places, and the file states them.
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -41,10 +41,10 @@ describe("text that is no registry", () => {
 
   it("is refused before it is built, if it is too long, too deep or too much", () => {
     deepEqual(told(`a: ${"b".repeat(MOST_BYTES)}`), [
-      "my.yaml:1:1: E_YAML: the file has 1048579 bytes, most are 1048576; split the registry",
+      "my.yaml:1:1: E_YAML: the file has 1048579 bytes, at most 1048576 are allowed; split the registry",
     ]);
     deepEqual(told(`a: ${"ä".repeat(MOST_BYTES / 2)}`).length, 1, "bytes, not characters");
-    const deep = /^my\.yaml:1:\d+: E_YAML: more than 32 lists and mappings in each other/;
+    const deep = /^my\.yaml:1:\d+: E_YAML: more than 32 nested lists and mappings/;
     for (const text of ["[", "{a: ", "- ", "? "]) match(told(text.repeat(MOST_BYTES / text.length)).join("\n"), deep);
     const nested = Array.from({ length: 1000 }, (_, depth) => `${" ".repeat(depth)}a:\n`).join("");
     match(told(nested).join("\n"), /^my\.yaml:32:\d+: E_YAML: more than 32/);
@@ -58,7 +58,7 @@ describe("text that is no registry", () => {
   it("is read up to a hundred mistakes of syntax, and not beyond", () => {
     const { Error: RealError } = globalThis;
     let made = 0;
-    // What the parser's errors are made of.
+    // What the parser's errors contain.
     globalThis.Error = new Proxy(RealError, {
       construct(target, args, newTarget) {
         made++;
@@ -78,7 +78,7 @@ describe("text that is no registry", () => {
         const { model, mistakes, mistakeCount } = readRegistry(text, "my.yaml");
         equal(model, undefined);
         equal(mistakeCount, 100, text.slice(0, 20));
-        equal(mistakes.filter(({ message }) => message === "no more mistakes of syntax are named").length, 1);
+        equal(mistakes.filter(({ message }) => message === "no further mistakes of syntax are listed").length, 1);
       }
       ok(made < 100, `${made} errors were made`);
     } finally {

@@ -1,5 +1,5 @@
-// Registries changed at random, line by line and word by word, through all that the registry commands do with them. Many stay registries:
-// then everything is made of them, and compared both ways with what they were.
+// Registries changed at random, line by line and word by word, through everything that the registry commands do. Many remain registries:
+// then everything is generated from them, and they are compared with the original in both directions.
 import { equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { ctfMetadata } from "../../host/capture/ctf-metadata.ts";
@@ -22,7 +22,7 @@ const TEXTS = [
     readFileSync(path, "utf8"),
   ),
 ];
-/** In the place of a value. */
+/** Replaces a value. */
 const WORDS = [
   "0",
   "1",
@@ -49,7 +49,7 @@ const WORDS = [
   '"*/"',
   "a".repeat(300),
 ];
-/** So much more text than the registry's may come of it: a line of it for each place where a name is said. */
+/** By how much the output may exceed the registry's text: one line for each place where a name is used. */
 const MOST_GROWTH = 400;
 
 function mutated(text: string, { below, pick }: ReturnType<typeof random>): string {

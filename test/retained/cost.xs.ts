@@ -1,4 +1,4 @@
-// Instructions a call, on a ring that has been full for long; with the natives that are linked. In what is printed, by call.
+// Instructions per call, on a ring that has long been full; with the natives that are linked. In the output, by call.
 import { Telemetry } from "xs-telemetry";
 
 declare const args: string[];

@@ -1,5 +1,5 @@
 // What must come back after a reset at any instruction, and what must not be believed: the shipped C without XS, on an emulated RV32 that is
-// reset by its own timer, and under AddressSanitizer over memory that holds anything.
+// reset by its own timer, and under AddressSanitizer over memory with arbitrary content.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
@@ -15,10 +15,10 @@ const RV32 =
 const QEMU =
   "-M virt -m 256M -cpu rv32 -bios none -icount shift=0,sleep=off -display none -serial none -monitor none -semihosting-config";
 
-/** The full campaign takes each instruction of these, the usual one in EVERY of a few. */
+/** The full campaign takes each instruction of these, the usual one 1 in EVERY of a few. */
 const SCENARIOS = rounds(60, 24);
 const EVERY = isFull ? 1 : 61;
-/** So many at a time: a process of its own each. */
+/** How many run at a time: each in its own process. */
 const BATCH = 12;
 const IMAGES = rounds(100_000, 10_000);
 
@@ -64,7 +64,7 @@ describe("a retained ring, by itself", () => {
     }
     ok(sum.again > 0, "packets came again");
     ok(sum.frozen > 0, "boots began in a frozen ring");
-    // A tenth at least of what was executed is the device's, and not of whoever checks it.
+    // At least a tenth of the executed instructions belongs to the device, not to the checker.
     ok(
       sum.distinct * EVERY * 10 > sum.instructions,
       `${sum.distinct} instructions of ${sum.instructions}, one in ${EVERY}`,
@@ -112,8 +112,8 @@ describe("a retained ring, by itself", () => {
 });
 
 /**
- * What a decoder says of packets, but that those before are not here, and that two boots have one id, so that a packet of the second is taken
- * for one that came again, or for a further boot's: of memory that holds anything, they may.
+ * What a decoder reports of packets, except that earlier ones are missing, and that two boots share an id, so that a packet of the second looks
+ * repeated, or like one of another boot: memory with arbitrary content may cause that.
  */
 function faults(packets: readonly Buffer[]): string[] {
   const decoder = new StreamDecoder({ registry, output: "lines", isWhole: true });

@@ -1,4 +1,4 @@
-// A ring that outlives a reset, inside XS: the natives as manifests/retained.json has them. A reset is that nobody has the memory any more.
+// A ring that outlives a reset, inside XS: the natives as in manifests/retained.json. A reset means that nobody holds the memory any more.
 import { flip, forget, reset } from "reset";
 import { type Reader, Reason, Telemetry, type TelemetryOptions } from "xs-telemetry";
 import { deepEqual, equal, ok } from "../support/assert.ts";
@@ -123,7 +123,7 @@ describe("a ring that outlives a reset", () => {
     const reader = telemetry.reader();
     const packets = shown(drain(reader));
     const ones = (count: number) => Array.from({ length: count }, () => "1").join();
-    // 64 slots: what was there when it was frozen, and two events more, of which four made room for the second boot's record and three events.
+    // 64 slots: the content when it was frozen, and two more events; four of the old ones made room for the second boot's record and three events.
     deepEqual(packets, [
       `1:0 1 42 42 ${ones(21)}`, // to the memory's end
       `1:0 2 63 42 ${ones(39)}`,
@@ -191,7 +191,7 @@ describe("a ring that outlives a reset", () => {
     let telemetry = boot(1, { limits });
     let connection = telemetry.connect(1);
     for (let count = 0; count < 5; count++) connection.sent(0);
-    connection.disconnected(); // tells of three
+    connection.disconnected(); // reports three
     for (let count = 0; count < 5; count++) connection.sent(0);
     telemetry = boot(2, { limits });
     connection = telemetry.connect(2);
@@ -225,7 +225,7 @@ describe("a ring that outlives a reset", () => {
     filled();
     flip(32 + 8 * 24);
     equal(fate(), "3");
-    // Whether it is frozen stands behind 80 bytes: from which event on, by whom, and the checksum, which is 0 if it is not.
+    // The frozen state is at byte 80: from which event on, by whom, and the checksum, which is 0 if it is not frozen.
     for (const [isFrozen, at] of [
       [true, 80],
       [true, 88],

@@ -4,7 +4,7 @@ import type { OpenSink } from "../../src/drain/sink.ts";
 import { run } from "../support/command.ts";
 import { decodeAll } from "../support/emit.ts";
 
-/** Sinks that keep what they are given; `refuse` says when they do not take it. */
+/** Sinks that keep what they are given; `refuse` says when they refuse it. */
 function memory(refuse: () => boolean = () => false) {
   const packets = new Map<string, Uint8Array[]>();
   const open = (device: string): OpenSink => {

@@ -3,7 +3,7 @@ import { Random } from "../../host/simulate/random.ts";
 import { Traffic, type TrafficTarget } from "../../host/simulate/traffic.ts";
 import type { Token } from "../../src/ring/api.ts";
 
-/** Plays so many steps; returns each call with its time. */
+/** Plays N steps; returns each call with its time. */
 function played(
   seed: number,
   steps: number,

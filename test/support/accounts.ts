@@ -31,18 +31,18 @@ export async function accountOf(folder: string): Promise<Account> {
 export const sum = (counts: Iterable<number>): number => [...counts].reduce((total, count) => total + count, 0);
 export const decodedEvents = ({ decoded }: Account): number => sum(decoded.values());
 
-/** A data packet that has passed by. */
+/** A data packet that was seen. */
 export interface SeenPacket {
   readonly header: PacketHeader;
   readonly events: number;
-  /** Refused events that it tells of. */
+  /** Refused events that it reports. */
   readonly lost: number;
 }
 
 const uuids = uuidsOf(registry);
 const records = new RecordDecoder(registry);
 
-/** What is in a packet; undefined if it is none of records. */
+/** What is in a packet of records; undefined for any other packet. */
 export function seen(packet: Uint8Array): SeenPacket | undefined {
   if (packet.length < PACKET_HEADER_BYTES) return undefined;
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
@@ -58,7 +58,7 @@ export interface BootOnTheWay {
   readonly dropped: readonly SeenPacket[];
 }
 
-/** What the accounts of a boot come to. `afterLast`: what nobody could tell, as no packet of the boot arrived after it. */
+/** The accounts of a boot. `afterLast`: what nobody could know, because no later packet of the boot arrived. */
 export interface Expected {
   readonly decoded: number;
   readonly lostOnDevice: number;
@@ -66,7 +66,7 @@ export interface Expected {
   readonly afterLast: number;
 }
 
-/** What must be decoded and reported of a boot, when it is known what the link dropped. Checks that all adds up to what was emitted. */
+/** What must be decoded and reported of a boot, given what the link dropped. Checks that everything adds up to what was emitted. */
 export function expectedOf(boot: BootCounters, { passed, dropped }: BootOnTheWay): Expected {
   const byNumber = (one: SeenPacket, other: SeenPacket) => one.header.packetNumber - other.header.packetNumber;
   const last = [...passed].sort(byNumber).at(-1);
@@ -85,7 +85,7 @@ export function expectedOf(boot: BootCounters, { passed, dropped }: BootOnTheWay
   return { decoded, lostOnDevice, notArrived, afterLast };
 }
 
-/** Nothing was lost behind the last packet of any boot, so all that was emitted is decoded or reported. */
+/** Nothing was lost after the last packet of any boot, so everything that was emitted is decoded or reported. */
 export function checkAllTold(account: Account, boots: readonly BootCounters[]): void {
   const { summary } = account;
   const of = (name: "emitted" | "drained" | "overwritten" | "discarded" | "pending" | "unsent") =>

@@ -18,7 +18,7 @@ export function adapterTelemetry(options: Partial<TelemetryOptions> = {}) {
   const reader = telemetry.reader();
   const buffer = new Uint8Array(4096);
   const tokens: string[] = [""];
-  /** "client event type reason text", or "client event code", of each event since the last call; what is empty is left out. */
+  /** "client event type reason text", or "client event code", of each event since the last call, without empty parts. */
   const events = (): string[] => {
     const lines: string[] = [];
     for (let length = reader.next(buffer); length > 0; length = reader.next(buffer)) {
@@ -26,7 +26,7 @@ export function adapterTelemetry(options: Partial<TelemetryOptions> = {}) {
       for (const { token, name } of packet.tokens ?? []) tokens[token] = name;
       for (const { type, code, token, clientId, text } of packet.records ?? []) {
         const parts = [String(clientId), NAMES[type] ?? `record ${type}`, tokens[token]!, REASONS[code >> 4]!];
-        if (type === 26) parts[2] = String(token); // the close code stands there
+        if (type === 26) parts[2] = String(token); // the close code is there
         if (text) parts.push(String.fromCharCode(...text));
         lines.push(parts.filter((part) => part !== "").join(" "));
       }

@@ -2,14 +2,14 @@
 import fc from "fast-check";
 import type { EventSpec, FieldSpec, RegistrySpec } from "./arbitrary-registries.ts";
 
-/** A call of an event's writer: values by the key of the field; an optional one that is not there is not given. */
+/** A call of an event's writer: values by the key of the field; an absent optional one is not given. */
 export interface Call {
   readonly event: EventSpec;
   readonly values: Readonly<Record<string, unknown>>;
   readonly afterMs: number;
 }
 
-/** Text as it comes out again: well-formed, without U+0000, within its bytes. */
+/** Text as it is decoded: well-formed, without U+0000, within its bytes. */
 const textOf = (maxBytes: number, least = 0): fc.Arbitrary<string> =>
   fc
     .string({ unit: "binary", minLength: least, maxLength: maxBytes })
@@ -70,7 +70,7 @@ export function goodCalls({ events }: RegistrySpec): fc.Arbitrary<Call[]> {
   return fc.array(fc.oneof(...calls), { minLength: 1, maxLength: 40 });
 }
 
-/** The values with those of enums under a rule put right. */
+/** The values, with enums corrected that have a rule. */
 function obeying(
   fields: readonly FieldSpec[],
   values: Record<string, unknown>,

@@ -4,7 +4,7 @@ import type { Attribute, EventModel, RegistryModel } from "../../host/registry/m
 
 export type Json = Record<string, unknown>;
 
-/** Any event of the registry, or those named: every required attribute, any choice of the others, in the registry's order. */
+/** Any event of the registry, or one of those named: every required attribute, any choice of the others, in the registry's order. */
 export function arbitraryEvent(model: RegistryModel, names?: readonly string[]): fc.Arbitrary<Json> {
   const events = model.events.filter(({ name }) => names === undefined || names.includes(name));
   return fc.oneof(...events.map((event) => eventOf(model, event)));
@@ -13,7 +13,7 @@ export function arbitraryEvent(model: RegistryModel, names?: readonly string[]):
 function eventOf(model: RegistryModel, event: EventModel): fc.Arbitrary<Json> {
   const byKey = new Map(model.attributes.map((attribute) => [attribute.key, attribute]));
   const attributes = event.attributes.map(({ key, required }) => ({ attribute: byKey.get(key)!, required }));
-  // Attributes that stand in one field have one value.
+  // Attributes that share a field have one value.
   const wireKeys = [...new Set(attributes.map(({ attribute }) => wireKey(attribute)))];
   const values = wireKeys.map((key) => {
     const sharing = attributes.map(({ attribute }) => attribute).filter((attribute) => wireKey(attribute) === key);
@@ -31,7 +31,7 @@ function eventOf(model: RegistryModel, event: EventModel): fc.Arbitrary<Json> {
   });
 }
 
-/** The key under which the value stands in a record. */
+/** The key of the value in a record. */
 export function wireKey({ key, sameAs }: Attribute): string {
   return sameAs ?? key;
 }
@@ -75,7 +75,7 @@ export function arbitraryValue(attribute: Attribute, model: RegistryModel, event
   }
 }
 
-/** Text of at most so many bytes of UTF-8, without U+0000: what a record can carry. */
+/** Text of at most this many bytes of UTF-8, without U+0000: what a record can hold. */
 export function arbitraryText(maxBytes: number): fc.Arbitrary<string> {
   const unit = fc.oneof(fc.constantFrom('"', "\\", "\n", "ü", "😀", "{", ":", ","), fc.string({ unit: "binary" }));
   return fc.array(unit, { maxLength: 40 }).map((units) => {

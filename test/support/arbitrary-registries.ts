@@ -1,4 +1,4 @@
-/** Any registry that is right, as YAML. */
+/** Any valid registry, as YAML. */
 import fc from "fast-check";
 import { stringify } from "yaml";
 
@@ -12,11 +12,11 @@ export interface MemberSpec {
 }
 
 export interface FieldSpec {
-  /** Of the attribute that has the field. */
+  /** Of the attribute that owns the field. */
   readonly key: string;
-  /** The name that events have it by. */
+  /** Its name in events. */
   readonly name: string;
-  /** A second name, absent where the value is "". */
+  /** A second name, absent if the value is "". */
   readonly absentName: string | undefined;
   readonly kind: Kind;
   readonly maxBytes: number;
@@ -29,7 +29,7 @@ export interface EventSpec {
   readonly name: string;
   /** In the registry's order. */
   readonly fields: readonly (FieldSpec & { readonly isOptional: boolean })[];
-  /** Optional attributes that are carried together: the keys of their fields. */
+  /** Optional attributes that one record type has together: the keys of their fields. */
   readonly combinations: readonly (readonly string[])[];
 }
 
@@ -39,7 +39,7 @@ export interface RegistrySpec {
   readonly hasUrl: boolean;
 }
 
-/** Names that generated code, JavaScript and TSDL may stumble over. Case and separators do not tell names apart. */
+/** Names that generated code, JavaScript and TSDL may stumble over. Names must differ in more than case and separators. */
 const NAMES = [
   "temperature",
   "pressure_hpa",
@@ -161,7 +161,7 @@ export const registries: fc.Arbitrary<RegistrySpec> = raw.map(
   },
 );
 
-/** `shorter_from`, with as many ids in a row that nothing else has; nothing if there are none. */
+/** `shorter_from`, with as many consecutive free ids; nothing if there are none. */
 function shorterTypes(count: number, taken: Set<number>): { shorter_from?: number } {
   for (let from = 1; count > 0 && from + count <= 240; from++) {
     const ids = Array.from({ length: count }, (_, nth) => from + nth);
@@ -176,7 +176,7 @@ type Use = "required" | "optional" | undefined;
 const isText = ({ kind }: { readonly kind: Kind }) => kind === "text" || kind === "ip";
 const slotsOf = ({ kind, maxBytes }: RawAttribute) => Math.ceil((kind === "ip" ? 45 : maxBytes) / 16);
 
-/** What an event does with each attribute: one text at most is required, and then no other is there. */
+/** The requirement level of each attribute in an event: at most one text is required, and then there is no other. */
 function chosen(attributes: readonly RawAttribute[], wished: readonly Use[]): Use[] {
   const uses = wished.slice(0, attributes.length);
   const texts = attributes.flatMap((attribute, index) => (isText(attribute) && uses[index] ? [index] : []));
@@ -194,7 +194,7 @@ function textSlots(attributes: readonly RawAttribute[], uses: readonly Use[][], 
 const isCondition = (each: Draft | undefined) =>
   each?.kind === "enum" && each.rule === undefined && each.name === each.key;
 
-/** An attribute with a place where none of its neighbours is; undefined if there is no such place. */
+/** An attribute at a place without neighbours; undefined if there is none. */
 function draft(
   attribute: RawAttribute,
   key: string,
@@ -262,7 +262,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ip: "string",
 };
 
-/** The attribute as the registry says it, and those that share its field. */
+/** The attribute as the registry defines it, and those that share its field. */
 function attributesOf({
   key,
   name,
@@ -337,7 +337,7 @@ function derived(hasUrl: boolean): object[] {
   }));
 }
 
-/** Keys of an event's attributes in order, each with the field that it shows. */
+/** Keys of an event's attributes in order, each with its field. */
 export function attributeOrder(
   fields: EventSpec["fields"],
   hasUrl: boolean,
@@ -348,7 +348,7 @@ export function attributeOrder(
     return index % 2 === 0 ? [...absent, named] : [named, ...absent];
   });
   const constants = DERIVED.slice(0, hasUrl ? 5 : 4).map(({ key }) => ({ key }));
-  // In the middle, so that values stand before, between and behind them.
+  // In the middle, so that there are values before, between and after them.
   const middle = own.length >> 1;
   return [...own.slice(0, middle), ...constants, ...own.slice(middle)];
 }

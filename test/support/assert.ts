@@ -28,7 +28,7 @@ export function deepEqual(actual: unknown, expected: unknown, what = "value"): v
   for (const key of Object.keys(right)) deepEqual(left[key], right[key], `${what}.${key}`);
 }
 
-/** Runs `action`, which must throw an error of this name whose message holds all `parts`. */
+/** Runs `action`, which must throw an error with this name and a message that contains all `parts`. */
 export function throws(action: () => unknown, name: string, ...parts: string[]): void {
   let thrown: unknown;
   try {
@@ -42,7 +42,7 @@ export function throws(action: () => unknown, name: string, ...parts: string[]):
     ok(thrown.message.includes(part), `message ${shown(thrown.message)} should say ${shown(part)}`);
 }
 
-/** Whatever it is that it throws. */
+/** Whatever it throws. */
 export function throwsSomething(call: () => unknown, what: string): void {
   let thrown = false;
   try {

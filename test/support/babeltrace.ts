@@ -1,4 +1,4 @@
-/** Runs babeltrace2 on trace folders and reads its text output, which is compared with what decode says. */
+/** Runs babeltrace2 on trace folders and parses its text output, which is compared with the result of decode. */
 import { spawnSync } from "node:child_process";
 
 export interface BabeltraceEvent {
@@ -13,16 +13,16 @@ export interface BabeltraceEvent {
 
 export interface BabeltraceOutput {
   readonly events: readonly BabeltraceEvent[];
-  /** Lines on standard error that tell of losses. */
+  /** Lines on standard error that report losses. */
   readonly notices: readonly string[];
   /** All other lines on standard error: there must be none. */
   readonly complaints: readonly string[];
 }
 
-/** "May have" is said of a part that follows on losses of the parts before: of those no number is known in it. */
+/** It says "may have" for a part after losses in earlier parts: no number of those is known in it. */
 const NOTICE = /^WARNING: Tracer (?:discarded \d+ (?:events?|packets?)|may have discarded events) between /;
 
-/** Opens folders with babeltrace2. Throws if it is not installed, or fails, or writes what cannot be read. */
+/** Opens folders with babeltrace2. Throws if it is not installed, fails, or writes unreadable output. */
 export function babeltrace(...paths: string[]): BabeltraceOutput {
   const { status, stdout, stderr, error } = spawnSync("babeltrace2", ["--clock-seconds", "--no-delta", ...paths], {
     encoding: "utf8",

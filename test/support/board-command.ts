@@ -1,16 +1,16 @@
-// A command that listens to a board, and what the board writes to its serial line once the command waits.
+// A command that listens to a board, and the log that the board writes to its serial line once the command waits.
 import { type ChildProcess, spawn } from "node:child_process";
 import { until } from "./processes.ts";
 import type { SerialLine } from "./pty.ts";
 
 let child: ChildProcess | undefined;
 
-/** Ends what the last call has started, if it still runs. */
+/** Ends what the last call has started, if it is still running. */
 export function endBoardCommand(): void {
   child?.kill();
 }
 
-/** Runs `xs-telemetry COMMAND --device …`; when it waits, the board writes its log, a line each. Resolves when the command has ended. */
+/** Runs `xs-telemetry COMMAND --device …`; when it waits, the board writes its log line by line. Resolves when the command has ended. */
 export async function listenToBoard(
   line: SerialLine,
   command: string,

@@ -1,4 +1,4 @@
-// A broker for specs: Debian's mosquitto, on ports and in a folder of its own.
+// A broker for specs: Debian's mosquitto, with its own ports and folder.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -21,7 +21,7 @@ export interface Broker {
   readonly tlsPort: number;
   /** Of its process; it must be running. */
   pid(): number;
-  /** Keeps sessions and their messages, as a broker does that is restarted. */
+  /** Keeps sessions and their messages, as a restarted broker does. */
   stop(): Promise<void>;
   start(): Promise<void>;
   /** Ends it and removes its folder. */
@@ -35,7 +35,7 @@ export async function startBroker({ user, tls }: BrokerOptions = {}): Promise<Br
   const tlsPort = tls ? await freePort() : 0;
   const config = join(folder, "mosquitto.conf");
   const lines = [
-    "user root", // not changed to another one, who might not read the folder
+    "user root", // not changed to another user, who might not read the folder
     "persistence true",
     `persistence_location ${folder}/`,
     "max_queued_messages 0",
@@ -60,7 +60,7 @@ export async function startBroker({ user, tls }: BrokerOptions = {}): Promise<Br
     pid: () => program!.pid,
     async start() {
       program = new Program("mosquitto", ["-c", config]);
-      // Its port accepts before its loop runs, and a SIGTERM of that moment is lost: an answer tells that the loop runs.
+      // Its port accepts before its loop runs, and a SIGTERM in between is lost: an answer shows that the loop runs.
       await program.ready(() => answers(port));
     },
     async stop() {
@@ -79,7 +79,7 @@ export async function startBroker({ user, tls }: BrokerOptions = {}): Promise<Br
 /** CONNECT of MQTT 3.1.1 (§3.1): a clean session, 60 s, a client id of the broker's choice. */
 const CONNECT = Uint8Array.of(0x10, 12, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 60, 0, 0);
 
-/** Whether a broker is there that answers, with whatever. */
+/** Whether there is a broker that answers, whatever the answer is. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(CONNECT));

@@ -1,13 +1,13 @@
-/** A real browser, headless: Debian's Chromium, which the tests see to; or another one that CHROMIUM names. */
+/** A real browser, headless: Debian's Chromium, which the tests install; or another one named by CHROMIUM. */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 export interface Opened {
   readonly page: Page;
-  /** Whatever the page asked for, but itself. */
+  /** Everything that the page requested, except itself. */
   readonly requests: string[];
-  /** What it said in its console, violations of its policy among it. */
+  /** Its console output, including violations of its policy. */
   readonly said: string[];
 }
 
@@ -25,11 +25,11 @@ export function launch(args: readonly string[] = []): Promise<Browser> {
   });
 }
 
-/** Opens a file from disk, and waits until it has drawn. Its time zone is UTC, whoever looks. */
+/** Opens a file from disk, and waits until it is drawn. Its time zone is always UTC. */
 export async function openPage(browser: Browser, file: string, looks: Looks = {}): Promise<Opened> {
   const { width = 1280, height = 900, scheme = "light" } = looks;
   const viewport = { width, height };
-  // axe-core is put into the page by hand, which its policy would stop.
+  // axe-core is injected directly, because the page's policy would stop it.
   const context = await browser.newContext({ viewport, colorScheme: scheme, timezoneId: "UTC", offline: true });
   const page = await context.newPage();
   const url = pathToFileURL(resolve(file)).href;

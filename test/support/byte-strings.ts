@@ -1,4 +1,4 @@
-// Byte strings for what reads text, the same in every engine.
+// Byte strings for code that reads text, the same in every engine.
 import { random } from "./assert.ts";
 import { seedFor } from "./campaign.ts";
 
@@ -14,13 +14,13 @@ function short(index: number): number[] {
   return [rest >> 16, (rest >> 8) & 255, rest & 255];
 }
 
-/** So many of the byte strings of one to three bytes, evenly; ALL_SHORT: all. */
+/** This many of the byte strings of one to three bytes, evenly distributed; ALL_SHORT: all. */
 export function* shortOnes(count: number): Generator<number[]> {
   const every = Math.max(1, Math.floor(ALL_SHORT / count));
   for (let index = random(seedFor(13)).below(every); index < ALL_SHORT; index += every) yield short(index);
 }
 
-/** So many byte strings that may be longer than a text, of what is UTF-8, nearly so, and not at all. */
+/** This many byte strings, which may be longer than a text: UTF-8, nearly UTF-8, and neither. */
 export function* longerOnes(count: number): Generator<number[]> {
   const dice = random(seedFor(13));
   const any = () => dice.below(256);

@@ -1,10 +1,10 @@
-// A second, plain reading of docs/format.md for specs of the device code: no code is shared with host/ or src/.
+// A second, plain implementation of docs/format.md for specs of the device code: it shares no code with host/ or src/.
 
 export interface PlainRecord {
   time: number;
-  /** Of the record types for shorter texts, the one for the longest. */
+  /** The record type for the longest text, for those for shorter texts. */
   type: number;
-  /** As it stands in the record. */
+  /** As in the record. */
   id: number;
   /** Of the record. */
   bytes: number;
@@ -79,7 +79,7 @@ const SHORTER: readonly (readonly [type: number, from: number, slots: number])[]
   [8, 18, 7],
 ];
 
-/** The record type of a text of so many bytes, in the place of the one for the longest. */
+/** The record type of a text with this many bytes, for the one for the longest. */
 export function textType(type: number, bytes: number): number {
   const [, from, slots] = SHORTER.find(([longest]) => longest === type)!;
   const needed = Math.ceil(bytes / 16);

@@ -1,7 +1,7 @@
 /**
- * How much of a long campaign a run does. Usually a seeded share, so that `npm test` takes minutes; all of it in the full
- * campaign (`npm run test:full`). Where the engine is slow, emulated or with AddressSanitizer, a quarter of either: the code is the
- * same, and what depends on 32 bits shows in few rounds. In Node the two settings come from the environment, inside XS from the command line.
+ * How much of a long campaign a run does. Usually a seeded share, so that `npm test` takes minutes; all of it in the full campaign (`npm run
+ * test:full`). If the engine is slow, emulated or with AddressSanitizer, a quarter of either: the code is the same, and effects of 32 bits show in a
+ * few rounds. In Node the two settings come from the environment, inside XS from the command line.
  */
 
 /** Inside XS: which emitter this is, "stress" or "", "full" or "usual", the seed, "slow" or "fast". */
@@ -14,7 +14,7 @@ const [size, seedText, speed] = isInXs
   ? args!.slice(2)
   : [process.env.XS_TELEMETRY_CAMPAIGN, process.env.XS_TELEMETRY_SEED];
 
-/** Each allocation collects all of the heap, which is slow beyond any share. */
+/** Each allocation collects the whole heap, which is too slow for any share. */
 export const isStressed = isInXs && args![1] === "stress";
 export const isFull = size === "full";
 export const isSlow = speed === "slow";
@@ -24,23 +24,23 @@ export const seed = Number(seedText ?? 0) >>> 0;
 
 const SLOW_SHARE = 4;
 
-/** Of a campaign of `full` rounds, those that this run does: `usual` of them, or all. At least one. */
+/** Of a campaign of `full` rounds, the number that this run does: `usual`, or all. At least one. */
 export function rounds(full: number, usual: number): number {
   const wanted = isFull ? full : usual;
   return isSlow ? Math.ceil(wanted / SLOW_SHARE) : wanted;
 }
 
-/** Whether this run does a case of a list that the full campaign does whole: usually one in `every`, by the seed. */
+/** Whether this run includes a case from a list that the full campaign does completely: usually one in `every`, by the seed. */
 export function isTaken(index: number, every: number): boolean {
   return isFull || (index + seed) % every === 0;
 }
 
-/** A seed of its own for each place that asks, and for each run. Where it shows in a message, the case can be repeated. */
+/** A separate seed for each place and each run. If a message shows it, the case can be repeated. */
 export function seedFor(place: number): number {
   return (seed + Math.imul(place + 1, 0x9e3779b1)) >>> 0;
 }
 
-/** Tells the summary of the run that so much of a campaign was done, and held. `where`: for who passes it on. */
+/** Reports to the summary of the run how much of a campaign was done, successfully. `where`: for callers that pass it on. */
 export function ran(campaign: string, count: number, where = "Node"): void {
   if (isInXs) print(JSON.stringify({ campaign, count }));
   else if (process.env.XS_TELEMETRY_TALLY)
@@ -49,7 +49,7 @@ export function ran(campaign: string, count: number, where = "Node"): void {
       .appendFileSync(process.env.XS_TELEMETRY_TALLY, `${JSON.stringify({ campaign, count, where })}\n`);
 }
 
-/** The rounds of a campaign by number, from 0: those of `rounds()`. When the last is through, the summary of the run is told. */
+/** The rounds of a campaign by number, from 0: those of `rounds()`. After the last one, the summary of the run gets them. */
 export function* campaign(name: string, full: number, usual: number): Generator<number> {
   const count = rounds(full, usual);
   for (let round = 0; round < count; round++) yield round;

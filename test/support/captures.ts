@@ -5,7 +5,7 @@ import { type Connection, Reason, setEnabled } from "xs-telemetry";
 import { extract, registry, type TelemetryEvent, Validator } from "xs-telemetry/host";
 import { drain, emitter } from "./emit.ts";
 
-/** Where those lie that are shared; they are not part of the project. */
+/** Where the shared ones are; they are not part of the project. */
 export const CAPTURES = process.env.XS_TELEMETRY_CAPTURES ?? join("..", "shared", "captures");
 const REASONS = {
   rate_limit: Reason.rateLimit,

@@ -7,7 +7,7 @@ import { Run, run } from "./command.ts";
 import { drain, emitter } from "./emit.ts";
 import { frame } from "./frames.ts";
 
-/** Packets of a device that has sent so many messages, in more than one packet. */
+/** Packets of a device that has sent this many messages, in more than one packet. */
 export function traffic(bootId: number, messages = 100): Uint8Array[] {
   const { telemetry, reader } = emitter({ bootId, capacityBytes: 1 << 20 });
   const connection = telemetry.connect(1);
@@ -19,7 +19,7 @@ export const framed = (packets: readonly Uint8Array[]) => Buffer.concat(packets.
 
 export const upTo = (count: number) => Array.from({ length: count }, (_, number) => number);
 
-/** Of the cases of a `describe`; whoever calls this stands in one. */
+/** For the cases of a `describe`; call it inside one. */
 export class Capturing {
   folder = "";
 
@@ -34,7 +34,7 @@ export class Capturing {
     return new Run(["capture", ...args], { cwd: this.folder });
   }
 
-  /** Event numbers that decode finds in a folder of the test's, in order. */
+  /** Event numbers that decode finds in a folder of the test, in order. */
   async decoded(name: string): Promise<number[]> {
     const { status, stdout, stderr } = await run(["decode", join(this.folder, name)]);
     assert.equal(status, 0, stderr);
@@ -44,7 +44,7 @@ export class Capturing {
       .map((line) => JSON.parse(line).eventSeq as number);
   }
 
-  /** What readers see in a folder of the test's. */
+  /** What readers see in a folder of the test. */
   named(name: string): string[] {
     return readdirSync(join(this.folder, name)).filter((entry) => !entry.startsWith("."));
   }

@@ -25,7 +25,7 @@ export class Authority {
     return this.#own.cert;
   }
 
-  /** A certificate for a host, `IP:127.0.0.1` or `DNS:name`, valid from now for so many days; -1: it was until yesterday. */
+  /** A certificate for a host, `IP:127.0.0.1` or `DNS:name`, valid from now for N days; -1: until yesterday. */
   sign(host: string, days = 2): Certificate {
     const made = this.#request(`host-${++this.#count}`);
     const request = `${made.key}.csr`;

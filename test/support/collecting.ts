@@ -10,7 +10,7 @@ import { PacketSource } from "./packets.ts";
 
 export const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
 
-/** Of the cases of a `describe`; whoever calls this stands in one. */
+/** For the cases of a `describe`; call it inside one. */
 export class Collecting {
   /** A new folder for each case, and in it a path where nothing is. */
   root = "";
@@ -49,7 +49,7 @@ export class Collecting {
   }
 }
 
-/** Packets with events of one second each, and losses where `lost` says so. */
+/** Packets with events one second apart, and losses according to `lost`. */
 export function plain(count: number, header = {}, lost: (index: number) => number = () => 0) {
   const source = new PacketSource({ bootId: 7, ...header });
   const packets = [source.tokens([[1, "getStatus"]])];

@@ -54,7 +54,7 @@ export async function outcomeOf(child: ChildProcess, input: string | Uint8Array 
   return { status, ...said };
 }
 
-/** The command, run in a folder that is there while the cases of a `describe` are; whoever calls this stands in one. */
+/** The command, run in a folder that exists during the cases of a `describe`; call it inside one. */
 export function commandFolder() {
   let folder = "";
   before(() => {

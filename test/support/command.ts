@@ -1,10 +1,10 @@
-// The command line as shipped, run as a process of its own.
+// The shipped command line, run in a separate process.
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { endsWithUs, until } from "./processes.ts";
 
-/** The path of the command, for who runs it otherwise: under `script`, say. */
+/** The path of the command, for other ways to run it, such as `script`. */
 export const COMMAND = resolve(JSON.parse(readFileSync("package.json", "utf8")).bin["xs-telemetry"]);
 
 export interface Outcome {
@@ -15,13 +15,13 @@ export interface Outcome {
 }
 
 /**
- * In front of a command: takes from root what lets it read, and listen, where nobody else may; others have nothing of that.
- * Root goes on as root: another user might not get into the folder that the command stands in.
+ * Prefix for a command: removes the privileges with which root may read, and listen, where nobody else may; other users have none. Root stays root,
+ * because another user might not get into the folder of the command.
  */
 export const WITHOUT_PRIVILEGES: readonly string[] =
   process.getuid?.() === 0 ? ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] : [];
 
-/** A run that goes on until it ends by itself, or is ended. */
+/** A run that continues until it ends by itself, or is ended. */
 export class Run {
   stdout = "";
   stderr = "";
@@ -40,12 +40,12 @@ export class Run {
     );
   }
 
-  /** Waits until it has said this on stderr. Fails, with the last that it has said, if it ends or 20 s pass before. */
+  /** Waits until it has printed this on stderr. Fails, with its last output, if it ends first or 20 s pass. */
   async said(pattern: RegExp): Promise<void> {
     await this.until(`${pattern}`, () => pattern.test(this.stderr));
   }
 
-  /** Waits for what is looked for while it runs. */
+  /** Waits for a condition while it runs. */
   async until(what: string, isSo: () => boolean): Promise<void> {
     try {
       await until(what, () => {

@@ -1,4 +1,4 @@
-// Bytes that make a deframer work as much as they can: frames with a wrong CRC, cut, full of text, of line ends, of magics.
+// Bytes that give a deframer as much work as possible: frames with a wrong CRC, cut, full of text, of line ends, of magics.
 import { PACKET_MAGIC } from "../../src/ring/packet-layout.ts";
 import { frame } from "./frames.ts";
 import { packet } from "./packets.ts";
@@ -13,8 +13,8 @@ export function logText(bytes: number): Buffer {
 }
 
 /**
- * The frame of a packet of so many bytes, broken off behind its first 48, whose last group claims 120; then log text up to the next
- * zero: what is left of a board that is reset in the midst of a frame, and logs as it starts.
+ * The frame of a packet of this many bytes, broken off after its first 48, with a last group that claims 120; then log text up to the next zero: the
+ * result of a board that is reset within a frame, and logs as it starts.
  */
 export function brokenOff(packetBytes: number, textBytes: number): Buffer {
   const header = Buffer.alloc(48);
@@ -43,7 +43,7 @@ const CONTENTS: Readonly<Record<string, (random: Random) => number>> = {
   "small groups": () => 9,
 };
 
-/** Of each kind one, named; `mostBytes` bounds the packets that the frames claim to be. */
+/** One of each kind, named; `mostBytes` limits the size that the frames claim. */
 export function costlyFrames(random: Random, mostBytes: number): [name: string, bytes: Buffer][] {
   const found: [string, Buffer][] = [];
   for (const bytes of [256, 1408, 8192, 65_536].filter((size) => size <= mostBytes)) {
@@ -74,7 +74,7 @@ export function costlyFrames(random: Random, mostBytes: number): [name: string, 
   return found;
 }
 
-/** The same bytes with some of them damaged, left out, or put in again. */
+/** The same bytes with some of them damaged, left out, or inserted again. */
 export function mutated(bytes: Buffer, random: Random): Buffer {
   let result = Buffer.from(bytes);
   for (let count = random(6); count > 0 && result.length > 0; count--) {

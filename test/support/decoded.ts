@@ -9,7 +9,7 @@ import type { DecodedEvent } from "../../host/packet/records.ts";
 import type { Problem } from "../../host/text/errors.ts";
 import type { BuiltPacket, RecordSpec } from "./packets.ts";
 
-/** An event of any registry, by key: what specs ask of one event that others do not have. */
+/** An event of any registry, by key: for attributes that only some events have. */
 export type AnyEvent = DecodedEvent & { readonly [key: string]: string | number | boolean };
 
 export interface Decoded {
@@ -48,7 +48,7 @@ export function collect(items: Iterable<DecodeItem>): Decoded {
   return { events, problems, codes: problems.map(({ code }) => code), summary, byPacket };
 }
 
-/** A batch's bytes are good for a while only. */
+/** The bytes of a batch are valid only for a while. */
 function kept(item: DecodeItem): DecodeItem {
   return item.kind === "batch" ? { ...item, lines: Uint8Array.from(item.lines) } : item;
 }

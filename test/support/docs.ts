@@ -1,4 +1,4 @@
-/** Checks of code blocks in documents, as somebody who follows the document would meet them. Each check throws what is wrong. */
+/** Checks of code blocks in documents, as a reader who follows the document would meet them. Each check throws what is wrong. */
 
 import { equal, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -12,8 +12,8 @@ const CLI = resolve("dist/host/cli.js");
 const TIMEOUT_MS = 60_000;
 
 /**
- * Commands of documents that are not here. What they were told is checked as far as it can be: npm's scripts exist, a package
- * that npx runs is one of ours or is named here. Nothing is installed.
+ * Commands of documents that cannot run here. Their arguments are checked as far as possible: npm's scripts exist, a package that npx runs is one of
+ * ours or is named here. Nothing is installed.
  */
 const SHIMS: Readonly<Record<string, string>> = {
   "xs-telemetry": `exec node "${CLI}" "$@"`,
@@ -23,12 +23,12 @@ case "$tool" in xs-telemetry) exec node "${CLI}" "$@";; esbuild|tsc) exec "${res
 echo "npx $tool: not a command of this package's documents" >&2; exit 1`,
   npm: `case "$1" in ci|pack) exit 0;; install) exit 0;; test) script=test;; run) shift; [ "$1" = --silent ] && shift; script=$1;; esac
 node -e 'const { scripts } = require("${resolve("package.json")}"); if (!(process.argv[1] in scripts)) { console.error("no script " + process.argv[1]); process.exit(1); }' "$script"`,
-  // Moddable's tools: what they make of the examples is in docs/firmware.md, tried by hand.
+  // Moddable's tools: docs/firmware.md has their results for the examples, tried by hand.
   mcconfig: "exit 0",
   mcpack: `[ "$1" = mcconfig ] && [ -f package.json ] && [ -f main.js ]`,
 };
 
-/** Commands that need a device, a port or a broker, unless they are told to use a pipe: their options are checked, nothing is run. */
+/** Commands that need a device, a port or a broker, unless they use a pipe: their options are checked, nothing is run. */
 const NEED_A_DEVICE = /^(capture|tail|simulate|bench|forward)$/;
 
 /** A folder in which a document's commands find the files that they name. */
@@ -78,7 +78,7 @@ export class Workspace {
     this.#lastOutput = this.#run("/bin/sh", ["-eu", "-c", `exec 2>&1\n${kept.join("\n")}`]);
   }
 
-  /** That is what the commands or the program before it printed. */
+  /** It is the output of the previous shell block or program. */
   checkOutput(text: string): void {
     equal(this.#lastOutput.trimEnd(), text.trimEnd());
   }
@@ -107,8 +107,8 @@ export class Workspace {
   }
 
   /**
-   * Writes a block as a module, behind the block before it if it continues that. Returns the file. `file`: its name in the
-   * workspace, if the document gives one.
+   * Writes a block as a module, after the previous block if it continues that. Returns the file. `file`: its name in the workspace, if the document
+   * gives one.
    */
   writeModule(text: string, place: string, { continues = false, file = "" }): string {
     if (continues) ok(this.#lastFile !== "", "continues nothing");
@@ -130,7 +130,7 @@ export class Workspace {
     writeFileSync(join(this.folder, name), text);
   }
 
-  /** Runs a module in Node. The capture that other blocks read is not there if it makes one. */
+  /** Runs a module in Node. If it makes the capture that other blocks read, that is not there before. */
   runModule(path: string): void {
     if (/new (CaptureWriter|Collector)\("capture"/.test(readFileSync(path, "utf8")))
       rmSync(join(this.folder, "capture"), { recursive: true, force: true });
@@ -147,7 +147,7 @@ export class Workspace {
     this.#lastOutput = this.#run(process.execPath, [outfile]);
   }
 
-  /** One document, or JSON lines. A manifest's includes and modules of ours are there; events of the registry are valid. */
+  /** One document, or JSON lines. Includes and modules of ours in a manifest exist; events of the registry are valid. */
   checkJson(text: string): void {
     const values = /^\{.*\}$/m.test(text.split("\n")[0]!) ? text.trim().split("\n") : [text];
     for (const value of values) {
@@ -173,7 +173,7 @@ export class Workspace {
     this.#run(process.execPath, [CLI, "validate", "--checks", "schema", ...registry, "event.jsonl"]);
   }
 
-  /** A part of a released registry or of the one to begin with; steps of a workflow with the actions that there are; or a cluster's object that runs a command. */
+  /** A part of a released registry or of the template; steps of a workflow with existing actions; or a cluster's object that runs a command. */
   checkYaml(text: string): void {
     const document = parseDocument(text);
     ok(document.errors.length + document.warnings.length === 0, String(document.errors[0] ?? document.warnings[0]));
@@ -215,7 +215,7 @@ export class Workspace {
   }
 }
 
-/** `part` stands somewhere in `whole`: mappings there may have more keys, lists more items. */
+/** `part` is somewhere in `whole`: mappings there may have more keys, lists more items. */
 function hasPart(whole: unknown, part: Node): boolean {
   if (isWithin(whole, part)) return true;
   if (isMap(whole)) return whole.items.some(({ value }) => hasPart(value, part));

@@ -1,4 +1,4 @@
-// What specs of the drainer stand on: an emitter, a sink and a timer in the hands of the spec.
+// What specs of the drainer use: an emitter, a sink and a timer under the control of the spec.
 import { Telemetry } from "xs-telemetry";
 import { Drainer, type DrainerOptions, type PacketSource } from "xs-telemetry/drainer";
 import { readPacket } from "./bytes.ts";
@@ -20,7 +20,7 @@ export function setUp(options: Partial<DrainerOptions> = {}, capacityBytes = 409
     stallMs: 500,
     ...options,
   });
-  /** So many events, ten of which fill a packet. */
+  /** N events, ten of which fill a packet. */
   const emit = (count: number) => {
     for (let id = 0; id < count; id++) telemetry.connect(id);
   };

@@ -1,4 +1,4 @@
-// NOR flash as it is: programming only clears bits, erasing sets a block's. And what it keeps when power is lost in the middle.
+// NOR flash as it behaves: programming only clears bits, erasing sets those of a block. And what it keeps when power is lost in the middle.
 import type { Flash } from "../../src/flash/flash.ts";
 import { random } from "./assert.ts";
 
@@ -9,24 +9,24 @@ export type Operation =
 export type Random = ReturnType<typeof random>;
 
 const PAGE_BYTES = 256;
-/** Made once: a stack for each of them would take most of a spec's time. */
+/** Made once: a stack for each of them would take most of the time of a spec. */
 const CANNOT_READ = new Error("flash: cannot read");
 
 export interface NorFlashOptions {
   readonly blockLength: number;
   readonly blocks: number;
-  /** What status() says; absent, as on ESP32, if undefined. */
+  /** The result of status(); absent, as on ESP32, if undefined. */
   readonly writeAlign?: number;
 }
 
 export class NorFlash implements Flash {
   readonly bytes: Uint8Array;
-  /** What reads now like this and now like that: place, and the other value. */
+  /** Bytes that do not read the same each time: place, and the other value. */
   readonly marginal = new Map<number, number>();
-  /** What cannot be read until it is erased, as flash with error correction has it where a write was broken off. */
+  /** Bytes that cannot be read until they are erased, as in flash with error correction after an interrupted write. */
   readonly unreadable = new Set<number>();
   readonly options: NorFlashOptions;
-  /** Is told of each operation before it is done. */
+  /** Called before each operation. */
   onOperation: ((operation: Operation) => void) | undefined;
   readonly #random: Random;
 
@@ -87,11 +87,11 @@ export class NorFlash implements Flash {
   }
 }
 
-/** How many bytes of a write were programmed; one more is so in part. "pages": pages in any order, "whole": all, but it never returned. */
+/** How many bytes of a write were programmed; one more is programmed in part. "pages": pages in any order, "whole": all, but it never returned. */
 export type Cut = number | "pages" | "whole";
 
 /**
- * A flash with what is left of `flash` when power is lost in the middle of `operation`. What was changed in part reads now so, now so if
+ * A flash with the remains of `flash` when power is lost in the middle of `operation`. Partly changed bytes do not read the same each time if
  * `isMarginal`, and cannot be read if `isUnreadable`.
  */
 export function remainsOf(
@@ -122,11 +122,11 @@ export function remainsOf(
   else if (cut === "pages") {
     for (let index = 0; index < bytes.length; ) {
       const end = Math.min(bytes.length, index + PAGE_BYTES - ((at + index) % PAGE_BYTES));
-      // Of a page in the making, bytes are programmed in any order, too; so many of 32 are not.
+      // Within a page, bytes are programmed in any order, too; this many of 32 are not.
       const missing = chance.pick([0, 1, 16, 31, 32]);
       if (isUnreadable && missing > 0 && missing < 32) left.unreadable.add(at + index + chance.below(end - index));
       for (const first = index; index < end; index++) {
-        const isSeen = index === first && missing < 32; // that the page was in the making
+        const isSeen = index === first && missing < 32; // that the page was being written
         if (isSeen || chance.below(32) >= missing) left.program(bytes.subarray(index, index + 1), at + index);
         else if (isMarginal && missing < 32 && chance.below(24) === 0)
           left.marginal.set(at + index, left.bytes[at + index]! & (bytes[index]! | chance.below(256)));

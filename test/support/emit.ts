@@ -2,7 +2,7 @@
 import { type Reader, Telemetry, type TelemetryOptions } from "xs-telemetry";
 import { type DecodeSummary, decode, type Problem, registry, type TelemetryEvent } from "xs-telemetry/host";
 
-/** All packets that wait, each of its own. */
+/** All waiting packets, each in its own buffer. */
 export function drain(reader: Reader, bufferBytes = 4096): Uint8Array[] {
   const buffer = new Uint8Array(bufferBytes);
   const packets: Uint8Array[] = [];

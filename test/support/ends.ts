@@ -1,4 +1,4 @@
-// The two ends of an end-to-end test, as commands: devices that are played, and a capture of them.
+// The two ends of an end-to-end test, as commands: simulated devices, and a capture of them.
 import { equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { Simulation } from "../../host/simulate/simulate.ts";
@@ -38,7 +38,7 @@ export function udpPort(run: Run): number {
   return port;
 }
 
-/** Resolves when the process that listens on a UDP port has read all that was sent to it. Fails if the system dropped some. */
+/** Resolves when the process that listens on a UDP port has read everything sent to it. Fails if the system dropped some. */
 export async function untilUdpRead(port: number, mayDrop = false): Promise<void> {
   const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const socket = () =>

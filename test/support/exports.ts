@@ -69,7 +69,7 @@ export function recordingFrom(bytes: Uint8Array, size = 1000): Promise<Recording
   );
 }
 
-/** Gives a recording to an exporter. Returns what else was found. */
+/** Passes a recording to an exporter. Returns what else was found. */
 export async function exportTo(
   exporter: Exporter,
   recording: Recording,

@@ -1,4 +1,4 @@
-// ECMA-419 IO for specs, as Moddable's behaves on an ESP32: time passes, and things break, when the spec says so.
+// ECMA-419 IO for specs, which behaves as Moddable's on an ESP32: time passes, and things break, when the spec says so.
 import type { SinkEvents } from "../../src/drain/sink.ts";
 
 /** A timer whose ticks the spec makes. */
@@ -19,7 +19,7 @@ export class FakeTimer {
     for (; count > 0; count--) for (const { callback } of [...this.#running.values()]) callback();
   }
 
-  /** Periods of the timers that run. */
+  /** Periods of the running timers. */
   get everyMs(): number[] {
     return [...this.#running.values()].map(({ everyMs }) => everyMs);
   }
@@ -31,12 +31,12 @@ interface PortOptions {
   onError?: (error?: unknown) => void;
 }
 
-/** Of a UART's FIFO: onWritable() comes when so few are left in it. */
+/** For a UART's FIFO: onWritable() comes when only this many bytes are left in it. */
 const THRESHOLD_BYTES = 10;
 
-/** A UART: what is written stands in a FIFO until the line takes it. */
+/** A UART: written bytes stay in a FIFO until the line takes them. */
 export class FakeSerial {
-  /** What has been on the line, those of others as -1. */
+  /** Everything that was on the line; bytes from others as -1. */
   readonly line: number[] = [];
   /** Options of each opening. */
   readonly openings: Record<string, unknown>[] = [];
@@ -83,7 +83,7 @@ export class FakeSerial {
     };
   }
 
-  /** The line takes so many bytes; then the port tells of its room, once after each write, if it has little left. */
+  /** The line takes this many bytes; then the port reports its room, once after each write, if it has little left. */
   run(bytes: number): void {
     this.line.push(...this.#fifo.splice(0, bytes));
     if (!this.#isArmed || this.#fifo.length >= THRESHOLD_BYTES) return;
@@ -106,7 +106,7 @@ export class FakeSerial {
   }
 }
 
-/** A UDP socket: nothing waits to be sent, what cannot be throws, and all that comes is kept until it is read. */
+/** A UDP socket: nothing waits to be sent, what cannot be sent throws, and everything that arrives is kept until it is read. */
 export class FakeUDP {
   readonly datagrams: { bytes: Uint8Array; address: string; port: number }[] = [];
   readonly openings: Record<string, unknown>[] = [];
@@ -145,7 +145,7 @@ export class FakeUDP {
     };
   }
 
-  /** Somebody sends so many datagrams, of which the socket tells once. */
+  /** Somebody sends this many datagrams, which the socket reports once. */
   receive(count: number): void {
     for (let more = count; more > 0; more--) this.waiting.push(new ArrayBuffer(8));
     this.#options?.onReadable?.call(this.#socket, this.waiting.length);
@@ -169,14 +169,14 @@ interface Message {
   bytes: number[];
 }
 
-/** Kept back by the client, so that its own messages have room. */
+/** Reserved by the client for its own messages. */
 const RESERVED_BYTES = 8;
 const CONNACK = 2;
 const PUBACK = 4;
 
-/** An MQTT client and its broker: what is written stands in the socket's buffer until the network takes it. */
+/** An MQTT client and its broker: written bytes stay in the socket's buffer until the network takes them. */
 export class FakeMQTT {
-  /** What the broker has got whole. */
+  /** Messages that the broker has got completely. */
   readonly messages: Message[] = [];
   readonly openings: Record<string, unknown>[] = [];
   socketBytes = 2_000;
@@ -249,7 +249,7 @@ export class FakeMQTT {
     this.#tell();
   }
 
-  /** The network takes so many bytes; the broker acknowledges what it has got whole, unless told not to. */
+  /** The network takes this many bytes; the broker acknowledges complete messages, unless told not to. */
   run(bytes: number, acknowledges = true): void {
     if (!this.#options || !this.#isConnected) return;
     this.#inSocket = Math.max(0, this.#inSocket - bytes);
@@ -291,7 +291,7 @@ export type Answer = "take" | "refuse" | "throw" | "error" | "error-taken" | "ne
 /** A sink that does what its script says, then takes all. */
 export class FakeSink {
   readonly script: Answer[] = [];
-  /** Packets of which the other side has all bytes, whatever the sink said about them. */
+  /** Packets whose bytes the other side has completely, whatever the sink said about them. */
   readonly packets: Uint8Array[] = [];
   maxPacketBytes = 1_400;
   openError: Error | undefined;
@@ -302,7 +302,7 @@ export class FakeSink {
   offers = 0;
   opened = 0;
   closed = 0;
-  /** Of the sink opened last. */
+  /** Of the sink that was opened last. */
   events: SinkEvents | undefined;
 
   /** The function that a drainer is given. */

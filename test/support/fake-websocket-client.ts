@@ -1,4 +1,4 @@
-// What the SDK's ECMA-419 HTTP server and its WebSocket class are towards an application, without a network: who calls what, with which
+// Behaves towards an application like the SDK's ECMA-419 HTTP server and its WebSocket class, without a network: who calls what, with which
 // `this` and arguments, what throws, and what is read when.
 
 interface Options {
@@ -64,7 +64,7 @@ export class FakeWebSocketClient {
     this.options.onClose?.call(this);
   }
 
-  /** What was not read is forgotten. */
+  /** Unread data is forgotten. */
   drop(): void {
     this.#data = undefined;
   }

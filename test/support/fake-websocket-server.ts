@@ -1,5 +1,5 @@
-// A server that behaves towards its application as Moddable's `websocket` module does, without a network: which properties there are,
-// what is frozen, what `this` is, what comes in which order, and when the socket is gone.
+// A server that behaves towards its application like Moddable's `websocket` module, without a network: which properties exist,
+// what is frozen, what `this` is, in which order things come, and when the socket is gone.
 import type { ServerCallback, ServerMessage } from "../../src/adapters/websocket.ts";
 
 class FakeSocket {
@@ -69,7 +69,7 @@ export class FakeConnection {
     return this.callback(5, protocols);
   }
 
-  /** The SDK's server does not tell the code. */
+  /** The SDK's server does not report the code. */
   peerCloses(code?: number): void {
     this.state = 4;
     if (code === undefined) this.callback(4);

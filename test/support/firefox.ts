@@ -1,4 +1,4 @@
-/** Debian's Firefox, headless, spoken to by WebDriver BiDi: the second browser that the page must work in. */
+/** Debian's Firefox, headless, controlled over WebDriver BiDi: the second browser that the page must work in. */
 import { ok } from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 
 const TIMEOUT_MS = 60_000;
-/** Firefox itself asks nobody anything: what is seen in `requests` is the page's. */
+/** Firefox itself makes no requests: those in `requests` are the page's. */
 const PREFERENCES = {
   "app.normandy.enabled": false,
   "app.update.auto": false,

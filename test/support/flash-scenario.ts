@@ -5,7 +5,7 @@ import { type Cut, type NorFlash, type Operation, remainsOf } from "./dying-flas
 
 type Store = new (options: { flash: NorFlash; maxPacketBytes?: number }) => FlashStore;
 
-/** A packet that can be told from all others: magic, number, and bytes with zeros, stretches without any, and 0xFF. */
+/** A packet that is distinct from all others: magic, number, and bytes with zeros, runs without any, and 0xFF. */
 export function packetOf(id: number, byteLength: number): Uint8Array {
   const packet = new Uint8Array(byteLength);
   for (let index = 0; index < byteLength; index++) {
@@ -16,7 +16,7 @@ export function packetOf(id: number, byteLength: number): Uint8Array {
   return packet;
 }
 
-/** The packet's number; fails unless it is the packet of that number, byte for byte. */
+/** The packet's number; fails unless it is exactly the packet with that number. */
 export function idOf(packet: Uint8Array): number {
   const id = packet[4]! | (packet[5]! << 8);
   const expected = packetOf(id, packet[6]! | (packet[7]! << 8));
@@ -44,7 +44,7 @@ interface Kept {
   isGiven: boolean;
 }
 
-/** What must be in the flash, and what may be, by the operations alone that the flash has seen. */
+/** What must be in the flash, and what may be, derived only from the operations that the flash has seen. */
 class Model {
   kept: Kept[] = [];
   lost: number[] = [];
@@ -56,7 +56,7 @@ class Model {
     this.#blockBytes = blockBytes;
   }
 
-  /** Before the operation. Returns the packets that power loss in the middle of it may leave, or not. */
+  /** Before the operation. Returns the packets that a power loss in the middle of it may or may not leave. */
   see(operation: Operation): Kept[] {
     const block = Math.floor(operation.at / this.#blockBytes);
     const isZeros = operation.kind === "write" && operation.bytes.every((byte) => byte === 0);
@@ -68,7 +68,7 @@ class Model {
     );
   }
 
-  /** What the last operations did, now that they are done. */
+  /** The effect of the last operations, now that they are done. */
   settle(): void {
     for (const { id, isGiven, isStored, block } of this.kept)
       if (block === this.#begins && isStored && !isGiven) this.lost.push(id);
@@ -97,7 +97,7 @@ export interface Scenario {
   readonly isDouble?: boolean;
 }
 
-/** Runs the scenario; at each cut checks what a new store makes of the remains. Returns how many cuts there were. */
+/** Runs the scenario; at each cut checks how a new store reads the remains. Returns how many cuts there were. */
 export function runScenario(FlashStore: Store, scenario: Scenario): number {
   const { flash, maxPacketBytes, chance, packets, cuts, readsOf10, seed, isMarginal, isUnreadable, isDouble } =
     scenario;
@@ -116,7 +116,7 @@ export function runScenario(FlashStore: Store, scenario: Scenario): number {
         checkRemains(FlashStore, remains, maxPacketBytes, mustBe, mayBe, seed + cutCount, isDouble === true);
       } catch (error) {
         const { kind, at } = operation;
-        // Thrown here, the store would take it for a failure of the flash.
+        // If it were thrown here, the store would treat it as a failure of the flash.
         failed ??= new Error(`seed ${seed}, cut ${cutCount} (${kind} at ${at}, ${cut}): ${(error as Error).message}`);
       }
     }
@@ -158,7 +158,7 @@ function ascend(ids: number[]): boolean {
   return ids.every((id, index) => index === 0 || ids[index - 1]! < id);
 }
 
-/** A new store over what is left: has what it must, in order, nothing it may not, and goes on. */
+/** A new store over the remains: has what it must, in order, nothing it may not, and continues. */
 function checkRemains(
   FlashStore: Store,
   remains: NorFlash,
@@ -168,7 +168,7 @@ function checkRemains(
   readSeed: number,
   isDouble: boolean,
 ): void {
-  // Reading marks blocks: on a copy, what is written next meets the remains as they were left.
+  // Reading marks blocks: it runs on a copy, so that the next write meets the remains as they were left.
   let copySeed = readSeed ^ 0x5eed;
   const copy = () => remainsOf(remains, { kind: "write", at: 0, bytes: new Uint8Array() }, "whole", ++copySeed);
   const found = drain(new FlashStore({ flash: copy(), maxPacketBytes }));
@@ -190,12 +190,12 @@ function checkRemains(
       try {
         const ids = drain(new FlashStore({ flash: twice, maxPacketBytes }));
         ok(ascend(ids), `after a second loss, in order: ${ids.join()}`);
-        // One block more may have been given up: the oldest of what must be there.
+        // One more block may have been given up: the oldest of those that must be there.
         const newest = mustBe.filter((id) => ids.includes(id));
         equal(newest.join(), mustBe.slice(mustBe.length - newest.length).join(), "after a second loss: the newest");
         for (const id of ids) ok(mayBe.includes(id) || fresh.includes(id), `after a second loss: forged ${id}`);
       } catch (error) {
-        failed = error; // thrown here, the store would take it for a failure of the flash
+        failed = error; // if thrown here, the store would treat it as a failure of the flash
       }
     };
   }

@@ -1,4 +1,4 @@
-// Fleets with reboots, losses, wraps and connections of every kind, and what an independent calculation makes of their lines.
+// Fleets with reboots, losses, wraps and connections of every kind, and the statistics of their lines by an independent calculation.
 import type { Reader } from "xs-telemetry";
 import { Reason, Telemetry } from "xs-telemetry";
 import { randomIntegers } from "./packets.ts";
@@ -95,8 +95,8 @@ export function spreadOf(values: readonly number[]): {
 }
 
 /**
- * The sums of decoded lines, the long way round: everything is kept, sorted and searched. A gap of the numbers ends all hope of an answer
- * to what stands before it.
+ * The sums of decoded lines, the slow way: everything is kept, sorted and searched. After a gap in the numbers, no answer is assigned to what came
+ * before it.
  */
 export function longWay(lines: readonly Line[]) {
   const boots = new Map<string, Line[]>();

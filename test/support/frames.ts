@@ -1,6 +1,5 @@
+/** Frames written by hand from docs/format.md, and the results of a Deframer for bytes. */
 import assert from "node:assert/strict";
-/** Frames written by hand from docs/format.md, and what a Deframer makes of bytes. */
-
 import { crc32 } from "node:zlib";
 import { consoleSink } from "xs-telemetry/console";
 import { type Deframed, Deframer } from "../../host/receive/deframer.ts";
@@ -25,7 +24,7 @@ export function frame(packet: Uint8Array, { emptyLastGroup = false } = {}): Buff
   return Buffer.from([0, ...groups, 0]);
 }
 
-/** Everything that comes of the bytes, fed in chunks of at most so many. */
+/** All results for the bytes, fed in chunks of at most this size. */
 export function deframe(bytes: Uint8Array, chunkBytes = bytes.length || 1): Deframed[] {
   const deframer = new Deframer();
   const items: Deframed[] = [];

@@ -1,6 +1,6 @@
 /**
- * Why a case that has to replace a built-in cannot run here, undefined where it can: in the image of a device built-ins lie in flash.
- * The case returns it, and the self-test on a board says so; elsewhere it is never given.
+ * Why a case that must replace a built-in cannot run here, undefined if it can: in the image of a device built-ins are in flash. The case returns it,
+ * and the self-test on a board reports it; elsewhere it is always undefined.
  */
 export const frozenBuiltins: string | undefined =
   Object.getOwnPropertyDescriptor(Math, "random")?.writable === false

@@ -1,4 +1,4 @@
-/** What specs of hostile scripts share: an emitter, and what is asked of it afterwards. */
+/** What specs of hostile scripts share: an emitter, and the checks of it afterwards. */
 import { Telemetry } from "xs-telemetry";
 import { equal } from "./assert.ts";
 import { readPacket } from "./bytes.ts";
@@ -16,7 +16,7 @@ export function recordsOf(telemetry: Telemetry): { type: number }[] {
   return records;
 }
 
-/** A constructor that is nobody's business: what it does is its own, but nothing is recorded, and nothing breaks. */
+/** An internal constructor: what it does is its own affair, but nothing is recorded, and nothing breaks. */
 export function throwsOrMakesNothing(call: () => unknown): void {
   try {
     call();
@@ -25,7 +25,7 @@ export function throwsOrMakesNothing(call: () => unknown): void {
   }
 }
 
-/** The identity of the counters, and that the emitter still works. */
+/** Checks the identity of the counters, and that the emitter still works. */
 export function isSound(telemetry: Telemetry): void {
   const before = telemetry.counters();
   equal(before.emitted, before.drained + before.overwritten + before.discarded + before.pending, "emitted");

@@ -1,4 +1,4 @@
-/** Versions that come after the bundled ones, for specs of several versions. */
+/** Versions later than the bundled ones, for specs of several versions. */
 import type { Attribute, EventAttribute, EventModel, RegistryModel } from "../../host/registry/model.ts";
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

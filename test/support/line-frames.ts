@@ -1,4 +1,4 @@
-// A second, plain reading of frames for specs of the device code: no code is shared with host/ or src/.
+// A second, plain implementation of frames for specs of the device code: it shares no code with host/ or src/.
 
 /** CRC-32 as zlib has it, bit by bit. */
 export function crc32(bytes: Uint8Array): number {
@@ -10,7 +10,7 @@ export function crc32(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** What COBS hides between two zeros; undefined if it is none. */
+/** The COBS content between two zeros; undefined if it is invalid. */
 function unstuff(coded: Uint8Array): number[] | undefined {
   const bytes: number[] = [];
   let at = 0;
@@ -24,7 +24,7 @@ function unstuff(coded: Uint8Array): number[] | undefined {
   return bytes;
 }
 
-/** The packets of all whole frames on a line, in order; what is none is passed over. */
+/** The packets of all whole frames on a line, in order; anything else is skipped. */
 export function packetsOnLine(line: Uint8Array): Uint8Array[] {
   const packets: Uint8Array[] = [];
   let from = 0;

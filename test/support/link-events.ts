@@ -1,4 +1,4 @@
-// What a link tells, kept; and what opening one is refused with.
+// Keeps what a link reports, and the error with which opening one is refused.
 import assert from "node:assert/strict";
 import type { Link, LinkEvents } from "../../host/receive/links/link.ts";
 import { type Problem, TelemetryError } from "../../host/text/errors.ts";

@@ -1,4 +1,4 @@
-// A network for specs: datagrams go through it to a port, and some are lost, doubled or overtaken, as a seed says.
+// A network for specs: datagrams pass through it to a port; a seed determines which are lost, doubled or overtaken.
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import type { Random } from "../../host/simulate/random.ts";
@@ -18,16 +18,16 @@ export interface LossyUdpOptions {
 export interface LossyUdp {
   /** Where devices send to. */
   readonly port: number;
-  /** So many have come. */
+  /** How many have come. */
   datagrams(): number;
   /** Of records, by boot id. */
   readonly boots: ReadonlyMap<number, { passed: SeenPacket[]; dropped: SeenPacket[] }>;
   readonly counts: { readonly lost: number; readonly doubled: number; readonly late: number };
-  /** Lets go what is held back, and ends. */
+  /** Releases what is held back, and ends. */
   close(): Promise<void>;
 }
 
-/** A device that reboots sends nothing for a while; what is held back longer than capture waits for would be lost. */
+/** A rebooting device sends nothing for a while; datagrams held back longer than capture waits for would be lost. */
 const MOST_HELD_MS = 300;
 
 interface Sender {

@@ -7,7 +7,7 @@ export interface CodeBlock {
   /** Of the fence: "ts", "sh"; "" if it says none. */
   readonly language: string;
   readonly text: string;
-  /** What a comment `<!-- check: … -->` before the block says; "" without. */
+  /** The content of a comment `<!-- check: … -->` before the block; "" without one. */
   readonly check: string;
 }
 
@@ -25,7 +25,7 @@ export function codeBlocks(file: string): CodeBlock[] {
   }));
 }
 
-/** Where a document's links and pictures lead, code left out. */
+/** Targets of a document's links and pictures, ignoring code. */
 export function linksOf(file: string): string[] {
   const prose = readFileSync(file, "utf8")
     .replaceAll(FENCE, "")
@@ -35,7 +35,7 @@ export function linksOf(file: string): string[] {
   );
 }
 
-/** Where links within a document may lead: its headings, by the anchors that GitHub makes of them, and what has an id. */
+/** Valid targets of links within a document: its headings, by GitHub's anchors, and elements with an id. */
 export function anchorsOf(file: string): string[] {
   const prose = readFileSync(file, "utf8").replaceAll(FENCE, "");
   const seen = new Map<string, number>();

@@ -1,4 +1,4 @@
-// The type that an adapter finds in a message, as it stands in the record; and what it has to be, plainly: no code is shared with src/.
+// The type that an adapter finds in a message, as recorded; and the expected one, computed plainly: it shares no code with src/.
 import { Telemetry } from "xs-telemetry";
 import { instrument, type ServerMessage } from "xs-telemetry/websocket";
 import { readPacket } from "./bytes.ts";
@@ -6,7 +6,7 @@ import { FakeServer } from "./fake-websocket-server.ts";
 
 const WINDOW = 512;
 const MEMBERS = 40;
-/** XS without natives gives up after so many steps, and at longer texts: see src/adapters/message-type.ts. */
+/** XS without natives gives up after this many steps, and for longer texts: see src/adapters/message-type.ts. */
 export const XS_STEPS = 20;
 export const XS_CHARACTERS = 4096;
 
@@ -21,7 +21,7 @@ export interface Found {
   readonly isUnlisted: boolean;
 }
 
-/** Sends messages to a server with an adapter. `payloads`: that goes another way in the natives where privacy stands before them. */
+/** Sends messages to a server with an adapter. `payloads`: behind privacy that takes another path in the natives. */
 export function typeFinder(options: Partial<ConstructorParameters<typeof Telemetry>[0]> = {}, payloads = false) {
   const telemetry = new Telemetry({ capacityBytes: 4096, messageTypes: 65_535, clock: { now: () => 5 }, ...options });
   const reader = telemetry.reader();
@@ -54,11 +54,11 @@ export function typeFinder(options: Partial<ConstructorParameters<typeof Telemet
   };
 }
 
-/** What the rule says of a message: the bytes of a text as XS keeps it, or of one of bytes. */
+/** The rule's result for a message: the bytes of a text as XS keeps it, or of a message of bytes. */
 export interface Ruled {
   /** As it is written, its escapes resolved; [] if there is none. */
   readonly name: readonly number[];
-  /** There is none in what is looked at, and more of the message. */
+  /** There is none in the searched part, and the message is longer. */
   readonly isAbandoned: boolean;
   readonly steps: number;
 }
@@ -66,7 +66,7 @@ export interface Ruled {
 const codeOf = (text: string) => text.charCodeAt(0);
 const isFollowing = (byte: number | undefined) => byte !== undefined && byte >> 6 === 2;
 
-/** The bytes that are looked at; undefined if bytes are no UTF-8 by their lead bytes. */
+/** The searched bytes; undefined if the lead bytes are not UTF-8. */
 function lookedAt(bytes: readonly number[], isText: boolean): { seen: readonly number[]; isCut: boolean } | undefined {
   const all = bytes.includes(0) ? bytes.slice(0, bytes.indexOf(0)) : bytes;
   if (isText) {

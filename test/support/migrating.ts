@@ -1,4 +1,4 @@
-// Events in each schema version, and what becomes of a line that migrates.
+// Events in each schema version, and the result of migrating a line.
 import { deepEqual, equal } from "node:assert/strict";
 import { migrate } from "../../host/migrate/migrate.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
@@ -71,7 +71,7 @@ export async function migrated(
   return { lines, problems };
 }
 
-/** The one line that becomes of it. */
+/** The one line that results. */
 export async function one(line: string, to: string, versions: readonly RegistryModel[] = ALL): Promise<string> {
   const { lines, problems } = await migrated(line, to, versions);
   deepEqual(problems, []);
@@ -79,7 +79,7 @@ export async function one(line: string, to: string, versions: readonly RegistryM
   return lines[0]!;
 }
 
-/** `code attribute: message` of the one problem, with which the line stays behind. */
+/** `code attribute: message` of the one problem, for a line that is not migrated. */
 export async function refusal(line: string, to: string, versions: readonly RegistryModel[] = ALL): Promise<string> {
   const { lines, problems } = await migrated(line, to, versions);
   deepEqual(lines, []);

@@ -1,4 +1,4 @@
-// A receiver of OTLP/HTTP on loopback, which answers as it is told.
+// A receiver of OTLP/HTTP on loopback, which answers as instructed.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
@@ -26,7 +26,7 @@ export interface Reply {
 }
 
 export class OtlpReceiver {
-  /** All that came, in order. */
+  /** All requests, in order. */
   readonly requests: Taken[] = [];
   /** Those that were answered with 200. */
   readonly taken: Taken[] = [];

@@ -1,4 +1,4 @@
-// OTLP as others read it: Debian's definitions of the protocol, by protobufjs and by protoc.
+// OTLP as others read it: Debian's definitions of the protocol, with protobufjs and protoc.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import protobuf from "protobufjs";
@@ -61,7 +61,7 @@ export interface RawRequest {
   }[];
 }
 
-/** The records of a request in protobuf. Fails if a field is unknown, or takes more bytes than it must. */
+/** The records of a request in protobuf. Fails if a field is unknown, or takes more bytes than necessary. */
 export function readRequest(bytes: Uint8Array): ReadRecord[] {
   const { request } = types;
   const message = request.decode(bytes);
@@ -99,7 +99,7 @@ function valuesOf(attributes: readonly RawKeyValue[]): Line {
   );
 }
 
-/** What protoc says of a request's bytes, as text. Fails if it does not know a field, or would write other bytes. */
+/** protoc's text for a request's bytes. Fails if it does not know a field, or would write other bytes. */
 export function protocDecoded(bytes: Uint8Array): string {
   const run = (step: string, input: Uint8Array | string) => {
     const args = ["-I", DEFINITIONS, `--${step}=${REQUEST}`, SERVICE];
@@ -113,7 +113,7 @@ export function protocDecoded(bytes: Uint8Array): string {
   return text.toString();
 }
 
-/** The bytes of an answer that has taken all but so many records. */
+/** The bytes of an answer that has taken all but N records. */
 export function response(rejected: number | bigint = 0, message = ""): Buffer {
   const partialSuccess = { rejectedLogRecords: String(rejected), errorMessage: message };
   return Buffer.from(types.response.encode(types.response.fromObject({ partialSuccess })).finish());

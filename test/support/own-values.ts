@@ -1,4 +1,4 @@
-/** What generated writers make of arguments, good and bad: the reference that they are tested against. */
+/** The results of generated writers for arguments, good and bad: the reference that they are tested against. */
 import fc from "fast-check";
 import { type Call, goodValue, RANGES } from "./arbitrary-calls.ts";
 import type { FieldSpec, RegistrySpec } from "./arbitrary-registries.ts";
@@ -16,7 +16,7 @@ const OTHERS = [null, {}, [], Symbol("s"), 1n, hostile, true, () => 1, new DataV
 const TEXTS = ["a\0b", "\ud800", "x\udc00y", "é".repeat(100), "😀".repeat(40), "5", ""];
 const BYTES = ["", "ff", "61c3", "eda080", "f09f9880", "00".repeat(120), "e282ac".repeat(40)];
 
-/** A value for an attribute that may be none. */
+/** A value for an attribute, valid or not. */
 const anyValue = (field: FieldSpec): fc.Arbitrary<unknown> =>
   fc.oneof(
     { weight: 3, arbitrary: goodValue(field) },

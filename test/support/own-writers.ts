@@ -44,7 +44,7 @@ export function methodsOf(telemetry: CommonMethods): Method[] {
     .map((name) => prototype[name]!.bind(telemetry));
 }
 
-/** A registry with its writers at work, on a clock of its own. */
+/** A registry with its writers, with its own clock. */
 export class OwnDevice {
   readonly model: RegistryModel;
   readonly telemetry: CommonMethods;
@@ -62,7 +62,7 @@ export class OwnDevice {
     this.#hasUrl = hasUrl;
   }
 
-  /** Makes the call; values as decoded events have them, others as they are. */
+  /** Makes the call; values in the form of decoded events, others unchanged. */
   call({ event, values, afterMs }: Call): void {
     this.clock.ms += afterMs;
     const given = [
@@ -78,7 +78,7 @@ export class OwnDevice {
     return kind === "token" ? this.telemetry.token(value) : value;
   }
 
-  /** What decode must show of a call. */
+  /** What decode must show for a call. */
   expected({ event, values }: Call, number: number, timeMs = this.clock.ms): object {
     const derived: Record<string, unknown> = {
       event: event.name,
@@ -96,7 +96,7 @@ export class OwnDevice {
     return Object.fromEntries(shown);
   }
 
-  /** All that waits, as a packet stream. */
+  /** Everything that waits, as a packet stream. */
   drain(reader = this.telemetry.reader()): Uint8Array {
     const packets: Uint8Array[] = [];
     const buffer = new Uint8Array(1400);

@@ -1,4 +1,4 @@
-/** What `mcpack mcconfig` of Moddable's SDK 8.2.3 makes of an application that imports from this package: modules, C and preloads. */
+/** The result of `mcpack mcconfig` of Moddable's SDK 8.2.3 for an application that imports from this package: modules, C and preloads. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
 
@@ -34,7 +34,7 @@ const listed = (value: string | readonly string[] | undefined) => [value ?? []].
 const importsOf = (text: string) =>
   [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/g)].map(([, name]) => name!);
 
-/** The file that a name of this package's leads to, as the conditions have it. Throws if there is none. */
+/** The file that a name of this package leads to, according to the conditions. Throws if there is none. */
 function exported({ name, exports }: PackageJson, specifier: string): string {
   const target = exports[specifier.replace(name, ".")];
   const conditions = typeof target === "object" ? target : {};
@@ -52,8 +52,8 @@ function filesLike(path: string): string[] {
 }
 
 /**
- * The image of an application that imports these names. `twice` says which source a module has that two manifests name: with
- * SDK 8.2.3 that is the first; a file that has a name already is linked under no other.
+ * The image of an application that imports these names. `twice` says which source a module has that two manifests name: with SDK 8.2.3 it is the
+ * first; a file that already has a name is linked under no other.
  */
 export function packed(pkg: PackageJson, imported: readonly string[], twice: "first" | "last"): Image {
   // The packer: each file by its package and path; each name that is imported, a line that leads there.
@@ -111,7 +111,7 @@ export function packed(pkg: PackageJson, imported: readonly string[], twice: "fi
   return { modules, natives: [...natives], preloaded: new Set([...modules.keys()].filter(isPreloaded)) };
 }
 
-/** The file that a name leads to in an image, through lines that only export another. Throws if it is not linked. */
+/** The file that a name leads to in an image, through lines that only re-export. Throws if it is not linked. */
 export function fileOf(name: string, { modules }: Image): string {
   const source = modules.get(name.replace(/\.js$/, ""));
   if (source === undefined) throw new Error(`${name} is not linked`);

@@ -1,4 +1,4 @@
-/** Packets written by hand from docs/format.md. Shares no code with the decoder, so that both cannot be wrong alike. */
+/** Packets written by hand from docs/format.md. Shares no code with the decoder, so that both cannot have the same fault. */
 import { registry } from "../../host/generated/registry.ts";
 
 export const FINGERPRINT = registry.fingerprint;
@@ -142,11 +142,11 @@ export interface BuiltPacket {
   readonly kind: "data" | "tokens";
   readonly packetNumber: number;
   readonly bytes: Uint8Array;
-  /** What decode must make of it, tokens that the device has sent by now taken as known. */
+  /** What decode must return for it, assuming that tokens sent so far are known. */
   readonly events: readonly ExpectedEvent[];
 }
 
-/** The packets of one boot and reader, their numbers and counts kept as a device keeps them. */
+/** The packets of one boot and reader, with numbers and counts as a device keeps them. */
 export class PacketSource {
   readonly names = new Map<number, string>();
   eventSeq: number;
@@ -256,7 +256,7 @@ export function joined(packets: readonly { readonly bytes: Uint8Array }[]): Uint
   return Uint8Array.from(Buffer.concat(packets.map(({ bytes }) => bytes)));
 }
 
-/** Packets of one boot with all there is: tokens, texts, refused and overwritten events, a jump of time, tokens again. */
+/** Packets of one boot with every feature: tokens, texts, refused and overwritten events, a time jump, repeated tokens. */
 export function mixedPackets(header: HeaderSpec = { bootId: 0x1234 }): BuiltPacket[] {
   const source = new PacketSource(header);
   const names = [

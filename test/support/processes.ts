@@ -1,9 +1,9 @@
-// Programs that specs start, and never leave behind.
+// Programs that specs start, and never leave running.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Resolves when `isSo` is true, which is asked every few milliseconds. Fails after 20 s, saying what was waited for. */
+/** Resolves when `isSo` is true, which is checked every few milliseconds. Fails after 20 s, naming what was awaited. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = performance.now() + 20_000;
   while (!(await isSo())) {
@@ -32,7 +32,7 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Sees to it that a child ends with this process at the latest. */
+/** Makes sure that a child ends with this process at the latest. */
 export function endsWithUs(child: ChildProcess): ChildProcess {
   running.add(child);
   child.once("close", () => running.delete(child));
@@ -59,7 +59,7 @@ export class Program {
     return this.#child.pid!;
   }
 
-  /** Waits until the program does what it is for. Fails with what it has said if it ends before. */
+  /** Waits until the program is ready. Fails with its output if it ends first. */
   async ready(isReady: () => boolean | Promise<boolean>): Promise<void> {
     await until(`${this.#name} to be ready`, async () => {
       const { exitCode, signalCode } = this.#child;

@@ -1,4 +1,4 @@
-// A serial line for specs: two pseudo-terminals that socat joins.
+// A serial line for specs: two pseudo-terminals joined by socat.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ export interface SerialLine {
   readonly devicePath: string;
   /** Writes as the device would. */
   write(bytes: Uint8Array | string): Promise<void>;
-  /** As if the cable were drawn: both ports are gone. */
+  /** As if the cable were pulled: both ports are gone. */
   unplug(): Promise<void>;
   /** Both ports are back, under the same paths. */
   plug(): Promise<void>;
@@ -22,13 +22,13 @@ export interface SerialLine {
   close(): Promise<void>;
 }
 
-/** Whether a terminal hands on what it gets as it is. */
+/** Whether a terminal passes on what it gets unchanged. */
 function isRaw(path: string): boolean {
   const settings = execFileSync("stty", ["-a", "-F", path], { encoding: "utf8" });
   return ["-opost", "-echo", "-icanon"].every((setting) => settings.split(/\s/).includes(setting));
 }
 
-/** Lays a serial line. */
+/** Sets up a serial line. */
 export async function openSerialLine(): Promise<SerialLine> {
   const folder = mkdtempSync(join(tmpdir(), "xs-telemetry-pty-"));
   const hostPath = join(folder, "host");

@@ -1,4 +1,4 @@
-/** Registries with changes, as test/registry-*.txt have them: a kind, what is told, and `-` lines to replace by `+` lines. */
+/** Registries with changes, in the form of test/registry-*.txt: a kind, the expected message, and `-` lines to replace by `+` lines. */
 import { ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { SMALL_REGISTRY } from "./small-registry.ts";

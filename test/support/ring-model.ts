@@ -1,4 +1,4 @@
-// A plain model of the emitter: a list of entries, and where each reader stands. It shares no code with src/, and says each byte of a packet.
+// A plain model of the emitter: a list of entries, and the position of each reader. It shares no code with src/, and predicts each byte of a packet.
 import type { Policy, Reader } from "xs-telemetry";
 import { equal, ok } from "./assert.ts";
 
@@ -8,7 +8,7 @@ const SUPPRESSED = 243;
 const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
 const HEADER_BYTES = 96;
-/** All tokens are told again with every so many packets of records. */
+/** All tokens are repeated after this many packets of records. */
 const TOKENS_AGAIN = 64;
 
 /** An event, but for its time and number. */
@@ -26,7 +26,7 @@ export interface Event {
 interface Entry {
   type: number;
   slots: number;
-  /** NaN if the clock is nobody's to say. */
+  /** NaN if the clock cannot be predicted. */
   time: number;
   /** Of the event, or of the first that it stands for. */
   seq: number;
@@ -36,7 +36,7 @@ interface Entry {
 }
 
 interface Standing {
-  /** Number of entries, evicted ones too, that it has passed. */
+  /** Number of entries that it has passed, including evicted ones. */
   at: number;
   /** Slots of those. */
   slotsAt: number;
@@ -45,7 +45,7 @@ interface Standing {
   dataPackets: number;
   tokenPackets: number;
   tokensTold: number;
-  /** Packets of records when it was last asked to tell all tokens again. */
+  /** Packets of records when it was last asked to repeat all tokens. */
   repeatedAt: number;
   number: number;
   /** Low half of the last record's time. */
@@ -89,7 +89,7 @@ export class RingModel {
     this.#allowedMs = nowMs;
   }
 
-  /** How many of so many messages are within the limits. */
+  /** How many of that many messages are within the limits. */
   admit(count: number, nowMs: number): number {
     const { messagesPerSecond, burst } = this.limits!;
     this.#allowance = Math.min(burst * 1000, this.#allowance + (nowMs - this.#allowedMs) * messagesPerSecond);
@@ -99,7 +99,7 @@ export class RingModel {
     return admitted;
   }
 
-  /** Messages over the limits. */
+  /** Messages beyond the limits. */
   suppress(count: number): void {
     this.suppressed += count;
     this.suppressedPending += count;
@@ -133,7 +133,7 @@ export class RingModel {
     this.lastRecordMs = time;
   }
 
-  /** Stores what precedes a record and the record itself, if there is one; false if there is no room for all. */
+  /** Stores what precedes a record, and the record itself, if there is one; returns false if there is no room for all. */
   #put(nowMs: number, seq: number, event?: Event): boolean {
     const elapsedMs = nowMs - this.lastRecordMs;
     const hasJumped = elapsedMs >= TWO_31;
@@ -189,7 +189,7 @@ export class RingModel {
     return this.entries.length - (this.readers.get(reader)!.at - this.evictedEntries);
   }
 
-  /** As counters() has them, in the order of its keys. */
+  /** As from counters(), in the order of its keys. */
   countersOf(reader: Reader | undefined): number[] {
     const state = reader && this.readers.get(reader);
     const drained = state?.drained ?? 0;
@@ -199,7 +199,7 @@ export class RingModel {
     return [emitted, drained, overwritten, discarded, pending, suppressed, invalidArguments, unlistedTypes];
   }
 
-  /** Takes a packet of this reader, which must be the next one, each byte of it. */
+  /** Takes a packet of this reader, which must be exactly the next one. */
   read(reader: Reader, packet: Uint8Array, nowMs: number): void {
     const state = this.readers.get(reader)!;
     const view = new DataView(packet.buffer, packet.byteOffset, packet.length);

@@ -33,7 +33,7 @@ export type Call =
   | { do: "received" | "sent"; on: number; type: string; payload?: ScriptPayload }
   | { do: "rejected"; on: number; reason: Reason; type: string; payload?: ScriptPayload }
   | { do: "reader" }
-  /** One next() of reader `on` with a buffer of so many bytes. */
+  /** One next() of reader `on` with a buffer of this many bytes. */
   | { do: "next"; on: number; bytes: number }
   | { do: "close"; on: number }
   | { do: "enable"; value: boolean };

@@ -1,14 +1,14 @@
-// What must not leave the device, told through every policy, and where it is looked for.
+// Secrets that must not leave the device, passed through every policy, and searched for.
 import { type Payload, Reason, Telemetry, type TelemetryOptions } from "xs-telemetry";
 import { type IpPolicy, type PayloadPolicy, privacy } from "xs-telemetry/privacy";
 
-/** Any so many characters of a secret in a row are too many. */
+/** This many consecutive characters of a secret are too many. */
 const WINDOW = 6;
 /** From one character's byte to the next: in UTF-8, in UTF-16 of either order. */
 const WIDTHS = [1, 2] as const;
 /**
- * Of any window's bytes at least one that is a character is looked at: six in a row hold a multiple of five, and of twelve, of
- * which every other one is a character, two neighbouring multiples are one even and one odd.
+ * In any window's bytes at least one character is checked: six in a row contain a multiple of five, and of twelve bytes every other one is a
+ * character; two neighbouring multiples are one even and one odd.
  */
 const STRIDE = 5;
 
@@ -42,14 +42,14 @@ export const SECRET = "hunter2-Pa55w0rd";
 const FOUR = "203.0.113.77";
 const SIX = "2001:db8:1:dead:beef:cafe:1234:5678";
 
-/** What is told: payloads of each kind, some of which must be made valid or cut, and addresses. */
+/** The secrets: payloads of each kind, some of which must be made valid or cut, and addresses. */
 function payloads(): Payload[] {
   const text = `{"type":"login","password":"${SECRET}"}`;
   const bytes = new Uint8Array(text.length).map((_, index) => text.charCodeAt(index));
   return [SECRET, text, `é\0${SECRET}\ud800`, `${SECRET.repeat(6)}é`, SECRET.repeat(5000), bytes, bytes.buffer];
 }
 
-/** Says the secret in every way there is. */
+/** Passes the secret in every possible way. */
 export function tell(telemetry: Telemetry): void {
   for (const ip of [FOUR, `::ffff:${FOUR}`, SIX, `${SIX}%eth0`]) {
     const connection = telemetry.connect(1, ip);
@@ -62,7 +62,7 @@ export function tell(telemetry: Telemetry): void {
   }
 }
 
-/** Whether the bytes hold anything that was told. */
+/** Whether the bytes contain any of the secrets. */
 export function holdsAny(bytes: Uint8Array): boolean {
   return holds(bytes, SECRET) || holds(bytes, FOUR.slice(6)) || holds(bytes, SIX.slice(11));
 }

@@ -1,4 +1,4 @@
-// For specs of sinks: what they tell, what they are given.
+// For specs of sinks: what they report, and what they are given.
 
 /** What a sink tells. */
 export function listen() {
@@ -14,10 +14,10 @@ export function packetOf(bytes: number, value = 1): Uint8Array {
   return packet;
 }
 
-/** What is no class of ports. */
+/** Not a class of ports. */
 export const wrongIo = [undefined, null, {}, "Serial"];
 
-/** What passes for a Uint8Array, or says that it is thirty million bytes long. As bytes each would be read a number at a time. */
+/** Objects that claim to be a Uint8Array, or to be thirty million bytes long. As bytes each would be read number by number. */
 export function pretenders(): unknown[] {
   const long = { length: { value: 3e7 }, byteLength: { value: 3e7 }, byteOffset: { value: 0 } };
   const buffer = Object.create(ArrayBuffer.prototype, long);

@@ -1,17 +1,17 @@
-// What docs/format.md makes of text, plainly: no code is shared with src/ or host/.
+// The text rules of docs/format.md, plainly: it shares no code with src/ or host/.
 
 const REPLACEMENT = [0xef, 0xbf, 0xbd];
 
 const isIn = (byte: number | undefined, least: number, most: number) =>
   byte !== undefined && byte >= least && byte <= most;
 
-/** Of a lead byte, how many bytes a character has: 0 if it leads none. */
+/** The length of a character by its lead byte: 0 if it is not one. */
 const countOf = (first: number) =>
   first < 0x80 ? 1 : first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 
 /**
- * Unicode's table of well-formed bytes: whether this one may stand behind `index` others that begin with the lead byte. `halves`: those
- * of surrogate pairs are characters, too, as in a string of XS.
+ * Unicode's table of well-formed bytes: whether this byte may follow `index` others that begin with the lead byte. `halves`: those of surrogate pairs
+ * are characters, too, as in a string of XS.
  */
 function belongs(byte: number | undefined, first: number, index: number, halves: boolean): boolean {
   if (index > 1) return isIn(byte, 0x80, 0xbf);
@@ -35,7 +35,7 @@ function begunBytes(bytes: ArrayLike<number>, at: number, halves: boolean): numb
 const isHalf = (bytes: ArrayLike<number>, at: number, least: number, most: number) =>
   bytes[at] === 0xed && isIn(bytes[at + 1], least, most) && isIn(bytes[at + 2], 0x80, 0xbf);
 
-/** Adds what stands at `at` to a text that may have so many bytes, as it is or replaced. False if there is no room. */
+/** Adds the character at `at`, or its replacement, to a text of at most this many bytes. Returns false if there is no room. */
 function add(
   text: number[],
   bytes: ArrayLike<number>,
@@ -50,7 +50,7 @@ function add(
   return true;
 }
 
-/** The text of bytes in a record that takes so many. */
+/** The text of bytes in a record with this much room. */
 export function textOfBytes(bytes: ArrayLike<number>, most: number): number[] {
   const text: number[] = [];
   for (let at = 0; at < bytes.length; ) {

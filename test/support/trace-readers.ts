@@ -95,7 +95,7 @@ const TYPES = ["", "begin", "end", "instant", "counter"] as const;
 
 export function readPerfetto(bytes: Uint8Array): ReadTrace {
   const message = TRACE.decode(bytes);
-  // Fields that the other implementation does not know would be gone, and numbers that take more bytes than they must shorter.
+  // Otherwise fields unknown to the other implementation would vanish, and overlong numbers would shrink.
   assert.equal(TRACE.encode(message).finish().length, bytes.length);
   const { packet: packets } = TRACE.toObject(message, { longs: String, arrays: true }) as { packet: ReadPacket[] };
   const interned = packets.find((packet) => packet.interned)!.interned!;

@@ -1,11 +1,11 @@
-// Traces of the bundled registry's events, for specs of what follows on what.
+// Traces of the bundled registry's events, for specs of the order of events.
 import { registry } from "../../host/generated/registry.ts";
 import { type Issue, type ValidateOptions, Validator } from "../../host/validate/validate.ts";
 import type { Json } from "./arbitrary-events.ts";
 
 const MESSAGE = { msgType: "getStatus", result: "ok", reason: "" };
 
-/** What a message with this reason says of itself; "" is one that was accepted. */
+/** What a message with this reason is; "" is an accepted one. */
 export function message(reason: string): Json {
   return { ...MESSAGE, result: reason === "" ? "ok" : "rejected", reason };
 }
@@ -29,20 +29,20 @@ export class Trace {
     return this;
   }
 
-  /** So many messages of a connection. */
+  /** N messages of a connection. */
   fill(count: number, clientId: number, connEpoch: number): this {
     for (let made = 0; made < count; made++) this.add("msg.recv", clientId, connEpoch);
     return this;
   }
 
-  /** So many events that nobody sees. */
+  /** N unseen events. */
   lose(count: number): this {
     this.#number += count;
     return this;
   }
 }
 
-/** What is found in a trace: events, or strings that are lines as they stand. */
+/** The issues in a trace of events, or of strings that are lines. */
 export function issuesOf(lines: readonly unknown[], options: Partial<ValidateOptions> = {}): Issue[] {
   const validator = new Validator({ registries: [registry], ...options });
   for (const [index, line] of lines.entries())

@@ -1,4 +1,4 @@
-/** What a UART reads that is set to another rate than the one that sends. */
+/** What a UART reads at another rate than the sender's. */
 
 const BITS_OF_BYTE = 10;
 

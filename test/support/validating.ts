@@ -14,7 +14,7 @@ export const REJECTED = { ...RECEIVED, result: "rejected", reason: "parse_error"
 export const SENT = { event: "msg.send", ...COMMON, msgType: "x", schemaVersion: "1.0.0" };
 export const GOOD = [CONNECT, CONNECTED, DISCONNECT, RECEIVED, REJECTED, SENT];
 
-/** The same as 1.0.0 but for one name: enough to tell two versions apart. */
+/** The same as 1.0.0 except for one name: enough to distinguish two versions. */
 export const NEXT: RegistryModel = JSON.parse(
   JSON.stringify(registry).replaceAll('"clientId"', '"client.id"').replace('"1.0.0"', '"2.0.0"'),
 );

@@ -1,4 +1,4 @@
-/** Bundled schema versions by their number: which one stands at which place changes with each that is added. */
+/** Bundled schema versions by their number, because their index changes with each addition. */
 import { registries } from "../../host/generated/registry.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
 

@@ -35,7 +35,7 @@ export const BREAK_IN = `(async () => {
   return { fetched, attacks: globalThis.attacks, violations: [...violations].sort() };
 })()`;
 
-/** Two boots of pump-7, of which the first loses 37 events on the device and a packet on the way; and a device that says bad things. */
+/** Two boots of pump-7; the first loses 37 events on the device and a packet on the way; and a device with hostile texts. */
 export function capture(root: string): string {
   const folder = join(root, "capture");
   const all = new Collector(folder, { registry });

@@ -1,5 +1,5 @@
-// A process of its own with real clients. Told `{ clients, port }` it connects them and answers "ready"; told `{ messages, payload }` it has
-// each send its share, so many at once, and wait for as many echoes, and answers how many came back as they were sent.
+// A process with real clients. On `{ clients, port }` it connects them and answers "ready"; on `{ messages, payload }` each
+// sends its share, several at a time, and waits for the echoes; it answers how many came back unchanged.
 import { WebSocket } from "ws";
 
 interface Connect {

@@ -1,4 +1,4 @@
-// Load from real clients in a process of their own on a server in this one.
+// Load from real clients in another process on a server in this one.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -17,13 +17,13 @@ export async function echoServer(): Promise<{ server: WebSocketServer; port: num
 export interface Clients {
   /** Of their process. */
   readonly pid: number;
-  /** So many messages among them all, each echoed as it is. Throws if one is not. */
+  /** This many messages among all of them, each echoed unchanged. Throws if one is not. */
   exchange(messages: number, payload: string): Promise<void>;
   /** Ends the process. */
   close(): Promise<void>;
 }
 
-/** `clients` connections from a process of their own. */
+/** `clients` connections from another process. */
 export async function startClients(clients: number, port: number): Promise<Clients> {
   const { bundleForNode } = (await import(`${process.cwd()}/build/bundle.mjs`)) as {
     bundleForNode(input: string, outfile: string): Promise<string>;

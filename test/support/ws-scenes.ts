@@ -1,4 +1,4 @@
-// Scenes of a `ws` server, played with the adapter and without it.
+// Scenes of a `ws` server, played with and without the adapter.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
@@ -27,7 +27,7 @@ export interface Play {
   readonly drive: (stage: Stage) => Promise<unknown>;
 }
 
-/** Plays once; returns what was logged, and recorded. */
+/** Plays once; returns the log and the record. */
 export async function play(isInstrumented: boolean, { options = {}, adapter, serve, upgrade, drive }: Play) {
   const log: string[] = [];
   const http = createServer();

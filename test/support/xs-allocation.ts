@@ -10,7 +10,7 @@ declare const heap: {
 declare const gc: () => void;
 
 export const CALLS = rounds(40_000, 10_000);
-/** Of calls that do allocate: few enough to need no collection. */
+/** For calls that do allocate: few enough to need no collection. */
 export const FEW_CALLS = rounds(4_000, 1_000);
 
 export interface Allocation {
@@ -20,7 +20,7 @@ export interface Allocation {
   collections: number;
 }
 
-/** What so many calls allocate; the first call, which may set something up, is made before. */
+/** What this many calls allocate, not counting a first call, which may set something up. */
 export function allocationOf(call: () => void, calls = CALLS): Allocation {
   call();
   gc();

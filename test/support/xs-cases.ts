@@ -1,4 +1,4 @@
-// Declares the cases of specs that run inside the real engine: each file of specs in a process, or a machine, of its own.
+// Declares the cases of specs that run inside the real engine: each file of specs in its own process or machine.
 import { ok } from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
@@ -19,7 +19,7 @@ export const MODEL_SPEC = "./test/xs/model.spec.ts";
 /** The host's options where AddressSanitizer keeps what was freed. */
 export const ROOM = ["--limit", "8000000000"];
 
-/** Lines of the harness that say how a case went, what a campaign has done, and all others. */
+/** Lines of the harness: the result of a case, the work of a campaign, and all others. */
 function sorted(lines: readonly string[]) {
   const cases: { title: string; error: string }[] = [];
   const campaigns: { campaign: string; count: number }[] = [];
@@ -47,7 +47,7 @@ export interface XsRun {
   options?: readonly string[];
 }
 
-/** Runs the specs, and declares a case for each of theirs. Titles say which engine it was, and whether it was emulated. */
+/** Runs the specs, and declares a case for each of theirs. Titles name the engine, and whether it was emulated. */
 export async function declareXsCases({ engine: name, variant, specs, options = [] }: XsRun): Promise<void> {
   ok(specs.length > 0, "there are specs");
   const isStressed = options.includes("--stress");

@@ -8,7 +8,7 @@ import { isFull } from "./campaign.ts";
 /** Which emitter: dist/moddable/xs-telemetry.js, or dist/moddable/native/xs-telemetry.js with its natives. */
 export type Variant = "typescript" | "native" | "retained";
 
-/** Of memory that outlives a reset, in the variant "retained": the natives as manifests/retained.json has them. */
+/** With memory that outlives a reset, in the variant "retained": the natives as in manifests/retained.json. */
 const RETAINED_BYTES = 8192;
 
 interface NativesBuild {
@@ -37,7 +37,7 @@ function shippedModules(): Record<string, string> {
   return modules;
 }
 
-/** Bundles a TypeScript module for XS; what is shipped stays the files that are. */
+/** Bundles a TypeScript module for XS; the shipped modules stay separate files. */
 export async function bundleForXs(
   input: string | { contents: string; resolveDir: string },
   outfile: string,
@@ -58,7 +58,7 @@ export async function bundleForXs(
   return outfile;
 }
 
-/** XS as a program of this machine, 64 bits; that with checks of memory; XS on the instruction set of an ESP32-C3, and of an ESP8266, 32 bits. */
+/** XS as a program of this machine, 64 bits; the same with checks of memory; XS on the instruction set of an ESP32-C3, and of an ESP8266, 32 bits. */
 export type EngineName = "host" | "sanitize" | "rv32" | "xtensa";
 
 export interface Ran {
@@ -79,14 +79,14 @@ export interface Engine {
 
 const TIMEOUT_MS = isFull ? 6_000_000 : 600_000;
 
-/** An engine with an emitter: it is built if it is not there yet. `counted`: instructions() and the clock of a bare machine count. */
+/** An engine with an emitter, built if necessary. `counted`: instructions() and the clock of a bare machine count. */
 export async function engine(name: EngineName, variant: Variant = "typescript", counted = false): Promise<Engine> {
   const { modules, natives } = await modulesOf(variant);
   const isBare = name === "rv32" || name === "xtensa";
   return isBare ? bare(name, modules, natives, counted) : onThisMachine(name === "sanitize", modules, natives);
 }
 
-/** What the engine runs as xs-telemetry and under the other names that are shipped, and the C files that those need. */
+/** The module that the engine runs as xs-telemetry and the other shipped names, and the C files that those need. */
 async function modulesOf(variant: Variant): Promise<{ modules: Record<string, string>; natives: string[] }> {
   const modules: Record<string, string> = { ...SHIPPED, timer: "test/support/xs-timer.js" };
   if (variant === "typescript") return { modules, natives: [] };

@@ -152,7 +152,7 @@ describe("extract", () => {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
 const COLOURS = /\x1b\[[0-9;]*m|\r/g;
 
-/** The contract once more, on a whole log, with nothing clever. */
+/** The contract again, for a whole log, in simple code. */
 function plainExtract(log: Buffer): string[] {
   const found: string[] = [];
   let offset = 0;

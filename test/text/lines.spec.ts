@@ -230,7 +230,7 @@ describe("lines", () => {
   });
 });
 
-/** The same as LineSplitter, on a whole buffer, with nothing clever. */
+/** The same as LineSplitter, for a whole buffer, in simple code. */
 function plainLines(bytes: Buffer, limitBytes: number): [number, number, string][] {
   const lines: [number, number, string][] = [];
   let start = 0;

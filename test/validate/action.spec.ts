@@ -1,4 +1,4 @@
-// The CI check: its YAML is shaped as GitHub wants it, and its shell lines do what they say.
+// The CI check: its YAML has the form that GitHub requires, and its shell lines do what they should.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -33,7 +33,7 @@ describe("the CI check", () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "xs-telemetry-action-"));
     mkdirSync(join(folder, "bin"));
-    // In place of npm's, which would fetch the package: it tells what it is asked for and runs the command as built.
+    // Replaces npm's, which would fetch the package: it reports its arguments and runs the built command.
     const npx = `#!/bin/sh\nprintf '%s\\n' "$@" > "$NPX_ARGUMENTS"\nshift 3\nshift 1\nexec "${process.execPath}" "${resolve("dist/host/cli.js")}" "$@"\n`;
     writeFileSync(join(folder, "bin", "npx"), npx);
     chmodSync(join(folder, "bin", "npx"), 0o755);
@@ -71,7 +71,7 @@ describe("the CI check", () => {
     }
     for (const step of action.runs.steps) {
       assert.equal(step.shell, "bash");
-      // An expression in a script would be code: whoever names a file could run it.
+      // An expression in a script would be code: anybody who can name a file could run it.
       assert.doesNotMatch(step.run, /\$\{\{/);
     }
     const used = [...JSON.stringify(action.runs).matchAll(/inputs\.([\w-]+)/g)].map(([, name]) => name);

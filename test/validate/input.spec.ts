@@ -1,4 +1,4 @@
-// What is no trace, or too much of one: told, in bounded memory, and nothing good is lost.
+// Input that is not a trace, or too much of one: reported, in bounded memory, and nothing good is lost.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -123,7 +123,7 @@ describe("validate, whatever it is given", () => {
     const { issues, events, valid } = JSON.parse(stdout);
     const codes = issues.map(({ code }: { code: string }) => code);
     assert.deepEqual([status, new Set(codes), events > 0, valid], [0, new Set(["W_LOSS"]), true, true]);
-    // Piped lines are judged alike.
+    // Piped lines are checked alike.
     const piped = spawnSync(
       "sh",
       ["-c", `"$NODE" "$COMMAND" decode packets.bin | "$NODE" "$COMMAND" validate --strict -`],

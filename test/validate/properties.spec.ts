@@ -1,4 +1,4 @@
-// For any valid line of any registry, and any single mistake in it: that is reported, and only that.
+// For any valid line of any registry, and any single mistake in it: exactly that is reported.
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { registries, registry } from "../../host/generated/registry.ts";
@@ -10,12 +10,12 @@ import { runs } from "../support/properties.ts";
 
 const MODELS = [...registries, OWN];
 
-/** Every model at once, this one the newest: each line is judged by the version that it names. */
+/** Every model at once, this one the newest: each line is checked with the version that it names. */
 const validators = new Map(
   MODELS.map((model) => [model, new Validator({ registries: [...MODELS.filter((other) => other !== model), model] })]),
 );
 
-/** What is said of a line by itself, with all checks. */
+/** The issues of a single line, with all checks. */
 function issuesOf(line: string, model: RegistryModel): string[] {
   const validator = validators.get(model)!;
   validator.beginBoot();
@@ -28,7 +28,7 @@ interface Mutation {
   readonly expected: string;
 }
 
-/** Every single mistake that this line can have, with what must be said of it. */
+/** Every single mistake that this line can have, with the expected issue. */
 function mutationsOf(event: Json, model: RegistryModel): Mutation[] {
   const found: Mutation[] = [];
   const line = JSON.stringify(event);
@@ -69,7 +69,7 @@ function mutationsOf(event: Json, model: RegistryModel): Mutation[] {
     if (attribute.type === "enum") for (const value of ["none of them", "toString"]) set(`E_ENUM ${key}`, key, value);
     if (attribute.from === "schema_url") set(`E_ENUM ${key}`, key, `${attribute.value}/`);
     if (attribute.maxBytes !== undefined) {
-      // Of a text that stands twice both must be longer.
+      // For a repeated text, both must be longer.
       const sharing = declared
         .map((each) => byKey.get(each.key)!)
         .filter((each) => wireKey(each) === wireKey(attribute));

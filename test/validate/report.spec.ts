@@ -1,4 +1,4 @@
-// The three forms of what validate says, and the document that lists its codes.
+// The three forms of validate's output, and the document that lists its codes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// Random traces of many clients, losses and boots: no error in what is good; one change: what it breaks, and only that.
+// Random traces of many clients, losses and boots: no error in good ones; after one change, exactly what it breaks.
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Json } from "../support/arbitrary-events.ts";
@@ -12,7 +12,7 @@ interface Step {
 
 const steps = fc.array(fc.record({ client: fc.nat(4), what: fc.nat(9) }), { minLength: 2, maxLength: 60 });
 
-/** What an emitter does when this happens to a server: whatever is drawn, the trace is one that can be. */
+/** What an emitter does in response to events of a server: whatever is drawn, the trace is possible. */
 function boot(drawn: readonly Step[], hasHandshakes: boolean, ms: number): Json[] {
   const trace = new Trace(0, ms);
   const open = new Map<number, { epoch: number; isReady: boolean }>();
@@ -44,12 +44,12 @@ const boots = fc.tuple(
   fc.infiniteStream(fc.nat(3)),
 );
 
-/** Each boot at an earlier time of its own clock than the one before, as times that fit each other are taken for one boot's. */
+/** Each boot at an earlier time of its own clock than the previous one, because times that fit each other are assigned to one boot. */
 function tracesOf(drawn: readonly (readonly [readonly Step[], boolean])[]): Json[][] {
   return drawn.map(([each, hasHandshakes], index) => boot(each, hasHandshakes, 1e6 - 1e5 * index));
 }
 
-/** From `first` on; its first two events are there, which is what tells a boot. */
+/** From `first` on; its first two events are there, which identifies a boot. */
 function withLosses(
   events: readonly Json[],
   losses: Iterator<number>,
@@ -81,7 +81,7 @@ describe("sequence checks, for any trace", () => {
           const first = (losses.next().value ?? 0) === 1 ? events.length >> 1 : 0;
           return withLosses(events, losses, Math.min(first, events.length - 2));
         });
-        // A boot is told from the one before by number and time that go back.
+        // A boot is distinguished from the previous one by number and time that go back.
         const known: typeof parts = [];
         for (const part of parts) {
           const last = known.at(-1)?.kept.at(-1);

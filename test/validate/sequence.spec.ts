@@ -1,4 +1,4 @@
-// What the events of a boot may be to one another, mistake by mistake.
+// The order of a boot's events, mistake by mistake.
 import assert from "node:assert/strict";
 import { registry } from "../../host/generated/registry.ts";
 import { MOST_OPEN_SPANS } from "../../host/validate/sequence-spans.ts";
@@ -32,7 +32,7 @@ function good(): Json[] {
 const changed = (index: number, change: Json) =>
   good().map((event, at) => (at === index ? { ...event, ...change } : event));
 const without = (...indices: number[]) => good().filter((_, index) => !indices.includes(index));
-/** As if the event had never been: its number is taken by the next. */
+/** As if the event had never happened: the next one takes its number. */
 const never = (index: number) => without(index).map((event, eventSeq) => ({ ...event, eventSeq }));
 
 describe("sequence checks", () => {
@@ -52,7 +52,7 @@ describe("sequence checks", () => {
   it("report a number that does not rise, once, whether it is too small or the one before too great", () => {
     for (const eventSeq of [0, 3, 4]) assert.deepEqual(brief(changed(5, { eventSeq })), ["6 E_SEQUENCE eventSeq"]);
     assert.deepEqual(brief(changed(5, { eventSeq: 999 })), ["6 W_LOSS eventSeq", "7 E_SEQUENCE eventSeq"]);
-    // A connect under the number of the event before it, and all others behind it: only that one is wrong.
+    // A connect with the number of the previous event, and all others after it: only that one is wrong.
     const late = good().map((event, index) => ({ ...event, eventSeq: index < 9 ? index : index - 1 }));
     assert.deepEqual(brief(late), ["10 E_SEQUENCE eventSeq"]);
     const [issue] = issuesOf(changed(5, { eventSeq: 3 }));
@@ -117,7 +117,7 @@ describe("sequence checks", () => {
       const lines = [...good(), { ...event, eventSeq: 14, ts_mono_ms: last.ts_mono_ms }];
       assert.deepEqual(brief(lines), ["15 E_SPAN connEpoch"], name);
     }
-    // Never connected: each connection is told once.
+    // Never connected: each connection is reported once.
     assert.deepEqual(brief(never(4)), ["6 E_SPAN connEpoch"]);
     assert.deepEqual(brief(changed(4, { clientId: 6 })), ["7 E_SPAN connEpoch"]);
     assert.deepEqual(
@@ -184,10 +184,10 @@ describe("sequence checks", () => {
     it("know that what has ended does not go on, and that no connect is lost where nothing is", () => {
       const trace = new Trace().add("ws.connect", 1, 0).add("ws.disconnect", 1, 0).lose(5).add("msg.recv", 1, 0);
       assert.deepEqual(brief(trace.events), ["3 W_LOSS eventSeq", "3 E_SPAN connEpoch"]);
-      // Begun behind the loss: a message of the next one has no place where it could have begun.
+      // Begun after the loss: a message of the next one has no place where it could have begun.
       const next = new Trace().lose(5).add("ws.connect", 1, 3).add("ws.disconnect", 1, 3).add("msg.recv", 1, 4);
       assert.deepEqual(brief(next.events), ["3 E_SPAN connEpoch"]);
-      // Before a connect that nothing precedes unseen, no smaller one can have begun; nor does an earlier one that has ended go on.
+      // Before a connect with no unseen events before it, no smaller one can have begun, and no earlier one that has ended continues.
       const smaller = new Trace().add("ws.connect", 1, 5).lose(5).add("msg.recv", 1, 3);
       assert.deepEqual(brief(smaller.events), ["2 W_LOSS eventSeq", "2 E_SPAN connEpoch"]);
       const earlier = new Trace().add("ws.connect", 1, 0).add("ws.disconnect", 1, 0).add("ws.connect", 1, 1);

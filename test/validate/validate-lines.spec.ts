@@ -1,4 +1,4 @@
-// What the validator does with lines, whatever events they hold: broken, long, endless, hostile.
+// What the validator does with lines, whatever their events: broken, long, endless, hostile.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -123,7 +123,7 @@ describe("validate", () => {
           const line = `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(",")}}`;
           validator.checkLine(line, 1);
           const errors = validator.takeIssues().filter(({ severity }) => severity === "error");
-          // What JSON Schema cannot say: that one attribute is what another is, that a number is finite.
+          // What JSON Schema cannot express: that one attribute equals another, that a number is finite.
           const beyond = errors.filter(
             ({ code, attribute }) =>
               (code === "E_RULE" && mirrors.includes(attribute!)) ||
@@ -192,7 +192,7 @@ describe("validate", () => {
       for (let i = 0; i < 1500; i++) yield block;
     }
     const validator = new Validator({ registries: [registry], checks: ["schema"] });
-    const before = process.memoryUsage().rss; // what other specs have left behind
+    const before = process.memoryUsage().rss; // leftovers of other specs
     let issues = 0;
     let most = 0;
     for await (const _ of validator.lines(trace())) {

@@ -86,7 +86,7 @@ describe("validate", () => {
   it("wants reason empty exactly when result is ok", async () => {
     assert.deepEqual(await briefOf({ ...RECEIVED, reason: "rate_limit" }), ["1 E_RULE reason"]);
     assert.deepEqual(await briefOf({ ...REJECTED, reason: "" }), ["1 E_RULE reason"]);
-    // Nothing follows from a result that is not there, or is none: that is said, and that alone.
+    // Nothing follows from a missing or invalid result: that is reported, and only that.
     assert.deepEqual(await briefOf(without({ ...RECEIVED, reason: "rate_limit" }, "result")), ["1 E_MISSING result"]);
   });
 

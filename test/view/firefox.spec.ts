@@ -1,4 +1,4 @@
-// The page in a second engine: it opens from disk, has everything, is used by keys, and neither runs nor loads what a recording says.
+// The page in a second engine: it opens from disk, has everything, is used by keys, and neither runs nor loads anything from a recording.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ import { ATTACKS, BREAK_IN, capture } from "../support/viewed.ts";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const TEXT = (selector: string) =>
   `[...document.querySelectorAll(${JSON.stringify(selector)})].map((each) => each.innerText)`;
-/** What is seen, once the table has come to rest. */
+/** What is visible, once the table has come to rest. */
 const ROWS = `new Promise((done) => setTimeout(() => done(${TEXT("tbody tr")}), 300))`;
 
 describe("view in Firefox", function () {

@@ -24,7 +24,7 @@ async function view(recording: string, ...args: string[]) {
 const details = (page: Page) => page.locator("aside").innerText();
 const status = (page: Page) => page.locator(".status").innerText();
 
-/** What is seen, once it is drawn. */
+/** What is visible, once it is drawn. */
 const range = async (page: Page) => {
   await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
   return page.locator(".range").innerText();
@@ -36,7 +36,7 @@ const rows = async (page: Page) => {
   return page.locator("tbody tr").allInnerTexts();
 };
 
-/** Of how many pixels these colours are, in the first lanes. */
+/** How many pixels have these colours, in the first lanes. */
 const pixels = (page: Page, colours: Readonly<Record<string, readonly number[]>>) =>
   page.evaluate(`(() => {
     const canvas = document.querySelector(".lanes");
@@ -211,7 +211,7 @@ describe("view", function () {
     assert.ok(text.includes("\\u202efdp.exe\\u0007\\u001b[31m"));
     assert.ok(text.includes("<img src=x onerror=attacked(5)>"));
     for (const raw of ["\u202E", "\u0007", "\u001B"]) assert.ok(!text.includes(raw));
-    // What gets into the document all the same is stopped by its policy.
+    // If something gets into the document all the same, its policy stops it.
     const stopped = await page.evaluate(BREAK_IN);
     assert.deepEqual(stopped, {
       fetched: "refused",

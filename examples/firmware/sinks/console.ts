@@ -1,4 +1,4 @@
-/** Lines of text on the console, beside all that `trace` shows: for a board with nothing but its USB cable, for xsbug, for the simulator. */
+/** Lines of text on the console, beside everything that `trace` shows: for a board with nothing but its USB cable, for xsbug, for the simulator. */
 import { consoleSink, type OpenSink } from "xs-telemetry/console";
 
 export function openSink(): OpenSink {

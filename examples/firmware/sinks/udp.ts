@@ -1,6 +1,6 @@
 /**
- * Each packet a datagram to `xs-telemetry capture --udp 9419` on the computer that `collector` names. From a fixed port: the
- * computer tells devices by where they send from, and so knows this one again after a restart.
+ * Each packet is a datagram to `xs-telemetry capture --udp 9419` on the computer that `collector` names. From a fixed port: the computer
+ * distinguishes devices by where they send from, and so recognises this one after a restart.
  */
 import UDP from "embedded:io/socket/udp";
 import config from "mc/config";

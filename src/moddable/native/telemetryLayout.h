@@ -56,7 +56,7 @@
 
 /* The registry. */
 #define FINGERPRINT_WORDS { 3904024173u, 1032386447, 3019955884u, 1237838642 }
-/* Slots by record type; those beyond the end have one. */
+/* Slots by record type; ids beyond the end have one. */
 #define RECORD_SLOTS { 1, 1, 4, 1, 1, 1, 8, 1, 8, 1, 1, 1, 2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6, 7, 2, 3 }
 #define RECORD_WS_CONNECT 1
 #define RECORD_WS_CONNECT_IP 2
@@ -70,11 +70,11 @@
 #define RECORD_MSG_RECV_EMPTY_PAYLOAD_SUMMARY 10
 #define RECORD_MSG_SEND_EMPTY_PAYLOAD_SUMMARY 11
 #define RECORD_WS_DISCONNECT_CLOSE_CODE 26
-/* Record types by the slots that the text takes. */
+/* Record types, by the slots of their text. */
 #define WS_CONNECT_IP_BY_SLOTS { 9, 24, 25, 2 }
 #define MSG_RECV_PAYLOAD_SUMMARY_BY_SLOTS { 10, 12, 13, 14, 15, 16, 17, 6 }
 #define MSG_SEND_PAYLOAD_SUMMARY_BY_SLOTS { 11, 18, 19, 20, 21, 22, 23, 8 }
-/* Word of a record, and bits to shift a value there. */
+/* Word of a value in a record, and its shift in that word. */
 #define CLIENT_ID_WORD 2
 #define CLIENT_ID_SHIFT 0
 #define CONN_EPOCH_WORD 3

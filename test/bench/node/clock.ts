@@ -1,9 +1,9 @@
 import type { Clock } from "xs-telemetry";
 
-/** A quarter of an hour after boot: all of a run's times have as many digits. */
+/** A quarter of an hour after boot: all times of a run have the same number of digits. */
 const START_MS = 1_000_000;
 
-/** The clock that every case in Node is given: a millisecond a reading, at the price of an addition. */
+/** The clock of every case in Node: a millisecond per reading, at the price of an addition. */
 export class CountingClock implements Clock {
   #ms = START_MS;
 
@@ -22,7 +22,7 @@ export class CountingClock implements Clock {
     return this.#ms;
   }
 
-  /** Some packages read a clock once to set up. */
+  /** Some packages read a clock once during setup. */
   start(): void {
     this.#ms = START_MS;
   }

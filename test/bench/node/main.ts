@@ -1,6 +1,6 @@
 /**
- * One case in a process of its own, so that no other has shaped the code it runs: `main.mjs INDEX` prints ns and bytes as JSON;
- * without an index, the cases.
+ * One case in its own process, so that no other has influenced how its code is compiled: `main.mjs INDEX` prints ns and bytes as JSON; without an
+ * index, the cases.
  */
 import type { BenchCase, Running } from "../case.ts";
 import { nodeCases } from "./cases.ts";
@@ -9,7 +9,7 @@ const BATCH_MS = 1;
 const WARM_UP_MS = 100;
 const MEASURE_MS = 100;
 
-/** Runs so many events; returns the ms they took. */
+/** Runs this many events; returns the ms they took. */
 async function timed(running: Running, count: number): Promise<number> {
   running.prepare?.(count);
   const from = performance.now();

@@ -1,14 +1,14 @@
-/** What the emitter is compared with in Node: the same msg.recv event, by each package as its own documents advise. */
+/** Libraries to compare the emitter with in Node: the same msg.recv event, by each package as its own documents advise. */
 import { equal } from "node:assert/strict";
 import type { LogAttributes } from "@opentelemetry/api-logs";
 import { CLIENT_ID, CONN_EPOCH, MESSAGE_TYPE } from "../case.ts";
 import type { Baseline } from "../rows.ts";
 import type { CountingClock } from "./clock.ts";
 
-/** One way to record an event; each runs in a process of its own. */
+/** One way to record an event; each runs in its own process. */
 export interface Peer {
   received(payload: string | undefined): void;
-  /** Of one that hands events on in batches: what ends a batch, measured with it. */
+  /** For one that passes events on in batches: what ends a batch, measured with it. */
   readonly batch?: { readonly events: number; flush(): Promise<void> };
   /** The last event, and its bytes if any were made. */
   last(): { event: object; bytes: number | null };
@@ -46,7 +46,7 @@ function eventOf(clock: CountingClock, payload: string | undefined) {
       };
 }
 
-/** To a string, as one would hand to a logger: bytes would cost it more. */
+/** To a string, as for a logger: bytes would cost it more. */
 function stringify(clock: CountingClock): Peer {
   let text = "";
   return {
@@ -57,7 +57,7 @@ function stringify(clock: CountingClock): Peer {
   };
 }
 
-/** A child for the connection, which writes what stays the same once; the time by a function of one's own. */
+/** A child logger for the connection, which writes the constant part once; the time from a custom function. */
 async function pino(clock: CountingClock): Promise<Peer> {
   const { pino: createLogger } = await import("pino");
   let line = "";
@@ -107,7 +107,7 @@ async function cborX(clock: CountingClock): Promise<Peer> {
   };
 }
 
-/** In place: into a buffer that is there. */
+/** In place: into an existing buffer. */
 async function avsc(clock: CountingClock): Promise<Peer> {
   const { default: avro } = await import("avsc");
   const text = (name: string) => ({ name, type: "string" });
@@ -140,7 +140,7 @@ async function avsc(clock: CountingClock): Promise<Peer> {
   };
 }
 
-/** Plain objects of the right types, without `create` or `verify`: its documents leave both to choice. */
+/** Plain objects of the right types, without `create` or `verify`, which its documents make optional. */
 async function protobufjs(clock: CountingClock): Promise<Peer> {
   const { default: protobuf } = await import("protobufjs");
   const source = `syntax = "proto3";
@@ -159,7 +159,7 @@ async function protobufjs(clock: CountingClock): Promise<Peer> {
   };
 }
 
-/** In batches, as the SDK advises for production; what they are handed to does nothing with them. */
+/** In batches, as the SDK advises for production; their receiver does nothing with them. */
 async function otelLogs(clock: CountingClock): Promise<Peer> {
   const { SeverityNumber } = await import("@opentelemetry/api-logs");
   const { BatchLogRecordProcessor, LoggerProvider } = await import("@opentelemetry/sdk-logs");
@@ -190,7 +190,7 @@ async function otelLogs(clock: CountingClock): Promise<Peer> {
       if (payload === undefined) emit({ ts_mono_ms, connEpoch, eventSeq, clientId, msgType, result, reason });
       else emit({ ts_mono_ms, connEpoch, eventSeq, clientId, msgType, result, reason, payloadSummary: payload });
     },
-    // What it exports at once; its queue holds four times that and drops what does not fit.
+    // The size of an export; its queue holds four times that and drops the rest.
     batch: { events: 512, flush: () => processor.forceFlush() },
     last() {
       const { eventName, instrumentationScope, attributes } = last!;

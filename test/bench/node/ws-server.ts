@@ -1,9 +1,9 @@
 /**
- * A process with two servers, one without telemetry and one of the kind that its argument names: no client's work is in its processor
- * time. Both in one, for processes of the same program differ by more than telemetry costs, as they were compiled and laid out; no more
- * than two, for code that serves several kinds is compiled for all of them. Its first message says the ports. Told `{ kind, order }`:
- * "begin" does what is between rounds, and answers; "end" answers with the processor time since, in ns; "close" checks that every event
- * is accounted for, and answers with how many were emitted.
+ * A process with two servers, one without telemetry and one of the kind that its argument names: no client's work is in its processor time. Both are
+ * in one process, because processes of the same program differ by more than the cost of telemetry, depending on how they were compiled and laid out;
+ * only two, because code that serves several kinds is compiled for all of them. Its first message contains the ports. On `{ kind, order }`: "begin"
+ * does the work between rounds, and answers; "end" answers with the processor time since, in ns; "close" checks that every event is accounted for,
+ * and answers with the number of emitted events.
  */
 import { equal, ok } from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -18,8 +18,8 @@ import { echoServer } from "../../support/ws-load.ts";
 import { MESSAGE_TYPE } from "../case.ts";
 
 /**
- * Without telemetry; with functions in the place of `emit` and `send` that only hand on; with the adapter, the type a token, and telemetry
- * switched off; the same, switched on; and with the type looked for.
+ * Without telemetry; with functions instead of `emit` and `send` that only pass on; with the adapter, the type a token, and telemetry switched off;
+ * the same, switched on; and with the type looked for.
  */
 export type ServerKind = "off" | "forward" | "switched-off" | "token" | "type";
 
@@ -38,7 +38,7 @@ interface Served {
 /** Of 100 ms, at 80,000 messages a second. */
 const CAPACITY_BYTES = 256 << 10;
 const DRAIN_EVERY_MS = 20;
-/** Of a round, and what comes before it. */
+/** Of a round, and the warm-up before it. */
 const MOST_DRAINED_BYTES = 1 << 20;
 
 async function serve(kind: ServerKind): Promise<Served> {
@@ -64,7 +64,7 @@ function record(server: WebSocketServer, kind: "token" | "type", ended: () => Pr
   const path = join(folder, "capture");
   const writer = new CaptureWriter(path, { registry });
   const buffer = new Uint8Array(65_536);
-  // The server sends its packets away: what writes them to disk is another process's work, and done between the rounds.
+  // The server sends its packets away: writing them to disk is the work of another process, and is done between the rounds.
   const sent = new Uint8Array(MOST_DRAINED_BYTES);
   let ends: number[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -90,7 +90,7 @@ function record(server: WebSocketServer, kind: "token" | "type", ended: () => Pr
       drain();
       clearInterval(timer);
     },
-    /** When the clients have gone. Throws unless all that was emitted is decoded or told as lost. */
+    /** After the clients have gone. Throws unless everything that was emitted is decoded or reported as lost. */
     async close() {
       await ended();
       drain();
@@ -122,12 +122,12 @@ const handingOn = layers(() => ({
   },
 }));
 
-/** What an adapter cannot do without, whatever it records. */
+/** The minimum that any adapter needs, whatever it records. */
 function forward(server: WebSocketServer): void {
   server.on("connection", (webSocket) => interpose(webSocket, handingOn));
 }
 
-/** The adapter, while nothing is recorded. Returns what tells how many events are. */
+/** The adapter, while nothing is recorded. Returns a function that gives the number of events. */
 function leaveOff(server: WebSocketServer): () => number {
   const telemetry = new Telemetry({ capacityBytes: CAPACITY_BYTES });
   setEnabled(false);

@@ -1,4 +1,4 @@
-/** What the emitter is compared with in XS: the same msg.recv event as bytes, by the ways at hand there. */
+/** What the emitter is compared with in XS: the same msg.recv event as bytes, by the means available there. */
 import TextEncoder from "text/encoder";
 import Time from "time";
 import { deepEqual, equal } from "../../support/assert.ts";
@@ -19,7 +19,7 @@ import { DataViewRecorder } from "../dataview.ts";
 const bytesOf = ArrayBuffer as ArrayBufferConstructor & { fromString(text: string): ArrayBuffer };
 const textOf = String as StringConstructor & { fromArrayBuffer(bytes: ArrayBuffer): string };
 
-/** One event with these attributes, the others as they are in nearly all. */
+/** One event with these attributes; the others have their usual values. */
 type ToBytes = (eventSeq: number, clientId: number, msgType: string, payload: string | undefined) => ArrayBuffer;
 
 const stringify: ToBytes = (eventSeq, clientId, msgType, payload) => {
@@ -39,7 +39,7 @@ const stringify: ToBytes = (eventSeq, clientId, msgType, payload) => {
 };
 
 const template: ToBytes = (eventSeq, clientId, msgType, payload) => {
-  // A payload has quotes in it, and may have anything: only JSON.stringify knows how to escape it.
+  // A payload contains quotes, and possibly anything: only JSON.stringify can escape it.
   const summary = payload === undefined ? "" : `,"payloadSummary":${JSON.stringify(payload)}`;
   return bytesOf.fromString(
     `{"event":"msg.recv","schemaVersion":"1.0.0","ts_mono_ms":${Time.ticks},"connEpoch":${CONN_EPOCH},"eventSeq":${eventSeq},"clientId":${clientId},"msgType":"${msgType}","result":"ok","reason":""${summary}}`,

@@ -1,7 +1,8 @@
 /**
  * Runs inside XS: measures the module that xs-telemetry is bound to.
- * Arguments: path ("typescript" or "native"); whether baselines, too; rounds; by what batches are larger than need be, for a clock that is not exact.
- * Prints one line of JSON a case, then how many there were.
+ * Arguments: path ("typescript" or "native"); whether to measure baselines, too; rounds; the factor by which batches are larger than necessary, for
+ * an inexact clock.
+ * Prints one line of JSON per case, then the number of cases.
  */
 import { platformClock } from "../../../src/moddable/platform.ts";
 import { ok } from "../../support/assert.ts";

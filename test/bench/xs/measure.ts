@@ -1,26 +1,26 @@
-/** How a case is measured inside XS, on whatever machine: two batches, their difference, an empty loop subtracted. */
+/** How a case is measured inside XS, on any machine: two batches, their difference, minus an empty loop. */
 import { ok } from "../../support/assert.ts";
 import type { BenchCase, Running } from "../case.ts";
 
 /** What the machine counts, and how much of it a run may use. */
 export interface Meter {
-  /** Instructions, nanoseconds: what a cost is in. */
+  /** Instructions or nanoseconds: the unit of a cost. */
   now(): number;
-  /** Bytes allocated so far, if it can be told; freed ones count until a collection. */
+  /** Bytes allocated so far, if known; freed ones count until a collection. */
   allocatedBytes(): number;
   /** Collections of garbage so far; there must be none within a batch. */
   collections(): number;
   gc(): void;
   readonly rounds: number;
-  /** By what batches are larger than a counter that is exact would need. */
+  /** The factor by which batches are larger than an exact counter would need. */
   readonly factor: number;
   /** Turns of the loop in the smaller batch: once round the ring; */
   readonly turns: number;
-  /** of cases so short that a clock hardly sees them; */
+  /** of cases so short that a clock hardly notices them; */
   readonly manyTurns: number;
-  /** of cases that allocate, so few that no collection comes between; */
+  /** of cases that allocate, so few that no collection happens in between; */
   readonly fewTurns: number;
-  /** packets, so few that none of tokens is among them. */
+  /** packets, so few that none is a packet of tokens. */
   readonly packets: number;
 }
 
@@ -35,7 +35,7 @@ interface Sample {
   readonly allocatedBytes: number;
 }
 
-/** So many events, measured; 0 collections, or what was allocated could not be told. */
+/** N events, measured; 0 collections, otherwise the allocation would be unknown. */
 function sample(meter: Meter, running: Running, count: number): Sample {
   running.prepare?.(count);
   meter.gc();
@@ -67,7 +67,7 @@ function median(values: number[]): number {
   return values.sort((left, right) => left - right)[values.length >> 1]!;
 }
 
-/** Two batches, one twice as long: their difference, so that what comes once a batch does not count; for each event. */
+/** Two batches, one twice as long: their difference, so that costs that occur once per batch do not count; per event. */
 function differenceOf(meter: Meter, running: Running, count: number): Sample {
   const small = sample(meter, running, count);
   const large = sample(meter, running, 2 * count);
@@ -83,7 +83,7 @@ export function measureCase(benchCase: BenchCase, meter: Meter): Measured {
   const running = benchCase.start() as Running;
   const turns = turnsOf(benchCase, meter) * meter.factor;
   const count = turns * eventsPerTurn;
-  // The ring is full, and whatever is set up by a first call is there.
+  // The ring is full, and everything that a first call sets up is there.
   const warmUp = running.prepare ? count : Math.max(count, meter.turns);
   running.prepare?.(warmUp);
   running.run(warmUp);
@@ -91,7 +91,7 @@ export function measureCase(benchCase: BenchCase, meter: Meter): Measured {
   let allocatedBytes = 0;
   for (let round = 0; round < meter.rounds; round++) {
     const found = differenceOf(meter, running, count);
-    // Each time anew: a machine that is slow now is slow for both.
+    // Each time again: a machine that is slow now is slow for both.
     costs.push(found.cost - differenceOf(meter, EMPTY, turns).cost / eventsPerTurn);
     allocatedBytes = found.allocatedBytes;
   }

@@ -1,5 +1,5 @@
-// Runs inside XS on RV32: what an operation costs, in instructions and allocated bytes, an empty loop subtracted.
-// Prints one line of JSON each. Each is written as the emitter would, over variables of an enclosing function.
+// Runs inside XS on RV32: the cost of an operation, in instructions and allocated bytes, minus an empty loop.
+// Prints one line of JSON for each. Each is written as in the emitter, over variables of an enclosing function.
 
 import TextEncoder from "text/encoder";
 import { platformClock } from "../../../src/moddable/platform.ts";
@@ -36,7 +36,7 @@ function operations(): Record<string, Loop> {
   }
   const handle = new Handle();
 
-  // A record of 8 slots with 100 characters, as little as can be: one function for all of it, a ring that holds nothing but such
+  // A record of 8 slots with 100 characters, as minimal as possible: one function for all of it, a ring that holds only such
   // records, one token, a clock that never wraps, no reader and no counter.
   const slotsOf = [1, 1, 4, 1, 1, 1, 8];
   let next = 0;

@@ -20,7 +20,7 @@ export const types = async (bytes: Uint8Array): Promise<string[]> => {
     if (item.kind !== "events") continue;
     for (const event of item.events) {
       if (event.event === "msg.recv") found.push(`${event.msgType} ${event.result} ${event.payloadSummary ?? ""}`);
-      // Whose it was, and when: what stands after the attributes.
+      // Device, boot and time: what follows the attributes.
       const { device, boot, bootId, reader, time, timeUncertaintyMs } = event;
       found.push(`${device ?? ""} ${(boot ?? 0) + (reader ?? 0)} ${bootId} ${time} ±${timeUncertaintyMs}`);
     }
@@ -28,7 +28,7 @@ export const types = async (bytes: Uint8Array): Promise<string[]> => {
   return found;
 };
 
-/** Events of another version of the bundled registry, and of one's own. */
+/** Events of another version of the bundled registry, and of a user's own. */
 export async function* others(path: string): AsyncGenerator<number | string> {
   for await (const item of decodePath<v2.TelemetryEvent>(path, { registry }))
     if (item.kind === "events")
@@ -38,7 +38,7 @@ export async function* others(path: string): AsyncGenerator<number | string> {
       for (const event of item.events) yield event.event === "sensor.reading" ? event.temperature_c : event.uptime_ms;
 }
 
-/** An attribute of one's own registry that has a name of the context's counts. */
+/** An attribute of a user's registry with the name of a context member takes precedence. */
 interface Tick {
   readonly event: "tick";
   readonly time: number;

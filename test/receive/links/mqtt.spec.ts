@@ -23,7 +23,7 @@ async function publish(
   await client.endAsync();
 }
 
-/** A server that answers as it is told, byte by byte. */
+/** A server that answers as instructed, byte by byte. */
 async function fakeBroker(answer: (socket: Socket, bytes: Buffer) => void) {
   const server = createServer((socket) => {
     socket.on("error", () => {});

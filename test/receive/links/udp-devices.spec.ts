@@ -20,7 +20,7 @@ describe("devices that send datagrams", () => {
     for (let boot = 1; boot <= 300; boot++)
       for (let at = 0; at < 3; at++)
         assert.equal(all.nameOf(from(40_000 + boot), of(boot), boot * MINUTE + at * 10_000), ADDRESS);
-    // The boot is one and the same, through whatever port of a router it comes.
+    // It is the same boot, whatever port of a router it comes through.
     assert.equal(all.nameOf(from(1), of(300), 301 * MINUTE), ADDRESS);
     assert.deepEqual(told, []);
   });

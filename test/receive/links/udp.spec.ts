@@ -66,7 +66,7 @@ describe("the UDP link", () => {
   }
   const burst = Array.from({ length: 1000 }, () => mixedPackets()[0].bytes);
 
-  /** Many at once, as far as the system lets them go; resolves when it has them. */
+  /** Many at once, as far as the system permits; resolves when it has them. */
   async function sendBurst(port: number): Promise<void> {
     const socket = createSocket("udp4");
     let left = burst.length;

@@ -15,16 +15,16 @@ const PACKETS = mixedPackets().map(({ bytes }) => bytes);
 const hex = (packets: readonly Uint8Array[]) => packets.map((packet) => Buffer.from(packet).toString("hex"));
 const handed = (events: RecordedEvents) => hex(events.packets.map(({ packet }) => packet));
 
-/** A board, written from docs/links.md: it gives out packets, one at a time, and keeps the one that was not acknowledged. */
+/** A board, written from docs/links.md: it sends packets, one at a time, and keeps the one that was not acknowledged. */
 class Board {
   readonly server: WebSocketServer;
   readonly heard: string[] = [];
   sockets: WebSocket[] = [];
   queue: (Uint8Array | string)[] = [];
-  /** Said in place of the answer to the token. */
+  /** Sent instead of the answer to the token. */
   answer = "accepted";
   answersSigns = true;
-  /** Takes so many acknowledgements, and then the connection goes. */
+  /** Takes this many acknowledgements, then the connection breaks. */
   hangsUpAfter = Number.POSITIVE_INFINITY;
 
   constructor(options: ConstructorParameters<typeof WebSocketServer>[0]) {
@@ -212,7 +212,7 @@ describe("the WebSocket link", () => {
       events.said[0]!,
       /^ws:\/\/127\.0\.0\.1:\d+ is gone, or closed the connection; trying again after 0\.02 s, .*down to every 0\.64 s$/,
     );
-    // Attempts that find a server which hangs up, each later than the one before.
+    // Attempts reach a server that hangs up, each later than the previous one.
     const times: number[] = [];
     const hostile = createServer((socket) => {
       times.push(performance.now());

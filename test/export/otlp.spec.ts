@@ -1,4 +1,5 @@
 // OpenTelemetry's LogRecords, read back by other implementations: they contain what decode says of a recording.
+// One file, because each case reads both forms, JSON and protobuf, by the same readers, and compares them.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Resolves when `isSo` is true, which is checked every few milliseconds. Fails after 20 s, naming what was awaited. */
+/** Resolves when `isSo` is true, which is checked every few milliseconds. Fails after a minute, naming what was awaited. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 20_000;
+  const endMs = performance.now() + 60_000;
   while (!(await isSo())) {
-    if (performance.now() > endMs) throw new Error(`waited 20 s for ${what}`);
+    if (performance.now() > endMs) throw new Error(`waited a minute for ${what}`);
     await pause(5);
   }
 }

@@ -75,6 +75,7 @@ export class Forwarding {
   async flush(): Promise<void> {
     await this.#sender.flush();
     for (const { problems } of this.#recordings) problems.forEach(this.#options.onProblem);
+    this.#recordings.clear();
   }
 
   /** Closes what is open, and saves the positions. Fails as save(). */
@@ -86,7 +87,10 @@ export class Forwarding {
 
   /** Saves the positions. Fails with TelemetryError E_WRITE (exit code 2). */
   save(): void {
-    for (const position of new Set(this.#positions.values())) position.save(true);
+    for (const position of new Set(this.#positions.values())) {
+      position.save(true);
+      position.takeProblems().forEach(this.#options.onProblem);
+    }
   }
 
   #done(records: readonly OtlpRecord[]): void {

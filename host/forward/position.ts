@@ -13,8 +13,8 @@ const VERSION = 1;
 const SAVE_EVERY_MS = 200;
 /** Saving takes at most this part of the time. */
 const SAVE_SHARE = 0.05;
-/** Ranges of a boot: as many gaps, the newest, may be filled later by what other processes captured. */
-const MOST_RANGES = 100;
+/** Ranges of a boot. Of more, the shortest are forgotten: what is in them is sent again, never left out. */
+const MOST_RANGES = 1000;
 const MOST_NAME_BYTES = 180;
 
 /** Of a boot: event numbers that are acknowledged, ranges from..before-to, in order. */
@@ -33,6 +33,8 @@ export class Position {
   readonly #boots = new Map<string, BootPosition>();
   #isChanged = false;
   #nextMs = 0;
+  /** Events that are acknowledged, but not kept. */
+  #forgotten = 0;
 
   /**
    * Of the forwarding of a recording, a folder or a file, to a receiver. What cannot be read counts as nothing, and is told: everything is sent
@@ -79,7 +81,16 @@ export class Position {
     }
     this.#isChanged = true;
     if (kind === "lost after") known.lostAfter = lostText(after, body);
-    else if (kind === "event" && seq !== undefined) addTo(known.ranges, seq);
+    else if (kind === "event" && seq !== undefined) this.#forgotten += addTo(known.ranges, seq);
+  }
+
+  /** What the position does not say, since it was asked last. */
+  takeProblems(): Problem[] {
+    const count = this.#forgotten;
+    if (count === 0) return [];
+    this.#forgotten = 0;
+    const message = `${nameOf(this.#file)} keeps at most ${MOST_RANGES} ranges of a boot's event numbers, and left ${count} delivered events out: the next run sends them again, with the same log.record.uid`;
+    return [{ code: "W_POSITION", message, file: this.#file, count }];
   }
 
   /** Saves what has changed, in one step; not too often, but for `isLast`. Throws as the constructor. */
@@ -177,15 +188,26 @@ function isIn(ranges: readonly number[], seq: number): boolean {
   return before > 0 && seq < ranges[before * 2 - 1]!;
 }
 
-/** Numbers that touch are one range; of too many, the two oldest become one, with what is between them. */
-function addTo(ranges: number[], seq: number): void {
+/** Numbers that touch are one range. Returns how many others were forgotten, because there were too many ranges. */
+function addTo(ranges: number[], seq: number): number {
   const at = beginning(ranges, seq) * 2;
-  if (at > 0 && seq < ranges[at - 1]!) return;
+  if (at > 0 && seq < ranges[at - 1]!) return 0;
   const isAfter = at > 0 && ranges[at - 1] === seq;
   const isBefore = ranges[at] === seq + 1;
   if (isAfter && isBefore) ranges.splice(at - 1, 2);
   else if (isAfter) ranges[at - 1] = seq + 1;
   else if (isBefore) ranges[at] = seq;
   else ranges.splice(at, 0, seq, seq + 1);
-  if (ranges.length > 2 * MOST_RANGES) ranges.splice(1, 2);
+  return ranges.length > 2 * MOST_RANGES ? forgetShortest(ranges, at) : 0;
+}
+
+/** Not the one at `kept`, which has just begun: as the shortest it would never grow. Returns how many numbers were in it. */
+function forgetShortest(ranges: number[], kept: number): number {
+  let [shortest, least] = [0, Number.POSITIVE_INFINITY];
+  for (let at = 0; at < ranges.length; at += 2) {
+    const length = ranges[at + 1]! - ranges[at]!;
+    if (at !== kept && length < least) [shortest, least] = [at, length];
+  }
+  ranges.splice(shortest, 2);
+  return least;
 }

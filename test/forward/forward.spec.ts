@@ -321,6 +321,31 @@ describe("forward", () => {
     await receiver.close();
   });
 
+  it("delivers every event of lines in whatever order, and what its position forgets again", async function () {
+    this.timeout(60_000);
+    writeCapture(capture, 6000);
+    const path = join(root, "shuffled.jsonl");
+    const lines = (await linesOf(capture)).map((line) => `${JSON.stringify(line)}\n`);
+    const random = randomIntegers(seedFor(221));
+    for (let at = lines.length - 1; at > 0; at--) {
+      const other = random(at + 1);
+      [lines[at], lines[other]] = [lines[other]!, lines[at]!];
+    }
+    fs.writeFileSync(path, lines.join(""));
+    const receiver = new OtlpReceiver();
+    const url = await receiver.listen();
+    const first = await run(["forward", "--otlp", url, path]);
+    assert.doesNotMatch(first.stderr, /by earlier runs/);
+    await assertDelivered(receiver.records, capture);
+    const [, forgotten] = /W_POSITION: .* and left (\d+) delivered events out: the next run sends them again/.exec(
+      first.stderr,
+    )!;
+    const again = await run(["forward", "--otlp", url, path]);
+    const [, sent, known] = /; (\d+) records delivered in \d+ requests?; (\d+) records delivered by/.exec(again.stderr)!;
+    assert.ok(Number(known) >= 6000 - Number(forgotten) && Number(sent) > 0, again.stderr);
+    await receiver.close();
+  });
+
   it("keeps a place for each tenant of a receiver, by the URL's query or a header", async () => {
     const path = join(root, "lines.bin");
     fs.writeFileSync(path, joined(mixedPackets()));

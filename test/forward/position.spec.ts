@@ -65,14 +65,24 @@ describe("the position of a forwarder", () => {
     );
   });
 
-  it("keeps the newest gaps of a boot open", () => {
+  it("never has what was not acknowledged, however many ranges there are, and counts what it forgets of the others", () => {
     const position = open();
-    for (let seq = 0; seq < 1000; seq += 2) position.acknowledge(record(seq));
-    assert.ok(!position.has(record(997)) && !position.has(record(803)), "the newest");
-    assert.ok(position.has(record(3)), "the oldest are taken for had");
-    assert.ok(!position.has(record(999)) && !position.has(record(1001)));
+    for (let seq = 0; seq < 6000; seq += 2) position.acknowledge(record(seq));
+    for (let seq = 1; seq < 6000; seq += 2) assert.ok(!position.has(record(seq)), `${seq}`);
+    const had = (last: number) =>
+      Array.from({ length: last }, (_, seq) => seq).filter((seq) => position.has(record(seq))).length;
+    assert.equal(had(6000), 1000);
+    assert.deepEqual(
+      position.takeProblems().map(({ code, count }) => [code, count]),
+      [["W_POSITION", 2000]],
+    );
+    assert.deepEqual(position.takeProblems(), []);
+    for (let seq = 6001; seq < 7000; seq++) position.acknowledge(record(seq));
+    for (let seq = 6001; seq < 7000; seq++) assert.ok(position.has(record(seq)), "one that begins may grow");
     position.save(true);
-    assert.ok(fs.statSync(positionFile(root, true, TO)).size < 3000);
+    assert.ok(fs.statSync(positionFile(root, true, TO)).size < 12_000);
+    const again = open();
+    for (let seq = 0; seq < 7002; seq++) assert.equal(again.has(record(seq)), position.has(record(seq)));
   });
 
   it("knows what was said to be lost; what nothing tells apart it never has", () => {

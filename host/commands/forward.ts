@@ -111,6 +111,8 @@ async function runForward(paths: readonly string[], options: Options, context: C
     else for (const path of paths) await work.forward(path);
     await work.finish();
   } catch (error) {
+    // What was read before is good. A receiver that failed says so again.
+    await work.finish().catch(() => {});
     // Others of several that are followed end, too.
     ended.abort();
     throw error;
@@ -161,15 +163,18 @@ export class ForwardWork {
     });
     const own = forwarding.recording(canKeep(path) ? path : undefined, isFolder(path));
     const before = this.#events;
-    for await (const items of exportItems(recording, this.#registry)) {
-      await own.add(this.#taken(items, path));
-      this.#status.show(`forward ${nameOf(path)}: ${read === "" ? "" : `${read}, `}${this.#progress()}`);
-      if (!this.#ended.aborted) continue;
-      await forwarding.flush();
-      throw unfinished();
+    try {
+      for await (const items of exportItems(recording, this.#registry)) {
+        await own.add(this.#taken(items, path));
+        this.#status.show(`forward ${nameOf(path)}: ${read === "" ? "" : `${read}, `}${this.#progress()}`);
+        if (!this.#ended.aborted) continue;
+        await forwarding.flush();
+        throw unfinished();
+      }
+      await own.end();
+    } finally {
+      this.#known += own.known;
     }
-    await own.end();
-    this.#known += own.known;
     if (this.#events === before && !this.#problems.counts().has("E_EMPTY"))
       this.#problem({ code: "E_EMPTY", message: "there is no event in it" }, path);
   }

@@ -8,6 +8,7 @@ import type { PacketHeader } from "../packet/packet.ts";
 import type { CheckedPacket, RecordDecoder, RecordTally } from "../packet/records.ts";
 import { type ReadItem, type ReadPlace, readEvents } from "../read/events.ts";
 import { followFolder } from "../read/follow.ts";
+import { goodPart } from "../read/good-part.ts";
 import type { Recording } from "../read/recording.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -100,16 +101,21 @@ class Boots {
 
 /**
  * The items of any recording, some at a time, in the order of its bytes. Lines of another schema version than the registry's are a
- * problem, E_VERSION. Fails as the recording's items do. Memory: what a chunk gives, and a little for each boot.
+ * problem, E_VERSION, as is damage that ends the recording. Fails as the recording's items do otherwise. Memory: what a chunk gives, and a little for each boot.
  */
 export async function* exportItems(
   recording: Recording,
   registry: RegistryModel,
 ): AsyncGenerator<readonly ExportItem[], void, void> {
   const boots = new Boots();
+  const ofDamage = (problem: Problem) => ({ kind: "problem", problem }) as const;
   if (recording.form === "lines") {
     const items = readEvents(recording, { registry, registries: [registry] });
-    yield* readItems(items, registry, boots);
+    yield* readItems(
+      goodPart(items, (problem) => [ofDamage(problem)]),
+      registry,
+      boots,
+    );
     return;
   }
   let sink: ExportSink | undefined;
@@ -120,7 +126,7 @@ export async function* exportItems(
       return sink;
     },
   });
-  for await (const item of items) {
+  for await (const item of goodPart(items, ofDamage)) {
     const found = sink?.takeFound() ?? [];
     if (item.kind === "problem" || item.kind === "summary") found.push(item);
     yield found;

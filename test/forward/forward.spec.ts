@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { Telemetry } from "xs-telemetry";
 import { CaptureWriter } from "../../host/capture/capture-writer.ts";
 import { Collector } from "../../host/capture/collector.ts";
@@ -321,6 +322,41 @@ describe("forward", () => {
     await receiver.close();
   });
 
+  it("delivers, and acknowledges, what stands before a cut", async () => {
+    writeCapture(capture, 3000);
+    const lines = (await linesOf(capture)).map((line) => `${JSON.stringify(line)}\n`).join("");
+    const receiver = new OtlpReceiver();
+    const url = await receiver.listen();
+    const files = { "cut.jsonl.gz": Buffer.from(lines), "cut.bin.gz": joined(mixedPackets()) };
+    for (const [name, bytes] of Object.entries(files)) {
+      const before = receiver.records.length;
+      const path = join(root, name);
+      fs.writeFileSync(path, gzipSync(bytes, { level: 0 }).subarray(0, -200));
+      const first = await run(["forward", "--otlp", url, path]);
+      assert.equal(first.status, 1, first.stderr);
+      assert.match(first.stderr, /E_GZIP: gzip, cut after \d+ bytes/);
+      const sent = receiver.records.length - before;
+      assert.match(first.stderr, new RegExp(`${sent} records delivered in`));
+      assert.ok(sent > 0);
+      const again = await run(["forward", "--otlp", url, path]);
+      assert.equal(again.status, 1);
+      assert.match(again.stderr, new RegExp(`; ${sent} records delivered by earlier runs`));
+      assert.equal(receiver.records.length - before, sent);
+    }
+    await receiver.close();
+  });
+
+  it("delivers what was read before a recording that cannot be read", async () => {
+    const path = join(root, "packets.bin");
+    fs.writeFileSync(path, joined(mixedPackets()));
+    const receiver = new OtlpReceiver();
+    const { status, stderr } = await run(["forward", "--otlp", await receiver.listen(), path, join(root, "none")]);
+    assert.equal(status, 2);
+    assert.match(stderr, /E_NOT_FOUND/);
+    await assertDelivered(receiver.records, path);
+    await receiver.close();
+  });
+
   it("delivers every event of lines in whatever order, and what its position forgets again", async function () {
     this.timeout(60_000);
     writeCapture(capture, 6000);
@@ -341,7 +377,9 @@ describe("forward", () => {
       first.stderr,
     )!;
     const again = await run(["forward", "--otlp", url, path]);
-    const [, sent, known] = /; (\d+) records delivered in \d+ requests?; (\d+) records delivered by/.exec(again.stderr)!;
+    const [, sent, known] = /; (\d+) records delivered in \d+ requests?; (\d+) records delivered by/.exec(
+      again.stderr,
+    )!;
     assert.ok(Number(known) >= 6000 - Number(forgotten) && Number(sent) > 0, again.stderr);
     await receiver.close();
   });

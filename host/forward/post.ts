@@ -6,8 +6,9 @@ import { gunzipSync, gzip } from "node:zlib";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { visible } from "../text/lines.ts";
 import { certificateError, type Failure, networkError, type Peer } from "../text/network-errors.ts";
-import { firstMessage, firstNumber, firstText, isMessage } from "./protobuf-reader.ts";
+import { textOf } from "./protobuf-reader.ts";
 import type { Receiver } from "./receiver.ts";
+import { successOf } from "./success.ts";
 
 export type Answer =
   /** The receiver has it, but for `rejected` records, which trying again does not mend. */
@@ -21,16 +22,14 @@ const RECEIVER: Peer = { name: "receiver", start: "start the receiver, or check 
 const isCut = (code: string): boolean => code === "ECONNRESET" || code === "EPIPE";
 /** Once it is to end, an answer is waited for no longer. */
 const LAST_WAIT_MS = 300;
-const NONE_REJECTED: Answer = { kind: "taken", rejected: 0, said: "" };
 const RETRIED = [429, 502, 503, 504];
 const MOST_ANSWER_BYTES = 4 << 20;
 const MOST_SAID_CHARS = 300;
 const FAST = { level: 1 } as const;
 const gzipped = promisify(gzip);
 
-/** Field numbers: of the response, and of the status that an error answers with. */
-const RESPONSE = { partialSuccess: 1, rejected: 1, message: 2 } as const;
-const STATUS = { message: 2 } as const;
+/** Of google.rpc.Status, which an error answers with: the field's number. */
+const STATUS_MESSAGE = 2;
 
 interface HttpAnswer {
   readonly status: number;
@@ -157,12 +156,13 @@ const isGood = (status = 0): boolean => status >= 200 && status < 300;
 export function answerOf({ status, headers, body: packed }: HttpAnswer, nowMs: number): Answer {
   const body = unpacked(packed, headers["content-encoding"]);
   if (isGood(status)) {
-    const taken = body && takenOf(body, headers["content-type"] ?? "");
+    const success = body && successOf(body, headers["content-type"] ?? "");
+    if (success !== undefined) return { kind: "taken", rejected: success.rejected, said: cut(success.message) };
     // A login page, an error as JSON, a web server that takes anything: nobody there need have the records.
-    return taken ?? { kind: "refused", status, said: `answers ${status} with something else than OTLP does` };
+    return { kind: "refused", status, said: `answers ${status} with something else than OTLP does` };
   }
   const isProtobuf = /^application\/x-protobuf\b/.test(headers["content-type"] ?? "");
-  const reason = body === undefined ? "" : cut(isProtobuf ? firstText(body, STATUS.message) : body.toString().trim());
+  const reason = body === undefined ? "" : cut(isProtobuf ? textOf(body, STATUS_MESSAGE) : body.toString().trim());
   const moved = status >= 300 && status < 400 && headers.location ? `, moved to ${cut(headers.location)}` : "";
   const said =
     `answers ${status} ${http.STATUS_CODES[status] ?? ""}`.trim() + moved + (reason === "" ? "" : `: ${reason}`);
@@ -180,40 +180,6 @@ function unpacked(body: Buffer, encoding = "identity"): Buffer | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What an answer says that is one of OTLP's, in protobuf or in JSON; an empty body is. Undefined for any other. */
-function takenOf(body: Buffer, type: string): Answer | undefined {
-  if (body.length === 0) return NONE_REJECTED;
-  if (/^application\/json\b/i.test(type)) return takenOfJson(body.toString());
-  if (/^text\/|html/i.test(type) || !isMessage(body)) return undefined;
-  const partial = firstMessage(body, RESPONSE.partialSuccess);
-  if (partial === undefined) return NONE_REJECTED;
-  return {
-    kind: "taken",
-    rejected: countOf(firstNumber(partial, RESPONSE.rejected)),
-    said: cut(firstText(partial, RESPONSE.message)),
-  };
-}
-
-function takenOfJson(text: string): Answer | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const { partialSuccess, ...others } = value as { partialSuccess?: Record<string, unknown> | null };
-  if (partialSuccess === undefined && Object.keys(others).length > 0) return undefined;
-  if (typeof partialSuccess !== "object") return partialSuccess === undefined ? NONE_REJECTED : undefined;
-  const { rejectedLogRecords = 0, errorMessage = "" } = partialSuccess ?? {};
-  return { kind: "taken", rejected: countOf(Number(rejectedLogRecords)), said: cut(String(errorMessage)) };
-}
-
-/** A count beyond all that can be sent is that of all. */
-function countOf(count: number): number {
-  return Number.isSafeInteger(count) && count >= 0 ? count : Number.MAX_SAFE_INTEGER;
 }
 
 /** Seconds, or a date. Undefined if it is neither. */

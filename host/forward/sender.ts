@@ -41,9 +41,10 @@ const LEAST_BYTES = 1 << 12;
 const LINGER_MS = 1000;
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 30_000;
-/** A wait that a receiver asks for is never shortened; others that it asked for the same come a little later. */
+/** Others that a receiver asked for the same wait come a little later. */
 const ASKED_JITTER = 0.1;
-const MOST_TIMER_MS = 2 ** 31 - 1;
+/** A receiver that asks for more is asked again all the same: its clock, or the date that it names, may be wrong. */
+const MOST_ASKED_MS = 3_600_000;
 
 /** What half of a request may not be to blame for. */
 const HALVED = [400, 413];
@@ -178,10 +179,11 @@ export class Sender {
       }
       const { said, afterMs } = answer;
       if (ended.aborted) throw unsent(to, said);
-      const chosenMs =
-        afterMs === undefined ? waitMs * (0.5 + Math.random() / 2) : afterMs * (1 + ASKED_JITTER * Math.random());
-      const nextMs = Math.min(MOST_TIMER_MS, Math.ceil(Math.max(1, chosenMs)));
-      onProblem({ code: "W_RETRY", message: `${to}: ${said}: tried again in ${seconds(nextMs)}` });
+      const ownMs = waitMs * (0.5 + Math.random() / 2);
+      const askedMs = Math.min(afterMs ?? 0, MOST_ASKED_MS) * (1 + ASKED_JITTER * Math.random());
+      const nextMs = Math.ceil(Math.max(1, ownMs, askedMs));
+      const asked = (afterMs ?? 0) > MOST_ASKED_MS ? ", the longest wait, although it asks for more" : "";
+      onProblem({ code: "W_RETRY", message: `${to}: ${said}: tried again in ${seconds(nextMs)}${asked}` });
       try {
         await wait(nextMs, undefined, { signal: ended });
       } catch {

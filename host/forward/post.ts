@@ -19,6 +19,8 @@ export type Answer =
   | { readonly kind: "refused"; readonly status: number; readonly said: string };
 
 const RECEIVER: Peer = { name: "receiver", start: "start the receiver, or check host and port (4318)", plain: "http" };
+/** A record of TLS begins so: an alert, a handshake. */
+const TLS_RECORDS: readonly (number | undefined)[] = [0x15, 0x16];
 const isCut = (code: string): boolean => code === "ECONNRESET" || code === "EPIPE";
 /** Once it is to end, an answer is waited for no longer. */
 const LAST_WAIT_MS = 300;
@@ -37,11 +39,20 @@ interface HttpAnswer {
   readonly body: Buffer;
 }
 
+interface HttpFailure extends Failure {
+  /** The answer had begun. */
+  readonly isAnswered?: boolean;
+  /** Of what could not be read as HTTP. */
+  readonly rawPacket?: Buffer;
+}
+
 /** Sends over one connection, which stays open between requests. */
 export class Poster {
   readonly #receiver: Receiver;
   readonly #agent: http.Agent;
   readonly #ended: AbortSignal | undefined;
+  /** It has answered once: it speaks HTTP. */
+  #hasAnswered = false;
 
   /** `ended`: from then on an answer is waited for 0.3 s at most. */
   constructor(receiver: Receiver, ended?: AbortSignal) {
@@ -56,37 +67,44 @@ export class Poster {
     this.#agent.destroy();
   }
 
-  /** Throws TelemetryError E_TLS or E_ANSWER (exit code 2) for what trying again does not mend. */
-  async post(request: Buffer): Promise<Answer> {
-    const { isCompressed, shown, tls } = this.#receiver;
-    const body = isCompressed ? await gzipped(request, FAST) : request;
+  /** Throws TelemetryError E_TLS, E_ANSWER or E_USAGE (exit code 2) for what trying again does not mend. */
+  async post(content: Buffer): Promise<Answer> {
+    const body = this.#receiver.isCompressed ? await gzipped(content, FAST) : content;
+    const request = this.#request(body.length);
     let answer: HttpAnswer;
     try {
-      answer = await this.#exchange(body);
+      answer = await this.#exchange(request, body);
     } catch (failure) {
-      const error = failure as Failure;
-      const code = String(error.code ?? "");
-      const certificate = certificateError(error, RECEIVER, tls.ca !== undefined);
-      if (certificate !== undefined) throw new TelemetryError("E_TLS", `${shown}: ${certificate}`, 2);
-      if (code.startsWith("HPE_"))
-        throw new TelemetryError(
-          "E_ANSWER",
-          `${shown} does not speak HTTP (${visible(error.message)}): check host and port`,
-          2,
-        );
-      return {
-        kind: "later",
-        said: isCut(code) ? "the connection was lost" : networkError(error, RECEIVER),
-        afterMs: undefined,
-      };
+      return { kind: "later", said: this.#said(failure as HttpFailure), afterMs: undefined };
     }
+    this.#hasAnswered = true;
     return answerOf(answer, Date.now());
   }
 
-  #exchange(body: Buffer): Promise<HttpAnswer> {
-    const { url, headers, isCompressed, timeoutMs } = this.#receiver;
-    return new Promise((resolve, reject) => {
-      const request = (url.protocol === "https:" ? https : http).request({
+  /** What to say of a failure that may pass. Throws as post(). */
+  #said(failure: HttpFailure): string {
+    const { shown, tls, url } = this.#receiver;
+    const code = String(failure.code ?? "");
+    const certificate = certificateError(failure, RECEIVER, tls.ca !== undefined);
+    if (certificate !== undefined) throw new TelemetryError("E_TLS", `${shown}: ${certificate}`, 2);
+    if (code.startsWith("HPE_")) {
+      const reason = visible(failure.message.split("\n")[0]!);
+      const first = failure.rawPacket ?? Buffer.alloc(0);
+      // What begins so, or was read in part, is HTTP.
+      if (failure.isAnswered || /^HTTP\/1/.test(first.toString("latin1", 0, 6)))
+        return `its answer is damaged (${reason})`;
+      const way = TLS_RECORDS.includes(first[0]!) ? "it speaks TLS: write https://" : "check host and port";
+      throw new TelemetryError("E_ANSWER", `${shown} does not speak HTTP (${reason}): ${way}`, 2);
+    }
+    if (!isCut(code)) return networkError(failure, RECEIVER);
+    const mayBeTls = url.protocol === "http:" && !this.#hasAnswered && !failure.isAnswered;
+    return `the connection was lost${mayBeTls ? " before an answer: if that port speaks TLS, write https://" : ""}`;
+  }
+
+  #request(length: number): http.ClientRequest {
+    const { url, headers, isCompressed, shown } = this.#receiver;
+    try {
+      return (url.protocol === "https:" ? https : http).request({
         method: "POST",
         protocol: url.protocol,
         hostname: url.hostname.replace(/^\[|\]$/g, ""),
@@ -97,10 +115,19 @@ export class Poster {
           "user-agent": "xs-telemetry",
           ...headers,
           "content-type": "application/x-protobuf",
-          "content-length": body.length,
+          "content-length": length,
           ...(isCompressed && { "content-encoding": "gzip" }),
         },
       });
+    } catch (error) {
+      const message = `no request can be made to ${shown} (${visible((error as Error).message)}): check the URL and --header`;
+      throw new TelemetryError("E_USAGE", message, 2);
+    }
+  }
+
+  #exchange(request: http.ClientRequest, body: Buffer): Promise<HttpAnswer> {
+    const { timeoutMs } = this.#receiver;
+    return new Promise((resolve, reject) => {
       const waitFor = (ms: number) => setTimeout(() => request.destroy(new Error(`no answer for ${ms / 1000} s`)), ms);
       let late = waitFor(timeoutMs);
       const hurry = () => {
@@ -115,7 +142,8 @@ export class Poster {
         work();
       };
       const fail = (error: Error) => end(() => reject(error));
-      request.on("error", fail);
+      let broken = fail;
+      request.on("error", (error) => broken(error));
       const closed = () => fail(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
       let isAnswered = false;
       request.on("close", () => isAnswered || closed());
@@ -142,7 +170,8 @@ export class Poster {
         });
         response.on("end", done);
         // It was cut. Whether all records were taken would have stood in it; a refusal is one without its reasons.
-        response.on("error", (error) => (isGood(response.statusCode) ? fail(error) : done()));
+        broken = (error) => (isGood(response.statusCode) ? fail(Object.assign(error, { isAnswered })) : done());
+        response.on("error", (error) => broken(error));
         response.on("close", closed); // settled before, as a rule: then this is nothing
       });
       request.end(body);

@@ -172,7 +172,14 @@ describe("a request of OTLP/HTTP", () => {
         { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does" },
       ],
       [{ ends: "within" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
-      [{ ends: "before" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
+      [
+        { ends: "before" },
+        {
+          kind: "later",
+          said: "the connection was lost before an answer: if that port speaks TLS, write https://",
+          afterMs: undefined,
+        },
+      ],
       [
         { status: 503, headers: { "retry-after": "7" } },
         { kind: "later", said: "answers 503 Service Unavailable", afterMs: 7000 },
@@ -218,6 +225,38 @@ describe("a request of OTLP/HTTP", () => {
     await assert.rejects(wrong.post(request()), fails("E_ANSWER", /does not speak HTTP .*: check host and port/));
     other.close();
     wrong.close();
+  });
+
+  it("is sent again where the answer is damaged, and says what it met where that is no HTTP", async () => {
+    const from = async (answer: string | Buffer) => {
+      const server = createServer((socket) => void socket.on("error", () => {}).once("data", () => socket.end(answer)));
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const { port } = server.address() as { port: number };
+      const poster = new Poster(receiverOf({ otlp: `http://127.0.0.1:${port}` }, {}));
+      try {
+        return await poster.post(request());
+      } finally {
+        poster.close();
+        server.close();
+      }
+    };
+    const damaged = [
+      "transfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+      "x: a\x01\0b\r\ncontent-length: 0\r\n\r\n",
+      `x: ${"a".repeat(20_000)}\r\ncontent-length: 0\r\n\r\n`,
+      "content-length: zz\r\n\r\n",
+    ];
+    for (const rest of damaged) {
+      const answer = await from(`HTTP/1.1 200 OK\r\n${rest}`);
+      assert.equal(answer.kind, "later", rest);
+      assert.match(answer.said, /^its answer is damaged \(Parse Error: [^)]*\)$/);
+    }
+    const refused = await from(`HTTP/1.1 400 Bad Request\r\n${damaged[0]}`);
+    assert.deepEqual(refused, { kind: "refused", status: 400, said: "answers 400 Bad Request" });
+    await assert.rejects(
+      from(Buffer.from([0x15, 3, 1, 0, 2, 2, 70])),
+      fails("E_ANSWER", /it speaks TLS: write https:/),
+    );
   });
 
   it("is refused by a server that goes over to another protocol, and waits no longer than it must where all is to end", async () => {
@@ -285,6 +324,12 @@ describe("a request of OTLP/HTTP", () => {
     await assert.rejects(posted(elsewhere, { ca: authority.cert }), fails("E_TLS", /certificate is for .*elsewhere/));
     const old = new OtlpReceiver(undefined, read(authority.sign("IP:127.0.0.1", -1)));
     await assert.rejects(posted(old, { ca: authority.cert }), fails("E_TLS", /has expired/));
+    const secured = new OtlpReceiver(undefined, read(host));
+    const unsecured = new Poster(receiverOf({ otlp: (await secured.listen()).replace("https:", "http:") }, {}));
+    const lost = await unsecured.post(request());
+    assert.match(lost.said, /if that port speaks TLS, write https:/);
+    unsecured.close();
+    await secured.close();
     const plain = new OtlpReceiver();
     const url = (await plain.listen()).replace("http:", "https:");
     const poster = new Poster(receiverOf({ otlp: url }, {}));
@@ -345,6 +390,7 @@ describe("a request of OTLP/HTTP", () => {
     const secret = receiverOf({ otlp: "https://me:p%40ss@[::1]:1/v1/logs?key=k" }, {});
     assert.equal(secret.shown, "https://[::1]:1/v1/logs");
     assert.equal(secret.headers.authorization, `Basic ${Buffer.from("me:p@ss").toString("base64")}`);
+    const client = authority.sign("DNS:me");
     const wrong: [ReceiverOptions, Record<string, string>, RegExp][] = [
       [{}, {}, /no receiver is named: give --otlp URL/],
       [{ otlp: "localhost:4318" }, {}, /--otlp is no URL of http/],
@@ -360,6 +406,17 @@ describe("a request of OTLP/HTTP", () => {
       [{ otlp: "https://x", cert: "package.json" }, {}, /package.json is no PEM/],
       [{ otlp: "https://x", cert: authority.cert }, {}, /give both --cert and --key/],
       [{ otlp: "https://x", ca: "none.pem" }, {}, /none.pem/],
+      [
+        { otlp: "https://x", cert: client.key, key: client.cert },
+        {},
+        /certificate and key cannot be used .*no start line.*: give the certificate with --cert/,
+      ],
+      [
+        { otlp: "https://x", cert: client.cert, key: authority.sign("DNS:other").key },
+        {},
+        /certificate and key cannot be used .*mismatch/,
+      ],
+      [{ otlp: "http://x", header: ["trailer: x"] }, {}, /trailer is said by forward itself/],
       [{ otlp: "http://x", header: ["a b: secret"] }, {}, /--header: a header is a name/],
       [{ otlp: "http://x", header: ["a: secr\net"] }, {}, /--header: a header is a name/],
       [{ otlp: "http://x", header: ["Content-Type: x"] }, {}, /Content-Type is said by forward itself/],

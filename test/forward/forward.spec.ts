@@ -129,7 +129,7 @@ describe("forward", () => {
           const length = Buffer.alloc(4);
           length.writeUInt32LE(body.length);
           fs.writeSync(file, Buffer.concat([length, body]));
-          setTimeout(() => answer.writeHead(200).end(Buffer.from([10, 0])), 50);
+          setTimeout(() => answer.writeHead(200, { "content-type": "application/x-protobuf" }).end(Buffer.from([10, 0])), 50);
         });
       }).listen(${port}, "127.0.0.1");`;
     let receiver: ChildProcess | undefined;
@@ -422,6 +422,23 @@ describe("forward", () => {
     const { status, stderr } = await forward.outcome;
     assert.equal(status, 2);
     assert.match(stderr, /E_UNSENT: ended before .* had all \(no answer for 0\.3 s\): run it again/);
+    await receiver.close();
+  });
+
+  it("ends at the first signal while standard input is quiet, and delivers what came", async function () {
+    this.timeout(30_000);
+    const receiver = new OtlpReceiver();
+    const forward = new Run(["forward", "--otlp", await receiver.listen(), "-"]);
+    forward.child.stdin!.write(joined(mixedPackets()));
+    await until("the first request", () => receiver.records.length > 0);
+    const { status, signal, stderr } = await forward.end("SIGTERM");
+    assert.deepEqual([status, signal], [2, null], stderr);
+    assert.match(stderr, /E_UNSENT: ended before everything was read: run it again/);
+    assert.match(stderr, new RegExp(`${receiver.records.length} records delivered in`));
+    const letters = join(root, "refused.jsonl");
+    const silent = new Run(["forward", "--otlp", receiver.url, "-", "--dead-letter", letters]);
+    await silent.until("it is there", () => fs.existsSync(letters));
+    assert.equal((await silent.end("SIGINT")).status, 2);
     await receiver.close();
   });
 

@@ -107,8 +107,8 @@ export class Forwarding {
 
 /** What of one recording is still to be sent. */
 export class RecordingForwarding {
-  /** Records that the receiver had before. */
-  known = 0;
+  /** Records that were not sent: the receiver had them before, unless they still wait. */
+  #waiting = 0;
   /** Records that nothing tells from others. */
   #anonymous = 0;
   readonly #records: OtlpRecords;
@@ -123,6 +123,11 @@ export class RecordingForwarding {
     this.#records = records;
     this.#position = position;
     this.#send = send;
+  }
+
+  /** Records that the receiver had before; once the recording has ended. */
+  get known(): number {
+    return this.#waiting;
   }
 
   get problems(): readonly Problem[] {
@@ -140,12 +145,15 @@ export class RecordingForwarding {
   /** The recording ends here. */
   async end(): Promise<void> {
     await this.#add(this.#records.end());
+    const left = this.#position?.end() ?? [];
+    this.#waiting -= left.length;
+    if (left.length > 0) await this.#send(left);
   }
 
   async #add(records: readonly OtlpRecord[]): Promise<void> {
-    const left = this.#position === undefined ? records : records.filter((record) => !this.#position!.has(record));
+    const left = this.#position?.left(records) ?? records;
     for (const { boot } of records) if (boot.bootId === undefined) this.#anonymous++;
-    this.known += records.length - left.length;
+    this.#waiting += records.length - left.length;
     if (left.length > 0) await this.#send(left);
   }
 }

@@ -2,27 +2,24 @@
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { bootName, type OtlpRecord } from "../export/otlp.ts";
+import type { OtlpRecord } from "../export/otlp.ts";
 import { writeError } from "../export/output.ts";
+import type { ExportBoot } from "../export/source.ts";
 import type { Problem } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
+import { BootInRecording, BootPosition, type KeptBoot } from "./boot-position.ts";
+import { MOST_RANGES } from "./ranges.ts";
 import type { Receiver } from "./receiver.ts";
 
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW = 0 } = fs.constants;
-const VERSION = 1;
+const VERSION = 2;
+/** Boots with one id: more than a recording has, as a rule. The oldest are forgotten. */
+const MOST_OF_ID = 32;
 const SAVE_EVERY_MS = 200;
 /** Saving takes at most this part of the time. */
 const SAVE_SHARE = 0.05;
-/** Ranges of a boot. Of more, the shortest are forgotten: what is in them is sent again, never left out. */
-const MOST_RANGES = 1000;
 const MOST_NAME_BYTES = 180;
-
-/** Of a boot: event numbers that are acknowledged, ranges from..before-to, in order. */
-interface BootPosition {
-  readonly ranges: number[];
-  /** What was said to be lost after the last event. */
-  lostAfter: string;
-}
 
 export class Position {
   readonly #file: string;
@@ -30,7 +27,10 @@ export class Position {
   readonly #onProblem: (problem: Problem) => void;
   /** Of the file as this process wrote it. */
   #written: number | undefined;
-  readonly #boots = new Map<string, BootPosition>();
+  /** By device and boot id. */
+  readonly #kept = new Map<string, BootPosition[]>();
+  /** Those of the recording. */
+  readonly #boots = new Map<ExportBoot, BootInRecording>();
   #isChanged = false;
   #nextMs = 0;
   /** Events that are acknowledged, but not kept. */
@@ -53,7 +53,7 @@ export class Position {
       if (fs.lstatSync(this.#file, { throwIfNoEntry: false })?.isFile())
         this.#read(fs.readFileSync(this.#file, "utf8"));
     } catch {
-      this.#boots.clear();
+      this.#kept.clear();
       const message = `${nameOf(this.#file)} does not say how far it was: all is forwarded again`;
       onProblem({ code: "W_POSITION", message, file: this.#file });
     }
@@ -61,27 +61,53 @@ export class Position {
     this.#write();
   }
 
-  /** Whether the receiver has it. */
-  has({ boot, kind, seq, after, body }: OtlpRecord): boolean {
-    const known = boot.bootId === undefined ? undefined : this.#boots.get(keyOf(boot));
-    if (known === undefined) return false;
-    // What was lost after the last event was told then; more may have come after it since.
-    if (kind !== "event" && known.lostAfter === lostText(after, body)) return true;
-    return kind !== "lost after" && seq !== undefined && isIn(known.ranges, seq);
+  /** Of the recording's records, in order, those that the receiver does not have, as far as that is known yet. Others wait. */
+  left(records: readonly OtlpRecord[]): readonly OtlpRecord[] {
+    return records.flatMap((record) =>
+      record.boot.bootId === undefined ? record : this.#bootOf(record.boot).next(record),
+    );
+  }
+
+  /** The recording ends: those that waited, and that nothing shows the receiver to have. */
+  end(): readonly OtlpRecord[] {
+    return [...this.#boots.values()].flatMap((boot) => boot.end());
   }
 
   /** The receiver has it. */
-  acknowledge({ boot, kind, seq, after, body }: OtlpRecord): void {
-    if (boot.bootId === undefined) return;
-    const key = keyOf(boot);
-    let known = this.#boots.get(key);
-    if (known === undefined) {
-      known = { ranges: [], lostAfter: "" };
-      this.#boots.set(key, known);
-    }
+  acknowledge(record: OtlpRecord): void {
+    const position = this.#boots.get(record.boot)?.position;
+    if (position === undefined) return;
     this.#isChanged = true;
-    if (kind === "lost after") known.lostAfter = lostText(after, body);
-    else if (kind === "event" && seq !== undefined) this.#forgotten += addTo(known.ranges, seq);
+    this.#forgotten += position.acknowledge(record);
+  }
+
+  #bootOf(boot: ExportBoot): BootInRecording {
+    let found = this.#boots.get(boot);
+    if (found === undefined) {
+      const of = keyOf(boot);
+      const kept = this.#kept.get(of) ?? [];
+      this.#kept.set(of, kept);
+      found = new BootInRecording(kept, (again, isOther) => {
+        if (again > 0 || isOther) this.#onProblem(this.#another(boot, again, isOther));
+        const position = new BootPosition();
+        kept.push(position);
+        const oldest = kept.findIndex(({ isTaken }) => !isTaken);
+        if (kept.length > MOST_OF_ID && oldest >= 0 && oldest < kept.length - 1) kept.splice(oldest, 1);
+        return position;
+      });
+      this.#boots.set(boot, found);
+    }
+    return found;
+  }
+
+  #another({ device, bootId }: ExportBoot, again: number, isOther: boolean): Problem {
+    const whose = { file: this.#file, ...(device !== undefined && { device }) };
+    if (isOther) {
+      const message = `another boot with the id ${visible(bootId!)} was forwarded before: this one is sent from its beginning, and its log.record.uid may be those of the other. Give the device a boot id that changes with each start`;
+      return { code: "W_BOOT_ID", message, ...whose };
+    }
+    const message = `nothing in the recording shows that boot ${visible(bootId!)} is the one that was forwarded before: ${again} of its events may be sent again`;
+    return { code: "W_POSITION", message, count: again, ...whose };
   }
 
   /** What the position does not say, since it was asked last. */
@@ -104,20 +130,23 @@ export class Position {
   }
 
   #read(text: string): void {
-    const { version, boots } = JSON.parse(text) as { version: number; boots: (BootPosition & { of: string })[] };
+    const { version, boots } = JSON.parse(text) as { version: number; boots: (KeptBoot & { of: string })[] };
     if (version !== VERSION) throw new Error("another version");
-    for (const { of, ranges, lostAfter } of boots) {
+    for (const { of, ranges, lostAfter, samples } of boots) {
       const rises = ranges.every(
         (each, index) => Number.isSafeInteger(each) && (index === 0 || each > ranges[index - 1]!),
       );
-      if (typeof of !== "string" || typeof lostAfter !== "string" || ranges.length % 2 !== 0 || !rises)
+      const areSamples = samples.every(
+        ([number, digest]) => Number.isSafeInteger(number) && typeof digest === "string",
+      );
+      if (typeof of !== "string" || typeof lostAfter !== "string" || ranges.length % 2 !== 0 || !rises || !areSamples)
         throw new Error("no position");
-      this.#boots.set(of, { ranges, lostAfter });
+      this.#kept.set(of, [...(this.#kept.get(of) ?? []), new BootPosition({ ranges, lostAfter, samples })]);
     }
   }
 
   #write(): void {
-    const boots = [...this.#boots].map(([of, { ranges, lostAfter }]) => ({ of, ranges, lostAfter }));
+    const boots = [...this.#kept].flatMap(([of, positions]) => positions.map((each) => ({ of, ...each.kept() })));
     // One name for all processes would be taken from under one of them.
     const temporary = `${this.#file}.${randomBytes(6).toString("hex")}.tmp`;
     try {
@@ -164,50 +193,6 @@ function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }
 
-function keyOf(boot: OtlpRecord["boot"]): string {
-  return JSON.stringify([boot.device, bootName(boot)]);
-}
-
-function lostText(after: number | undefined, body: string): string {
-  return `${body} after ${after ?? "nothing"}`;
-}
-
-/** Of pairs, how many begin at or before a number. */
-function beginning(ranges: readonly number[], seq: number): number {
-  let [low, high] = [0, ranges.length / 2];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ranges[middle * 2]! <= seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function isIn(ranges: readonly number[], seq: number): boolean {
-  const before = beginning(ranges, seq);
-  return before > 0 && seq < ranges[before * 2 - 1]!;
-}
-
-/** Numbers that touch are one range. Returns how many others were forgotten, because there were too many ranges. */
-function addTo(ranges: number[], seq: number): number {
-  const at = beginning(ranges, seq) * 2;
-  if (at > 0 && seq < ranges[at - 1]!) return 0;
-  const isAfter = at > 0 && ranges[at - 1] === seq;
-  const isBefore = ranges[at] === seq + 1;
-  if (isAfter && isBefore) ranges.splice(at - 1, 2);
-  else if (isAfter) ranges[at - 1] = seq + 1;
-  else if (isBefore) ranges[at] = seq;
-  else ranges.splice(at, 0, seq, seq + 1);
-  return ranges.length > 2 * MOST_RANGES ? forgetShortest(ranges, at) : 0;
-}
-
-/** Not the one at `kept`, which has just begun: as the shortest it would never grow. Returns how many numbers were in it. */
-function forgetShortest(ranges: number[], kept: number): number {
-  let [shortest, least] = [0, Number.POSITIVE_INFINITY];
-  for (let at = 0; at < ranges.length; at += 2) {
-    const length = ranges[at + 1]! - ranges[at]!;
-    if (at !== kept && length < least) [shortest, least] = [at, length];
-  }
-  ranges.splice(shortest, 2);
-  return least;
+function keyOf({ device, bootId }: ExportBoot): string {
+  return JSON.stringify([device, bootId]);
 }

@@ -14,6 +14,7 @@ import { campaign, seedFor } from "../support/campaign.ts";
 import { Run, run } from "../support/command.ts";
 import { captureFleet, linesOf } from "../support/exports.ts";
 import { fleetPackets } from "../support/fleet.ts";
+import { frame } from "../support/frames.ts";
 import { loadOtlp, protocDecoded, type ReadRecord, readRequest, recordsOf } from "../support/otlp.ts";
 import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { joined, mixedPackets, PacketSource, randomIntegers } from "../support/packets.ts";
@@ -319,6 +320,61 @@ describe("forward", () => {
     assert.equal(refused.status, 2);
     assert.match(refused.stderr, /E_REFUSED: .*401 Unauthorized: give the header that it asks for/);
     await unauthorized.close();
+    await receiver.close();
+  });
+
+  it("delivers every boot of a device that has one boot id, whatever --keep deletes, and another recording in a file's place", async function () {
+    this.timeout(120_000);
+    const receiver = new OtlpReceiver();
+    const url = await receiver.listen();
+    const file = join(root, "x.bin");
+    const events = (count: number, start: number) => {
+      let now = start;
+      const telemetry = new Telemetry({ capacityBytes: 1 << 18, bootId: 77, clock: { now: () => (now += 3) } });
+      const reader = telemetry.reader();
+      const connection = telemetry.connect(1, "10.0.0.1");
+      const buffer = new Uint8Array(1400);
+      const packets: Uint8Array[] = [];
+      const read = () => {
+        for (let length = reader.next(buffer); length > 0; length = reader.next(buffer))
+          packets.push(buffer.slice(0, length));
+      };
+      for (let made = 1; made < count; made++) {
+        connection.received(telemetry.messageType("getStatus"), "x".repeat(40));
+        if (made % 500 === 0) read();
+      }
+      read();
+      return packets;
+    };
+    for (const [index, count] of [2000, 1500, 1800].entries()) {
+      const packets = events(count, index * 1000);
+      fs.writeFileSync(file, Buffer.concat(packets));
+      const { status, stderr } = await run(["forward", "--otlp", url, file]);
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, new RegExp(`${count} events read; ${count} records delivered in`));
+      if (index > 0) assert.match(stderr, /W_BOOT_ID: another boot with the id 0000000000004d was forwarded before/);
+      assert.match((await run(["forward", "--otlp", url, file])).stderr, new RegExp(`; ${count} records delivered by`));
+      const captured = await run(
+        ["capture", "--stdin", "-o", capture, "--append", "--rotate", "64k", "--keep", "3"],
+        Buffer.concat(packets.map((packet) => frame(packet))),
+      );
+      assert.equal(captured.status, 0, captured.stderr);
+      const middle = receiver.records.length;
+      const folder = await run(["forward", "--otlp", url, capture]);
+      assert.equal(folder.status, 0, folder.stderr);
+      const sent = receiver.records.slice(middle).filter((record) => !isLost(record));
+      const lines = await linesOf(capture);
+      const newest = lines.filter(({ boot }) => boot === lines.at(-1)!.boot).map(({ eventSeq }) => Number(eventSeq));
+      const arrived = new Set(sent.map((record) => Number(uidOf(record).split("/").at(-1))));
+      assert.deepEqual(
+        [...arrived].sort((a, b) => a - b),
+        newest,
+        folder.stderr,
+      );
+      assert.ok(newest.length >= 500);
+      const again = await run(["forward", "--otlp", url, capture]);
+      assert.match(again.stderr, /; 0 records delivered in/, "each once");
+    }
     await receiver.close();
   });
 

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import type { Command } from "commander";
 import type { Exporter } from "../export/exporter.ts";
 import type { ExportItem } from "../export/source.ts";
-import type { Forwarding } from "../forward/forwarding.ts";
+import type { Forwarding, RecordingForwarding } from "../forward/forwarding.ts";
 import type { SenderCounters } from "../forward/sender.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import { TelemetryError } from "../text/errors.ts";
@@ -111,7 +111,9 @@ async function runForward(paths: readonly string[], options: Options, context: C
     else for (const path of paths) await work.forward(path);
     await work.finish();
   } catch (error) {
-    // The other followed recordings end, too.
+    // What was read before is good. A receiver that failed says so again.
+    await work.finish().catch(() => {});
+    // Others of several that are followed end, too.
     ended.abort();
     throw error;
   } finally {
@@ -155,21 +157,32 @@ export class ForwardWork {
   async forward(path: string): Promise<void> {
     const { exportItems } = await import("../export/source.ts");
     const forwarding = await this.open();
-    let read = "";
-    const recording = await openCapture(path, (input) => {
-      read = bytesDone(input);
-    });
-    const own = forwarding.recording(canKeep(path) ? path : undefined, isFolder(path));
+    let own: RecordingForwarding | undefined;
     const before = this.#events;
-    for await (const items of exportItems(recording, this.#registry)) {
-      await own.add(this.#taken(items, path));
-      this.#status.show(`forward ${nameOf(path)}: ${read === "" ? "" : `${read}, `}${this.#progress()}`);
-      if (!this.#ended.aborted) continue;
+    // What writes to standard input may be quiet for long.
+    const leave = () => void (path === "-" && process.stdin.destroy());
+    this.#ended.addEventListener("abort", leave, { once: true });
+    if (this.#ended.aborted) leave();
+    try {
+      let read = "";
+      const recording = await openCapture(path, (input) => {
+        read = bytesDone(input);
+      });
+      own = forwarding.recording(canKeep(path) ? path : undefined, isFolder(path));
+      for await (const items of exportItems(recording, this.#registry)) {
+        await own.add(this.#taken(items, path));
+        this.#status.show(`forward ${nameOf(path)}: ${read === "" ? "" : `${read}, `}${this.#progress()}`);
+        if (this.#ended.aborted) throw unfinished();
+      }
+      await own.end();
+    } catch (error) {
+      if (!this.#ended.aborted || forwarding.failed.aborted) throw error;
       await forwarding.flush();
       throw unfinished();
+    } finally {
+      this.#ended.removeEventListener("abort", leave);
+      this.#known += own?.known ?? 0;
     }
-    await own.end();
-    this.#known += own.known;
     if (this.#events === before && !this.#problems.counts().has("E_EMPTY"))
       this.#problem({ code: "E_EMPTY", message: "there is no event in it" }, path);
   }

@@ -45,6 +45,8 @@ export interface OtlpRecord {
   readonly seq: number | undefined;
   /** For a loss: the number of the event before. */
   readonly after: number | undefined;
+  /** Of an event, what the recording says. */
+  readonly content?: ExportEvent["event"];
 }
 
 const LOST = "xs_telemetry.lost";
@@ -171,6 +173,7 @@ export class OtlpRecords {
       kind: "event",
       seq,
       after: undefined,
+      content: event,
     };
     return gaps === undefined ? [record] : [this.#lost(gaps, resource, "lost before", { seq, after }, time), record];
   }

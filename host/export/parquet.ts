@@ -8,6 +8,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
 import { type Cell, type Column, columnsOf, MissingBefore } from "./columns.ts";
+import { digestOf, EarlierRows } from "./earlier-rows.ts";
 import type { BootItem, Exporter } from "./exporter.ts";
 import { type ParquetValue, PartFile, schemaOf } from "./part-file.ts";
 import type { ExportBoot, ExportEvent } from "./source.ts";
@@ -19,12 +20,17 @@ const UNKNOWN = "__HIVE_DEFAULT_PARTITION__";
 const MOST_FOLDER_CHARS = 200;
 const TWO_TO_63 = 2 ** 63;
 
+interface Row {
+  readonly event: ExportEvent;
+  readonly values: readonly ParquetValue[];
+}
+
 /** One boot in the folder. */
 interface BootParts {
   readonly folder: string;
   readonly name: string;
-  /** Numbers of its events that earlier exports wrote. */
-  readonly known: ReadonlySet<number>;
+  /** What earlier exports wrote of boots with its id. */
+  readonly earlier: EarlierRows<Row>;
   readonly byDate: Map<string, PartFile>;
 }
 
@@ -42,15 +48,22 @@ export class ParquetExporter implements Exporter {
   readonly #boots = new Map<ExportBoot, BootParts>();
   readonly #names = new Map<string, number>();
   readonly #parts: PartFile[] = [];
+  /** Columns of the registry's attributes: what an event says, whatever is known of its time of day. */
+  readonly #own: readonly number[];
   #waiting = 0;
-  repeated = 0;
   #misfits = 0;
 
   constructor(root: string, registry: RegistryModel) {
     this.#root = root;
     this.#columns = columnsOf(registry);
     this.#sequenceKey = registry.attributes.find(({ from }) => from === "sequence")?.key;
+    const keys = new Set(registry.attributes.map(({ key }) => key));
+    this.#own = this.#columns.flatMap(({ name }, index) => (keys.has(name) ? [index] : []));
     this.#metadata = [{ key: "xs-telemetry.schema_version", value: registry.schemaVersion }];
+  }
+
+  get repeated(): number {
+    return [...this.#boots.values()].reduce((sum, { earlier }) => sum + earlier.repeated, 0);
   }
 
   get problems(): readonly Problem[] {
@@ -73,21 +86,17 @@ export class ParquetExporter implements Exporter {
       if (item.kind !== "event") continue;
       const missing = this.#missing.take(item.boot);
       const parts = this.#boots.get(item.boot) ?? (await this.#open(item.boot));
+      const values = this.#columns.map((column) => this.#value(column, column.of(item, missing)));
       const number = this.#sequenceKey === undefined ? undefined : item.event[this.#sequenceKey];
-      if (typeof number === "number" && parts.known.has(number)) {
-        this.repeated++;
-        continue;
-      }
-      const part = this.#part(parts, item);
-      part.add(this.#columns.map((column) => this.#value(column, column.of(item, missing))));
-      this.#waiting++;
-      if (part.isFull) await this.#flush(part);
-      else if (this.#waiting >= MOST_WAITING)
-        await this.#flush(this.#parts.reduce((most, each) => (each.waiting > most.waiting ? each : most)));
+      const row = { event: item, values };
+      const said = typeof number === "number" && parts.earlier.has(number) ? this.#digest(values) : "";
+      for (const each of parts.earlier.next(typeof number === "number" ? number : undefined, said, row))
+        await this.#write(parts, each);
     }
   }
 
   async finish(): Promise<readonly string[]> {
+    for (const { earlier } of this.#boots.values()) earlier.end();
     for (const part of this.#parts) await part.complete();
     for (const part of this.#parts) await part.name();
     return [this.#root];
@@ -95,6 +104,19 @@ export class ParquetExporter implements Exporter {
 
   async abandon(): Promise<void> {
     for (const part of this.#parts) await part.abandon();
+  }
+
+  #digest(values: readonly (ParquetValue | null)[]): string {
+    return digestOf(this.#own.map((index) => values[index]));
+  }
+
+  async #write(parts: BootParts, { event, values }: Row): Promise<void> {
+    const part = this.#part(parts, event);
+    part.add(values);
+    this.#waiting++;
+    if (part.isFull) await this.#flush(part);
+    else if (this.#waiting >= MOST_WAITING)
+      await this.#flush(this.#parts.reduce((most, each) => (each.waiting > most.waiting ? each : most)));
   }
 
   async #flush(part: PartFile): Promise<void> {
@@ -123,22 +145,20 @@ export class ParquetExporter implements Exporter {
     const count = (this.#names.get(key) ?? 0) + 1;
     this.#names.set(key, count);
     const prefix = `part-${own}${count === 1 ? "" : `-${count}`}`;
-    const known = new Set<number>();
+    const earlier = new EarlierRows<Row>();
     let last = 0;
     for (const date of await names(folder))
       for (const name of await names(join(folder, date))) {
-        const number = numberOf(name, prefix);
-        if (number === undefined) continue;
-        last = Math.max(last, number);
-        await this.#learn(join(folder, date, name), known);
+        last = Math.max(last, numberOf(name, prefix) ?? 0);
+        if (isOf(name, `part-${own}`)) await this.#learn(join(folder, date, name), earlier);
       }
     const name = last === 0 ? `${prefix}.parquet` : `${prefix}.${last + 1}.parquet`;
-    const parts = { folder, name, known, byDate: new Map<string, PartFile>() };
+    const parts = { folder, name, earlier, byDate: new Map<string, PartFile>() };
     this.#boots.set(boot, parts);
     return parts;
   }
 
-  async #learn(path: string, known: Set<number>): Promise<void> {
+  async #learn(path: string, earlier: EarlierRows<Row>): Promise<void> {
     try {
       const file = await asyncBufferFromFile(path);
       const metadata = await parquetMetadataAsync(file);
@@ -153,12 +173,16 @@ export class ParquetExporter implements Exporter {
       }
       const key = this.#sequenceKey;
       if (key === undefined) return;
+      const columns = this.#own.map((index) => this.#columns[index]!.name);
       let rowStart = 0;
       for (const { num_rows } of metadata.row_groups) {
         const rowEnd = rowStart + Number(num_rows);
         const compressors = { GZIP: (input: Uint8Array) => gunzipSync(input) };
-        const rows = await parquetReadObjects({ file, metadata, columns: [key], rowStart, rowEnd, compressors });
-        for (const row of rows) if (row[key] !== null && row[key] !== undefined) known.add(Number(row[key]));
+        const rows = await parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, compressors });
+        for (const row of rows) {
+          if (row[key] === null || row[key] === undefined) continue;
+          earlier.add(Number(row[key]), digestOf(columns.map((name) => row[name])));
+        }
         rowStart = rowEnd;
       }
     } catch (error) {
@@ -193,10 +217,12 @@ function numberOf(name: string, prefix: string): number | undefined {
   return match === null ? undefined : Number(match[1] ?? 1);
 }
 
-/**
- * A device's name as the name of a folder, as in Hive: characters other than letters, digits, _ and - become %XX of
- * their UTF-8.
- */
+/** Whether it is a file of a boot with this prefix, or of a further one with the same id. */
+function isOf(name: string, prefix: string): boolean {
+  return name.startsWith(prefix) && /^(-\d{1,9})?(\.\d{1,9})?\.parquet$/.test(name.slice(prefix.length));
+}
+
+/** A device's name as a folder's, in Hive's way: what is no letter, digit, _ or - is %XX of its UTF-8. */
 export function folderName(device: string | undefined): string {
   if (device === undefined || device === "") return UNKNOWN;
   const encoded = Array.from(Buffer.from(device), (byte) =>

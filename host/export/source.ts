@@ -9,6 +9,7 @@ import type { CheckedPacket, RecordDecoder, RecordTally } from "../packet/record
 import { type ReadItem, type ReadPlace, readEvents } from "../read/events.ts";
 import { followFolder } from "../read/follow.ts";
 import { GapPlaces, missingOf } from "../read/gap-places.ts";
+import { goodPart } from "../read/good-part.ts";
 import type { Recording } from "../read/recording.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
@@ -103,9 +104,8 @@ class Boots {
 }
 
 /**
- * Returns the items of any recording, some at a time, in the order of its bytes. A line of another schema version than
- * the registry's is a problem, E_VERSION. Fails as the recording's items do. Memory: the items of a chunk, and a little
- * for each boot.
+ * The items of any recording, some at a time, in the order of its bytes. Lines of another schema version than the registry's are a
+ * problem, E_VERSION, as is damage that ends the recording. Fails as the recording's items do otherwise. Memory: what a chunk gives, and a little for each boot.
  */
 export async function* exportItems(
   recording: Recording,
@@ -113,9 +113,14 @@ export async function* exportItems(
 ): AsyncGenerator<readonly ExportItem[], void, void> {
   const boots = new Boots();
   const gaps = new GapPlaces<ExportBoot>();
+  const ofDamage = (problem: Problem) => ({ kind: "problem", problem }) as const;
   if (recording.form === "lines") {
     const items = readEvents(recording, { registry, registries: [registry] });
-    yield* readItems(items, registry, boots);
+    yield* readItems(
+      goodPart(items, (problem) => [ofDamage(problem)]),
+      registry,
+      boots,
+    );
     return;
   }
   let sink: ExportSink | undefined;
@@ -126,7 +131,7 @@ export async function* exportItems(
       return sink;
     },
   });
-  for await (const item of items) {
+  for await (const item of goodPart(items, ofDamage)) {
     const found = sink?.takeFound() ?? [];
     if (item.kind === "problem" || item.kind === "summary") found.push(item);
     yield found;

@@ -78,6 +78,7 @@ export class Forwarding {
   async flush(): Promise<void> {
     await this.#sender.flush();
     for (const { problems } of this.#recordings) problems.forEach(this.#options.onProblem);
+    this.#recordings.clear();
   }
 
   /** Closes what is open, and saves the positions. Fails as save(). */
@@ -89,7 +90,10 @@ export class Forwarding {
 
   /** Saves the positions. Fails with TelemetryError E_WRITE (exit code 2). */
   save(): void {
-    for (const position of new Set(this.#positions.values())) position.save(true);
+    for (const position of new Set(this.#positions.values())) {
+      position.save(true);
+      position.takeProblems().forEach(this.#options.onProblem);
+    }
   }
 
   #done(records: readonly OtlpRecord[]): void {
@@ -106,9 +110,9 @@ export class Forwarding {
 
 /** The part of one recording that is still to be sent. */
 export class RecordingForwarding {
-  /** Records that the receiver already had. */
-  known = 0;
-  /** Records that cannot be told from others. */
+  /** Records that were not sent: the receiver had them before, unless they still wait. */
+  #waiting = 0;
+  /** Records that nothing tells from others. */
   #anonymous = 0;
   readonly #records: OtlpRecords;
   readonly #position: Position | undefined;
@@ -122,6 +126,11 @@ export class RecordingForwarding {
     this.#records = records;
     this.#position = position;
     this.#send = send;
+  }
+
+  /** Records that the receiver had before; once the recording has ended. */
+  get known(): number {
+    return this.#waiting;
   }
 
   get problems(): readonly Problem[] {
@@ -139,12 +148,15 @@ export class RecordingForwarding {
   /** The recording ends here. */
   async end(): Promise<void> {
     await this.#add(this.#records.end());
+    const left = this.#position?.end() ?? [];
+    this.#waiting -= left.length;
+    if (left.length > 0) await this.#send(left);
   }
 
   async #add(records: readonly OtlpRecord[]): Promise<void> {
-    const left = this.#position === undefined ? records : records.filter((record) => !this.#position!.has(record));
+    const left = this.#position?.left(records) ?? records;
     for (const { boot } of records) if (boot.bootId === undefined) this.#anonymous++;
-    this.known += records.length - left.length;
+    this.#waiting += records.length - left.length;
     if (left.length > 0) await this.#send(left);
   }
 }

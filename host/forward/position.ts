@@ -2,27 +2,24 @@
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { bootName, type OtlpRecord } from "../export/otlp.ts";
+import type { OtlpRecord } from "../export/otlp.ts";
 import { writeError } from "../export/output.ts";
+import type { ExportBoot } from "../export/source.ts";
 import type { Problem } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
+import { visible } from "../text/lines.ts";
+import { BootInRecording, BootPosition, type KeptBoot } from "./boot-position.ts";
+import { MOST_RANGES } from "./ranges.ts";
 import type { Receiver } from "./receiver.ts";
 
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW = 0 } = fs.constants;
-const VERSION = 1;
+const VERSION = 2;
+/** Boots with one id: more than a recording has, as a rule. The oldest are forgotten. */
+const MOST_OF_ID = 32;
 const SAVE_EVERY_MS = 200;
 /** Saving takes at most this share of the time. */
 const SAVE_SHARE = 0.05;
-/** Most ranges of a boot: this many gaps, the newest, can be filled later with what other processes captured. */
-const MOST_RANGES = 100;
 const MOST_NAME_BYTES = 180;
-
-/** For a boot: acknowledged event numbers, as ranges [from, to) in order. */
-interface BootPosition {
-  readonly ranges: number[];
-  /** The last reported loss after the last event. */
-  lostAfter: string;
-}
 
 export class Position {
   readonly #file: string;
@@ -30,9 +27,14 @@ export class Position {
   readonly #onProblem: (problem: Problem) => void;
   /** The file as this process wrote it. */
   #written: number | undefined;
-  readonly #boots = new Map<string, BootPosition>();
+  /** By device and boot id. */
+  readonly #kept = new Map<string, BootPosition[]>();
+  /** Those of the recording. */
+  readonly #boots = new Map<ExportBoot, BootInRecording>();
   #isChanged = false;
   #nextMs = 0;
+  /** Events that are acknowledged, but not kept. */
+  #forgotten = 0;
 
   /**
    * The position of forwarding a recording, a folder or a file, to a receiver. A file that cannot be read counts as
@@ -52,35 +54,70 @@ export class Position {
       if (fs.lstatSync(this.#file, { throwIfNoEntry: false })?.isFile())
         this.#read(fs.readFileSync(this.#file, "utf8"));
     } catch {
-      this.#boots.clear();
-      const message = `${nameOf(this.#file)} cannot be read as a position: everything is sent again`;
+      this.#kept.clear();
+      const message = `${nameOf(this.#file)} does not say how far it was: all is forwarded again`;
       onProblem({ code: "W_POSITION", message, file: this.#file });
     }
     // If it cannot be kept, that is reported before anything is sent.
     this.#write();
   }
 
-  /** Whether the receiver has it. */
-  has({ boot, kind, seq, after, body }: OtlpRecord): boolean {
-    const known = boot.bootId === undefined ? undefined : this.#boots.get(keyOf(boot));
-    if (known === undefined) return false;
-    // The loss after the last event was reported then; more events may have followed since.
-    if (kind !== "event" && known.lostAfter === lostText(after, body)) return true;
-    return kind !== "lost after" && seq !== undefined && isIn(known.ranges, seq);
+  /** Of the recording's records, in order, those that the receiver does not have, as far as that is known yet. Others wait. */
+  left(records: readonly OtlpRecord[]): readonly OtlpRecord[] {
+    return records.flatMap((record) =>
+      record.boot.bootId === undefined ? record : this.#bootOf(record.boot).next(record),
+    );
+  }
+
+  /** The recording ends: those that waited, and that nothing shows the receiver to have. */
+  end(): readonly OtlpRecord[] {
+    return [...this.#boots.values()].flatMap((boot) => boot.end());
   }
 
   /** The receiver has it. */
-  acknowledge({ boot, kind, seq, after, body }: OtlpRecord): void {
-    if (boot.bootId === undefined) return;
-    const key = keyOf(boot);
-    let known = this.#boots.get(key);
-    if (known === undefined) {
-      known = { ranges: [], lostAfter: "" };
-      this.#boots.set(key, known);
-    }
+  acknowledge(record: OtlpRecord): void {
+    const position = this.#boots.get(record.boot)?.position;
+    if (position === undefined) return;
     this.#isChanged = true;
-    if (kind === "lost after") known.lostAfter = lostText(after, body);
-    else if (kind === "event" && seq !== undefined) addTo(known.ranges, seq);
+    this.#forgotten += position.acknowledge(record);
+  }
+
+  #bootOf(boot: ExportBoot): BootInRecording {
+    let found = this.#boots.get(boot);
+    if (found === undefined) {
+      const of = keyOf(boot);
+      const kept = this.#kept.get(of) ?? [];
+      this.#kept.set(of, kept);
+      found = new BootInRecording(kept, (again, isOther) => {
+        if (again > 0 || isOther) this.#onProblem(this.#another(boot, again, isOther));
+        const position = new BootPosition();
+        kept.push(position);
+        const oldest = kept.findIndex(({ isTaken }) => !isTaken);
+        if (kept.length > MOST_OF_ID && oldest >= 0 && oldest < kept.length - 1) kept.splice(oldest, 1);
+        return position;
+      });
+      this.#boots.set(boot, found);
+    }
+    return found;
+  }
+
+  #another({ device, bootId }: ExportBoot, again: number, isOther: boolean): Problem {
+    const whose = { file: this.#file, ...(device !== undefined && { device }) };
+    if (isOther) {
+      const message = `another boot with the id ${visible(bootId!)} was forwarded before: this one is sent from its beginning, and its log.record.uid may be those of the other. Give the device a boot id that changes with each start`;
+      return { code: "W_BOOT_ID", message, ...whose };
+    }
+    const message = `nothing in the recording shows that boot ${visible(bootId!)} is the one that was forwarded before: ${again} of its events may be sent again`;
+    return { code: "W_POSITION", message, count: again, ...whose };
+  }
+
+  /** What the position does not say, since it was asked last. */
+  takeProblems(): Problem[] {
+    const count = this.#forgotten;
+    if (count === 0) return [];
+    this.#forgotten = 0;
+    const message = `${nameOf(this.#file)} keeps at most ${MOST_RANGES} ranges of a boot's event numbers, and left ${count} delivered events out: the next run sends them again, with the same log.record.uid`;
+    return [{ code: "W_POSITION", message, file: this.#file, count }];
   }
 
   /** Saves changes, in one step; not too often, unless `isLast`. Throws as the constructor. */
@@ -94,21 +131,24 @@ export class Position {
   }
 
   #read(text: string): void {
-    const { version, boots } = JSON.parse(text) as { version: number; boots: (BootPosition & { of: string })[] };
+    const { version, boots } = JSON.parse(text) as { version: number; boots: (KeptBoot & { of: string })[] };
     if (version !== VERSION) throw new Error("another version");
-    for (const { of, ranges, lostAfter } of boots) {
+    for (const { of, ranges, lostAfter, samples } of boots) {
       const rises = ranges.every(
         (each, index) => Number.isSafeInteger(each) && (index === 0 || each > ranges[index - 1]!),
       );
-      if (typeof of !== "string" || typeof lostAfter !== "string" || ranges.length % 2 !== 0 || !rises)
-        throw new Error("not a position");
-      this.#boots.set(of, { ranges, lostAfter });
+      const areSamples = samples.every(
+        ([number, digest]) => Number.isSafeInteger(number) && typeof digest === "string",
+      );
+      if (typeof of !== "string" || typeof lostAfter !== "string" || ranges.length % 2 !== 0 || !rises || !areSamples)
+        throw new Error("no position");
+      this.#kept.set(of, [...(this.#kept.get(of) ?? []), new BootPosition({ ranges, lostAfter, samples })]);
     }
   }
 
   #write(): void {
-    const boots = [...this.#boots].map(([of, { ranges, lostAfter }]) => ({ of, ranges, lostAfter }));
-    // With one name for all processes, one could take the file of another.
+    const boots = [...this.#kept].flatMap(([of, positions]) => positions.map((each) => ({ of, ...each.kept() })));
+    // One name for all processes would be taken from under one of them.
     const temporary = `${this.#file}.${randomBytes(6).toString("hex")}.tmp`;
     try {
       const found = fs.lstatSync(this.#file, { throwIfNoEntry: false })?.ino;
@@ -157,42 +197,6 @@ function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }
 
-function keyOf(boot: OtlpRecord["boot"]): string {
-  return JSON.stringify([boot.device, bootName(boot)]);
-}
-
-function lostText(after: number | undefined, body: string): string {
-  return `${body} after ${after ?? "nothing"}`;
-}
-
-/** How many of the pairs begin at or before a number. */
-function beginning(ranges: readonly number[], seq: number): number {
-  let [low, high] = [0, ranges.length / 2];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ranges[middle * 2]! <= seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function isIn(ranges: readonly number[], seq: number): boolean {
-  const before = beginning(ranges, seq);
-  return before > 0 && seq < ranges[before * 2 - 1]!;
-}
-
-/**
- * Adjacent numbers form one range. If there are too many ranges, the two oldest become one, including the gap between
- * them.
- */
-function addTo(ranges: number[], seq: number): void {
-  const at = beginning(ranges, seq) * 2;
-  if (at > 0 && seq < ranges[at - 1]!) return;
-  const isAfter = at > 0 && ranges[at - 1] === seq;
-  const isBefore = ranges[at] === seq + 1;
-  if (isAfter && isBefore) ranges.splice(at - 1, 2);
-  else if (isAfter) ranges[at - 1] = seq + 1;
-  else if (isBefore) ranges[at] = seq;
-  else ranges.splice(at, 0, seq, seq + 1);
-  if (ranges.length > 2 * MOST_RANGES) ranges.splice(1, 2);
+function keyOf({ device, bootId }: ExportBoot): string {
+  return JSON.stringify([device, bootId]);
 }

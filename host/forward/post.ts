@@ -6,8 +6,9 @@ import { gunzipSync, gzip } from "node:zlib";
 import { type Problem, TelemetryError } from "../text/errors.ts";
 import { visible } from "../text/lines.ts";
 import { certificateError, type Failure, networkError, type Peer } from "../text/network-errors.ts";
-import { firstMessage, firstNumber, firstText, isMessage } from "./protobuf-reader.ts";
+import { textOf } from "./protobuf-reader.ts";
 import type { Receiver } from "./receiver.ts";
+import { successOf } from "./success.ts";
 
 export type Answer =
   /** The receiver has the records, except `rejected` ones, which trying again would not help. */
@@ -18,19 +19,19 @@ export type Answer =
   | { readonly kind: "refused"; readonly status: number; readonly said: string };
 
 const RECEIVER: Peer = { name: "receiver", start: "start the receiver, or check host and port (4318)", plain: "http" };
+/** A record of TLS begins so: an alert, a handshake. */
+const TLS_RECORDS: readonly (number | undefined)[] = [0x15, 0x16];
 const isCut = (code: string): boolean => code === "ECONNRESET" || code === "EPIPE";
 /** Once sending is to end, an answer is awaited at most this long. */
 const LAST_WAIT_MS = 300;
-const NONE_REJECTED: Answer = { kind: "taken", rejected: 0, said: "" };
 const RETRIED = [429, 502, 503, 504];
 const MOST_ANSWER_BYTES = 4 << 20;
 const MOST_SAID_CHARS = 300;
 const FAST = { level: 1 } as const;
 const gzipped = promisify(gzip);
 
-/** Field numbers of the response, and of the status in an error's answer. */
-const RESPONSE = { partialSuccess: 1, rejected: 1, message: 2 } as const;
-const STATUS = { message: 2 } as const;
+/** Of google.rpc.Status, which an error answers with: the field's number. */
+const STATUS_MESSAGE = 2;
 
 interface HttpAnswer {
   readonly status: number;
@@ -38,11 +39,20 @@ interface HttpAnswer {
   readonly body: Buffer;
 }
 
+interface HttpFailure extends Failure {
+  /** The answer had begun. */
+  readonly isAnswered?: boolean;
+  /** Of what could not be read as HTTP. */
+  readonly rawPacket?: Buffer;
+}
+
 /** Sends over one connection, which stays open between requests. */
 export class Poster {
   readonly #receiver: Receiver;
   readonly #agent: http.Agent;
   readonly #ended: AbortSignal | undefined;
+  /** It has answered once: it speaks HTTP. */
+  #hasAnswered = false;
 
   /** `ended`: from then on an answer is awaited for at most 0.3 s. */
   constructor(receiver: Receiver, ended?: AbortSignal) {
@@ -57,37 +67,44 @@ export class Poster {
     this.#agent.destroy();
   }
 
-  /** Throws TelemetryError E_TLS or E_ANSWER (exit code 2) for errors that trying again would not help. */
-  async post(request: Buffer): Promise<Answer> {
-    const { isCompressed, shown, tls } = this.#receiver;
-    const body = isCompressed ? await gzipped(request, FAST) : request;
+  /** Throws TelemetryError E_TLS, E_ANSWER or E_USAGE (exit code 2) for what trying again does not mend. */
+  async post(content: Buffer): Promise<Answer> {
+    const body = this.#receiver.isCompressed ? await gzipped(content, FAST) : content;
+    const request = this.#request(body.length);
     let answer: HttpAnswer;
     try {
-      answer = await this.#exchange(body);
+      answer = await this.#exchange(request, body);
     } catch (failure) {
-      const error = failure as Failure;
-      const code = String(error.code ?? "");
-      const certificate = certificateError(error, RECEIVER, tls.ca !== undefined);
-      if (certificate !== undefined) throw new TelemetryError("E_TLS", `${shown}: ${certificate}`, 2);
-      if (code.startsWith("HPE_"))
-        throw new TelemetryError(
-          "E_ANSWER",
-          `${shown} does not speak HTTP (${visible(error.message)}): check host and port`,
-          2,
-        );
-      return {
-        kind: "later",
-        said: isCut(code) ? "the connection was lost" : networkError(error, RECEIVER),
-        afterMs: undefined,
-      };
+      return { kind: "later", said: this.#said(failure as HttpFailure), afterMs: undefined };
     }
+    this.#hasAnswered = true;
     return answerOf(answer, Date.now());
   }
 
-  #exchange(body: Buffer): Promise<HttpAnswer> {
-    const { url, headers, isCompressed, timeoutMs } = this.#receiver;
-    return new Promise((resolve, reject) => {
-      const request = (url.protocol === "https:" ? https : http).request({
+  /** What to say of a failure that may pass. Throws as post(). */
+  #said(failure: HttpFailure): string {
+    const { shown, tls, url } = this.#receiver;
+    const code = String(failure.code ?? "");
+    const certificate = certificateError(failure, RECEIVER, tls.ca !== undefined);
+    if (certificate !== undefined) throw new TelemetryError("E_TLS", `${shown}: ${certificate}`, 2);
+    if (code.startsWith("HPE_")) {
+      const reason = visible(failure.message.split("\n")[0]!);
+      const first = failure.rawPacket ?? Buffer.alloc(0);
+      // What begins so, or was read in part, is HTTP.
+      if (failure.isAnswered || /^HTTP\/1/.test(first.toString("latin1", 0, 6)))
+        return `its answer is damaged (${reason})`;
+      const way = TLS_RECORDS.includes(first[0]!) ? "it speaks TLS: write https://" : "check host and port";
+      throw new TelemetryError("E_ANSWER", `${shown} does not speak HTTP (${reason}): ${way}`, 2);
+    }
+    if (!isCut(code)) return networkError(failure, RECEIVER);
+    const mayBeTls = url.protocol === "http:" && !this.#hasAnswered && !failure.isAnswered;
+    return `the connection was lost${mayBeTls ? " before an answer: if that port speaks TLS, write https://" : ""}`;
+  }
+
+  #request(length: number): http.ClientRequest {
+    const { url, headers, isCompressed, shown } = this.#receiver;
+    try {
+      return (url.protocol === "https:" ? https : http).request({
         method: "POST",
         protocol: url.protocol,
         hostname: url.hostname.replace(/^\[|\]$/g, ""),
@@ -98,10 +115,19 @@ export class Poster {
           "user-agent": "xs-telemetry",
           ...headers,
           "content-type": "application/x-protobuf",
-          "content-length": body.length,
+          "content-length": length,
           ...(isCompressed && { "content-encoding": "gzip" }),
         },
       });
+    } catch (error) {
+      const message = `no request can be made to ${shown} (${visible((error as Error).message)}): check the URL and --header`;
+      throw new TelemetryError("E_USAGE", message, 2);
+    }
+  }
+
+  #exchange(request: http.ClientRequest, body: Buffer): Promise<HttpAnswer> {
+    const { timeoutMs } = this.#receiver;
+    return new Promise((resolve, reject) => {
       const waitFor = (ms: number) => setTimeout(() => request.destroy(new Error(`no answer for ${ms / 1000} s`)), ms);
       let late = waitFor(timeoutMs);
       const hurry = () => {
@@ -116,7 +142,8 @@ export class Poster {
         work();
       };
       const fail = (error: Error) => end(() => reject(error));
-      request.on("error", fail);
+      let broken = fail;
+      request.on("error", (error) => broken(error));
       const closed = () => fail(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
       let isAnswered = false;
       request.on("close", () => isAnswered || closed());
@@ -142,10 +169,10 @@ export class Poster {
           request.destroy();
         });
         response.on("end", done);
-        // It was cut. Whether all records were taken would have been in the rest; of a refusal only the reasons are
-        // missing.
-        response.on("error", (error) => (isGood(response.statusCode) ? fail(error) : done()));
-        response.on("close", closed); // usually settled before: then this does nothing
+        // It was cut. Whether all records were taken would have stood in it; a refusal is one without its reasons.
+        broken = (error) => (isGood(response.statusCode) ? fail(Object.assign(error, { isAnswered })) : done());
+        response.on("error", (error) => broken(error));
+        response.on("close", closed); // settled before, as a rule: then this is nothing
       });
       request.end(body);
     });
@@ -158,12 +185,13 @@ const isGood = (status = 0): boolean => status >= 200 && status < 300;
 export function answerOf({ status, headers, body: packed }: HttpAnswer, nowMs: number): Answer {
   const body = unpacked(packed, headers["content-encoding"]);
   if (isGood(status)) {
-    const taken = body && takenOf(body, headers["content-type"] ?? "");
-    // A login page, an error as JSON, a web server that accepts anything: they may not have the records.
-    return taken ?? { kind: "refused", status, said: `answers ${status} with something other than OTLP` };
+    const success = body && successOf(body, headers["content-type"] ?? "");
+    if (success !== undefined) return { kind: "taken", rejected: success.rejected, said: cut(success.message) };
+    // A login page, an error as JSON, a web server that takes anything: nobody there need have the records.
+    return { kind: "refused", status, said: `answers ${status} with something other than OTLP` };
   }
   const isProtobuf = /^application\/x-protobuf\b/.test(headers["content-type"] ?? "");
-  const reason = body === undefined ? "" : cut(isProtobuf ? firstText(body, STATUS.message) : body.toString().trim());
+  const reason = body === undefined ? "" : cut(isProtobuf ? textOf(body, STATUS_MESSAGE) : body.toString().trim());
   const moved = status >= 300 && status < 400 && headers.location ? `, moved to ${cut(headers.location)}` : "";
   const said =
     `answers ${status} ${http.STATUS_CODES[status] ?? ""}`.trim() + moved + (reason === "" ? "" : `: ${reason}`);
@@ -183,41 +211,7 @@ function unpacked(body: Buffer, encoding = "identity"): Buffer | undefined {
   }
 }
 
-/** Interprets an answer of OTLP, in protobuf or in JSON; an empty body is one, too. Undefined for any other answer. */
-function takenOf(body: Buffer, type: string): Answer | undefined {
-  if (body.length === 0) return NONE_REJECTED;
-  if (/^application\/json\b/i.test(type)) return takenOfJson(body.toString());
-  if (/^text\/|html/i.test(type) || !isMessage(body)) return undefined;
-  const partial = firstMessage(body, RESPONSE.partialSuccess);
-  if (partial === undefined) return NONE_REJECTED;
-  return {
-    kind: "taken",
-    rejected: countOf(firstNumber(partial, RESPONSE.rejected)),
-    said: cut(firstText(partial, RESPONSE.message)),
-  };
-}
-
-function takenOfJson(text: string): Answer | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const { partialSuccess, ...others } = value as { partialSuccess?: Record<string, unknown> | null };
-  if (partialSuccess === undefined && Object.keys(others).length > 0) return undefined;
-  if (typeof partialSuccess !== "object") return partialSuccess === undefined ? NONE_REJECTED : undefined;
-  const { rejectedLogRecords = 0, errorMessage = "" } = partialSuccess ?? {};
-  return { kind: "taken", rejected: countOf(Number(rejectedLogRecords)), said: cut(String(errorMessage)) };
-}
-
-/** A count beyond what can be sent means all records. */
-function countOf(count: number): number {
-  return Number.isSafeInteger(count) && count >= 0 ? count : Number.MAX_SAFE_INTEGER;
-}
-
-/** Parses seconds, or a date. Undefined if it is neither. */
+/** Seconds, or a date. Undefined if it is neither. */
 export function retryAfterMs(text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\s*\d+\s*$/.test(text)) return Number(text) * 1000;

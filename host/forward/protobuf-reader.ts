@@ -1,39 +1,26 @@
 /** Reads fields of a protobuf message, as far as answers need them. Bytes that are not protobuf have no fields. */
 
-type Field = { readonly number: number; readonly type: number; readonly value: number; readonly bytes: Uint8Array };
+export interface Field {
+  readonly number: number;
+  /** Of the wire: 0 a varint, 1 eight bytes, 2 bytes with their length, 5 four bytes. */
+  readonly type: number;
+  /** Of a varint; beyond 2^53 it is not exact. */
+  readonly value: number;
+  readonly bytes: Uint8Array;
+}
 
-/** Whether bytes are a message, whatever its fields; an empty one is. */
-export function isMessage(bytes: Uint8Array): boolean {
+/** The fields of a message; undefined if the bytes are none as a whole. */
+export function fieldsOf(message: Uint8Array): readonly Field[] | undefined {
   try {
-    for (const { number } of fields(bytes)) if (number < 1) return false;
-    return true;
+    return [...fields(message)];
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-/** The first message with this number; undefined if there is none. */
-export function firstMessage(message: Uint8Array, number: number): Uint8Array | undefined {
-  return first(message, number, 2)?.bytes;
-}
-
-/** "" if there is none. */
-export function firstText(message: Uint8Array, number: number): string {
-  return Buffer.from(firstMessage(message, number) ?? []).toString();
-}
-
-/** An integer, 0 if there is none; beyond 2^53 it is not exact. */
-export function firstNumber(message: Uint8Array, number: number): number {
-  return first(message, number, 0)?.value ?? 0;
-}
-
-function first(message: Uint8Array, number: number, type: number): Field | undefined {
-  try {
-    for (const field of fields(message)) if (field.number === number && field.type === type) return field;
-  } catch {
-    // It is cut, or not protobuf at all.
-  }
-  return undefined;
+/** "" if there is none, or the bytes are no message. */
+export function textOf(message: Uint8Array, number: number): string {
+  return Buffer.from(fieldsOf(message)?.findLast((field) => field.number === number)?.bytes ?? []).toString();
 }
 
 /** Throws RangeError for bytes that are not a varint. */
@@ -51,7 +38,7 @@ function* fields(message: Uint8Array): Generator<Field, void, void> {
   };
   while (at < message.length) {
     const tag = varint();
-    if (tag >= 2 ** 32) throw new RangeError("no tag");
+    if (tag < 8 || tag >= 2 ** 32) throw new RangeError("no tag");
     const type = tag % 8;
     let value = 0;
     let bytes = message.subarray(0, 0);

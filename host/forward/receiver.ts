@@ -1,9 +1,10 @@
 /** Where records are sent, according to options and OpenTelemetry's standard variables. */
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { type Environment, keyValues } from "../export/otlp-identity.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { ioError, nameOf } from "../text/io-error.ts";
-import { quote } from "../text/lines.ts";
+import { quote, visible } from "../text/lines.ts";
 
 export interface ReceiverOptions {
   /** The URL. */
@@ -38,6 +39,9 @@ const PREFIX = "OTEL_EXPORTER_OTLP_";
 const LOGS_PATH = "/v1/logs";
 const TIMEOUT_MS = 10_000;
 const MOST_TIMEOUT_MS = 2 ** 31 - 1;
+/** Headers of the connection, or of how the body is sent. */
+const OURS =
+  /^(content-(type|length|encoding)|transfer-encoding|trailer|te|expect|upgrade|host|connection|keep-alive|proxy-connection)$/i;
 const SECRET = /auth|key|token|secret|password|cookie|signature/;
 
 /**
@@ -74,6 +78,13 @@ export function receiverOf(options: ReceiverOptions, environment: Environment): 
   const key = pem(options.key, "CLIENT_KEY", "--key");
   if ((cert === undefined) !== (key === undefined))
     throw usage(`a client has a certificate and its key: give both --cert and --key`);
+  const tls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    const message = `the client's certificate and key cannot be used (${visible((error as Error).message)}): give the certificate with --cert and its own key, without a passphrase, with --key, both as PEM`;
+    throw new TelemetryError("E_TLS", message, 2);
+  }
   const headers = headersOf(options.header ?? [], said("HEADERS")?.name ?? "", environment);
   const { username, password } = url;
   if ((username !== "" || password !== "") && headers.authorization === undefined)
@@ -94,7 +105,7 @@ export function receiverOf(options: ReceiverOptions, environment: Environment): 
     headers,
     isCompressed: compression?.value !== "none",
     timeoutMs,
-    tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
+    tls,
   };
 }
 
@@ -124,8 +135,7 @@ function headersOf(lines: readonly string[], variable: string, environment: Envi
     // The wrong value is not shown: it may be secret.
     if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(value))
       throw usage(`${from}: a header is a name of letters, digits and dashes, and a value without control characters`);
-    if (/^(content-type|content-length|content-encoding|transfer-encoding|host|connection)$/i.test(name))
-      throw usage(`${from}: forward sets ${name} itself: leave it out`);
+    if (OURS.test(name)) throw usage(`${from}: forward sets ${name} itself: leave it out`);
     headers[name.toLowerCase()] = value;
   };
   if (variable !== "") for (const [name, value] of keyValues(environment, variable)) add(variable, name, value);

@@ -49,7 +49,8 @@ const MOST_WAIT_MS = 30_000;
  * back at once.
  */
 const ASKED_JITTER = 0.1;
-const MOST_TIMER_MS = 2 ** 31 - 1;
+/** A receiver that asks for more is asked again all the same: its clock, or the date that it names, may be wrong. */
+const MOST_ASKED_MS = 3_600_000;
 
 /** Statuses for which half of a request may be acceptable. */
 const HALVED = [400, 413];
@@ -185,10 +186,11 @@ export class Sender {
       }
       const { said, afterMs } = answer;
       if (ended.aborted) throw unsent(to, said);
-      const chosenMs =
-        afterMs === undefined ? waitMs * (0.5 + Math.random() / 2) : afterMs * (1 + ASKED_JITTER * Math.random());
-      const nextMs = Math.min(MOST_TIMER_MS, Math.ceil(Math.max(1, chosenMs)));
-      onProblem({ code: "W_RETRY", message: `${to}: ${said}: trying again in ${seconds(nextMs)}` });
+      const ownMs = waitMs * (0.5 + Math.random() / 2);
+      const askedMs = Math.min(afterMs ?? 0, MOST_ASKED_MS) * (1 + ASKED_JITTER * Math.random());
+      const nextMs = Math.ceil(Math.max(1, ownMs, askedMs));
+      const asked = (afterMs ?? 0) > MOST_ASKED_MS ? ", the longest wait, although it asks for more" : "";
+      onProblem({ code: "W_RETRY", message: `${to}: ${said}: trying again in ${seconds(nextMs)}${asked}` });
       try {
         await wait(nextMs, undefined, { signal: ended });
       } catch {

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createGzip, type Gzip, gzipSync } from "node:zlib";
 import { script, style } from "#view-page";
-import { type ReadEvent, type ReadOptions, readEvents } from "../read/events.ts";
+import { type ReadEvent, type ReadItem, type ReadOptions, readEvents } from "../read/events.ts";
+import { goodPart } from "../read/good-part.ts";
 import type { Recording } from "../read/recording.ts";
 import type { Problem } from "../text/errors.ts";
 import { visible } from "../text/visible.ts";
@@ -79,8 +80,10 @@ async function* pieces(
   onProblem: (problem: Problem) => void,
 ): AsyncGenerator<void, void, void> {
   const { registry } = options;
+  const ofDamage = (problem: Problem) => ({ kind: "problem", problem }) as const;
   if (recording.form === "lines") {
-    for await (const items of readEvents(recording, options)) {
+    const source = goodPart<ReadItem[]>(readEvents(recording, options), (problem) => [ofDamage(problem)]);
+    for await (const items of source) {
       for (const item of items)
         if (item.kind === "event") addLine(columns, item);
         else if (item.kind === "problem") onProblem(item.problem);
@@ -92,7 +95,7 @@ async function* pieces(
     registry,
     output: (records, timeOf) => new ViewSink(columns, registry, records, timeOf),
   });
-  for await (const item of output)
+  for await (const item of goodPart(output, ofDamage))
     if (item.kind === "problem") onProblem(item.problem);
     else yield;
 }

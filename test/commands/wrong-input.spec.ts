@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -50,6 +50,17 @@ describe("input of another kind", () => {
     const cut = await run(["extract", write(gzipSync(LOG).subarray(0, -9))]);
     assert.deepEqual([cut.status, lines(cut.stdout).length > 300], [1, true]);
     assert.match(cut.stderr, /E_GZIP: gzip, cut after \d+ bytes/);
+    const beginning = write(gzipSync(Buffer.from(`${EVENTS.join("\n")}\n`)).subarray(0, -9));
+    for (const to of ["perfetto", "chrome", "csv", "har", "otlp", "parquet", "view"]) {
+      const output = join(folder, to);
+      const command =
+        to === "view" ? ["view", beginning, "-o", output] : ["export", "--to", to, beginning, "-o", output];
+      const { status, stderr } = await run(command);
+      assert.equal(status, 1, stderr);
+      assert.match(stderr, /E_GZIP: gzip, cut after \d+ bytes/);
+      assert.match(stderr, /: \d{2,} events/);
+      assert.ok(existsSync(output), to);
+    }
   });
 
   it("is read by extract: the inner lines of Docker's and journald's JSON", async () => {

@@ -181,7 +181,35 @@ describe("export --to parquet", () => {
     );
   });
 
-  it("has the registry's types: doubles stay doubles, integers reach ±2^63, a value that fits no type is null and reported", async () => {
+  it("takes nothing of another recording for already there: boots with one id, or none", async () => {
+    const of = (count: number, start: number, more: Json) =>
+      Buffer.from(
+        Array.from({ length: count }, (_, eventSeq) =>
+          // They begin alike, for less than tells one boot.
+          asLine({ eventSeq, ts_mono_ms: eventSeq < 500 ? eventSeq : start + eventSeq, ...more }),
+        ).join(""),
+      );
+    for (const [name, more] of Object.entries({ id: { boot: 1, bootId: "0000000000004d" }, none: {} })) {
+      const to = join(root, name);
+      const recordings = [of(1500, 0, more), of(2500, 7, more), of(700, 9000, more)];
+      let rows = 0;
+      for (const recording of recordings) {
+        assert.deepEqual((await exported(to, recording)).problems, []);
+        rows += recording.toString().split("\n").length - 1;
+        assert.equal((await rowsOf(to)).length, rows);
+      }
+      const files = filesIn(to);
+      assert.equal(files.length, 3);
+      for (const [index, count] of [1500, 2500, 700].entries())
+        assert.deepEqual((await exported(to, recordings[index]!)).problems, [["W_EXPORTED", count]]);
+      assert.deepEqual(filesIn(to), files);
+      const grown = of(2600, 7, more);
+      assert.deepEqual((await exported(to, grown)).problems, [["W_EXPORTED", 2500]]);
+      assert.equal((await rowsOf(to)).length, rows + 100);
+    }
+  });
+
+  it("has types by the registry: doubles stay doubles, integers reach ±2^63, what fits no type is null and told", async () => {
     const model: RegistryModel = {
       ...registry,
       attributes: registry.attributes.map((each) =>

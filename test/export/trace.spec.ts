@@ -73,6 +73,14 @@ function eventsOf({ events }: ReadTrace): Line[] {
 
 const sorted = (lines: readonly Line[]) => lines.map((line) => JSON.stringify(Object.entries(line).sort())).sort();
 const withoutPlace = ({ device: _, boot: _b, bootId: _i, reader: _r, time: _t, ...rest }: Line): Line => rest;
+/** In Chrome's format, numbers whose digits go beyond 64 bits are texts. */
+const asRead = (format: string, event: Line): Line =>
+  Object.fromEntries(
+    Object.entries(event).map(([key, value]) => {
+      const isText = format === "chrome" && Math.abs(Number(value)) >= 2 ** 63 && Math.abs(Number(value)) < 1e21;
+      return [key, isText && typeof value === "number" ? String(value) : value];
+    }),
+  );
 let root = "";
 
 for (const format of FORMATS)
@@ -144,7 +152,7 @@ for (const format of FORMATS)
           const { traces } = await traced(format, await recordingFrom(bytes), model);
           const all = [...traces.values()];
           all.forEach(assertSound);
-          assert.deepEqual(sorted(all.flatMap(eventsOf)), sorted(events));
+          assert.deepEqual(sorted(all.flatMap(eventsOf)), sorted(events.map((event) => asRead(format[0], event))));
         }),
         runs(300, 15),
       );

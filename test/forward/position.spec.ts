@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import type { OtlpRecord } from "../../host/export/otlp.ts";
+import type { ExportBoot } from "../../host/export/source.ts";
 import { Position, positionFile } from "../../host/forward/position.ts";
 import type { Problem } from "../../host/text/errors.ts";
 import { runs } from "../support/properties.ts";
@@ -16,6 +17,8 @@ function record(
   more: Partial<OtlpRecord> = {},
   bootId: string | undefined = "01",
 ): OtlpRecord {
+  const boot = boots.get(bootId) ?? { index: 0, device: "d", boot: 1, bootId };
+  boots.set(bootId, boot);
   return {
     resource: { attributes: [] },
     unixMs: undefined,
@@ -24,7 +27,7 @@ function record(
     body: "",
     eventName: "x",
     attributes: [],
-    boot: { index: 0, device: "d", boot: 1, bootId },
+    boot,
     kind: "event",
     seq,
     after: undefined,
@@ -32,9 +35,21 @@ function record(
   };
 }
 
+let boots = new Map<string | undefined, ExportBoot>();
 let root = "";
 let problems: Problem[] = [];
-const open = () => new Position(root, true, RECEIVER, (problem) => problems.push(problem));
+/** As another run has it: its boots are others. */
+function open(): Position {
+  boots = new Map();
+  return new Position(root, true, RECEIVER, (problem) => problems.push(problem));
+}
+/** What a recording of these has left to send. */
+const sent = (position: Position, records: readonly OtlpRecord[]) => [...position.left(records), ...position.end()];
+const seqs = (records: readonly OtlpRecord[]) => records.map(({ seq }) => seq);
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+const acknowledge = (position: Position, records: readonly OtlpRecord[]) => {
+  for (const each of sent(position, records)) position.acknowledge(each);
+};
 
 describe("the position of a forwarder", () => {
   beforeEach(() => {
@@ -43,77 +58,125 @@ describe("the position of a forwarder", () => {
   });
   afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
 
-  it("has what was acknowledged, in whatever order, and nothing else, as a set has", () => {
-    const numbers = fc.array(fc.tuple(fc.nat(60), fc.constantFrom("01", "02")), { maxLength: 80 });
+  it("leaves what was not acknowledged, in whatever order it came, and nothing else, as a set does", () => {
+    const acknowledged = fc.array(fc.tuple(fc.nat(60), fc.constantFrom("01", "02")), { maxLength: 80 });
     fc.assert(
-      fc.property(numbers, fc.nat(80), (acknowledged, saves) => {
+      fc.property(acknowledged, (acknowledged) => {
         fs.rmSync(positionFile(root, true, TO), { force: true });
-        let position = open();
-        const model = new Set<string>();
-        acknowledged.forEach(([seq, boot], index) => {
-          position.acknowledge(record(seq, {}, boot));
-          model.add(`${boot} ${seq}`);
-          if (index !== saves) return;
-          position.save(true);
-          position = open();
-        });
-        for (const boot of ["01", "02", "03"])
-          for (let seq = 0; seq <= 62; seq++)
-            assert.equal(position.has(record(seq, {}, boot)), model.has(`${boot} ${seq}`), `${boot} ${seq}`);
+        const position = open();
+        for (const [seq, boot] of acknowledged) acknowledge(position, [record(seq, {}, boot)]);
+        position.save(true);
+        const model = new Set(acknowledged.map(([seq, boot]) => `${boot} ${seq}`));
+        const all = () => ["01", "02", "03"].flatMap((boot) => numbers(0, 63).map((seq) => record(seq, {}, boot)));
+        const left = () => all().filter(({ seq, boot }) => !model.has(`${boot.bootId} ${seq}`));
+        assert.deepEqual(sent(position, all()), left());
+        const again = open();
+        assert.deepEqual(sent(again, all()), left());
       }),
       runs(5000, 100),
     );
   });
 
-  it("keeps the newest gaps of a boot open", () => {
+  it("never has what was not acknowledged, however many ranges there are, and counts what it forgets of the others", () => {
     const position = open();
-    for (let seq = 0; seq < 1000; seq += 2) position.acknowledge(record(seq));
-    assert.ok(!position.has(record(997)) && !position.has(record(803)), "the newest");
-    assert.ok(position.has(record(3)), "the oldest are taken for had");
-    assert.ok(!position.has(record(999)) && !position.has(record(1001)));
+    const even = numbers(0, 3000).map((index) => record(index * 2));
+    acknowledge(position, even);
+    const left = seqs(
+      sent(
+        position,
+        numbers(0, 6000).map((seq) => record(seq)),
+      ),
+    );
+    assert.deepEqual(left.filter((seq) => seq! % 2 === 1).length, 3000);
+    assert.equal(left.length, 5000);
+    assert.deepEqual(
+      position.takeProblems().map(({ code, count }) => [code, count]),
+      [["W_POSITION", 2000]],
+    );
+    assert.deepEqual(position.takeProblems(), []);
+    const more = () => numbers(6001, 7000).map((seq) => record(seq));
+    acknowledge(position, more());
+    assert.deepEqual(sent(position, more()), [], "one that begins may grow");
     position.save(true);
-    assert.ok(fs.statSync(positionFile(root, true, TO)).size < 3000);
+    assert.ok(fs.statSync(positionFile(root, true, TO)).size < 12_000);
+    const all = () => numbers(0, 7002).map((seq) => record(seq));
+    const expected = seqs(sent(position, all()));
+    assert.deepEqual(seqs(sent(open(), all())), expected);
   });
 
   it("knows reported losses; records that cannot be told apart it never has", () => {
     const position = open();
     const lost = (kind: "lost before" | "lost after", after: number, seq?: number, body = "2 events lost") =>
       record(seq, { kind, after, body });
-    position.acknowledge(record(4));
-    assert.ok(position.has(lost("lost before", 1, 4)) && !position.has(lost("lost before", 4, 7)));
-    position.acknowledge(lost("lost after", 4));
-    assert.ok(position.has(lost("lost after", 4)) && position.has(lost("lost before", 4, 7)));
-    assert.ok(!position.has(lost("lost after", 4, undefined, "3 events lost")));
+    const has = (each: OtlpRecord) => sent(position, [each]).length === 0;
+    acknowledge(position, [record(4)]);
+    assert.ok(has(lost("lost before", 1, 4)) && !has(lost("lost before", 4, 7)));
+    acknowledge(position, [lost("lost after", 4)]);
+    assert.ok(has(lost("lost after", 4)) && has(lost("lost before", 4, 7)));
+    assert.ok(!has(lost("lost after", 4, undefined, "3 events lost")));
     for (const nameless of [
       record(4, { boot: { index: 0, device: "d", boot: 1, bootId: undefined } }),
       record(undefined),
     ]) {
-      position.acknowledge(nameless);
-      assert.ok(!position.has(nameless));
+      acknowledge(position, [nameless]);
+      assert.ok(!has(nameless));
     }
   });
 
-  it("treats an unreadable file as empty, and reports it; other receivers have their own", () => {
+  it("tells boots with one id apart by what their events say, whichever of them a recording still has", () => {
+    const of = (start: number, count: number, more: Partial<OtlpRecord> = {}) =>
+      numbers(0, count).map((seq) => record(seq, { content: { ts_mono_ms: start + seq }, ...more }));
+    const run = (...recordings: OtlpRecord[][]) => {
+      problems = [];
+      const position = open();
+      const counts = recordings.map((records, index) => {
+        const boot = { index, device: "d", boot: index + 1, bootId: "01" };
+        const left = sent(
+          position,
+          records.map((each) => ({ ...each, boot })),
+        );
+        for (const each of left) position.acknowledge(each);
+        return left.length;
+      });
+      position.save(true);
+      return [counts, problems.map(({ code }) => code)];
+    };
+    assert.deepEqual(run(of(0, 4000)), [[4000], []]);
+    assert.deepEqual(run(of(0, 4000)), [[0], []]);
+    assert.deepEqual(run(of(0, 4100)), [[100], []]);
+    assert.deepEqual(run(of(7, 3000)), [[3000], ["W_BOOT_ID"]], "another boot in its place");
+    assert.deepEqual(run(of(0, 4100), of(7, 3000)), [[0, 0], []]);
+    assert.deepEqual(run(of(7, 3000), of(9, 3500)), [[0, 3500], ["W_BOOT_ID"]]);
+    assert.deepEqual(run(of(9, 3500).slice(600)), [[0], []], "its beginning is deleted");
+    assert.deepEqual(run(of(7, 20)), [[20], ["W_POSITION"]], "nothing shows that it is the boot that was sent");
+    assert.deepEqual(run(of(9, 3600).slice(3500)), [[100], []], "what was sent is deleted");
+    for (let index = 0; index < 40; index++) run(of(10_000 * index, 600));
+    assert.ok(JSON.parse(fs.readFileSync(positionFile(root, true, TO), "utf8")).boots.length <= 33);
+  });
+
+  it("counts what cannot be read as nothing, and tells it; other receivers have their own", () => {
     const file = positionFile(root, true, TO);
     const position = open();
-    position.acknowledge(record(4));
+    const has = (opened: Position) => sent(opened, [record(4)]).length === 0;
+    acknowledge(position, [record(4)]);
     position.save(true);
-    assert.ok(open().has(record(4)));
+    assert.ok(has(open()));
     assert.deepEqual(problems, []);
-    assert.ok(!new Position(root, true, { shown: TO, identity: `${TO}?tenant=b` }, () => {}).has(record(4)));
+    assert.ok(!has(new Position(root, true, { shown: TO, identity: `${TO}?tenant=b` }, () => {})));
     const good = fs.readFileSync(file, "utf8");
     const wrong = [
       "",
       good.slice(0, 20),
       "{}",
-      good.replace('"version":1', '"version":9'),
+      good.replace('"version":2', '"version":1'),
       good.replace("[4,5]", "[5,4]"),
       good.replace("[4,5]", "[4]"),
+      good.replace("[[4,", "[[null,"),
     ];
     for (const text of wrong) {
       problems = [];
       fs.writeFileSync(file, text);
-      assert.ok(!open().has(record(4)));
+      assert.ok(!has(open()));
       assert.deepEqual(
         problems.map(({ code }) => code),
         ["W_POSITION"],
@@ -149,9 +212,9 @@ describe("the position of a forwarder", () => {
 
   it("stays intact if several write it, and each is told of the others", () => {
     const [first, second] = [open(), open()];
-    first.acknowledge(record(1));
+    acknowledge(first, [record(1)]);
     first.save(true);
-    second.acknowledge(record(2));
+    acknowledge(second, [record(2)]);
     second.save(true);
     assert.deepEqual(
       problems.map(({ code, message }) => [code, /another forwarder/.test(message)]),
@@ -160,7 +223,7 @@ describe("the position of a forwarder", () => {
         ["W_POSITION", true],
       ],
     );
-    assert.ok(open().has(record(2)));
+    assert.deepEqual(sent(open(), [record(2)]), []);
     assert.equal(fs.readdirSync(root).length, 1, "no temporary file stays");
   });
 });

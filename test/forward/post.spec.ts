@@ -46,18 +46,32 @@ async function posted(receiver: OtlpReceiver, options: ReceiverOptions = {}, env
   }
 }
 
-/** Whether another implementation reads it as a message, whatever its fields. */
-function isReadable(bytes: Uint8Array): boolean {
-  const reader = protobuf.Reader.create(bytes);
-  try {
+/** What another implementation reads as OTLP's response, strictly. */
+function readAsResponse(bytes: Uint8Array): boolean {
+  const fields = (message: Uint8Array) => {
+    const reader = protobuf.Reader.create(message);
+    const found: { number: bigint; type: number; bytes: Uint8Array }[] = [];
     while (reader.pos < reader.len) {
       const tag = reader.uint64();
       const number = BigInt(String(tag)) >> 3n;
       const type = Number(BigInt(String(tag)) & 7n);
-      if (number < 1n || number >= 2n ** 29n || type === 3 || type === 4) return false;
-      reader.skipType(type);
+      if (number < 1n || number >= 2n ** 29n || type === 3 || type === 4) throw new Error("no message");
+      const content = type === 2 ? reader.bytes() : new Uint8Array(0);
+      if (type !== 2) reader.skipType(type);
+      found.push({ number, type, bytes: content });
     }
-    return true;
+    return found;
+  };
+  try {
+    return fields(bytes).every(({ number, type, bytes: partial }) => {
+      if (number > 2n) return true;
+      if (number !== 1n || type !== 2) return false;
+      return fields(partial).every((each) => {
+        if (each.number === 1n) return each.type === 0;
+        if (each.number > 2n) return true;
+        return each.type === 2 && Buffer.from(Buffer.from(each.bytes).toString()).equals(each.bytes);
+      });
+    });
   } catch {
     return false;
   }
@@ -104,6 +118,9 @@ describe("a request of OTLP/HTTP", () => {
         { headers: { "content-encoding": "gzip" }, body: gzipSync(response(3)) },
         { kind: "taken", rejected: 3, said: "" },
       ],
+      [{ body: Buffer.concat([response(3, "a"), response(4)]) }, { kind: "taken", rejected: 4, said: "a" }],
+      [{ body: Buffer.from([10, 4, 8, 5, 8, 6]) }, { kind: "taken", rejected: 6, said: "" }],
+      [{ body: Buffer.from([10, 4, 8, 5, 24, 6, 26, 1, 65]) }, { kind: "taken", rejected: 5, said: "" }],
       [{ body: response(2n ** 60n) }, { kind: "taken", rejected: Number.MAX_SAFE_INTEGER, said: "" }],
       ...(
         [
@@ -112,6 +129,7 @@ describe("a request of OTLP/HTTP", () => {
           ['{"partialSuccess":null}', 0, ""],
           ['{"partialSuccess":{"rejectedLogRecords":"5","errorMessage":"old"}}', 5, "old"],
           ['{"partialSuccess":{"rejectedLogRecords":5}}', 5, ""],
+          ['{"partial_success":{"rejected_log_records":5,"error_message":"old"}}', 5, "old"],
         ] as const
       ).map(([body, rejected, said]): [Reply, object] => [
         { headers: { "content-type": "application/json" }, body },
@@ -127,6 +145,22 @@ describe("a request of OTLP/HTTP", () => {
           ["application/json", "ok"],
           ["application/x-protobuf", "\xff\xff no protobuf"],
           ["application/octet-stream", "<html>log in"],
+          ["application/octet-stream", "Accepted."],
+          ["", "Accepted."],
+          ["text/html", ""],
+          ["application/grpc", ""],
+          // google.rpc.Status
+          ["application/x-protobuf", Buffer.from([8, 13, 18, 5, ...Buffer.from("error")])],
+          ["application/x-protobuf", Buffer.from([18, 5, ...Buffer.from("error")])],
+          ["application/json", '{"code":13,"message":"failed"}'],
+          ["application/json", '{"partialSuccess":null,"error":"out of order"}'],
+          ["application/json", '{"partialSuccess":[],"error":"x"}'],
+          ["application/json", '{"partialSuccess":[]}'],
+          ["application/json", '{"partialSuccess":{"code":13,"message":"failed"}}'],
+          ["application/json", '{"partialSuccess":{"rejectedLogRecords":"many"}}'],
+          // The inner message is cut; its text is no UTF-8.
+          ["application/x-protobuf", Buffer.from([10, 3, 8, 5, 18])],
+          ["application/x-protobuf", Buffer.from([10, 3, 18, 1, 0xff])],
           ["application/x-protobuf", Buffer.alloc(5 << 20)],
         ] as const
       ).map(([type, body]): [Reply, object] => [
@@ -138,7 +172,14 @@ describe("a request of OTLP/HTTP", () => {
         { kind: "refused", status: 200, said: "answers 200 with something other than OTLP" },
       ],
       [{ ends: "within" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
-      [{ ends: "before" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
+      [
+        { ends: "before" },
+        {
+          kind: "later",
+          said: "the connection was lost before an answer: if that port speaks TLS, write https://",
+          afterMs: undefined,
+        },
+      ],
       [
         { status: 503, headers: { "retry-after": "7" } },
         { kind: "later", said: "answers 503 Service Unavailable", afterMs: 7000 },
@@ -184,6 +225,38 @@ describe("a request of OTLP/HTTP", () => {
     await assert.rejects(wrong.post(request()), fails("E_ANSWER", /does not speak HTTP .*: check host and port/));
     other.close();
     wrong.close();
+  });
+
+  it("is sent again where the answer is damaged, and says what it met where that is no HTTP", async () => {
+    const from = async (answer: string | Buffer) => {
+      const server = createServer((socket) => void socket.on("error", () => {}).once("data", () => socket.end(answer)));
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const { port } = server.address() as { port: number };
+      const poster = new Poster(receiverOf({ otlp: `http://127.0.0.1:${port}` }, {}));
+      try {
+        return await poster.post(request());
+      } finally {
+        poster.close();
+        server.close();
+      }
+    };
+    const damaged = [
+      "transfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+      "x: a\x01\0b\r\ncontent-length: 0\r\n\r\n",
+      `x: ${"a".repeat(20_000)}\r\ncontent-length: 0\r\n\r\n`,
+      "content-length: zz\r\n\r\n",
+    ];
+    for (const rest of damaged) {
+      const answer = await from(`HTTP/1.1 200 OK\r\n${rest}`);
+      assert.equal(answer.kind, "later", rest);
+      assert.match(answer.said, /^its answer is damaged \(Parse Error: [^)]*\)$/);
+    }
+    const refused = await from(`HTTP/1.1 400 Bad Request\r\n${damaged[0]}`);
+    assert.deepEqual(refused, { kind: "refused", status: 400, said: "answers 400 Bad Request" });
+    await assert.rejects(
+      from(Buffer.from([0x15, 3, 1, 0, 2, 2, 70])),
+      fails("E_ANSWER", /it speaks TLS: write https:/),
+    );
   });
 
   it("is refused by a server that goes over to another protocol, and waits no longer than it must where all is to end", async () => {
@@ -251,6 +324,12 @@ describe("a request of OTLP/HTTP", () => {
     await assert.rejects(posted(elsewhere, { ca: authority.cert }), fails("E_TLS", /certificate is for .*elsewhere/));
     const old = new OtlpReceiver(undefined, read(authority.sign("IP:127.0.0.1", -1)));
     await assert.rejects(posted(old, { ca: authority.cert }), fails("E_TLS", /has expired/));
+    const secured = new OtlpReceiver(undefined, read(host));
+    const unsecured = new Poster(receiverOf({ otlp: (await secured.listen()).replace("https:", "http:") }, {}));
+    const lost = await unsecured.post(request());
+    assert.match(lost.said, /if that port speaks TLS, write https:/);
+    unsecured.close();
+    await secured.close();
     const plain = new OtlpReceiver();
     const url = (await plain.listen()).replace("http:", "https:");
     const poster = new Poster(receiverOf({ otlp: url }, {}));
@@ -262,14 +341,26 @@ describe("a request of OTLP/HTTP", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 200, max: 599 }),
-        fc.uint8Array({ maxLength: 60 }),
+        fc.oneof(
+          fc.uint8Array({ maxLength: 60 }),
+          // More of these are messages.
+          fc
+            .array(fc.tuple(fc.constantFrom(8, 10, 16, 18, 26, 34), fc.uint8Array({ maxLength: 5 })), { maxLength: 4 })
+            .map((fields) => {
+              const inner = fields.flatMap(([tag, own]) => [
+                tag,
+                ...(tag % 8 === 0 ? [own[0] ?? 0] : [own.length, ...own]),
+              ]);
+              return Uint8Array.of(10, inner.length, ...inner);
+            }),
+        ),
         fc.boolean(),
         (status, bytes, isProtobuf) => {
           const headers = isProtobuf ? { "content-type": "application/x-protobuf" } : {};
           const answer = answerOf({ status, headers, body: Buffer.from(bytes) }, 0);
           if (status >= 300) assert.equal(answer.kind, [429, 502, 503, 504].includes(status) ? "later" : "refused");
           else if (bytes.length === 0) assert.equal(answer.kind, "taken");
-          else assert.equal(answer.kind, isReadable(bytes) ? "taken" : "refused");
+          else assert.equal(answer.kind, isProtobuf && readAsResponse(bytes) ? "taken" : "refused");
           assert.doesNotMatch(answer.said, /[\p{Cc}\p{Cf}]/u);
           if (answer.kind === "taken") assert.ok(Number.isSafeInteger(answer.rejected) && answer.rejected >= 0);
         },
@@ -299,6 +390,7 @@ describe("a request of OTLP/HTTP", () => {
     const secret = receiverOf({ otlp: "https://me:p%40ss@[::1]:1/v1/logs?key=k" }, {});
     assert.equal(secret.shown, "https://[::1]:1/v1/logs");
     assert.equal(secret.headers.authorization, `Basic ${Buffer.from("me:p@ss").toString("base64")}`);
+    const client = authority.sign("DNS:me");
     const wrong: [ReceiverOptions, Record<string, string>, RegExp][] = [
       [{}, {}, /no receiver is named: give --otlp URL/],
       [{ otlp: "localhost:4318" }, {}, /--otlp is not an http:/],
@@ -314,6 +406,17 @@ describe("a request of OTLP/HTTP", () => {
       [{ otlp: "https://x", cert: "package.json" }, {}, /package.json is not PEM/],
       [{ otlp: "https://x", cert: authority.cert }, {}, /give both --cert and --key/],
       [{ otlp: "https://x", ca: "none.pem" }, {}, /none.pem/],
+      [
+        { otlp: "https://x", cert: client.key, key: client.cert },
+        {},
+        /certificate and key cannot be used .*no start line.*: give the certificate with --cert/,
+      ],
+      [
+        { otlp: "https://x", cert: client.cert, key: authority.sign("DNS:other").key },
+        {},
+        /certificate and key cannot be used .*mismatch/,
+      ],
+      [{ otlp: "http://x", header: ["trailer: x"] }, {}, /trailer is said by forward itself/],
       [{ otlp: "http://x", header: ["a b: secret"] }, {}, /--header: a header is a name/],
       [{ otlp: "http://x", header: ["a: secr\net"] }, {}, /--header: a header is a name/],
       [{ otlp: "http://x", header: ["Content-Type: x"] }, {}, /forward sets Content-Type itself/],

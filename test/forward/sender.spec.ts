@@ -7,7 +7,7 @@ import type { Problem } from "../../host/text/errors.ts";
 import { rounds, seedFor } from "../support/campaign.ts";
 import { loadOtlp, readRequest } from "../support/otlp.ts";
 import { randomIntegers } from "../support/packets.ts";
-import { pause } from "../support/processes.ts";
+import { pause, until } from "../support/processes.ts";
 
 const TAKEN: Answer = { kind: "taken", rejected: 0, said: "" };
 const later = (afterMs?: number): Answer => ({ kind: "later", said: "answers 503", afterMs });
@@ -114,6 +114,26 @@ describe("the sender of records", () => {
       ["W_RETRY", "W_RETRIED"],
     );
     assert.equal(sender.counters.tries, 30);
+  });
+
+  it("never waits less than by itself, nor much longer than an hour, whatever it is asked for", async () => {
+    const hasty = sending((_, tries) => (tries < 8 ? later(0) : TAKEN), { firstWaitMs: 8, mostWaitMs: 64 });
+    await hasty.sender.add(records(1));
+    await hasty.sender.flush();
+    const waits = hasty.problems
+      .flatMap(({ message }) => /trying again in (\d+) ms/.exec(message)?.[1] ?? [])
+      .map(Number);
+    assert.equal(waits.length, 7);
+    for (const [index, wait] of waits.entries()) assert.ok(wait >= Math.min(64, 8 * 2 ** index) / 2, `${waits}`);
+    const slow = sending(() => later(8_000 * 365 * 86_400_000));
+    const added = slow.sender.add(records(1)).then(() => slow.sender.flush());
+    await until("the wait is said", () => slow.problems.length > 0);
+    const [, asked] = /trying again in ([\d.]+) s, the longest wait, although it asks for more/.exec(
+      slow.problems[0]!.message,
+    )!;
+    assert.ok(Number(asked) >= 3600 && Number(asked) <= 3960, asked);
+    slow.ended.abort();
+    await assert.rejects(added, fails("E_UNSENT", 2, /./));
   });
 
   it("halves what is refused as a whole until the record is found that is not taken", async () => {

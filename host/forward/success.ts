@@ -1,0 +1,81 @@
+/** What an answer of success says: OTLP's ExportLogsServiceResponse, in protobuf or JSON, and nothing else. */
+import { type Field, fieldsOf } from "./protobuf-reader.ts";
+
+/** How many records were rejected, and why, or what the receiver warns of. */
+export interface Success {
+  readonly rejected: number;
+  readonly message: string;
+}
+
+const ALL_TAKEN: Success = { rejected: 0, message: "" };
+const PROTOBUF = /^application\/(x-)?protobuf$/;
+const JSON_TYPE = /^application\/json$/;
+const PARTIAL = ["partialSuccess", "partial_success"];
+const REJECTED = ["rejectedLogRecords", "rejected_log_records"];
+const MESSAGE = ["errorMessage", "error_message"];
+
+/** Undefined for anything else: a web page, a status of gRPC, an error as JSON. An empty body is a success, if its type, if there is one, is OTLP's. */
+export function successOf(body: Buffer, contentType: string): Success | undefined {
+  const type = contentType.split(";")[0]!.trim().toLowerCase();
+  if (body.length === 0) return type === "" || PROTOBUF.test(type) || JSON_TYPE.test(type) ? ALL_TAKEN : undefined;
+  if (PROTOBUF.test(type)) return ofProtobuf(body);
+  return JSON_TYPE.test(type) ? ofJson(body.toString()) : undefined;
+}
+
+/** Fields from 3 on are of later versions. What stands twice counts as protobuf has it: messages join, of the others the last counts. */
+function ofProtobuf(body: Buffer): Success | undefined {
+  const fields = fieldsOf(body);
+  if (fields === undefined || !fits(fields, { 1: 2 })) return undefined;
+  const partial = fieldsOf(Buffer.concat(fields.filter(({ number }) => number === 1).map(({ bytes }) => bytes)));
+  // Each by itself is a message, or bytes of one would be taken for another's.
+  const areMessages = fields.every(({ number, bytes }) => number !== 1 || fieldsOf(bytes) !== undefined);
+  if (partial === undefined || !areMessages || !fits(partial, { 1: 0, 2: 2 })) return undefined;
+  const messages = partial.filter(({ number }) => number === 2).map(({ bytes }) => utf8(bytes));
+  if (messages.includes(undefined)) return undefined;
+  const rejected = countOf(partial.findLast(({ number }) => number === 1)?.value ?? 0);
+  return { rejected, message: messages.at(-1) ?? "" };
+}
+
+/** Whether the fields 1 and 2 are those that are named, of their types on the wire. */
+function fits(fields: readonly Field[], types: Readonly<Record<number, number>>): boolean {
+  return fields.every(({ number, type }) => number > 2 || types[number] === type);
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function ofJson(text: string): Success | undefined {
+  const whole = only(parsed(text), PARTIAL);
+  if (whole === undefined) return undefined;
+  const partial = only(whole[0] ?? {}, REJECTED, MESSAGE);
+  if (partial === undefined) return undefined;
+  const [rejected, message] = [partial[0] ?? 0, partial[1] ?? ""];
+  if (typeof message !== "string" || !/^-?\d+$/.test(String(rejected))) return undefined;
+  return { rejected: countOf(Number(rejected)), message };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The values of these fields, each of which has two names; undefined if it is no object, or has others. */
+function only(value: unknown, ...fields: readonly (readonly string[])[]): unknown[] | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const found = value as Readonly<Record<string, unknown>>;
+  if (Object.keys(found).some((key) => !fields.flat().includes(key))) return undefined;
+  return fields.map((names) => names.map((name) => found[name]).find((each) => each !== undefined && each !== null));
+}
+
+/** A count beyond all that can be sent is that of all. */
+function countOf(count: number): number {
+  return Number.isSafeInteger(count) && count >= 0 ? count : Number.MAX_SAFE_INTEGER;
+}

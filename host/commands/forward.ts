@@ -102,6 +102,8 @@ async function runForward(paths: readonly string[], options: Options, context: C
   const { follow = false } = options;
   if (follow)
     for (const path of paths) if (!isFolder(path)) throw usage(`--follow ${nameOf(path)}: name capture folders`);
+  const twice = paths.find((path, index) => paths.findIndex((each) => isSameFile(each, path)) < index);
+  if (twice !== undefined) throw usage(`${nameOf(twice)} is named twice: name each recording once`);
   const registry = decodedRegistry(options, await registriesOf(options));
   const { ended, release } = untilSignal();
   const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");
@@ -281,6 +283,13 @@ export class ForwardWork {
     const said = more.filter(([count]) => count > 0).map(([, text]) => `; ${text}`);
     return `${counted(this.#events, "event")} read; ${counted(delivered, "record")} delivered in ${counted(requests, "request")}${said.join("")}`;
   }
+}
+
+/** Of two names. */
+function isSameFile(a: string, b: string): boolean {
+  if (a === b || a === "-" || b === "-") return a === b;
+  const [one, other] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }));
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
 }
 
 /** Beside a pipe or a device nothing can be kept. */

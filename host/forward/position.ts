@@ -153,7 +153,10 @@ export class Position {
     try {
       const found = fs.lstatSync(this.#file, { throwIfNoEntry: false })?.ino;
       if (this.#written !== undefined && found !== this.#written) {
-        const message = `${nameOf(this.#file)} was changed by another forwarder: run only one, or everything is sent twice`;
+        const message =
+          found === undefined
+            ? `${nameOf(this.#file)} was deleted meanwhile: it is written again`
+            : `${nameOf(this.#file)} was written by another forwarder meanwhile: one is enough, two send everything twice`;
         this.#onProblem({ code: "W_POSITION", message, file: this.#file });
       }
       const file = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);

@@ -301,11 +301,16 @@ describe("forward", () => {
     const nameless = await run(["forward", "--otlp", url, "-"], line);
     assert.match(nameless.stderr, /W_NO_BOOT_ID: \d+ records have no boot id/);
     assert.equal((await run(["forward", "--otlp", url, "-"], "")).status, 1, "there is nothing in it");
+    const link = join(root, "other.bin");
+    fs.symlinkSync(file, link);
     const wrong: [string[], RegExp][] = [
       [["forward", file], /E_USAGE: no receiver is named/],
       [["forward", "--otlp", url], /missing required argument/],
       [["forward", "--otlp", url, join(root, "none")], /E_NOT_FOUND/],
       [["forward", "--otlp", url, file, "--follow"], /E_USAGE: --follow .*packets.bin: name capture folders/],
+      [["forward", "--otlp", url, file, join(root, ".", "packets.bin")], /E_USAGE: .*packets.bin is named twice/],
+      [["forward", "--otlp", url, file, link], /E_USAGE: .*other.bin is named twice: name each recording once/],
+      [["forward", "--otlp", url, "-", "-"], /E_USAGE: .* is named twice/],
       [["forward", "--otlp", url, "-", "--dead-letter", root], /E_WRITE: .*EISDIR/],
     ];
     for (const [args, message] of wrong) {

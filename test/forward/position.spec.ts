@@ -210,7 +210,19 @@ describe("the position of a forwarder", () => {
     assert.deepEqual(problems, []);
   });
 
-  it("stays intact if several write it, and each is told of the others", () => {
+  it("is written again where it was deleted, which is told", () => {
+    const position = open();
+    acknowledge(position, [record(1)]);
+    fs.rmSync(positionFile(root, true, TO));
+    position.save(true);
+    assert.deepEqual(
+      problems.map(({ code, message }) => [code, /was deleted meanwhile: it is written again$/.test(message)]),
+      [["W_POSITION", true]],
+    );
+    assert.deepEqual(sent(open(), [record(1)]), []);
+  });
+
+  it("is kept whole where several write it, and each is told of the others", () => {
     const [first, second] = [open(), open()];
     acknowledge(first, [record(1)]);
     first.save(true);

@@ -7,7 +7,7 @@ import type { RegistryModel } from "../registry/model.ts";
 import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import { type Context, REGISTRIES } from "./context.ts";
-import { bytesDone, type Output, openCapture } from "./io.ts";
+import { bytesDone, checkOutput, type Output, openCapture } from "./io.ts";
 import { numberText } from "./numbers.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { usage } from "./source.ts";
@@ -67,6 +67,7 @@ const MOST_NAMED = 20;
 async function runExport(path: string, options: Options, context: Context): Promise<void> {
   const { exportItems } = await import("../export/source.ts");
   const registry = decodedRegistry(options, await registriesOf(options));
+  checkOutput(path, options.output);
   const progress = context.progress("export", path, false);
   const problems = new Map<string, number>();
   const sums = { events: 0, boots: 0, missing: 0 };

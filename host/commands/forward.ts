@@ -11,7 +11,7 @@ import { nameOf } from "../text/io-error.ts";
 import { ProblemLog } from "../text/problem-log.ts";
 import { counted } from "../validate/report.ts";
 import { type Context, isFolder, REGISTRIES } from "./context.ts";
-import { bytesDone, openCapture } from "./io.ts";
+import { bytesDone, checkOutput, openCapture } from "./io.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { usage } from "./source.ts";
 import { StatusLine } from "./status-line.ts";
@@ -104,6 +104,7 @@ async function runForward(paths: readonly string[], options: Options, context: C
     for (const path of paths) if (!isFolder(path)) throw usage(`--follow ${nameOf(path)}: name capture folders`);
   const twice = paths.find((path, index) => paths.findIndex((each) => isSameFile(each, path)) < index);
   if (twice !== undefined) throw usage(`${nameOf(twice)} is named twice: name each recording once`);
+  if (options.deadLetter !== undefined) for (const path of paths) checkOutput(path, options.deadLetter);
   const registry = decodedRegistry(options, await registriesOf(options));
   const { ended, release } = untilSignal();
   const status = new StatusLine(process.stderr, process.stderr.isTTY === true && process.env.TERM !== "dumb");

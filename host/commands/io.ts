@@ -1,7 +1,8 @@
 /** What the commands read from and write to: files or standard input, standard output with backpressure, messages. */
 import { once } from "node:events";
-import { fstatSync, statSync } from "node:fs";
+import { fstatSync, realpathSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { isAbsolute, relative } from "node:path";
 import type { Writable } from "node:stream";
 import type { WriteStream } from "node:tty";
 import { openRecording, type Recording, recordingOf } from "../read/recording.ts";
@@ -59,6 +60,28 @@ export async function openInput(path: string, onRead?: (input: Input) => void): 
     }
   }
   return input;
+}
+
+/**
+ * Refuses an output that would replace what is read, before anything is written: the same file, by whatever name, or one
+ * within the folder. Throws TelemetryError E_USAGE, exit code 2. "-" is standard input or output.
+ */
+export function checkOutput(input: string, output: string): void {
+  if (output === "-") return;
+  const written = statSync(output, { throwIfNoEntry: false });
+  if (written === undefined) return;
+  const read = input === "-" ? fstatSync(0) : statSync(input, { throwIfNoEntry: false });
+  if (read === undefined) return;
+  const isSame = written.dev === read.dev && written.ino === read.ino;
+  const isWithin = read.isDirectory() && !written.isDirectory() && isIn(realpathSync(output), realpathSync(input));
+  if (!isSame && !isWithin) return;
+  const what = isSame ? `is ${nameOf(input)}, which is read` : `is a file of ${nameOf(input)}, which is read`;
+  throw new TelemetryError("E_USAGE", `${nameOf(output)} ${what}: write to another place`, 2);
+}
+
+function isIn(path: string, folder: string): boolean {
+  const from = relative(folder, path);
+  return from !== "" && !from.startsWith("..") && !isAbsolute(from);
 }
 
 /** Opens any recording, standard input for "-". `onRead` is called after each read. Throws as openRecording. */

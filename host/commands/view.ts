@@ -6,7 +6,7 @@ import { TelemetryError } from "../text/errors.ts";
 import { nameOf } from "../text/io-error.ts";
 import { counted } from "../validate/report.ts";
 import type { Context } from "./context.ts";
-import { bytesDone, openCapture } from "./io.ts";
+import { bytesDone, checkOutput, openCapture } from "./io.ts";
 import { bytesText } from "./numbers.ts";
 import { addRegistryOption, decodedRegistry, type RegistryOption, registriesOf } from "./registries.ts";
 import { type Moment, moment, timeAs } from "./show.ts";
@@ -60,6 +60,7 @@ async function runView(path: string, options: Options, context: Context): Promis
   const { writePage } = await import("../view/write-page.ts");
   const registries = await registriesOf(options);
   const registry = decodedRegistry(options, registries);
+  checkOutput(path, output);
   const progress = context.progress("view", path, false);
   const recording = await openCapture(path, (input) => progress.update(() => bytesDone(input)));
   const isInTime = timeFilter(options);

@@ -416,7 +416,7 @@ describe("a request of OTLP/HTTP", () => {
         {},
         /certificate and key cannot be used .*mismatch/,
       ],
-      [{ otlp: "http://x", header: ["trailer: x"] }, {}, /trailer is said by forward itself/],
+      [{ otlp: "http://x", header: ["trailer: x"] }, {}, /forward sets trailer itself/],
       [{ otlp: "http://x", header: ["a b: secret"] }, {}, /--header: a header is a name/],
       [{ otlp: "http://x", header: ["a: secr\net"] }, {}, /--header: a header is a name/],
       [{ otlp: "http://x", header: ["Content-Type: x"] }, {}, /forward sets Content-Type itself/],

@@ -1,6 +1,6 @@
 /** What the commands read from and write to: files or standard input, standard output with backpressure, messages. */
 import { once } from "node:events";
-import { fstatSync, realpathSync, statSync } from "node:fs";
+import { fstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { isAbsolute, relative } from "node:path";
 import type { Writable } from "node:stream";
@@ -68,15 +68,24 @@ export async function openInput(path: string, onRead?: (input: Input) => void): 
  */
 export function checkOutput(input: string, output: string): void {
   if (output === "-") return;
-  const written = statSync(output, { throwIfNoEntry: false });
+  const written = statOf(output);
   if (written === undefined) return;
-  const read = input === "-" ? fstatSync(0) : statSync(input, { throwIfNoEntry: false });
+  const read = input === "-" ? fstatSync(0) : statOf(input);
   if (read === undefined) return;
   const isSame = written.dev === read.dev && written.ino === read.ino;
   const isWithin = read.isDirectory() && !written.isDirectory() && isIn(realpathSync(output), realpathSync(input));
   if (!isSame && !isWithin) return;
   const what = isSame ? `is ${nameOf(input)}, which is read` : `is a file of ${nameOf(input)}, which is read`;
   throw new TelemetryError("E_USAGE", `${nameOf(output)} ${what}: write to another place`, 2);
+}
+
+/** Undefined if there is none, or it cannot be looked at: whoever opens it says why. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function isIn(path: string, folder: string): boolean {

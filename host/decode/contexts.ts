@@ -9,6 +9,7 @@ export type ClockOf = (place: BootPlace) => TimeOf | undefined;
 export class Contexts {
   readonly #parts: ReadonlySet<ContextPart>;
   readonly #isAuto: boolean;
+  readonly #isTimePrivate: boolean;
   /** There is more than one boot: known beforehand, or seen. */
   areMany = false;
   #device: string | undefined;
@@ -17,8 +18,10 @@ export class Contexts {
   #lines = new WeakMap<BootPlace, LineContext>();
   #clocks = new WeakMap<BootPlace, { readonly timeOf: TimeOf | undefined }>();
 
-  constructor({ with: choice = "auto", registry }: DecodeOptions) {
-    this.#parts = contextParts(choice, registry);
+  constructor({ with: choice = "auto", registry, privateTime = false }: DecodeOptions) {
+    const parts = contextParts(choice, registry);
+    this.#isTimePrivate = privateTime && !parts.has("time");
+    this.#parts = this.#isTimePrivate ? new Set([...parts, "time"]) : parts;
     this.#isAuto = choice === "auto";
   }
 
@@ -42,7 +45,7 @@ export class Contexts {
     if (this.#parts.size === 0 || (this.#isAuto && !this.areMany)) return undefined;
     let line = this.#lines.get(place);
     if (line === undefined) {
-      line = new LineContext(place, this.#parts, this.timeOf(place));
+      line = new LineContext(place, this.#parts, this.timeOf(place), this.#isTimePrivate);
       this.#lines.set(place, line);
     }
     return line;

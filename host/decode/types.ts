@@ -22,6 +22,11 @@ export interface DecodeOptions {
    * that is known, if there is more than one boot.
    */
   readonly with?: ContextChoice;
+  /**
+   * With a registry that has attributes named as the time of day: whether the time is added under names that no registry
+   * has. Default false. @internal
+   */
+  readonly privateTime?: boolean;
   /** Whether gaps are items of their own. Default false. */
   readonly gaps?: boolean;
   /** Named in problems, if the source is not a path. */

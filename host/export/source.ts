@@ -37,7 +37,7 @@ export interface ExportEvent {
   readonly boot: ExportBoot;
   /** The registry's attributes. */
   readonly event: Values;
-  /** Whole milliseconds since boot; 0 if a line does not state it. */
+  /** Whole milliseconds since boot; if a line does not state it, those of the event before, or 0. */
   readonly deviceMs: number;
   /** Whole milliseconds since 1970; undefined if the time of day is unknown. */
   readonly unixMs: number | undefined;
@@ -165,6 +165,8 @@ async function* readItems(
   boots: Boots,
 ): AsyncGenerator<readonly ExportItem[], void, void> {
   const keys = new Set(registry.attributes.map(({ key }) => key));
+  /** Without a time, an event is where the one before it is. */
+  const lastMs = new WeakMap<ExportBoot, number>();
   for await (const items of source) {
     const found: ExportItem[] = [];
     for (const item of items) {
@@ -180,6 +182,8 @@ async function* readItems(
       } else if (boot === undefined) boots.repeated++;
       else {
         const { deviceMs, wall, event } = item;
+        const ms = Number.isFinite(deviceMs) ? Math.floor(deviceMs) : (lastMs.get(boot) ?? 0);
+        lastMs.set(boot, ms);
         const own = Object.fromEntries(
           Object.entries(event).filter(([key, value]) => keys.has(key) && isValue(value)),
         ) as Values;
@@ -187,7 +191,7 @@ async function* readItems(
           kind: "event",
           boot,
           event: own,
-          deviceMs: Number.isFinite(deviceMs) ? Math.floor(deviceMs) : 0,
+          deviceMs: ms,
           unixMs: wall?.unixMs,
           uncertaintyMs: wall?.uncertaintyMs ?? 0,
         });

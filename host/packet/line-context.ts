@@ -30,9 +30,10 @@ export function timeText(unixMs: number): string | undefined {
 
 const SECOND_MS = 1000;
 const LINE_END = pieceOf("}\n");
-const AFTER_TIME = pieceOf('Z","timeUncertaintyMs":');
-/** `,"time":"2026-11-28T03:54:15.123Z","timeUncertaintyMs":` */
-const TIME_BYTES = 64;
+/** `,"time":"2026-11-28T03:54:15.123Z","timeUncertaintyMs":`, with what makes its names private, twice. */
+const TIME_BYTES = 80;
+/** No registry has attributes whose names begin so. */
+export const PRIVATE = "\u0001";
 
 /** The text after the attributes of the events of one boot and reader. */
 export class LineContext {
@@ -40,6 +41,8 @@ export class LineContext {
   readonly mostBytes: number;
   readonly #place: Piece;
   readonly #timeOf: TimeOf | undefined;
+  readonly #beforeTime: string;
+  readonly #afterTime: Piece;
   /** The time of day is computed once for each second since boot: clocks do not drift by a millisecond within it. */
   #second = -1;
   #offsetMs = Number.NaN;
@@ -48,7 +51,16 @@ export class LineContext {
   #unixSecond = Number.NaN;
   #time: Piece = LINE_END;
 
-  constructor({ device, boot, bootId, reader }: BootPlace, parts: ReadonlySet<ContextPart>, timeOf?: TimeOf) {
+  /** `isTimePrivate`: the names of the time of day begin with PRIVATE. */
+  constructor(
+    { device, boot, bootId, reader }: BootPlace,
+    parts: ReadonlySet<ContextPart>,
+    timeOf?: TimeOf,
+    isTimePrivate = false,
+  ) {
+    const nameOf = (name: string) => JSON.stringify(`${isTimePrivate ? PRIVATE : ""}${name}`);
+    this.#beforeTime = `,${nameOf("time")}:"`;
+    this.#afterTime = pieceOf(`Z",${nameOf("timeUncertaintyMs")}:`);
     let place = "";
     if (parts.has("device") && device !== undefined) place += `,"device":${jsonOf(device)}`;
     if (parts.has("boot")) place += `,"boot":${boot},"bootId":"${bootIdText(bootId)}"`;
@@ -84,11 +96,11 @@ export class LineContext {
     const unixSecond = Math.floor(unixMs / SECOND_MS);
     if (unixSecond !== this.#unixSecond) {
       this.#unixSecond = unixSecond;
-      this.#time = pieceOf(`,"time":"${timeText(unixSecond * SECOND_MS)!.slice(0, -5)}`);
+      this.#time = pieceOf(`${this.#beforeTime}${timeText(unixSecond * SECOND_MS)!.slice(0, -5)}`);
     }
     out.piece(this.#time);
     out.threeDigits(Math.floor(unixMs) - unixSecond * SECOND_MS);
-    out.piece(AFTER_TIME);
+    out.piece(this.#afterTime);
     out.integer(this.#uncertaintyMs);
   }
 }

@@ -2,11 +2,12 @@
 import type { DecodeItem, Gap } from "../decode/types.ts";
 import { keyFrom } from "../migrate/steps.ts";
 import type { BootRecord } from "../packet/boot-record.ts";
-import { bootIdText } from "../packet/line-context.ts";
-import { type ContextPart, contextParts } from "../registry/context.ts";
+import { bootIdText, PRIVATE } from "../packet/line-context.ts";
+import { type ContextPart, contextParts, TIME_FORM } from "../registry/context.ts";
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 import { type FaultyLine, LineSplitter, quote } from "../text/lines.ts";
+import { LineNumbers } from "./line-numbers.ts";
 import type { Recording } from "./recording.ts";
 
 /** Where an event comes from, as far as the recording states it. */
@@ -57,7 +58,7 @@ export async function* readEvents(recording: Recording, options: ReadOptions): A
   }
   const { registry } = options;
   const lines = new EventLines([registry], false);
-  for await (const item of recording.items({ registry, output: "lines", with: "all", gaps: true })) {
+  for await (const item of recording.items({ registry, ...EVENT_LINES })) {
     lines.add(item);
     yield lines.take();
   }
@@ -77,13 +78,22 @@ async function* lineEvents(
   yield lines.take();
 }
 
-/** Most boots in lines whose numbers are followed to find gaps. */
-const MOST_FOLLOWED = 16_384;
+/**
+ * How packets are decoded for EventLines. The lines do not name the boot, and the time of day is in them even if the
+ * registry has an attribute of its name.
+ */
+export const EVENT_LINES = { output: "lines", with: "all", gaps: true, privateTime: true } as const;
+
+const PRIVATE_TIME = `${PRIVATE}time`;
+const PRIVATE_UNCERTAINTY = `${PRIVATE}timeUncertaintyMs`;
+const NO_TIME: Readonly<Record<string, unknown>> = {};
 
 interface Keys {
   readonly registry: RegistryModel;
+  readonly name: string;
   readonly time: string;
   readonly sequence: string;
+  readonly events: ReadonlySet<unknown>;
   /** What may follow an event's attributes: a member that has the name of an attribute belongs to the registry. */
   readonly parts: ReadonlySet<ContextPart>;
 }
@@ -94,8 +104,7 @@ export class EventLines {
   readonly #findsGaps: boolean;
   readonly #versions: ReadonlyMap<unknown, Keys>;
   readonly #versionKeys: readonly string[];
-  /** For each place, the number of the next event; least recently used first. */
-  readonly #next = new Map<string, number>();
+  readonly #numbers = new LineNumbers();
   #place: ReadPlace = { device: undefined, boot: undefined, bootId: undefined, reader: 0 };
 
   constructor(registries: readonly RegistryModel[], findsGaps: boolean) {
@@ -105,8 +114,10 @@ export class EventLines {
         registry.schemaVersion,
         {
           registry,
+          name: keyFrom(registry, "event_name"),
           time: keyFrom(registry, "time"),
           sequence: keyFrom(registry, "sequence"),
+          events: new Set(registry.events.map(({ name }) => name)),
           parts: contextParts("all", registry),
         },
       ]),
@@ -123,7 +134,9 @@ export class EventLines {
   /** Items of decoding, including lines and gaps. */
   add(item: DecodeItem): void {
     if (item.kind === "lines") {
-      for (const line of Buffer.from(item.lines).toString().trimEnd().split("\n")) this.line(line, 0, 0);
+      const { device, boot, bootId, reader } = item;
+      const place = this.#same({ device, boot, bootId: bootIdText(bootId), reader });
+      for (const line of Buffer.from(item.lines).toString().trimEnd().split("\n")) this.line(line, 0, 0, place);
     } else if (item.kind === "gap") {
       const { device, boot, bootId, reader, lostOnDevice, lostInTransit, beforeFirstPacket } = item;
       const place = { device, boot, bootId: bootIdText(bootId), reader };
@@ -135,7 +148,8 @@ export class EventLines {
     } else if (item.kind === "problem") this.#items.push({ kind: "problem", problem: item.problem });
   }
 
-  line(text: string, line: number, offsetBytes: number): void {
+  /** `known`: whose it is; undefined if the line names it. */
+  line(text: string, line: number, offsetBytes: number, known?: ReadPlace): void {
     let event: Record<string, unknown>;
     try {
       const value: unknown = JSON.parse(text);
@@ -155,31 +169,42 @@ export class EventLines {
       this.#problem("E_VERSION", `the line has ${found}, so it is skipped; known: ${known}`, line, offsetBytes);
       return;
     }
-    const place = this.#placeOf(event, keys.parts);
-    const number = event[keys.sequence];
-    if (typeof number === "number" && !(Number.isSafeInteger(number) && number >= 0)) {
-      const message = `${keys.sequence} is ${number}, a whole number from 0 to 2^53 - 1 is allowed: no gap is counted from it`;
-      this.#problem("E_SEQUENCE", message, line, offsetBytes);
-    } else if (this.#findsGaps) this.#findGap(place, number);
-    const { time, timeUncertaintyMs } = event;
-    const unixMs = keys.parts.has("time") && typeof time === "string" ? Date.parse(time) : Number.NaN;
-    const deviceMs = event[keys.time];
-    const isTime = typeof deviceMs === "number" && Math.abs(deviceMs) <= Number.MAX_SAFE_INTEGER;
-    if (typeof deviceMs === "number" && !isTime) {
-      const message = `${keys.time} is ${deviceMs}, expected at most 2^53 - 1: its time counts as unknown`;
+    const place = known ?? this.#placeOf(event, keys.parts);
+    const deviceMs =
+      known === undefined ? this.#deviceMs(event, keys, line, offsetBytes) : (event[keys.time] as number);
+    if (this.#findsGaps) this.#findGap(place, event[keys.sequence], deviceMs, keys, line, offsetBytes);
+    const name = event[keys.name];
+    if (!keys.events.has(name)) {
+      const said =
+        name === undefined
+          ? "does not name its event"
+          : `has the event ${quote(String(name))}, which the registry has not`;
+      this.#problem("E_EVENT", `the line ${said}, so it is skipped`, line, offsetBytes);
+      return;
+    }
+    if (known !== undefined && !keys.parts.has("time")) {
+      const { [PRIVATE_TIME]: time, [PRIVATE_UNCERTAINTY]: timeUncertaintyMs, ...own } = event;
+      this.#event(place, own, JSON.stringify(own), keys.registry, deviceMs, wallOf(time, timeUncertaintyMs));
+      return;
+    }
+    const { time, timeUncertaintyMs } = keys.parts.has("time") ? event : NO_TIME;
+    const wall = wallOf(time, timeUncertaintyMs);
+    if (time !== undefined && wall === undefined) {
+      const message = `time is ${quote(String(time))} and timeUncertaintyMs ${quote(String(timeUncertaintyMs))}, expected a time such as "2026-11-28T03:54:15.123Z" and an integer from 0: the time of day counts as unknown`;
       this.#problem("E_TIME", message, line, offsetBytes);
     }
-    this.#items.push({
-      kind: "event",
-      place,
-      event,
-      line: text,
-      registry: keys.registry,
-      deviceMs: isTime ? deviceMs : Number.NaN,
-      wall: Number.isNaN(unixMs)
-        ? undefined
-        : { unixMs, uncertaintyMs: typeof timeUncertaintyMs === "number" ? timeUncertaintyMs : 0 },
-    });
+    this.#event(place, event, text, keys.registry, deviceMs, wall);
+  }
+
+  #event(
+    place: ReadPlace,
+    event: Readonly<Record<string, unknown>>,
+    line: string,
+    registry: RegistryModel,
+    deviceMs: number,
+    wall: ReadEvent["wall"],
+  ): void {
+    this.#items.push({ kind: "event", place, event, line, registry, deviceMs, wall });
   }
 
   fault({ number, offsetBytes, fault }: FaultyLine): void {
@@ -187,30 +212,72 @@ export class EventLines {
     this.#problem(fault === "too-long" ? "E_LINE_LENGTH" : "E_UTF8", message, number, offsetBytes);
   }
 
-  /** The same object as long as nothing changes. */
   #placeOf(event: Record<string, unknown>, parts: ReadonlySet<ContextPart>): ReadPlace {
     const hasBoot = parts.has("boot");
     const device = parts.has("device") && typeof event.device === "string" ? event.device : undefined;
     const boot = hasBoot && typeof event.boot === "number" ? event.boot : undefined;
     const bootId = hasBoot && typeof event.bootId === "string" ? event.bootId : undefined;
     const reader = hasBoot && typeof event.reader === "number" ? event.reader : 0;
+    return this.#same({ device, boot, bootId, reader });
+  }
+
+  /** The same object as long as nothing changes. */
+  #same(place: ReadPlace): ReadPlace {
     const last = this.#place;
+    const { device, boot, bootId, reader } = place;
     if (device !== last.device || boot !== last.boot || bootId !== last.bootId || reader !== last.reader)
-      this.#place = { device, boot, bootId, reader };
+      this.#place = place;
     return this.#place;
   }
 
-  #findGap(place: ReadPlace, number: unknown): void {
+  /** NaN if the line does not say it. */
+  #deviceMs(event: Record<string, unknown>, { time }: Keys, line: number, offsetBytes: number): number {
+    const deviceMs = event[time];
+    if (typeof deviceMs === "number" && Math.abs(deviceMs) <= Number.MAX_SAFE_INTEGER) return deviceMs;
+    const said = typeof deviceMs === "number" ? `${deviceMs}` : quote(String(deviceMs));
+    const found = deviceMs === undefined ? "is missing" : `is ${said}`;
+    const message = `${time} ${found}, expected a number of at most 2^53 - 1: its time counts as unknown`;
+    this.#problem("E_TIME", message, line, offsetBytes);
+    return Number.NaN;
+  }
+
+  #findGap(
+    place: ReadPlace,
+    number: unknown,
+    deviceMs: number,
+    { sequence }: Keys,
+    line: number,
+    offsetBytes: number,
+  ): void {
     if (typeof number !== "number") return;
-    const key = JSON.stringify([place.device, place.boot, place.bootId, place.reader]);
-    const next = this.#next.get(key);
-    if (next !== undefined && number > next)
-      this.#items.push({ kind: "gap", place, missing: number - next, causes: undefined });
-    if (next === undefined && this.#next.size >= MOST_FOLLOWED) this.#next.delete(this.#next.keys().next().value!);
-    this.#next.set(key, number + 1);
+    if (!Number.isSafeInteger(number) || number < 0) {
+      const message = `${sequence} is ${number}, a whole number from 0 to 2^53 - 1 is allowed: no gap is counted from it`;
+      this.#problem("E_SEQUENCE", message, line, offsetBytes);
+      return;
+    }
+    const { device, boot, bootId, reader } = place;
+    const step = this.#numbers.step(
+      JSON.stringify([device, boot, bootId, reader]),
+      bootId !== undefined,
+      number,
+      deviceMs,
+    );
+    if ("from" in step) {
+      const message = `${sequence} goes back from ${step.from} to ${number} within a boot: what is missing in it is not counted from here on; sort the lines, or leave out what is there twice`;
+      this.#problem("E_SEQUENCE", message, line, offsetBytes);
+    } else if (step.missing > 0) this.#items.push({ kind: "gap", place, missing: step.missing, causes: undefined });
   }
 
   #problem(code: string, message: string, line: number, offsetBytes: number): void {
     this.#items.push({ kind: "problem", problem: { code, message, ...(line > 0 && { line, offsetBytes }) } });
   }
+}
+
+/** Undefined if it is not a time of day as lines have it. */
+function wallOf(time: unknown, timeUncertaintyMs: unknown): ReadEvent["wall"] {
+  if (typeof time !== "string" || !TIME_FORM.test(time)) return undefined;
+  const unixMs = Date.parse(time);
+  const uncertaintyMs = timeUncertaintyMs ?? 0;
+  if (Number.isNaN(unixMs) || !Number.isSafeInteger(uncertaintyMs) || (uncertaintyMs as number) < 0) return undefined;
+  return { unixMs, uncertaintyMs: uncertaintyMs as number };
 }

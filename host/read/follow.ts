@@ -10,7 +10,7 @@ import { CHUNK_BYTES, Session } from "../decode/session.ts";
 import { clocksOf } from "../decode/trace-clocks.ts";
 import { TelemetryError } from "../text/errors.ts";
 import { ioError, nameOf } from "../text/io-error.ts";
-import { EventLines, type ReadItem, type ReadOptions } from "./events.ts";
+import { EVENT_LINES, EventLines, type ReadItem, type ReadOptions } from "./events.ts";
 
 const EVERY_MS = 250;
 const FILES = [
@@ -78,7 +78,7 @@ export async function* followFolder(
         const boots = chainOf(trace, path);
         let session = sessions.get(trace.device);
         if (session === undefined) {
-          const begun = new Session({ registry, output: "lines", with: "all", gaps: true });
+          const begun = new Session({ registry, ...EVENT_LINES });
           session = begun;
           // For each new boot, the anchors that exist by then.
           const clockOf: ClockOf = (place) =>

@@ -201,7 +201,9 @@ export class Stats {
   line({ event, registry, place, deviceMs, wall }: ReadEvent): void {
     const boot = this.boot(place);
     const plan = this.plansOf(registry).get(String(event[keyFrom(registry, "event_name")]));
-    if (plan === undefined || Number.isNaN(deviceMs)) return;
+    if (plan === undefined) return;
+    // Without a time it counts as of the event before.
+    const ms = Number.isNaN(deviceMs) ? Math.max(0, boot.lastMs) : deviceMs;
     const owner = plan.ownerKey === undefined ? undefined : event[plan.ownerKey];
     const sequence = event[keyFrom(registry, "sequence")];
     const eventSeq = typeof sequence === "number" ? sequence : -1;
@@ -211,7 +213,7 @@ export class Stats {
     const bytes = typeof payload === "string" ? Buffer.byteLength(payload) : 0;
     const type =
       plan.way === undefined || plan.typeKey === undefined ? undefined : this.type(String(event[plan.typeKey]));
-    if (!this.event(boot, plan, { ms: deviceMs, eventSeq, owner, number, reason, bytes }, type)) return;
+    if (!this.event(boot, plan, { ms, eventSeq, owner, number, reason, bytes }, type)) return;
     if (wall !== undefined) {
       boot.firstWall ??= wall.unixMs;
       boot.lastWall = wall.unixMs;

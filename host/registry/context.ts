@@ -26,6 +26,7 @@ export interface ContextAttribute {
 
 const PLACE = { part: "boot", isPlace: true } as const;
 const TIME = { part: "time", isPlace: false } as const;
+export const TIME_FORM = /^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 /** In the order of a line. */
 const ATTRIBUTES: readonly ContextAttribute[] = [
   { key: "device", part: "device", isPlace: true, type: "string", expected: "a string" },
@@ -36,7 +37,7 @@ const ATTRIBUTES: readonly ContextAttribute[] = [
     key: "time",
     ...TIME,
     type: "string",
-    pattern: /^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
+    pattern: TIME_FORM,
     expected: 'a time of day such as "2026-11-28T03:54:15.123Z"',
   },
   {

@@ -221,7 +221,8 @@ describe("export --to otlp", () => {
       line("ws.connect", { ip: "10.0.0.1" }) +
       line("ws.connect", { ip: "10.0.0.2" }) +
       line("msg.recv", { msgType: "x", result: "ok", reason: "" });
-    const lossy = await both(text + line("msg.recv", { eventSeq: 9, msgType: "x", result: "ok", reason: "" }), model);
+    const received = { msgType: "x", result: "ok", reason: "" };
+    const lossy = await both(line("msg.recv", received) + line("msg.recv", { ...received, eventSeq: 9 }), model);
     const [lost] = lossy.records.filter(isLost);
     assert.ok(lost?.attributes["_log.record.uid"] && !("log.record.uid" in lost.attributes), "a loss's is not another");
     const { records } = await both(text, model);

@@ -7,7 +7,7 @@ import { FlashStore } from "xs-telemetry/flash";
 import { Collector } from "../../host/capture/collector.ts";
 import type { DecodeItem } from "../../host/decode/types.ts";
 import { registries, registry } from "../../host/generated/registry.ts";
-import { type ReadItem, readEvents } from "../../host/read/events.ts";
+import { readEvents } from "../../host/read/events.ts";
 import { openRecording, recordingOf } from "../../host/read/recording.ts";
 import { Validator } from "../../host/validate/validate.ts";
 import { run } from "../support/command.ts";
@@ -130,124 +130,6 @@ describe("a recording", () => {
     }
     const { codes } = await read(Buffer.concat([Buffer.from('I (1) {"level":1}\n'), FRAMES]));
     assert.ok(!codes.includes("W_LINES"), "other JSON in a log is none");
-  });
-
-  it("of lines has no place and no time from attributes that a registry calls so: these are the events' own", async () => {
-    for (const [key, value] of [
-      ["bootId", "a"],
-      ["device", "b"],
-      ["boot", 9],
-      ["reader", 3],
-      ["time", "2026-01-02T03:04:05.678Z"],
-    ] as const) {
-      const own = {
-        ...registry,
-        attributes: registry.attributes.map((each) => (each.key === "ip" ? { ...each, key } : each)),
-      };
-      const line = (eventSeq: number, more: object) =>
-        `${JSON.stringify({ event: "ws.connected", ts_mono_ms: 5, connEpoch: 0, eventSeq, clientId: 1, ...more, schemaVersion: "1.0.0" })}\n`;
-      const text = line(0, {}) + line(5, { [key]: value });
-      const recording = await recordingOf(pieces(Buffer.from(text), 1000), "it");
-      const items: ReadItem[] = [];
-      for await (const read of readEvents(recording, { registry: own, registries: [own] })) items.push(...read);
-      assert.deepEqual(
-        items.map((item) => (item.kind === "gap" ? item.missing : item.kind === "event" ? item.wall : item)),
-        [undefined, 4, undefined],
-        key,
-      );
-      const nobody = { device: undefined, boot: undefined, bootId: undefined, reader: 0 };
-      for (const item of items) if (item.kind !== "problem") assert.deepEqual(item.place, nobody);
-    }
-  });
-
-  it("of lines has times that a device can have; others count as not known, and are named", async () => {
-    for (const time of ["1e25", "-1e25", "1e308", "1e400", "9007199254740992"]) {
-      const text = LINES.split("\n")[0]!.replace(/"ts_mono_ms":\d+/, `"ts_mono_ms":${time}`);
-      const recording = await recordingOf(pieces(Buffer.from(`${text}\n`), 1000), "it");
-      const items: ReadItem[] = [];
-      for await (const read of readEvents(recording, { registry, registries })) items.push(...read);
-      const [problem, event] = items;
-      assert.ok(problem?.kind === "problem" && problem.problem.code === "E_TIME" && problem.problem.line === 1, time);
-      assert.match(
-        problem.problem.message,
-        /^ts_mono_ms is -?[\de+]+|Infinity, expected a number of at most 2\^53 - 1: its time counts as unknown$/,
-      );
-      assert.ok(event?.kind === "event" && Number.isNaN(event.deviceMs));
-    }
-  });
-
-  it("of lines has numbers that an event can have; from others no gap is counted, and they are named", async () => {
-    const numbered = (number: string) => LINES.split("\n")[0]!.replace(/"eventSeq":\d+/, `"eventSeq":${number}`);
-    for (const number of ["1.5", "-1", "1e300", "9007199254740992"]) {
-      const text = [numbered("0"), numbered(number), numbered("1"), numbered("3")].join("\n");
-      const recording = await recordingOf(pieces(Buffer.from(`${text}\n`), 1000), "it");
-      const items: ReadItem[] = [];
-      for await (const read of readEvents(recording, { registry, registries })) items.push(...read);
-      const told = items.map((item) =>
-        item.kind === "gap"
-          ? item.missing
-          : item.kind === "problem"
-            ? [item.problem.code, item.problem.line]
-            : item.kind,
-      );
-      assert.deepEqual(told, ["event", ["E_SEQUENCE", 2], "event", "event", 1, "event"], number);
-    }
-  });
-
-  it("of lines out of order, or there twice, is reported once for each boot, and no gap is counted from there", async () => {
-    const line = (eventSeq: number, ms: number, more: object = {}) =>
-      `${JSON.stringify({ event: "ws.connected", ts_mono_ms: ms, connEpoch: 0, eventSeq, clientId: 1, schemaVersion: "1.0.0", ...more })}\n`;
-    const of = (boot: number) => ({ boot, bootId: `0000000000000${boot}` });
-    const told = async (text: string) => {
-      const items: ReadItem[] = [];
-      const recording = await recordingOf(pieces(Buffer.from(text), 1000), "it");
-      for await (const read of readEvents(recording, { registry, registries })) items.push(...read);
-      return items.flatMap((item) =>
-        item.kind === "gap" ? item.missing : item.kind === "problem" ? `${item.problem.code} ${item.problem.line}` : [],
-      );
-    };
-    const shuffled = [0, 5, 3, 1, 4, 2, 9].map((seq) => line(seq, seq, of(1))).join("");
-    assert.deepEqual(await told(shuffled + line(0, 0, of(2)) + line(4, 4, of(2))), [4, "E_SEQUENCE 3", 3]);
-    const twice = line(0, 0, of(1)) + line(1, 1, of(1));
-    assert.deepEqual(await told(twice + twice), ["E_SEQUENCE 3"]);
-    assert.deepEqual(
-      await told(line(0, 0) + line(3, 9) + line(0, 5) + line(2, 6)),
-      [2, 1],
-      "another boot, without an id",
-    );
-    assert.deepEqual(await told(line(0, 0) + line(3, 9) + line(1, 10) + line(9, 11)), [2, "E_SEQUENCE 3"]);
-  });
-
-  it("of lines is counted alike by all commands, whatever a line lacks", async () => {
-    const good = LINES.split("\n")[0]!;
-    const path = join(root, "lines.jsonl");
-    for (const [bad, code, events] of [
-      [good.replace(/"event":"[^"]*"/, '"event":"foo.bar"'), "E_EVENT", 1],
-      [good.replace(/"ts_mono_ms":\d+,/, ""), "E_TIME", 2],
-      [good.replace(/"ts_mono_ms":\d+/, '"ts_mono_ms":"x"'), "E_TIME", 2],
-      [good.replace(/"ts_mono_ms":\d+/, '"ts_mono_ms":1e300'), "E_TIME", 2],
-      [good.replace(/\}$/, ',"time":"12"}'), "E_TIME", 2],
-      [good.replace(/\}$/, ',"time":"2026-01-01"}'), "E_TIME", 2],
-      [good.replace(/\}$/, ',"time":"2026-11-28T03:54:15.123Z","timeUncertaintyMs":-5}'), "E_TIME", 2],
-    ] as const) {
-      writeFileSync(path, `${good}\n${bad.replace(/"eventSeq":0/, '"eventSeq":1')}\n`);
-      const counts: Record<string, number> = {};
-      const info = await run(["info", "--format", "json", path]);
-      counts.info = JSON.parse(info.stdout).events;
-      const stats = await run(["stats", "--format", "json", path]);
-      counts.stats = Object.values<number>(JSON.parse(stats.stdout).events).reduce((sum, count) => sum + count, 0);
-      const show = await run(["show", path]);
-      counts.show = show.stdout.trimEnd().split("\n").length;
-      const csv = await run(["export", "--to", "csv", path]);
-      counts.csv = csv.stdout.trimEnd().split("\n").length - 1;
-      const chrome = await run(["export", "--to", "chrome", path]);
-      counts.chrome = JSON.parse(chrome.stdout).traceEvents.filter(({ ph }: { ph: string }) => ph === "n").length;
-      const view = await run(["view", path, "-o", join(root, "page.html")]);
-      counts.view = Number(/: (\d+) events?, /.exec(view.stderr)?.[1]);
-      assert.deepEqual(new Set(Object.values(counts)), new Set([events]), `${bad} ${JSON.stringify(counts)}`);
-      for (const { status, stderr } of [info, stats, show, csv, chrome, view])
-        assert.deepEqual([status, stderr.includes(`${code} at line 2`)], [1, true], `${bad}: ${stderr}`);
-    }
   });
 
   it("names bytes that are no packet, and where they begin", async () => {

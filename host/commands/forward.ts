@@ -137,6 +137,9 @@ export class ForwardWork {
   #events = 0;
   #missing = 0;
   #known = 0;
+  #sentEvents = 0;
+  /** Events of further readers. */
+  #repeated = 0;
 
   constructor(
     options: ReceiverFlags & { readonly otlp?: string; readonly flag?: string },
@@ -184,6 +187,7 @@ export class ForwardWork {
     } finally {
       this.#ended.removeEventListener("abort", leave);
       this.#known += own?.known ?? 0;
+      this.#sentEvents += own?.sentEvents ?? 0;
     }
     if (this.#events === before && !this.#problems.counts().has("E_EMPTY"))
       this.#problem({ code: "E_EMPTY", message: "there is no event in it" }, path);
@@ -203,10 +207,11 @@ export class ForwardWork {
     if (forwarding.failed.aborted) await forwarding.flush();
     await own.end();
     this.#known += own.known;
+    this.#sentEvents += own.sentEvents;
   }
 
-  /** What of a folder that was followed, and is complete now, is still to be delivered. */
-  async rest(path: string): Promise<void> {
+  /** What of a folder that was followed, and is complete now, is still to be delivered. `captured`: events that came into it meanwhile. */
+  async rest(path: string, captured: number): Promise<void> {
     await this.finish();
     this.#forwarding?.save();
     this.#events = 0;
@@ -214,6 +219,10 @@ export class ForwardWork {
     await this.forward(path);
     this.#known = 0;
     await this.finish();
+    const count = captured - this.#repeated - this.#sentEvents;
+    if (count <= 0) return;
+    const message = `at least ${counted(count, "event")} captured, but deleted before they were sent: raise --keep or --rotate, so that more can wait for the receiver`;
+    this.#problem({ code: "E_GIVEN_UP", message, count }, path);
   }
 
   /** Resolves when all is delivered. Fails as Forwarding.flush(). */
@@ -254,8 +263,10 @@ export class ForwardWork {
 
   #taken(items: readonly ExportItem[], path: string): Parameters<Exporter["add"]>[0] {
     return items.filter((item): item is Parameters<Exporter["add"]>[0][number] => {
-      if (item.kind === "problem") this.#problem(item.problem, path);
-      else if (item.kind === "event") this.#events++;
+      if (item.kind === "problem") {
+        this.#problem(item.problem, path);
+        if (item.problem.code === "W_READER") this.#repeated += item.problem.count ?? 0;
+      } else if (item.kind === "event") this.#events++;
       else if (item.kind === "gap") this.#missing += item.missing;
       return item.kind !== "problem" && item.kind !== "summary";
     });

@@ -109,11 +109,13 @@ export class Forwarding {
 export class RecordingForwarding {
   /** Records that were not sent: the receiver had them before, unless they still wait. */
   #waiting = 0;
+  /** Events that the sender was given. */
+  sentEvents = 0;
   /** Records that nothing tells from others. */
   #anonymous = 0;
   readonly #records: OtlpRecords;
   readonly #position: Position | undefined;
-  readonly #send: (records: readonly OtlpRecord[]) => Promise<void>;
+  readonly #sender: (records: readonly OtlpRecord[]) => Promise<void>;
 
   constructor(
     records: OtlpRecords,
@@ -122,7 +124,7 @@ export class RecordingForwarding {
   ) {
     this.#records = records;
     this.#position = position;
-    this.#send = send;
+    this.#sender = send;
   }
 
   /** Records that the receiver had before; once the recording has ended. */
@@ -147,14 +149,20 @@ export class RecordingForwarding {
     await this.#add(this.#records.end());
     const left = this.#position?.end() ?? [];
     this.#waiting -= left.length;
-    if (left.length > 0) await this.#send(left);
+    await this.#send(left);
+  }
+
+  async #send(records: readonly OtlpRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    this.sentEvents += records.filter(({ kind }) => kind === "event").length;
+    await this.#sender(records);
   }
 
   async #add(records: readonly OtlpRecord[]): Promise<void> {
     const left = this.#position?.left(records) ?? records;
     for (const { boot } of records) if (boot.bootId === undefined) this.#anonymous++;
     this.#waiting += records.length - left.length;
-    if (left.length > 0) await this.#send(left);
+    await this.#send(left);
   }
 }
 

@@ -81,6 +81,31 @@ describe("capture --forward", () => {
     assert.equal(uids().length, 4);
   });
 
+  it("counts what was deleted before it was sent, also of boots that were deleted whole", async function () {
+    this.timeout(60_000);
+    const url = await receiver.listen();
+    let time = 0;
+    const frames: Uint8Array[] = [];
+    for (let boot = 1; boot <= 8; boot++) {
+      const source = new PacketSource({ bootId: boot });
+      for (let packet = 0; packet < 60; packet++) {
+        const events = Array.from(
+          { length: 20 },
+          () => ({ event: "ws.connect", time: ++time, clientId: time }) as const,
+        );
+        frames.push(frame(source.data(events).bytes));
+      }
+    }
+    const { status, stderr } = await run(
+      ["capture", "--stdin", "-o", folder, "--rotate", "64k", "--keep", "2", "--forward", url],
+      Buffer.concat(frames),
+    );
+    const arrived = new Set(uids().filter((uid) => !uid.includes("lost"))).size;
+    assert.ok(arrived < 9600, "some were deleted");
+    assert.match(stderr, new RegExp(`E_GIVEN_UP: at least ${9600 - arrived} events captured, but deleted before`));
+    assert.equal(status, 1);
+  });
+
   it("goes on capturing when the receiver refuses all; says at once what it cannot use", async () => {
     const refusing = new OtlpReceiver(() => ({ status: 401 }));
     const source = new PacketSource({ bootId: 5 });

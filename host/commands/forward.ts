@@ -158,8 +158,8 @@ export class ForwardWork {
     );
   }
 
-  /** A recording as it is. */
-  async forward(path: string): Promise<void> {
+  /** A recording as it is. `isRest`: it is read to its end even when all is to end, because only then is it known whether something is left. */
+  async forward(path: string, isRest = false): Promise<void> {
     const { exportItems } = await import("../export/source.ts");
     const forwarding = await this.open();
     let own: RecordingForwarding | undefined;
@@ -177,11 +177,11 @@ export class ForwardWork {
       for await (const items of exportItems(recording, this.#registry)) {
         await own.add(this.#taken(items, path));
         this.#status.show(`forward ${nameOf(path)}: ${read === "" ? "" : `${read}, `}${this.#progress()}`);
-        if (this.#ended.aborted) throw unfinished();
+        if (this.#ended.aborted && !isRest) throw unfinished();
       }
       await own.end();
     } catch (error) {
-      if (!this.#ended.aborted || forwarding.failed.aborted) throw error;
+      if (isRest || !this.#ended.aborted || forwarding.failed.aborted) throw error;
       await forwarding.flush();
       throw unfinished();
     } finally {
@@ -214,11 +214,17 @@ export class ForwardWork {
   async rest(path: string, captured: number): Promise<void> {
     await this.finish();
     this.#forwarding?.save();
+    const followed = this.#events;
     this.#events = 0;
     this.#missing = 0;
-    await this.forward(path);
-    this.#known = 0;
-    await this.finish();
+    try {
+      await this.forward(path, true);
+      await this.finish();
+    } finally {
+      // What was followed may be deleted by now, or not be read again.
+      this.#events = Math.max(this.#events, followed);
+      this.#known = 0;
+    }
     const count = captured - this.#repeated - this.#sentEvents;
     if (count <= 0) return;
     const message = `at least ${counted(count, "event")} captured, but deleted before they were sent: raise --keep or --rotate, so that more can wait for the receiver`;

@@ -106,6 +106,32 @@ describe("capture --forward", () => {
     assert.equal(status, 1);
   });
 
+  it("ends well at a signal when all is delivered, and counts all of it", async function () {
+    this.timeout(60_000);
+    const url = await receiver.listen();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      const [own, before] = [join(root, signal), receiver.records.length];
+      const args = ["capture", "--stdin", "-o", own, "--rotate", "64k", "--forward", url];
+      const source = new PacketSource({ bootId: signal === "SIGINT" ? 6 : 7 });
+      const capture = new Run(args);
+      // More than is read at a time.
+      for (let sent = 0; sent < 4000; sent += 50) {
+        const events = Array.from({ length: 50 }, (_, index) => {
+          const time = sent + index + 1;
+          return { event: "ws.connect", time, clientId: time } as const;
+        });
+        capture.child.stdin!.write(frame(source.data(events).bytes));
+      }
+      await until("all events", () => receiver.records.length === before + 4000);
+      const { status, stderr } = await capture.end(signal);
+      assert.equal(status, 0, stderr);
+      assert.doesNotMatch(stderr, /E_UNSENT/);
+      assert.match(stderr, /4000 events read; 4000 records delivered in/);
+      assert.equal(receiver.records.length, before + 4000, "nothing twice");
+      assert.equal((await linesOf(own)).length, 4000);
+    }
+  });
+
   it("goes on capturing when the receiver refuses all; says at once what it cannot use", async () => {
     const refusing = new OtlpReceiver(() => ({ status: 401 }));
     const source = new PacketSource({ bootId: 5 });

@@ -20,7 +20,8 @@ const HELP = `
 Sends LogRecords over OTLP/HTTP as compressed protobuf: one request at a time, in order. A file beside each recording,
 .forwarded-….json, keeps the position. Run the command again after a crash, or when the recording has grown: it sends what is new.
 Each event arrives at least once; one that arrives twice has the same log.record.uid. A receiver that is busy or cannot be reached
-is tried again until it takes the records. A request refused with status 400 or 413 is halved until only the bad records are left.
+is tried again until it takes the records. A request refused with status 413, or 400 in OTLP's form, is halved until only the bad
+records are left.
 Refused records go to --dead-letter; without it, the command ends.
 
 These variables are read, as OTEL_EXPORTER_OTLP_… or OTEL_EXPORTER_OTLP_LOGS_…: ENDPOINT, HEADERS, COMPRESSION, TIMEOUT,

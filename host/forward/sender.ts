@@ -46,9 +46,8 @@ const ASKED_JITTER = 0.1;
 /** A receiver that asks for more is asked again all the same: its clock, or the date that it names, may be wrong. */
 const MOST_ASKED_MS = 3_600_000;
 
-/** What half of a request may not be to blame for. */
-const HALVED = [400, 413];
 const WAYS: Readonly<Record<number, string>> = {
+  400: "no receiver of OTLP answers so: check the URL, and proxies on the way",
   401: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
   403: "give the header that it asks for, in OTEL_EXPORTER_OTLP_HEADERS",
   404: "check the URL's path; as a rule it is /v1/logs",
@@ -143,8 +142,8 @@ export class Sender {
       done(records);
       return;
     }
-    const { status, said } = answer;
-    if (HALVED.includes(status) && records.length > 1) {
+    const { status, said, isOfRecords } = answer;
+    if (isOfRecords && records.length > 1) {
       if (status === 413)
         this.#mostBytes = Math.max(LEAST_BYTES, Math.floor(Math.min(this.#mostBytes, request.length) / 2));
       const middle = (from + to) >>> 1;
@@ -152,12 +151,13 @@ export class Sender {
       await this.#deliver(batch, middle, to);
       return;
     }
-    const isOne = HALVED.includes(status);
-    const what = isOne ? "a record" : "a request";
+    const what = isOfRecords ? "a record" : "a request";
     if (deadLetters === undefined) {
-      const way = isOne ? "" : `${WAYS[status] ?? (status < 400 ? "check the URL" : "see the receiver's log")}, or `;
+      const way = isOfRecords
+        ? ""
+        : `${WAYS[status] ?? (status < 400 ? "check the URL" : "see the receiver's log")}, or `;
       const message = `${receiver} refuses ${what}: it ${said}: ${way}put what it refuses into a file with --dead-letter FILE`;
-      throw new TelemetryError("E_REFUSED", message, isOne ? 1 : 2);
+      throw new TelemetryError("E_REFUSED", message, isOfRecords ? 1 : 2);
     }
     deadLetters(records);
     this.#counters.deadLetters += records.length;

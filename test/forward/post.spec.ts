@@ -131,11 +131,11 @@ describe("a request of OTLP/HTTP", () => {
         ] as const
       ).map(([type, body]): [Reply, object] => [
         { headers: { "content-type": type }, body },
-        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does" },
+        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does", isOfRecords: false },
       ]),
       [
         { headers: { "content-encoding": "gzip" }, body: "no gzip" },
-        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does" },
+        { kind: "refused", status: 200, said: "answers 200 with something else than OTLP does", isOfRecords: false },
       ],
       [{ ends: "within" }, { kind: "later", said: "the connection was lost", afterMs: undefined }],
       [
@@ -158,15 +158,15 @@ describe("a request of OTLP/HTTP", () => {
       [{ status: 504 }, { kind: "later", said: "answers 504 Gateway Timeout", afterMs: undefined }],
       [
         { status: 400, body: Buffer.from([0x08, 3, 0x12, 2, 0x6e, 0x6f]) },
-        { kind: "refused", status: 400, said: "answers 400 Bad Request: no" },
+        { kind: "refused", status: 400, said: "answers 400 Bad Request: no", isOfRecords: true },
       ],
       [
         { status: 302, headers: { location: "http://else" } },
-        { kind: "refused", status: 302, said: "answers 302 Found, moved to http://else" },
+        { kind: "refused", status: 302, said: "answers 302 Found, moved to http://else", isOfRecords: false },
       ],
       [
         { status: 500, body: "\x12\x7f" },
-        { kind: "refused", status: 500, said: "answers 500 Internal Server Error" },
+        { kind: "refused", status: 500, said: "answers 500 Internal Server Error", isOfRecords: false },
       ],
     ];
     for (const [reply, expected] of answers) assert.deepEqual(await posted(new OtlpReceiver(() => reply)), expected);
@@ -191,6 +191,51 @@ describe("a request of OTLP/HTTP", () => {
     await assert.rejects(wrong.post(request()), fails("E_ANSWER", /does not speak HTTP .*: check host and port/));
     other.close();
     wrong.close();
+  });
+
+  it("is refused because of its records only by 413, and by 400 with OTLP's status", async () => {
+    const status = { 1: [0x08, 3], 2: [0x12, 2, 0x6e, 0x6f], 3: [0x1a, 0] };
+    const answers: [string, string | Buffer, boolean][] = [
+      ["application/x-protobuf", Buffer.from([...status[1], ...status[2], ...status[3]]), true],
+      ["Application/Protobuf; x=y", Buffer.from(status[1]), true],
+      ["application/x-protobuf", "", true],
+      ["application/json", '{"code":3,"message":"no"}', true],
+      ["application/json", '{"code":3,"message":"no","details":[]}', true],
+      ["application/json", '{"message":"no"}', false],
+      ["application/json", '{"code":3,"error":"no"}', false],
+      ["application/json", "", false],
+      ["application/x-protobuf", Buffer.from([0x08, 3, 0x12]), false],
+      ["application/x-protobuf", Buffer.from([0x0a, 1, 65]), false],
+      ["application/x-protobuf", "no", false],
+      ["text/plain", "no", false],
+      ["text/html", Buffer.from(status[1]), false],
+      ["", "", false],
+    ];
+    for (const [type, body, isOfRecords] of answers)
+      for (const code of [400, 413, 422]) {
+        const answer = await posted(
+          new OtlpReceiver(() => ({ status: code, headers: { "content-type": type }, body })),
+        );
+        assert.ok(answer.kind === "refused");
+        assert.equal(answer.isOfRecords, code === 413 || (code === 400 && isOfRecords), `${code} ${type} ${body}`);
+      }
+  });
+
+  it("says that https:// is wanted where a server says so, and nothing else", async () => {
+    const wanted = [
+      ["", "Client sent an HTTP request to an HTTPS server.\n"],
+      ["text/html", "<center>The plain HTTP request was sent to HTTPS port</center>"],
+      ["text/html", "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />"],
+    ] as const;
+    for (const [type, body] of wanted)
+      await assert.rejects(
+        posted(new OtlpReceiver(() => ({ status: 400, headers: { "content-type": type }, body }))),
+        fails("E_ANSWER", /answers 400 Bad Request: .*(HTTPS|SSL).*: write https:\/\/$/),
+      );
+    const page = { status: 400, headers: { "content-type": "text/html" }, body: "see https://proxy.example" };
+    assert.equal((await posted(new OtlpReceiver(() => page))).kind, "refused");
+    const record = { status: 400, body: Buffer.from([0x08, 3, 0x12, 3, 0x54, 0x4c, 0x53]) };
+    assert.equal((await posted(new OtlpReceiver(() => record))).kind, "refused", "a record about TLS");
   });
 
   it("is sent again where the answer is damaged, and says what it met where that is no HTTP", async () => {
@@ -218,7 +263,11 @@ describe("a request of OTLP/HTTP", () => {
       assert.match(answer.said, /^its answer is damaged \(Parse Error: [^)]*\)$/);
     }
     const refused = await from(`HTTP/1.1 400 Bad Request\r\n${damaged[0]}`);
-    assert.deepEqual(refused, { kind: "refused", status: 400, said: "answers 400 Bad Request" });
+    assert.deepEqual(refused, { kind: "refused", status: 400, said: "answers 400 Bad Request", isOfRecords: false });
+    await assert.rejects(
+      from("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"),
+      fails("E_ANSWER", /answers 400 Bad Request: Client sent .*: write https:/),
+    );
     await assert.rejects(
       from(Buffer.from([0x15, 3, 1, 0, 2, 2, 70])),
       fails("E_ANSWER", /it speaks TLS: write https:/),
@@ -240,6 +289,7 @@ describe("a request of OTLP/HTTP", () => {
       kind: "refused",
       status: 101,
       said: "answers 101 Switching Protocols",
+      isOfRecords: false,
     });
     switching.close();
     poster.close();

@@ -166,7 +166,7 @@ export class RecordingForwarding {
   }
 }
 
-/** A file of OTLP's JSON, to which is added. */
+/** A file of OTLP's JSON, to which is added, in lines as export writes them. */
 class DeadLetters {
   readonly #path: string;
   readonly #lines: OtlpLines;
@@ -184,10 +184,12 @@ class DeadLetters {
 
   /** They are on the disk when it returns. */
   add(records: readonly OtlpRecord[]): void {
-    for (const record of records) this.#lines.add(record);
     try {
-      const bytes = Buffer.from(this.#lines.take());
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+      for (const record of records) {
+        this.#lines.add(record);
+        if (this.#lines.isFull) this.#write();
+      }
+      this.#write();
       fsyncSync(this.#file);
     } catch (error) {
       throw writeError(this.#path, error);
@@ -196,5 +198,10 @@ class DeadLetters {
 
   close(): void {
     closeSync(this.#file);
+  }
+
+  #write(): void {
+    const bytes = Buffer.from(this.#lines.take());
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
   }
 }

@@ -244,6 +244,32 @@ describe("forward", () => {
     await receiver.close();
   });
 
+  it("puts a large request that is refused into lines that a Collector reads, of at most 1 MiB", async function () {
+    this.timeout(60_000);
+    writeCapture(capture, 6000);
+    const receiver = new OtlpReceiver(() => ({ status: 500 }));
+    const file = join(root, "refused.jsonl");
+    const { status, stderr } = await run([
+      "forward",
+      "--otlp",
+      await receiver.listen(),
+      capture,
+      "--dead-letter",
+      file,
+    ]);
+    await receiver.close();
+    assert.equal(status, 1, stderr);
+    assert.ok(receiver.requests.some(({ body }) => body.length >= 1 << 20));
+    const lines = fs.readFileSync(file, "utf8").trimEnd().split("\n");
+    for (const line of lines) assert.ok(Buffer.byteLength(line) < 1 << 20, `${Buffer.byteLength(line)} bytes`);
+    const letters = lines.flatMap((line) => recordsOf(JSON.parse(line)));
+    assert.deepEqual(
+      uidsOf(letters),
+      uidsOf(receiver.requests.flatMap(({ records }) => records)),
+      "in order, each once",
+    );
+  });
+
   it("delivers the good part of what is damaged, and any form of recording; says what is wrong", async () => {
     const receiver = new OtlpReceiver();
     const url = await receiver.listen();

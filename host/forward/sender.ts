@@ -128,7 +128,8 @@ export class Sender {
     });
   }
 
-  async #deliver(batch: OtlpBatch, from: number, to: number): Promise<void> {
+  /** False if some were refused for good. */
+  async #deliver(batch: OtlpBatch, from: number, to: number): Promise<boolean> {
     const { onProblem, deadLetters, done, to: receiver } = this.#options;
     const request = batch.request(from, to);
     const answer = await this.#answered(request);
@@ -140,16 +141,17 @@ export class Sender {
       this.#counters.rejected += rejected;
       this.#counters.delivered += records.length - rejected;
       done(records);
-      return;
+      return true;
     }
     const { status, said, isOfRecords } = answer;
     if (isOfRecords && records.length > 1) {
-      if (status === 413)
-        this.#mostBytes = Math.max(LEAST_BYTES, Math.floor(Math.min(this.#mostBytes, request.length) / 2));
+      if (status === 413) this.#shrinkTo(request.length / 2);
       const middle = (from + to) >>> 1;
-      await this.#deliver(batch, from, middle);
-      await this.#deliver(batch, middle, to);
-      return;
+      const first = await this.#deliver(batch, from, middle);
+      const second = await this.#deliver(batch, middle, to);
+      // No record was bad, so its size was. A Collector says 400 for what is too large.
+      if (first && second) this.#shrinkTo(request.length / 2);
+      return first && second;
     }
     const what = isOfRecords ? "a record" : "a request";
     if (deadLetters === undefined) {
@@ -164,6 +166,12 @@ export class Sender {
     const message = `${receiver} refuses ${what}: it ${said}: ${records.length === 1 ? "it is" : `its ${records.length} records are`} among the dead letters`;
     onProblem({ code: "E_REFUSED", message, count: records.length });
     done(records);
+    return false;
+  }
+
+  /** Requests stay as small from now on. */
+  #shrinkTo(bytes: number): void {
+    this.#mostBytes = Math.min(this.#mostBytes, Math.max(LEAST_BYTES, Math.floor(bytes)));
   }
 
   /** Tries until the answer is final. */

@@ -170,14 +170,27 @@ describe("the sender of records", () => {
   });
 
   it("makes smaller requests where large ones are refused as too large", async () => {
-    const { sender, requests, done, letters } = sending((seqs) => (seqs.length > 300 ? refused(413) : TAKEN), {
-      mostBytes: 20_000,
-    });
+    for (const status of [400, 413]) {
+      const tooMany = (seqs: readonly number[]) => (seqs.length > 300 ? refused(status) : TAKEN);
+      const { sender, requests, done, letters } = sending(tooMany, { mostBytes: 20_000 });
+      await sender.add(records(3000));
+      await sender.flush();
+      assert.deepEqual([done, letters], [numbers(0, 3000), []]);
+      assert.ok(requests.at(-2)!.length <= 300);
+      assert.ok(
+        requests.filter((seqs) => seqs.length > 300).length < 10,
+        "they are not cut and refused again and again",
+      );
+    }
+  });
+
+  it("makes no smaller requests where a record was to blame", async () => {
+    const answer = (seqs: readonly number[]) => (seqs.includes(13) ? refused(400) : TAKEN);
+    const { sender, requests, letters } = sending(answer, { mostBytes: 20_000 });
     await sender.add(records(3000));
     await sender.flush();
-    assert.deepEqual([done, letters], [numbers(0, 3000), []]);
-    assert.ok(requests.at(-2)!.length <= 300);
-    assert.ok(requests.filter((seqs) => seqs.length > 300).length < 10, "they are not cut and refused again and again");
+    assert.deepEqual(letters, [13]);
+    assert.ok(requests.at(-2)!.length >= requests[0]!.length - 50, requests.map(({ length }) => length).join());
   });
 
   it("ends at any other answer, or puts what it was into the dead letters", async () => {

@@ -18,7 +18,12 @@ export type Answer =
   /** Not so. `isOfRecords`: because of what records it has, or how many, so that parts of it may be taken. */
   | { readonly kind: "refused"; readonly status: number; readonly said: string; readonly isOfRecords: boolean };
 
-const RECEIVER: Peer = { name: "receiver", start: "start the receiver, or check host and port (4318)", plain: "http" };
+const RECEIVER: Peer = {
+  name: "receiver",
+  start: "start the receiver, or check host and port (4318)",
+  plain: "http",
+  clientCertificate: "give one with --cert and --key",
+};
 /** A record of TLS begins so: an alert, a handshake. */
 const TLS_RECORDS: readonly (number | undefined)[] = [0x15, 0x16];
 /** What servers answer to http:// at a port of theirs for https://. */

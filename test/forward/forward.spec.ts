@@ -244,6 +244,25 @@ describe("forward", () => {
     await receiver.close();
   });
 
+  it("sends again what was on its way when it died, and what was answered too late, with the same uid", async function () {
+    this.timeout(60_000);
+    writeCapture(capture, 50);
+    let isSilent = true;
+    const receiver = new OtlpReceiver((_, index) => ({ isSilent: isSilent || index < 4 }));
+    const url = await receiver.listen();
+    const dying = new Run(["forward", "--otlp", url, capture]);
+    await dying.until("a request", () => receiver.requests.length === 1);
+    await dying.end("SIGKILL");
+    isSilent = false;
+    const env = { ...process.env, OTEL_EXPORTER_OTLP_TIMEOUT: "200" };
+    const { status, stderr } = await run(["forward", "--otlp", url, capture], "", { env });
+    await receiver.close();
+    assert.equal(status, 0, stderr);
+    assert.ok(receiver.requests.length >= 5, "the request of the dead one, and each that was not answered in time");
+    const [first, ...others] = receiver.requests.map(({ records }) => uidsOf(records));
+    for (const other of others) assert.deepEqual(other, first);
+  });
+
   it("puts a large request that is refused into lines that a Collector reads, of at most 1 MiB", async function () {
     this.timeout(60_000);
     writeCapture(capture, 6000);

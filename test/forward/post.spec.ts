@@ -193,34 +193,6 @@ describe("a request of OTLP/HTTP", () => {
     wrong.close();
   });
 
-  it("is refused because of its records only by 413, and by 400 with OTLP's status", async () => {
-    const status = { 1: [0x08, 3], 2: [0x12, 2, 0x6e, 0x6f], 3: [0x1a, 0] };
-    const answers: [string, string | Buffer, boolean][] = [
-      ["application/x-protobuf", Buffer.from([...status[1], ...status[2], ...status[3]]), true],
-      ["Application/Protobuf; x=y", Buffer.from(status[1]), true],
-      ["application/x-protobuf", "", true],
-      ["application/json", '{"code":3,"message":"no"}', true],
-      ["application/json", '{"code":3,"message":"no","details":[]}', true],
-      ["application/json", '{"message":"no"}', false],
-      ["application/json", '{"code":3,"error":"no"}', false],
-      ["application/json", "", false],
-      ["application/x-protobuf", Buffer.from([0x08, 3, 0x12]), false],
-      ["application/x-protobuf", Buffer.from([0x0a, 1, 65]), false],
-      ["application/x-protobuf", "no", false],
-      ["text/plain", "no", false],
-      ["text/html", Buffer.from(status[1]), false],
-      ["", "", false],
-    ];
-    for (const [type, body, isOfRecords] of answers)
-      for (const code of [400, 413, 422]) {
-        const answer = await posted(
-          new OtlpReceiver(() => ({ status: code, headers: { "content-type": type }, body })),
-        );
-        assert.ok(answer.kind === "refused");
-        assert.equal(answer.isOfRecords, code === 413 || (code === 400 && isOfRecords), `${code} ${type} ${body}`);
-      }
-  });
-
   it("says that https:// is wanted where a server says so, and nothing else", async () => {
     const wanted = [
       ["", "Client sent an HTTP request to an HTTPS server.\n"],
@@ -381,62 +353,5 @@ describe("a request of OTLP/HTTP", () => {
     assert.equal(rejectedProblem({ kind: "taken", rejected: 2, said: "x" })!.code, "E_REJECTED");
     assert.equal(rejectedProblem({ kind: "taken", rejected: 0, said: "x" })!.code, "W_RECEIVER");
     assert.equal(rejectedProblem({ kind: "taken", rejected: 0, said: "" }), undefined);
-  });
-
-  it("goes where options and variables say, the nearer first", () => {
-    const at = (options: ReceiverOptions, environment = {}) => receiverOf(options, environment).url.href;
-    const [endpoint, logs] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"];
-    assert.equal(at({ otlp: "http://a:4318" }, { [logs]: "http://b" }), "http://a:4318/v1/logs");
-    assert.equal(at({ otlp: "http://a:4318/x/" }), "http://a:4318/x/");
-    assert.equal(at({}, { [endpoint]: "https://a/otlp/" }), "https://a/otlp/v1/logs");
-    assert.equal(at({}, { [endpoint]: "https://a/", [logs]: "https://b/" }), "https://b/");
-    const secret = receiverOf({ otlp: "https://me:p%40ss@[::1]:1/v1/logs?key=k" }, {});
-    assert.equal(secret.shown, "https://[::1]:1/v1/logs");
-    assert.equal(secret.headers.authorization, `Basic ${Buffer.from("me:p@ss").toString("base64")}`);
-    const client = authority.sign("DNS:me");
-    const wrong: [ReceiverOptions, Record<string, string>, RegExp][] = [
-      [{}, {}, /no receiver is named: give --otlp URL/],
-      [{ otlp: "localhost:4318" }, {}, /--otlp is no URL of http/],
-      [{}, { [logs]: "grpc://x" }, /LOGS_ENDPOINT is no URL/],
-      [{ otlp: "http://x" }, { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, /PROTOCOL is "grpc": only http\/protobuf/],
-      [
-        { otlp: "http://x" },
-        { OTEL_EXPORTER_OTLP_COMPRESSION: "zstd" },
-        /COMPRESSION is "zstd": set it to gzip or none/,
-      ],
-      [{ otlp: "http://x" }, { OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: "0" }, /LOGS_TIMEOUT is "0": set it to milliseconds/],
-      [{ otlp: "http://x", ca: "x.pem" }, {}, /--ca is for TLS, but the URL begins with http/],
-      [{ otlp: "https://x", cert: "package.json" }, {}, /package.json is no PEM/],
-      [{ otlp: "https://x", cert: authority.cert }, {}, /give both --cert and --key/],
-      [{ otlp: "https://x", ca: "none.pem" }, {}, /none.pem/],
-      [
-        { otlp: "https://x", cert: client.key, key: client.cert },
-        {},
-        /certificate and key cannot be used .*no start line.*: give the certificate with --cert/,
-      ],
-      [
-        { otlp: "https://x", cert: client.cert, key: authority.sign("DNS:other").key },
-        {},
-        /certificate and key cannot be used .*mismatch/,
-      ],
-      [{ otlp: "http://x", header: ["trailer: x"] }, {}, /trailer is said by forward itself/],
-      [{ otlp: "http://x", header: ["a b: secret"] }, {}, /--header: a header is a name/],
-      [{ otlp: "http://x", header: ["a: secr\net"] }, {}, /--header: a header is a name/],
-      [{ otlp: "http://x", header: ["Content-Type: x"] }, {}, /Content-Type is said by forward itself/],
-      [
-        { otlp: "http://x" },
-        { OTEL_EXPORTER_OTLP_HEADERS: "a=%zzsecret" },
-        /OTEL_EXPORTER_OTLP_HEADERS: the part of "a"/,
-      ],
-    ];
-    for (const [options, environment, message] of wrong)
-      assert.throws(
-        () => receiverOf(options, environment),
-        (error: { message: string; exitCode: number }) => {
-          assert.match(error.message, message);
-          assert.doesNotMatch(error.message, /secr/);
-          return error.exitCode === 2;
-        },
-      );
   });
 });

@@ -1,4 +1,4 @@
-// What counts as delivery, by another implementation of protobuf.
+// What counts as delivery, by another implementation of protobuf; what counts as a refusal of records.
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import protobuf from "protobufjs";
@@ -36,8 +36,8 @@ function readAsResponse(bytes: Uint8Array): boolean {
   }
 }
 
-describe("an answer of success", () => {
-  it("is exactly OTLP's response, whatever else is answered", () => {
+describe("an answer of a receiver", () => {
+  it("of success is exactly OTLP's response, whatever else is answered", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 200, max: 599 }),
@@ -67,5 +67,33 @@ describe("an answer of success", () => {
       ),
       runs(200_000, 3000),
     );
+  });
+
+  it("refuses records, and not the request, only by 413, and by 400 with OTLP's status", () => {
+    const status = { 1: [0x08, 3], 2: [0x12, 2, 0x6e, 0x6f], 3: [0x1a, 0] };
+    const answers: [string, string | Buffer, boolean][] = [
+      ["application/x-protobuf", Buffer.from([...status[1], ...status[2], ...status[3]]), true],
+      ["Application/Protobuf; x=y", Buffer.from(status[1]), true],
+      ["application/x-protobuf", "", true],
+      ["application/json", '{"code":3,"message":"no"}', true],
+      ["application/json", '{"code":3,"message":"no","details":[]}', true],
+      ["application/json", '{"message":"no"}', false],
+      ["application/json", '{"code":3,"error":"no"}', false],
+      ["application/json", "", false],
+      ["application/json", "[3]", false],
+      ["application/x-protobuf", Buffer.from([0x08, 3, 0x12]), false],
+      ["application/x-protobuf", Buffer.from([0x0a, 1, 65]), false],
+      ["application/x-protobuf", "no", false],
+      ["text/plain", "no", false],
+      ["text/html", Buffer.from(status[1]), false],
+      ["", "", false],
+    ];
+    for (const [type, body, isOfRecords] of answers)
+      for (const code of [400, 413, 422]) {
+        const headers = type === "" ? {} : { "content-type": type };
+        const answer = answerOf({ status: code, headers, body: Buffer.from(body) }, 0);
+        assert.ok(answer.kind === "refused");
+        assert.equal(answer.isOfRecords, code === 413 || (code === 400 && isOfRecords), `${code} ${type} ${body}`);
+      }
   });
 });

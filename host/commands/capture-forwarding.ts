@@ -50,10 +50,10 @@ export class CaptureForwarding {
     this.#following = this.#attempt(() => this.#work.follow(this.#path, this.#stopped.signal));
   }
 
-  /** The folder is complete. `hasEvents`: it is not empty. */
-  async end(hasEvents: boolean): Promise<void> {
+  /** The folder is complete. `events`: that were captured. */
+  async end(events: number): Promise<void> {
     this.#stopped.abort();
-    if ((await this.#following) && hasEvents) await this.#attempt(() => this.#work.rest(this.#path));
+    if ((await this.#following) && events > 0) await this.#attempt(() => this.#work.rest(this.#path, events));
   }
 
   close(): void {

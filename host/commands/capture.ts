@@ -164,7 +164,7 @@ async function runCapture(options: Options, context: Context): Promise<void> {
     });
     made?.close();
     lock?.release();
-    await forwarding?.end(made !== undefined && made.counters().events > 0);
+    await forwarding?.end(made?.counters().events ?? 0);
     if (nothing !== undefined) problems.add(nothing, undefined, Date.now());
   } catch (error) {
     try {

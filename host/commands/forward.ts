@@ -20,7 +20,8 @@ const HELP = `
 Sends LogRecords over OTLP/HTTP as compressed protobuf: one request at a time, in order. A file beside each recording,
 .forwarded-….json, keeps the position. Run the command again after a crash, or when the recording has grown: it sends what is new.
 Each event arrives at least once; one that arrives twice has the same log.record.uid. A receiver that is busy or cannot be reached
-is tried again until it takes the records. A request refused with status 400 or 413 is halved until only the bad records are left.
+is tried again until it takes the records. A request refused with status 413, or 400 in OTLP's form, is halved until only the bad
+records are left.
 Refused records go to --dead-letter; without it, the command ends.
 
 These variables are read, as OTEL_EXPORTER_OTLP_… or OTEL_EXPORTER_OTLP_LOGS_…: ENDPOINT, HEADERS, COMPRESSION, TIMEOUT,
@@ -138,6 +139,9 @@ export class ForwardWork {
   #events = 0;
   #missing = 0;
   #known = 0;
+  #sentEvents = 0;
+  /** Events of further readers. */
+  #repeated = 0;
 
   constructor(
     options: ReceiverFlags & { readonly otlp?: string; readonly flag?: string },
@@ -156,8 +160,8 @@ export class ForwardWork {
     );
   }
 
-  /** Sends a recording as it is. */
-  async forward(path: string): Promise<void> {
+  /** A recording as it is. `isRest`: it is read to its end even when all is to end, because only then is it known whether something is left. */
+  async forward(path: string, isRest = false): Promise<void> {
     const { exportItems } = await import("../export/source.ts");
     const forwarding = await this.open();
     let own: RecordingForwarding | undefined;
@@ -175,16 +179,17 @@ export class ForwardWork {
       for await (const items of exportItems(recording, this.#registry)) {
         await own.add(this.#taken(items, path));
         this.#status.show(`forward ${nameOf(path)}: ${read === "" ? "" : `${read}, `}${this.#progress()}`);
-        if (this.#ended.aborted) throw unfinished();
+        if (this.#ended.aborted && !isRest) throw unfinished();
       }
       await own.end();
     } catch (error) {
-      if (!this.#ended.aborted || forwarding.failed.aborted) throw error;
+      if (isRest || !this.#ended.aborted || forwarding.failed.aborted) throw error;
       await forwarding.flush();
       throw unfinished();
     } finally {
       this.#ended.removeEventListener("abort", leave);
       this.#known += own?.known ?? 0;
+      this.#sentEvents += own?.sentEvents ?? 0;
     }
     if (this.#events === before && !this.#problems.counts().has("E_EMPTY"))
       this.#problem({ code: "E_EMPTY", message: "there is no event in it" }, path);
@@ -204,17 +209,28 @@ export class ForwardWork {
     if (forwarding.failed.aborted) await forwarding.flush();
     await own.end();
     this.#known += own.known;
+    this.#sentEvents += own.sentEvents;
   }
 
-  /** Sends what is left of a folder that was followed, and is complete now. */
-  async rest(path: string): Promise<void> {
+  /** What of a folder that was followed, and is complete now, is still to be delivered. `captured`: events that came into it meanwhile. */
+  async rest(path: string, captured: number): Promise<void> {
     await this.finish();
     this.#forwarding?.save();
+    const followed = this.#events;
     this.#events = 0;
     this.#missing = 0;
-    await this.forward(path);
-    this.#known = 0;
-    await this.finish();
+    try {
+      await this.forward(path, true);
+      await this.finish();
+    } finally {
+      // What was followed may be deleted by now, or not be read again.
+      this.#events = Math.max(this.#events, followed);
+      this.#known = 0;
+    }
+    const count = captured - this.#repeated - this.#sentEvents;
+    if (count <= 0) return;
+    const message = `at least ${counted(count, "event")} captured, but deleted before they were sent: raise --keep or --rotate, so that more can wait for the receiver`;
+    this.#problem({ code: "E_GIVEN_UP", message, count }, path);
   }
 
   /** Resolves when everything is delivered. Fails as Forwarding.flush(). */
@@ -255,8 +271,10 @@ export class ForwardWork {
 
   #taken(items: readonly ExportItem[], path: string): Parameters<Exporter["add"]>[0] {
     return items.filter((item): item is Parameters<Exporter["add"]>[0][number] => {
-      if (item.kind === "problem") this.#problem(item.problem, path);
-      else if (item.kind === "event") this.#events++;
+      if (item.kind === "problem") {
+        this.#problem(item.problem, path);
+        if (item.problem.code === "W_READER") this.#repeated += item.problem.count ?? 0;
+      } else if (item.kind === "event") this.#events++;
       else if (item.kind === "gap") this.#missing += item.missing;
       return item.kind !== "problem" && item.kind !== "summary";
     });

@@ -45,7 +45,7 @@ export class OtlpExporter implements Exporter {
 
   #write(record: OtlpRecord): void {
     this.#lines.add(record);
-    if (this.#lines.chars >= LINE_CHARS) this.#output.write(this.#lines.take());
+    if (this.#lines.isFull) this.#output.write(this.#lines.take());
   }
 }
 
@@ -69,9 +69,9 @@ export class OtlpLines {
     this.#end = `]${schemaUrl === "" ? "" : `,"schemaUrl":${textJson(schemaUrl)}`}}]}`;
   }
 
-  /** Bytes so far. */
-  get chars(): number {
-    return this.#text.length;
+  /** No more should join the line. */
+  get isFull(): boolean {
+    return this.#text.length >= LINE_CHARS;
   }
 
   add(record: OtlpRecord): void {

@@ -112,11 +112,13 @@ export class Forwarding {
 export class RecordingForwarding {
   /** Records that were not sent: the receiver had them before, unless they still wait. */
   #waiting = 0;
+  /** Events that the sender was given. */
+  sentEvents = 0;
   /** Records that nothing tells from others. */
   #anonymous = 0;
   readonly #records: OtlpRecords;
   readonly #position: Position | undefined;
-  readonly #send: (records: readonly OtlpRecord[]) => Promise<void>;
+  readonly #sender: (records: readonly OtlpRecord[]) => Promise<void>;
 
   constructor(
     records: OtlpRecords,
@@ -125,7 +127,7 @@ export class RecordingForwarding {
   ) {
     this.#records = records;
     this.#position = position;
-    this.#send = send;
+    this.#sender = send;
   }
 
   /** Records that the receiver had before; once the recording has ended. */
@@ -150,14 +152,20 @@ export class RecordingForwarding {
     await this.#add(this.#records.end());
     const left = this.#position?.end() ?? [];
     this.#waiting -= left.length;
-    if (left.length > 0) await this.#send(left);
+    await this.#send(left);
+  }
+
+  async #send(records: readonly OtlpRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    this.sentEvents += records.filter(({ kind }) => kind === "event").length;
+    await this.#sender(records);
   }
 
   async #add(records: readonly OtlpRecord[]): Promise<void> {
     const left = this.#position?.left(records) ?? records;
     for (const { boot } of records) if (boot.bootId === undefined) this.#anonymous++;
     this.#waiting += records.length - left.length;
-    if (left.length > 0) await this.#send(left);
+    await this.#send(left);
   }
 }
 
@@ -179,10 +187,12 @@ class DeadLetters {
 
   /** The records are on the disk when it returns. */
   add(records: readonly OtlpRecord[]): void {
-    for (const record of records) this.#lines.add(record);
     try {
-      const bytes = Buffer.from(this.#lines.take());
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+      for (const record of records) {
+        this.#lines.add(record);
+        if (this.#lines.isFull) this.#write();
+      }
+      this.#write();
       fsyncSync(this.#file);
     } catch (error) {
       throw writeError(this.#path, error);
@@ -191,5 +201,10 @@ class DeadLetters {
 
   close(): void {
     closeSync(this.#file);
+  }
+
+  #write(): void {
+    const bytes = Buffer.from(this.#lines.take());
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
   }
 }

@@ -8,19 +8,26 @@ import { visible } from "../text/lines.ts";
 import { certificateError, type Failure, networkError, type Peer } from "../text/network-errors.ts";
 import { textOf } from "./protobuf-reader.ts";
 import type { Receiver } from "./receiver.ts";
-import { successOf } from "./success.ts";
+import { isStatus, successOf } from "./success.ts";
 
 export type Answer =
   /** The receiver has the records, except `rejected` ones, which trying again would not help. */
   | { readonly kind: "taken"; readonly rejected: number; readonly said: string }
   /** Not now: try again. `afterMs`: as the receiver asks. */
   | { readonly kind: "later"; readonly said: string; readonly afterMs: number | undefined }
-  /** Refused as it is. */
-  | { readonly kind: "refused"; readonly status: number; readonly said: string };
+  /** Not so. `isOfRecords`: because of what records it has, or how many, so that parts of it may be taken. */
+  | { readonly kind: "refused"; readonly status: number; readonly said: string; readonly isOfRecords: boolean };
 
-const RECEIVER: Peer = { name: "receiver", start: "start the receiver, or check host and port (4318)", plain: "http" };
+const RECEIVER: Peer = {
+  name: "receiver",
+  start: "start the receiver, or check host and port (4318)",
+  plain: "http",
+  clientCertificate: "give one with --cert and --key",
+};
 /** A record of TLS begins so: an alert, a handshake. */
 const TLS_RECORDS: readonly (number | undefined)[] = [0x15, 0x16];
+/** What servers answer to http:// at a port of theirs for https://. */
+const WANTS_TLS = /\b(HTTPS(?!:)|SSL|TLS)\b/i;
 const isCut = (code: string): boolean => code === "ECONNRESET" || code === "EPIPE";
 /** Once sending is to end, an answer is awaited at most this long. */
 const LAST_WAIT_MS = 300;
@@ -78,7 +85,12 @@ export class Poster {
       return { kind: "later", said: this.#said(failure as HttpFailure), afterMs: undefined };
     }
     this.#hasAnswered = true;
-    return answerOf(answer, Date.now());
+    const found = answerOf(answer, Date.now());
+    const { shown, url } = this.#receiver;
+    const isForeign = found.kind === "refused" && found.status === 400 && !found.isOfRecords;
+    if (isForeign && url.protocol === "http:" && WANTS_TLS.test(answer.body.toString()))
+      throw new TelemetryError("E_ANSWER", `${shown} ${found.said}: write https://`, 2);
+    return found;
   }
 
   /** What to say of a failure that may pass. Throws as post(). */
@@ -188,7 +200,8 @@ export function answerOf({ status, headers, body: packed }: HttpAnswer, nowMs: n
     const success = body && successOf(body, headers["content-type"] ?? "");
     if (success !== undefined) return { kind: "taken", rejected: success.rejected, said: cut(success.message) };
     // A login page, an error as JSON, a web server that takes anything: nobody there need have the records.
-    return { kind: "refused", status, said: `answers ${status} with something other than OTLP` };
+    const something = `answers ${status} with something other than OTLP`;
+    return { kind: "refused", status, said: something, isOfRecords: false };
   }
   const isProtobuf = /^application\/x-protobuf\b/.test(headers["content-type"] ?? "");
   const reason = body === undefined ? "" : cut(isProtobuf ? textOf(body, STATUS_MESSAGE) : body.toString().trim());
@@ -196,7 +209,9 @@ export function answerOf({ status, headers, body: packed }: HttpAnswer, nowMs: n
   const said =
     `answers ${status} ${http.STATUS_CODES[status] ?? ""}`.trim() + moved + (reason === "" ? "" : `: ${reason}`);
   if (RETRIED.includes(status)) return { kind: "later", said, afterMs: retryAfterMs(headers["retry-after"], nowMs) };
-  return { kind: "refused", status, said };
+  // What proxies and other servers mean by 400 is nothing that halves would mend.
+  const isOtlp = body !== undefined && isStatus(body, headers["content-type"] ?? "");
+  return { kind: "refused", status, said, isOfRecords: status === 413 || (status === 400 && isOtlp) };
 }
 
 /** Undefined if it is not in the stated encoding, or too large. */

@@ -52,9 +52,8 @@ const ASKED_JITTER = 0.1;
 /** A receiver that asks for more is asked again all the same: its clock, or the date that it names, may be wrong. */
 const MOST_ASKED_MS = 3_600_000;
 
-/** Statuses for which half of a request may be acceptable. */
-const HALVED = [400, 413];
 const WAYS: Readonly<Record<number, string>> = {
+  400: "no receiver of OTLP answers so: check the URL, and proxies on the way",
   401: "put the header that it requires into OTEL_EXPORTER_OTLP_HEADERS",
   403: "put the header that it requires into OTEL_EXPORTER_OTLP_HEADERS",
   404: "check the URL's path; it is usually /v1/logs",
@@ -136,7 +135,8 @@ export class Sender {
     });
   }
 
-  async #deliver(batch: OtlpBatch, from: number, to: number): Promise<void> {
+  /** False if some were refused for good. */
+  async #deliver(batch: OtlpBatch, from: number, to: number): Promise<boolean> {
     const { onProblem, deadLetters, done, to: receiver } = this.#options;
     const request = batch.request(from, to);
     const answer = await this.#answered(request);
@@ -148,29 +148,37 @@ export class Sender {
       this.#counters.rejected += rejected;
       this.#counters.delivered += records.length - rejected;
       done(records);
-      return;
+      return true;
     }
-    const { status, said } = answer;
-    if (HALVED.includes(status) && records.length > 1) {
-      if (status === 413)
-        this.#mostBytes = Math.max(LEAST_BYTES, Math.floor(Math.min(this.#mostBytes, request.length) / 2));
+    const { status, said, isOfRecords } = answer;
+    if (isOfRecords && records.length > 1) {
+      if (status === 413) this.#shrinkTo(request.length / 2);
       const middle = (from + to) >>> 1;
-      await this.#deliver(batch, from, middle);
-      await this.#deliver(batch, middle, to);
-      return;
+      const first = await this.#deliver(batch, from, middle);
+      const second = await this.#deliver(batch, middle, to);
+      // No record was bad, so its size was. A Collector says 400 for what is too large.
+      if (first && second) this.#shrinkTo(request.length / 2);
+      return first && second;
     }
-    const isOne = HALVED.includes(status);
-    const what = isOne ? "a record" : "a request";
+    const what = isOfRecords ? "a record" : "a request";
     if (deadLetters === undefined) {
-      const way = isOne ? "" : `${WAYS[status] ?? (status < 400 ? "check the URL" : "see the receiver's log")}, or `;
+      const way = isOfRecords
+        ? ""
+        : `${WAYS[status] ?? (status < 400 ? "check the URL" : "see the receiver's log")}, or `;
       const message = `${receiver} refuses ${what}: it ${said}: ${way}add --dead-letter FILE to keep what it refuses and continue`;
-      throw new TelemetryError("E_REFUSED", message, isOne ? 1 : 2);
+      throw new TelemetryError("E_REFUSED", message, isOfRecords ? 1 : 2);
     }
     deadLetters(records);
     this.#counters.deadLetters += records.length;
     const message = `${receiver} refuses ${what}: it ${said}: ${records.length === 1 ? "its record is" : `its ${records.length} records are`} in the dead-letter file`;
     onProblem({ code: "E_REFUSED", message, count: records.length });
     done(records);
+    return false;
+  }
+
+  /** Requests stay as small from now on. */
+  #shrinkTo(bytes: number): void {
+    this.#mostBytes = Math.min(this.#mostBytes, Math.max(LEAST_BYTES, Math.floor(bytes)));
   }
 
   /** Tries until the answer is final. */

@@ -1,4 +1,4 @@
-/** What an answer of success says: OTLP's ExportLogsServiceResponse, in protobuf or JSON, and nothing else. */
+/** Whether an answer is OTLP's, and what one of success says: ExportLogsServiceResponse, or Status for an error, in protobuf or JSON, and nothing else. */
 import { type Field, fieldsOf } from "./protobuf-reader.ts";
 
 /** How many records were rejected, and why, or what the receiver warns of. */
@@ -16,10 +16,26 @@ const MESSAGE = ["errorMessage", "error_message"];
 
 /** Undefined for anything else: a web page, a status of gRPC, an error as JSON. An empty body is a success, if its type, if there is one, is OTLP's. */
 export function successOf(body: Buffer, contentType: string): Success | undefined {
-  const type = contentType.split(";")[0]!.trim().toLowerCase();
+  const type = typeOf(contentType);
   if (body.length === 0) return type === "" || PROTOBUF.test(type) || JSON_TYPE.test(type) ? ALL_TAKEN : undefined;
   if (PROTOBUF.test(type)) return ofProtobuf(body);
   return JSON_TYPE.test(type) ? ofJson(body.toString()) : undefined;
+}
+
+/**
+ * Whether the answer of an error is google.rpc.Status, as OTLP demands. In protobuf, an empty body of its type is one, without fields. JSON, which was
+ * not asked for, must have a code: other services, too, answer with a message. An empty body without a type is that of some proxy.
+ */
+export function isStatus(body: Buffer, contentType: string): boolean {
+  const type = typeOf(contentType);
+  if (JSON_TYPE.test(type))
+    return typeof only(parsed(body.toString()), ["code"], ["message"], ["details"])?.[0] === "number";
+  const fields = PROTOBUF.test(type) ? fieldsOf(body) : undefined;
+  return fields !== undefined && fits(fields, { 1: 0, 2: 2 });
+}
+
+function typeOf(contentType: string): string {
+  return contentType.split(";")[0]!.trim().toLowerCase();
 }
 
 /** Fields from 3 on are of later versions. What stands twice counts as protobuf has it: messages join, of the others the last counts. */

@@ -21,9 +21,18 @@ export interface Peer {
   readonly start: string;
   /** The scheme without TLS: "mqtt" */
   readonly plain: string;
+  /** What to do if it wants a certificate of this client: "give one with --cert and --key" */
+  readonly clientCertificate: string;
 }
 
-/** The network's error, for people. */
+/** For who has no options for it. */
+export const NO_CLIENT_CERTIFICATE = "this command has none, so it must accept clients without";
+/** What TLS's alerts say of a client's certificate: that it is bad, not supported, revoked, expired, not known, of an unknown authority, missing. */
+const OF_CLIENT_CERTIFICATE = [42, 43, 44, 45, 46, 48, 116];
+/** Before TLS 1.3 a missing one is this, as are ciphers that do not fit. */
+const HANDSHAKE_FAILURE = 40;
+
+/** What the network says, for people. */
 export function networkError(error: Failure, { start }: Peer): string {
   const { code = "" } = error;
   switch (code) {
@@ -42,8 +51,12 @@ export function networkError(error: Failure, { start }: Peer): string {
   }
 }
 
-/** Undefined if TLS did not fail. `hasCa`: whether --ca was given. */
-export function certificateError(error: Failure, { name, plain }: Peer, hasCa: boolean): string | undefined {
+/** What fails in TLS, for people. Undefined if it is not TLS that failed. `hasCa`: whether --ca was given. */
+export function certificateError(
+  error: Failure,
+  { name, plain, clientCertificate }: Peer,
+  hasCa: boolean,
+): string | undefined {
   const { code } = error;
   if (typeof code !== "string") return undefined;
   switch (code) {
@@ -60,12 +73,17 @@ export function certificateError(error: Failure, { name, plain }: Peer, hasCa: b
     case "CERT_NOT_YET_VALID":
       return `its certificate is not valid yet: set this machine's clock, or issue it again`;
     case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use a name that it is for`;
-    default:
-      return /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)
-        ? `TLS fails (${visible(error.message)}): does that port speak TLS? ${plain}:// is without TLS`
-        : undefined;
+      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use the name that is in it`;
   }
+  if (!/^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)) return undefined;
+  const [, reason = error.message] = /:error:[^:]*:[^:]*:[^:]*:([^:]+):/.exec(error.message) ?? [];
+  const said = visible(reason.trim());
+  const alert = Number(/SSL alert number (\d+)/.exec(error.message)?.[1]);
+  if (OF_CLIENT_CERTIFICATE.includes(alert))
+    return `it wants a certificate of this client that it trusts (${said}): ${clientCertificate}`;
+  if (alert === HANDSHAKE_FAILURE)
+    return `it ends the handshake (${said}), as a rule because it wants a certificate of this client: ${clientCertificate}`;
+  return `TLS fails (${said}): does that port speak TLS? ${plain}:// is without`;
 }
 
 /** Certificates of a PEM file. Throws TelemetryError. */

@@ -81,7 +81,58 @@ describe("capture --forward", () => {
     assert.equal(uids().length, 4);
   });
 
-  it("continues capturing when the receiver refuses everything; says at once what it cannot use", async () => {
+  it("counts what was deleted before it was sent, also of boots that were deleted whole", async function () {
+    this.timeout(60_000);
+    const url = await receiver.listen();
+    let time = 0;
+    const frames: Uint8Array[] = [];
+    for (let boot = 1; boot <= 8; boot++) {
+      const source = new PacketSource({ bootId: boot });
+      for (let packet = 0; packet < 60; packet++) {
+        const events = Array.from(
+          { length: 20 },
+          () => ({ event: "ws.connect", time: ++time, clientId: time }) as const,
+        );
+        frames.push(frame(source.data(events).bytes));
+      }
+    }
+    const { status, stderr } = await run(
+      ["capture", "--stdin", "-o", folder, "--rotate", "64k", "--keep", "2", "--forward", url],
+      Buffer.concat(frames),
+    );
+    const arrived = new Set(uids().filter((uid) => !uid.includes("lost"))).size;
+    assert.ok(arrived < 9600, "some were deleted");
+    assert.match(stderr, new RegExp(`E_GIVEN_UP: at least ${9600 - arrived} events captured, but deleted before`));
+    assert.equal(status, 1);
+  });
+
+  it("ends well at a signal when all is delivered, and counts all of it", async function () {
+    this.timeout(60_000);
+    const url = await receiver.listen();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      const [own, before] = [join(root, signal), receiver.records.length];
+      const args = ["capture", "--stdin", "-o", own, "--rotate", "64k", "--forward", url];
+      const source = new PacketSource({ bootId: signal === "SIGINT" ? 6 : 7 });
+      const capture = new Run(args);
+      // More than is read at a time.
+      for (let sent = 0; sent < 4000; sent += 50) {
+        const events = Array.from({ length: 50 }, (_, index) => {
+          const time = sent + index + 1;
+          return { event: "ws.connect", time, clientId: time } as const;
+        });
+        capture.child.stdin!.write(frame(source.data(events).bytes));
+      }
+      await until("all events", () => receiver.records.length === before + 4000);
+      const { status, stderr } = await capture.end(signal);
+      assert.equal(status, 0, stderr);
+      assert.doesNotMatch(stderr, /E_UNSENT/);
+      assert.match(stderr, /4000 events read; 4000 records delivered in/);
+      assert.equal(receiver.records.length, before + 4000, "nothing twice");
+      assert.equal((await linesOf(own)).length, 4000);
+    }
+  });
+
+  it("goes on capturing when the receiver refuses all; says at once what it cannot use", async () => {
     const refusing = new OtlpReceiver(() => ({ status: 401 }));
     const source = new PacketSource({ bootId: 5 });
     const run1 = new Run(["capture", "--stdin", "-o", folder, "--forward", await refusing.listen()]);

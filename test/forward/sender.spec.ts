@@ -11,7 +11,12 @@ import { pause, until } from "../support/processes.ts";
 
 const TAKEN: Answer = { kind: "taken", rejected: 0, said: "" };
 const later = (afterMs?: number): Answer => ({ kind: "later", said: "answers 503", afterMs });
-const refused = (status: number): Answer => ({ kind: "refused", status, said: `answers ${status}` });
+const refused = (status: number, isOfRecords = status === 400 || status === 413): Answer => ({
+  kind: "refused",
+  status,
+  said: `answers ${status}`,
+  isOfRecords,
+});
 const RESOURCE = { attributes: [] };
 const boot = { index: 0, device: "d", boot: 1, bootId: "01" };
 
@@ -165,19 +170,33 @@ describe("the sender of records", () => {
   });
 
   it("makes smaller requests where large ones are refused as too large", async () => {
-    const { sender, requests, done, letters } = sending((seqs) => (seqs.length > 300 ? refused(413) : TAKEN), {
-      mostBytes: 20_000,
-    });
+    for (const status of [400, 413]) {
+      const tooMany = (seqs: readonly number[]) => (seqs.length > 300 ? refused(status) : TAKEN);
+      const { sender, requests, done, letters } = sending(tooMany, { mostBytes: 20_000 });
+      await sender.add(records(3000));
+      await sender.flush();
+      assert.deepEqual([done, letters], [numbers(0, 3000), []]);
+      assert.ok(requests.at(-2)!.length <= 300);
+      assert.ok(
+        requests.filter((seqs) => seqs.length > 300).length < 10,
+        "they are not cut and refused again and again",
+      );
+    }
+  });
+
+  it("makes no smaller requests where a record was to blame", async () => {
+    const answer = (seqs: readonly number[]) => (seqs.includes(13) ? refused(400) : TAKEN);
+    const { sender, requests, letters } = sending(answer, { mostBytes: 20_000 });
     await sender.add(records(3000));
     await sender.flush();
-    assert.deepEqual([done, letters], [numbers(0, 3000), []]);
-    assert.ok(requests.at(-2)!.length <= 300);
-    assert.ok(requests.filter((seqs) => seqs.length > 300).length < 10, "they are not cut and refused again and again");
+    assert.deepEqual(letters, [13]);
+    assert.ok(requests.at(-2)!.length >= requests[0]!.length - 50, requests.map(({ length }) => length).join());
   });
 
   it("ends at any other answer, or puts what it was into the dead letters", async () => {
-    for (const status of [401, 404, 500, 302]) {
-      const strict = sending(() => refused(status), { deadLetters: undefined, mostBytes: 100 });
+    // 400: of a proxy, say.
+    for (const status of [400, 401, 404, 500, 302]) {
+      const strict = sending(() => refused(status, false), { deadLetters: undefined, mostBytes: 100 });
       await assert.rejects(
         (async () => {
           await strict.sender.add(records(100));
@@ -186,9 +205,12 @@ describe("the sender of records", () => {
         fails("E_REFUSED", 2, /refuses a request: it answers \d+: .*--dead-letter FILE/),
       );
       assert.deepEqual([strict.requests.length, strict.done], [1, []]);
-      const { sender, requests, done, letters } = sending((_, tries) => (tries === 1 ? refused(status) : TAKEN), {
-        mostBytes: 100,
-      });
+      const { sender, requests, done, letters } = sending(
+        (_, tries) => (tries === 1 ? refused(status, false) : TAKEN),
+        {
+          mostBytes: 100,
+        },
+      );
       await sender.add(records(100));
       await sender.flush();
       assert.deepEqual([letters, done], [requests[0], numbers(0, 100)]);

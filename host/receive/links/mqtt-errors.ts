@@ -1,13 +1,20 @@
 /** The possible errors of a broker, as messages that say what to do. No message contains a password. */
 import type { TelemetryError } from "../../text/errors.ts";
 import { visible } from "../../text/lines.ts";
-import { certificateError, type Failure, networkError, type Peer } from "../../text/network-errors.ts";
+import {
+  certificateError,
+  type Failure,
+  NO_CLIENT_CERTIFICATE,
+  networkError,
+  type Peer,
+} from "../../text/network-errors.ts";
 import { linkError } from "./link.ts";
 
 const BROKER: Peer = {
   name: "broker",
   start: "start the broker, or check host and port (1883, with TLS 8883)",
   plain: "mqtt",
+  clientCertificate: NO_CLIENT_CERTIFICATE,
 };
 const REFUSED_CREDENTIALS: readonly unknown[] = [4, 5, 134, 135];
 

@@ -14,7 +14,14 @@ import {
 import { MAX_PACKET_BYTES, PACKET_HEADER_BYTES } from "../../../src/ring/packet-layout.ts";
 import type { TelemetryError } from "../../text/errors.ts";
 import { quote, visible } from "../../text/lines.ts";
-import { certificateError, type Failure, networkError, type Peer, readAuthority } from "../../text/network-errors.ts";
+import {
+  certificateError,
+  type Failure,
+  NO_CLIENT_CERTIFICATE,
+  networkError,
+  type Peer,
+  readAuthority,
+} from "../../text/network-errors.ts";
 import { Ending, type Link, type LinkEvents, linkError } from "./link.ts";
 
 export interface WsLinkOptions {
@@ -45,7 +52,12 @@ const GOODBYE_MS = 300;
  */
 const MOST_UNREAD_BYTES = 64 * 1024;
 
-const SERVER: Peer = { name: "server", start: "start the server, or check host and port", plain: "ws" };
+const SERVER: Peer = {
+  name: "server",
+  start: "start the server, or check host and port",
+  plain: "ws",
+  clientCertificate: NO_CLIENT_CERTIFICATE,
+};
 
 /** A server to connect to. */
 interface Server {

@@ -73,7 +73,7 @@ export function certificateError(
     case "CERT_NOT_YET_VALID":
       return `its certificate is not valid yet: set this machine's clock, or issue it again`;
     case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use the name that is in it`;
+      return `its certificate is for ${visible(error.cert?.subjectaltname ?? "another host")}: use a name that it is for`;
   }
   if (!/^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_)/.test(code)) return undefined;
   const [, reason = error.message] = /:error:[^:]*:[^:]*:[^:]*:([^:]+):/.exec(error.message) ?? [];

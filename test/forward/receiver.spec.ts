@@ -24,7 +24,7 @@ describe("a receiver", () => {
     const client = authority.sign("DNS:me");
     const wrong: [ReceiverOptions, Record<string, string>, RegExp][] = [
       [{}, {}, /no receiver is named: give --otlp URL/],
-      [{ otlp: "localhost:4318" }, {}, /--otlp is no URL of http/],
+      [{ otlp: "localhost:4318" }, {}, /--otlp is not an http/],
       [{}, { [logs]: "grpc://x" }, /LOGS_ENDPOINT is no URL/],
       [{ otlp: "http://x" }, { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, /PROTOCOL is "grpc": only http\/protobuf/],
       [

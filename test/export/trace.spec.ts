@@ -1,4 +1,5 @@
-// Traces for viewers, read back by another protobuf implementation and by JSON.parse: they contain what decode says of a recording.
+// Traces for viewers, read back by another protobuf implementation and by JSON.parse: they contain what decode says of a
+// recording. One file, because each case is made for both formats, and reads both back.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

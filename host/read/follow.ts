@@ -21,8 +21,8 @@ const FILES = [
 /**
  * Returns the events of a capture folder, and what is added to it from then on, until the process is told to end, or
  * `ended` is aborted. `caughtUp` is called when everything that was there has been read. Throws as decodeFolder, and
- * TelemetryError E_USAGE (exit code 2) if several processes captured one boot: its packets can be put in order only
- * when all are there. Memory: the state of decoding for each device.
+ * TelemetryError (exit code 2): E_USAGE if several processes captured one boot, whose packets can be put in order only
+ * when all are there; E_NOT_FOUND if the folder is deleted, E_REPLACED if a file gets shorter. Memory: the state of decoding for each device.
  */
 export async function* followFolder(
   path: string,
@@ -30,6 +30,13 @@ export async function* followFolder(
   caughtUp: () => void,
   ended?: AbortSignal,
 ): AsyncGenerator<ReadItem[], void, void> {
+  const captures = () => {
+    try {
+      return listCaptures(path);
+    } catch (error) {
+      throw ioError(path, error); // it was deleted meanwhile
+    }
+  };
   const lines = new EventLines([registry], false);
   const sessions = new Map<string | undefined, Session>();
   const offsets = new Map<string, number>();
@@ -52,6 +59,11 @@ export async function* followFolder(
         if (opened === undefined) continue;
         const scanner = new PacketScanner(session, { file, boot, streamId, repeatsTokens: true });
         let at = offsets.get(file) ?? 0;
+        if (opened.sizeBytes < at) {
+          await opened.file.close();
+          const message = `${nameOf(file)}: is shorter than what was read of it: it was replaced; run the command again`;
+          throw new TelemetryError("E_REPLACED", message, 2);
+        }
         try {
           while (at < opened.sizeBytes && !isOver) {
             const { bytesRead } = await opened.file.read(buffer, 0, Math.min(buffer.length, opened.sizeBytes - at), at);
@@ -74,7 +86,7 @@ export async function* followFolder(
 
   try {
     for (let isFirst = true; !isOver; isFirst = false) {
-      for (const trace of tracesOf(listCaptures(path))) {
+      for (const trace of tracesOf(captures())) {
         const boots = chainOf(trace, path);
         let session = sessions.get(trace.device);
         if (session === undefined) {
@@ -83,7 +95,7 @@ export async function* followFolder(
           // For each new boot, the anchors that exist by then.
           const clockOf: ClockOf = (place) =>
             clocksOf(
-              tracesOf(listCaptures(path)).filter(({ device }) => device === place.device),
+              tracesOf(captures()).filter(({ device }) => device === place.device),
               path,
               (problem) => begun.items.problem(problem),
             )(place);

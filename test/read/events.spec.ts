@@ -3,11 +3,15 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CaptureWriter } from "../../host/capture/capture-writer.ts";
+import { listBoots } from "../../host/capture/folder.ts";
 import { type ExportItem, exportItems, followedItems } from "../../host/export/source.ts";
 import { registries, registry } from "../../host/generated/registry.ts";
 import { type ReadItem, readEvents } from "../../host/read/events.ts";
+import { followFolder } from "../../host/read/follow.ts";
 import { openRecording, recordingOf } from "../../host/read/recording.ts";
 import type { RegistryModel } from "../../host/registry/model.ts";
+import type { TelemetryError } from "../../host/text/errors.ts";
 import { run } from "../support/command.ts";
 import { captureFleet } from "../support/exports.ts";
 import { mixedPackets } from "../support/packets.ts";
@@ -37,6 +41,23 @@ describe("events of a recording", () => {
     root = mkdtempSync(join(tmpdir(), "xs-telemetry-events-"));
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  it("of a folder that is followed end with a word if it is deleted, or one of its files is replaced", async () => {
+    for (const [code, change] of [
+      ["E_NOT_FOUND", (folder: string) => rmSync(folder, { recursive: true })],
+      ["E_REPLACED", (folder: string) => writeFileSync(join(listBoots(folder)[0]!.path, "stream"), "")],
+    ] as const) {
+      const folder = join(root, code);
+      const writer = new CaptureWriter(folder, { registry });
+      for (const { bytes } of mixedPackets()) writer.write(bytes);
+      writer.close();
+      const options = { registry, registries: [registry] };
+      const all = async () => {
+        for await (const _ of followFolder(folder, options, () => change(folder)));
+      };
+      await assert.rejects(all(), (error: TelemetryError) => error.code === code && error.exitCode === 2, code);
+    }
+  });
 
   it("of lines has no place and no time from attributes that a registry calls so: these are the events' own", async () => {
     for (const [key, value] of [

@@ -88,7 +88,7 @@ async function runView(path: string, options: Options, context: Context): Promis
       }),
     );
     progress.clear();
-    const { events, leftOut, unknown } = written;
+    const { events, leftOut } = written;
     if (events === 0) {
       context.worsen(1);
       context.say(
@@ -96,10 +96,6 @@ async function runView(path: string, options: Options, context: Context): Promis
           ? `${nameOf(path)}: E_EMPTY: there is no event in it`
           : `${nameOf(path)}: E_EMPTY: none of ${counted(leftOut, "event")} fits the options`,
       );
-    }
-    if (unknown > 0) {
-      context.worsen(1);
-      context.say(`${nameOf(path)}: E_EVENT: ${counted(unknown, "line")} left out: the registry has no such event`);
     }
     if (output !== "-") context.say(`${nameOf(output)}: ${counted(events, "event")}, ${bytesText(bytes)}`);
   } finally {

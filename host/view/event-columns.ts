@@ -95,7 +95,6 @@ export class EventColumns {
   #mostSeq = 0;
   events = 0;
   leftOut = 0;
-  unknown = 0;
 
   /** `onBlock` takes bytes of the page's stream. */
   constructor(filter: ViewFilter, onBlock: (bytes: Uint8Array) => void) {

@@ -22,8 +22,6 @@ export interface PageWritten {
   readonly events: number;
   /** Events that the options left out. */
   readonly leftOut: number;
-  /** Lines whose event the registry does not have. */
-  readonly unknown: number;
 }
 
 /** This much of the page waits for its consumer. */
@@ -69,7 +67,7 @@ export async function writePage(
     gzip.destroy();
     throw error;
   }
-  return { events: columns.events, leftOut: columns.leftOut, unknown: columns.unknown };
+  return { events: columns.events, leftOut: columns.leftOut };
 }
 
 /** Reads the recording into columns; yields a sign now and then. */
@@ -103,11 +101,7 @@ async function* pieces(
 function addLine(columns: EventColumns, { place, event, registry, deviceMs, wall }: ReadEvent): void {
   const boot = columns.boot(place);
   const { kinds, nameKey, sequenceKey } = columns.linesOf(registry);
-  const kind = kinds.get(String(event[nameKey]));
-  if (kind === undefined) {
-    columns.unknown++;
-    return;
-  }
+  const kind = kinds.get(String(event[nameKey]))!; // readEvents has no other events
   // An event without a time is placed where the previous one is.
   const ms = Number.isFinite(deviceMs) ? deviceMs : boot.lastMs;
   if (wall !== undefined) columns.wall(boot, ms, wall.unixMs, wall.uncertaintyMs);

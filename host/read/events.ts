@@ -7,6 +7,7 @@ import { type ContextPart, contextParts, TIME_FORM } from "../registry/context.t
 import type { RegistryModel } from "../registry/model.ts";
 import type { Problem } from "../text/errors.ts";
 import { type FaultyLine, LineSplitter, quote } from "../text/lines.ts";
+import { GapPlaces, missingOf } from "./gap-places.ts";
 import { LineNumbers } from "./line-numbers.ts";
 import type { Recording } from "./recording.ts";
 
@@ -62,6 +63,8 @@ export async function* readEvents(recording: Recording, options: ReadOptions): A
     lines.add(item);
     yield lines.take();
   }
+  lines.end();
+  yield lines.take();
 }
 
 async function* lineEvents(
@@ -105,7 +108,12 @@ export class EventLines {
   readonly #versions: ReadonlyMap<unknown, Keys>;
   readonly #versionKeys: readonly string[];
   readonly #numbers = new LineNumbers();
+  /** Of packets, by what names a boot. */
+  readonly #gaps = new GapPlaces<string>();
+  readonly #places = new Map<string, ReadPlace>();
+  /** The last one, and what names it. */
   #place: ReadPlace = { device: undefined, boot: undefined, bootId: undefined, reader: 0 };
+  #key = keyOf(this.#place);
 
   constructor(registries: readonly RegistryModel[], findsGaps: boolean) {
     this.#findsGaps = findsGaps;
@@ -131,6 +139,12 @@ export class EventLines {
     return items;
   }
 
+  /** No more items of decoding come: what is missing after the last event of each boot. */
+  end(): void {
+    for (const [key, causes] of this.#gaps.rest())
+      this.#items.push({ kind: "gap", place: this.#places.get(key)!, missing: missingOf(causes), causes });
+  }
+
   /** Items of decoding, including lines and gaps. */
   add(item: DecodeItem): void {
     if (item.kind === "lines") {
@@ -139,9 +153,9 @@ export class EventLines {
       for (const line of Buffer.from(item.lines).toString().trimEnd().split("\n")) this.line(line, 0, 0, place);
     } else if (item.kind === "gap") {
       const { device, boot, bootId, reader, lostOnDevice, lostInTransit, beforeFirstPacket } = item;
-      const place = { device, boot, bootId: bootIdText(bootId), reader };
-      const missing = lostOnDevice + lostInTransit + beforeFirstPacket;
-      this.#items.push({ kind: "gap", place, missing, causes: { lostOnDevice, lostInTransit, beforeFirstPacket } });
+      const place = this.#same({ device, boot, bootId: bootIdText(bootId), reader });
+      this.#places.set(this.#key, place);
+      this.#gaps.add(this.#key, { lostOnDevice, lostInTransit, beforeFirstPacket });
     } else if (item.kind === "boot") {
       const { device, boot, bootId, reader, record } = item;
       this.#items.push({ kind: "boot", place: { device, boot, bootId: bootIdText(bootId), reader }, record });
@@ -181,6 +195,10 @@ export class EventLines {
           : `has the event ${quote(String(name))}, which the registry has not`;
       this.#problem("E_EVENT", `the line ${said}, so it is skipped`, line, offsetBytes);
       return;
+    }
+    if (known !== undefined) {
+      const causes = this.#gaps.before(this.#key, event[keys.sequence] as number);
+      if (causes !== undefined) this.#items.push({ kind: "gap", place: known, missing: missingOf(causes), causes });
     }
     if (known !== undefined && !keys.parts.has("time")) {
       const { [PRIVATE_TIME]: time, [PRIVATE_UNCERTAINTY]: timeUncertaintyMs, ...own } = event;
@@ -225,8 +243,10 @@ export class EventLines {
   #same(place: ReadPlace): ReadPlace {
     const last = this.#place;
     const { device, boot, bootId, reader } = place;
-    if (device !== last.device || boot !== last.boot || bootId !== last.bootId || reader !== last.reader)
+    if (device !== last.device || boot !== last.boot || bootId !== last.bootId || reader !== last.reader) {
       this.#place = place;
+      this.#key = keyOf(place);
+    }
     return this.#place;
   }
 
@@ -255,13 +275,7 @@ export class EventLines {
       this.#problem("E_SEQUENCE", message, line, offsetBytes);
       return;
     }
-    const { device, boot, bootId, reader } = place;
-    const step = this.#numbers.step(
-      JSON.stringify([device, boot, bootId, reader]),
-      bootId !== undefined,
-      number,
-      deviceMs,
-    );
+    const step = this.#numbers.step(this.#key, place.bootId !== undefined, number, deviceMs);
     if ("from" in step) {
       const message = `${sequence} goes back from ${step.from} to ${number} within a boot: what is missing in it is not counted from here on; sort the lines, or leave out what is there twice`;
       this.#problem("E_SEQUENCE", message, line, offsetBytes);
@@ -271,6 +285,10 @@ export class EventLines {
   #problem(code: string, message: string, line: number, offsetBytes: number): void {
     this.#items.push({ kind: "problem", problem: { code, message, ...(line > 0 && { line, offsetBytes }) } });
   }
+}
+
+function keyOf({ device, boot, bootId, reader }: ReadPlace): string {
+  return JSON.stringify([device, boot, bootId, reader]);
 }
 
 /** Undefined if it is not a time of day as lines have it. */

@@ -111,6 +111,8 @@ export async function* followFolder(
           setTimeout(resolve, EVERY_MS);
         });
     }
+    lines.end();
+    yield lines.take();
   } finally {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, stop);
     ended?.removeEventListener("abort", stop);

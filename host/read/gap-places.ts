@@ -17,7 +17,7 @@ export function missingOf(gap: Gap): number {
 }
 
 /** Follows any number of boots. Memory: a little for each boot. */
-export class GapPlaces<Boot extends object> {
+export class GapPlaces<Boot> {
   readonly #boots = new Map<Boot, Losses>();
 
   /** What a packet reports: its place is before, among or after the events of that packet, or before those of the next. */

@@ -1,6 +1,7 @@
 // Traces for viewers, read back by another protobuf implementation and by JSON.parse: they contain what decode says of a
 // recording. One file, because each case is made for both formats, and reads both back.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -385,6 +386,12 @@ describe("export --to perfetto and chrome", () => {
       line(2, "msg.send", { msgType: "status" }) +
       line(5, "ws.disconnect");
     assert.deepEqual(await read(Buffer.from(text)), [readFileSync("test/export/perfetto-connection.txt", "utf8")]);
+    // If these bytes change, Perfetto's own reader has to read them again.
+    const recorded = readFileSync("test/export/perfetto-connection-read.txt", "utf8");
+    const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+    const format = ["perfetto", sha256, FORMATS[0][2]] as unknown as Format;
+    const { traces } = await traced(format, await recordingFrom(Buffer.from(text)));
+    assert.deepEqual([...traces.values()], [/sha256 (\S+)/.exec(recorded)![1]]);
     assert.equal((await read(joined(mixedPackets()))).length, 1);
   });
 

@@ -8,7 +8,7 @@ import Mocha from "mocha";
 const [reporter, jobs, ...files] = process.argv.slice(2);
 const mocha = new Mocha({
   reporter,
-  timeout: 120_000,
+  timeout: process.env.XS_TELEMETRY_CAMPAIGN === "full" ? 1_200_000 : 120_000,
   color: process.stdout.isTTY === true && !process.env.NO_COLOR,
   forbidOnly: true,
   forbidPending: true,

@@ -115,9 +115,9 @@ async function runForward(paths: readonly string[], options: Options, context: C
     else for (const path of paths) await work.forward(path);
     await work.finish();
   } catch (error) {
-    // What was read before is good. A receiver that failed says so again.
+    // What was read before the failure is good and is sent. If the receiver has failed, its error is the one below.
     await work.finish().catch(() => {});
-    // Others of several that are followed end, too.
+    // The other followed recordings end, too.
     ended.abort();
     throw error;
   } finally {
@@ -160,7 +160,7 @@ export class ForwardWork {
     );
   }
 
-  /** A recording as it is. `isRest`: it is read to its end even when all is to end, because only then is it known whether something is left. */
+  /** Sends a recording as it is. `isRest`: it is read to its end even after a signal, to know whether something is left. */
   async forward(path: string, isRest = false): Promise<void> {
     const { exportItems } = await import("../export/source.ts");
     const forwarding = await this.open();
@@ -212,7 +212,7 @@ export class ForwardWork {
     this.#sentEvents += own.sentEvents;
   }
 
-  /** What of a folder that was followed, and is complete now, is still to be delivered. `captured`: events that came into it meanwhile. */
+  /** Sends what is left of a followed folder that is complete now. `captured`: the events that were captured into it. */
   async rest(path: string, captured: number): Promise<void> {
     await this.finish();
     this.#forwarding?.save();

@@ -1,16 +1,16 @@
-/** What earlier exports wrote of boots that have one id, or none, and which events of a boot repeat it. */
+/** Rows of earlier exports for boots with one id, or none, and which events of a boot repeat them. */
 import { createHash } from "node:crypto";
 import type { ParquetValue } from "./part-file.ts";
 
-/** So many events in a row that stand there as they are: it is the same boot. Boots begin alike. */
+/** After this many equal events in a row it is the same boot. Fewer prove nothing, because boots begin alike. */
 const ENOUGH = 1000;
 
 export class EarlierRows<Row> {
-  /** Events that are not to be written again. */
+  /** The number of events that are not written again. */
   repeated = 0;
-  /** What rows say, by the event's number. */
+  /** The digests of the rows, by the event's number. */
   readonly #said = new Map<number, Set<string>>();
-  /** Rows that stand there, while it is not known whether of the same boot. */
+  /** Equal events, held until it is known whether they belong to the same boot. */
   #held: Row[] = [];
   #isSame: boolean | undefined;
 
@@ -24,7 +24,7 @@ export class EarlierRows<Row> {
     return this.#said.has(number);
   }
 
-  /** Takes a boot's next event; returns what is to be written now. */
+  /** Takes a boot's next event. Returns the events to write now. */
   next(number: number | undefined, said: string, row: Row): readonly Row[] {
     const known = number === undefined ? undefined : this.#said.get(number);
     if (known === undefined || this.#isSame === false) return [row];
@@ -33,14 +33,14 @@ export class EarlierRows<Row> {
       if (this.#isSame || this.#held.length >= ENOUGH) this.end();
       return [];
     }
-    // The number is that of another event. What has been alike so far is of another boot, too.
+    // Another event has this number, so the equal ones before it belong to another boot, too.
     const rows = [...this.#held, row];
     this.#held = [];
     this.#isSame ??= false;
     return rows;
   }
 
-  /** Nothing spoke against it. */
+  /** No event differed: all held events are repetitions. */
   end(): void {
     this.repeated += this.#held.length;
     this.#held = [];
@@ -48,7 +48,7 @@ export class EarlierRows<Row> {
   }
 }
 
-/** What values say, in a few bytes. */
+/** Returns a short digest of values. */
 export function digestOf(values: readonly (ParquetValue | null)[]): string {
   const text = values.map((value) =>
     value === undefined || value === null ? "-" : `${String(value).length}:${value}`,

@@ -1,19 +1,19 @@
-/** What of one boot is acknowledged, and whether a boot of a recording is the one that was forwarded under its id before. */
+/** Which events of a boot the receiver has, and whether a boot in a recording is the one that was forwarded before. */
 import { createHash } from "node:crypto";
 import type { OtlpRecord } from "../export/otlp.ts";
 import { addTo, isIn } from "./ranges.ts";
 
-/** Of so many numbers, one event's content is kept. */
+/** The content of one event in this many is kept, as a digest. */
 const SAMPLE_EVERY = 512;
-/** Records that wait for the next sample. */
+/** The most records that wait for the next sample. */
 const MOST_HELD = 8192;
 const DIGEST_CHARS = 12;
 
-/** As a file has it. */
+/** The position as it is in the file. */
 export interface KeptBoot {
-  /** Numbers of acknowledged events. */
+  /** The numbers of acknowledged events, as ranges. */
   readonly ranges: number[];
-  /** What was said to be lost after the last event. */
+  /** The last reported loss after the last event. */
   lostAfter: string;
   /** Digests of acknowledged events, by number: of every 512th, and of the last. */
   samples: [number: number, digest: string][];
@@ -25,7 +25,7 @@ export class BootPosition {
   #lostAfter: string;
   /** The acknowledged event with the highest number. Its digest is made when it is kept: there is one after each request. */
   #last: OtlpRecord | undefined;
-  /** A boot of this run is it. */
+  /** Whether it belongs to a boot of this run. */
   isTaken = false;
 
   constructor({ ranges, lostAfter, samples }: KeptBoot = { ranges: [], lostAfter: "", samples: [] }) {
@@ -36,33 +36,33 @@ export class BootPosition {
 
   kept(): KeptBoot {
     const last = this.#last;
-    // What was the last one stays only if it is one of those that always do.
+    // The digest of the previous last event stays only if its number is a sampled one.
     const samples = [...this.#samples].filter(([number]) => last === undefined || number % SAMPLE_EVERY === 0);
     if (last !== undefined && last.seq! % SAMPLE_EVERY !== 0) samples.push([last.seq!, digestOf(last)]);
     return { ranges: this.#ranges, lostAfter: this.#lostAfter, samples };
   }
 
-  /** After the last number. */
+  /** The number after the last acknowledged one. */
   get end(): number {
     return this.#ranges.at(-1) ?? 0;
   }
 
-  /** Whether an event shows that its boot is this one, or is not; undefined if it shows nothing. */
+  /** Returns whether an event shows that its boot is this one; undefined if it proves nothing. */
   isSame(record: OtlpRecord): boolean | undefined {
     const sample = record.kind === "event" && record.seq !== undefined ? this.#samples.get(record.seq) : undefined;
     if (sample === undefined) return undefined;
     if (sample !== digestOf(record)) return false;
-    // Boots begin alike.
+    // All boots begin alike, so the first event proves little.
     return record.seq === 0 && this.end > 1 ? undefined : true;
   }
 
   has({ kind, seq, after, body }: OtlpRecord): boolean {
-    // What was lost after the last event was told then; more may have come after it since.
+    // The loss after the last event was reported then; more events may have come since.
     if (kind !== "event" && this.#lostAfter === lostText(after, body)) return true;
     return kind !== "lost after" && seq !== undefined && isIn(this.#ranges, seq);
   }
 
-  /** Returns how many other events were forgotten. */
+  /** Returns how many other events were forgotten for it. */
   acknowledge(record: OtlpRecord): number {
     const { kind, seq, after, body } = record;
     if (kind === "lost after") this.#lostAfter = lostText(after, body);
@@ -73,7 +73,7 @@ export class BootPosition {
   }
 }
 
-/** A boot of a recording. Records that were sent under its id wait until one of them shows whether they are its own. */
+/** A boot of a recording. Records with numbers that were sent under its id wait until one shows whether it is the same boot. */
 export class BootInRecording {
   readonly #candidates: BootPosition[];
   readonly #begin: (again: number, isOther: boolean) => BootPosition;
@@ -81,19 +81,19 @@ export class BootInRecording {
   readonly #hadCandidates: boolean;
   #position: BootPosition | undefined;
 
-  /** `begin`: makes a new position. `again`: events that wait, and may have been sent. `isOther`: each boot that had the id is another. */
+  /** `begin` makes a new position. `again`: waiting events that may have been sent. `isOther`: no earlier boot with the id is this one. */
   constructor(candidates: readonly BootPosition[], begin: (again: number, isOther: boolean) => BootPosition) {
     this.#candidates = [...candidates];
     this.#hadCandidates = candidates.length > 0;
     this.#begin = begin;
   }
 
-  /** Undefined while it is not known. */
+  /** Undefined until it is known. */
   get position(): BootPosition | undefined {
     return this.#position;
   }
 
-  /** Takes the next record; returns what is to be sent now, in order. */
+  /** Takes the next record. Returns the records to send now, in order. */
   next(record: OtlpRecord): readonly OtlpRecord[] {
     if (this.#position !== undefined) return this.#position.has(record) ? [] : [record];
     this.#held.push(record);
@@ -108,7 +108,7 @@ export class BootInRecording {
     return isBeyond || this.#held.length > MOST_HELD ? this.end() : [];
   }
 
-  /** Nothing shows that it was forwarded before. */
+  /** Nothing has shown that it was forwarded before: it counts as new. */
   end(): readonly OtlpRecord[] {
     if (this.#position !== undefined || this.#held.length === 0) return [];
     const events = this.#held.filter(({ kind }) => kind === "event");

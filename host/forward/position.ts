@@ -55,7 +55,7 @@ export class Position {
         this.#read(fs.readFileSync(this.#file, "utf8"));
     } catch {
       this.#kept.clear();
-      const message = `${nameOf(this.#file)} does not say how far it was: all is forwarded again`;
+      const message = `${nameOf(this.#file)} cannot be read as a position: everything is sent again`;
       onProblem({ code: "W_POSITION", message, file: this.#file });
     }
     // If it cannot be kept, that is reported before anything is sent.
@@ -156,7 +156,7 @@ export class Position {
         const message =
           found === undefined
             ? `${nameOf(this.#file)} was deleted meanwhile: it is written again`
-            : `${nameOf(this.#file)} was written by another forwarder meanwhile: one is enough, two send everything twice`;
+            : `${nameOf(this.#file)} was changed by another forwarder: run only one, or everything is sent twice`;
         this.#onProblem({ code: "W_POSITION", message, file: this.#file });
       }
       const file = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);

@@ -1,9 +1,9 @@
-/** Whole numbers in pairs: ranges from..before-to, in order, which do not touch. */
+/** Ranges of whole numbers as pairs [from, to), in order, never adjacent. */
 
-/** Of more, the shortest are forgotten: what is in them is sent again, never left out. */
+/** Beyond this, the shortest ranges are forgotten: their events are sent again, never left out. */
 export const MOST_RANGES = 1000;
 
-/** Of pairs, how many begin at or before a number. */
+/** Returns how many ranges begin at or before a number. */
 function beginning(ranges: readonly number[], seq: number): number {
   let [low, high] = [0, ranges.length / 2];
   while (low < high) {
@@ -19,7 +19,7 @@ export function isIn(ranges: readonly number[], seq: number): boolean {
   return before > 0 && seq < ranges[before * 2 - 1]!;
 }
 
-/** Numbers that touch are one range. Returns how many others were forgotten, because there were too many ranges. */
+/** Adds a range; adjacent ones become one. Returns how many other numbers were forgotten because there were too many ranges. */
 export function addTo(ranges: number[], seq: number): number {
   const at = beginning(ranges, seq) * 2;
   if (at > 0 && seq < ranges[at - 1]!) return 0;
@@ -32,7 +32,7 @@ export function addTo(ranges: number[], seq: number): number {
   return ranges.length > 2 * MOST_RANGES ? forgetShortest(ranges, at) : 0;
 }
 
-/** Not the one at `kept`, which has just begun: as the shortest it would never grow. Returns how many numbers were in it. */
+/** Forgets the shortest range, but never the one at `kept`: it has just begun, and could never grow. Returns how many numbers it had. */
 function forgetShortest(ranges: number[], kept: number): number {
   let [shortest, least] = [0, Number.POSITIVE_INFINITY];
   for (let at = 0; at < ranges.length; at += 2) {

@@ -1,7 +1,7 @@
-/** Whether an answer is OTLP's, and what one of success says: ExportLogsServiceResponse, or Status for an error, in protobuf or JSON, and nothing else. */
+/** Recognises the answers of OTLP, in protobuf or JSON: ExportLogsServiceResponse for success, google.rpc.Status for an error. */
 import { type Field, fieldsOf } from "./protobuf-reader.ts";
 
-/** How many records were rejected, and why, or what the receiver warns of. */
+/** How many records were rejected, and why; without rejections, a warning of the receiver. */
 export interface Success {
   readonly rejected: number;
   readonly message: string;
@@ -14,7 +14,7 @@ const PARTIAL = ["partialSuccess", "partial_success"];
 const REJECTED = ["rejectedLogRecords", "rejected_log_records"];
 const MESSAGE = ["errorMessage", "error_message"];
 
-/** Undefined for anything else: a web page, a status of gRPC, an error as JSON. An empty body is a success, if its type, if there is one, is OTLP's. */
+/** Returns undefined for anything else, such as a web page or an error as JSON. An empty body is a success if it has OTLP's type or none. */
 export function successOf(body: Buffer, contentType: string): Success | undefined {
   const type = typeOf(contentType);
   if (body.length === 0) return type === "" || PROTOBUF.test(type) || JSON_TYPE.test(type) ? ALL_TAKEN : undefined;
@@ -23,8 +23,8 @@ export function successOf(body: Buffer, contentType: string): Success | undefine
 }
 
 /**
- * Whether the answer of an error is google.rpc.Status, as OTLP demands. In protobuf, an empty body of its type is one, without fields. JSON, which was
- * not asked for, must have a code: other services, too, answer with a message. An empty body without a type is that of some proxy.
+ * Returns whether the answer of an error is google.rpc.Status, as OTLP requires. In protobuf an empty body with its type is one without fields. JSON,
+ * which was not requested, must have a code, because other services answer with a message too. An empty body without a type comes from a proxy.
  */
 export function isStatus(body: Buffer, contentType: string): boolean {
   const type = typeOf(contentType);
@@ -38,12 +38,12 @@ function typeOf(contentType: string): string {
   return contentType.split(";")[0]!.trim().toLowerCase();
 }
 
-/** Fields from 3 on are of later versions. What stands twice counts as protobuf has it: messages join, of the others the last counts. */
+/** Fields from 3 on belong to later versions. Repeated fields count as in protobuf: messages are merged, otherwise the last one wins. */
 function ofProtobuf(body: Buffer): Success | undefined {
   const fields = fieldsOf(body);
   if (fields === undefined || !fits(fields, { 1: 2 })) return undefined;
   const partial = fieldsOf(Buffer.concat(fields.filter(({ number }) => number === 1).map(({ bytes }) => bytes)));
-  // Each by itself is a message, or bytes of one would be taken for another's.
+  // Each must be a message by itself: joined, the bytes of one could complete another.
   const areMessages = fields.every(({ number, bytes }) => number !== 1 || fieldsOf(bytes) !== undefined);
   if (partial === undefined || !areMessages || !fits(partial, { 1: 0, 2: 2 })) return undefined;
   const messages = partial.filter(({ number }) => number === 2).map(({ bytes }) => utf8(bytes));
@@ -52,7 +52,7 @@ function ofProtobuf(body: Buffer): Success | undefined {
   return { rejected, message: messages.at(-1) ?? "" };
 }
 
-/** Whether the fields 1 and 2 are those that are named, of their types on the wire. */
+/** Returns whether fields 1 and 2 have the given wire types. */
 function fits(fields: readonly Field[], types: Readonly<Record<number, number>>): boolean {
   return fields.every(({ number, type }) => number > 2 || types[number] === type);
 }
@@ -83,7 +83,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The values of these fields, each of which has two names; undefined if it is no object, or has others. */
+/** Returns the values of these fields, each under either of its two names; undefined if it is not an object, or has other members. */
 function only(value: unknown, ...fields: readonly (readonly string[])[]): unknown[] | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const found = value as Readonly<Record<string, unknown>>;
@@ -91,7 +91,7 @@ function only(value: unknown, ...fields: readonly (readonly string[])[]): unknow
   return fields.map((names) => names.map((name) => found[name]).find((each) => each !== undefined && each !== null));
 }
 
-/** A count beyond all that can be sent is that of all. */
+/** A count that is larger than any request means all records. */
 function countOf(count: number): number {
   return Number.isSafeInteger(count) && count >= 0 ? count : Number.MAX_SAFE_INTEGER;
 }

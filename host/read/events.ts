@@ -277,7 +277,7 @@ export class EventLines {
     }
     const step = this.#numbers.step(this.#key, place.bootId !== undefined, number, deviceMs);
     if ("from" in step) {
-      const message = `${sequence} goes back from ${step.from} to ${number} within a boot: what is missing in it is not counted from here on; sort the lines, or leave out what is there twice`;
+      const message = `${sequence} goes back from ${step.from} to ${number} within a boot, so losses are not counted from here on: sort the lines, and remove repeated ones`;
       this.#problem("E_SEQUENCE", message, line, offsetBytes);
     } else if (step.missing > 0) this.#items.push({ kind: "gap", place, missing: step.missing, causes: undefined });
   }

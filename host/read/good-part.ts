@@ -1,6 +1,9 @@
 import { type Problem, TelemetryError } from "../text/errors.ts";
 
-/** A source as far as it is good: damage that ends it (exit code 1), such as gzip that is cut, is its last item. Fails as the source does otherwise. */
+/**
+ * Returns the items of a source as far as it is good. Damage that ends it (exit code 1), such as a cut gzip file, becomes
+ * its last item. Any other failure stays one. Memory: none of its own.
+ */
 export async function* goodPart<T>(
   source: AsyncIterable<T>,
   last: (problem: Problem) => T,
